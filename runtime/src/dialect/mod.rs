@@ -1,0 +1,119 @@
+//! Everything that differs between databases and is not a connection: rendering, introspection, session
+//! settings, naming rules. The only place that matches on the dialect. Pure: queries go out as text,
+//! rows come in as text.
+
+pub mod catalog;
+mod expr;
+mod render;
+mod session;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+pub use expr::{literal, quote, render_expr};
+pub use render::render;
+pub use session::{SessionSettings, session_statements};
+
+use crate::operation::Grammar;
+use crate::schema::{Rules, Table};
+
+/// A kind of database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Dialect {
+    /// SQLite 3.
+    Sqlite,
+    /// PostgreSQL.
+    Postgres,
+    /// MariaDB.
+    Mariadb,
+}
+
+/// One statement to send, one only.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Statement {
+    /// Its text, without a closing semicolon.
+    pub sql: String,
+    /// What it changes.
+    pub kind: StatementKind,
+}
+
+/// What a statement changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum StatementKind {
+    /// The schema: commits implicitly on MariaDB.
+    Schema,
+    /// Rows.
+    Data,
+}
+
+/// What a dialect cannot do, and why.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Unsupported(pub String);
+
+/// One row of a catalog query: every column as text.
+pub type TextRow = Vec<Option<String>>;
+
+/// What a target holds, bookkeeping apart.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Catalog {
+    /// Every base table by its name (unchecked text), whoever owns it.
+    pub tables: BTreeMap<String, CatalogTable>,
+    /// Other names that a new table or index may collide with: views, sequences, indexes, types. Text as
+    /// the database has it, with what it is.
+    pub other_names: BTreeMap<String, String>,
+    /// Which `ptah_db_*` tables are there.
+    pub bookkeeping: BTreeSet<String>,
+}
+
+/// A table of a target.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CatalogTable {
+    /// One that the model can hold.
+    Readable(Table),
+    /// One that it cannot, and why: a name outside the grammar, a definition that does not parse.
+    Unreadable(String),
+}
+
+impl Dialect {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Sqlite, Self::Postgres, Self::Mariadb];
+
+    /// How it shapes the schema model.
+    pub fn rules(self) -> &'static Rules {
+        todo!()
+    }
+
+    /// The grammar of SQL text in its own syntax.
+    pub fn grammar(self) -> Grammar {
+        match self {
+            Self::Sqlite => Grammar::Sqlite,
+            Self::Postgres => Grammar::Postgres,
+            Self::Mariadb => Grammar::Mariadb,
+        }
+    }
+
+    /// Whether schema changes roll back with their transaction.
+    pub fn has_transactional_ddl(self) -> bool {
+        self != Self::Mariadb
+    }
+
+    /// Its name on the command line and in records.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Sqlite => "sqlite",
+            Self::Postgres => "postgres",
+            Self::Mariadb => "mariadb",
+        }
+    }
+}
+
+impl fmt::Display for Dialect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}

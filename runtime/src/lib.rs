@@ -1,0 +1,17 @@
+//! Per-package database migrations whose steps are sandboxed WebAssembly components.
+
+pub mod dialect;
+pub mod operation;
+pub mod plan;
+pub mod policy;
+pub mod revision;
+pub mod schema;
+
+/// Bytes in lower-case hex.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}

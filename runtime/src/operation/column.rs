@@ -1,0 +1,271 @@
+//! Columns, constraints, indexes and tables as plain data: what a guest asks for and what the schema
+//! model holds.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use super::{Expr, Ident, Value};
+
+/// A portable column type; the WIT `column-type`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ColumnType {
+    /// True or false.
+    Boolean,
+    /// 16 bits.
+    SmallInteger,
+    /// 32 bits.
+    Integer,
+    /// 64 bits.
+    BigInteger,
+    /// Exact decimal.
+    Numeric {
+        /// Digits in all.
+        precision: u8,
+        /// Digits after the point.
+        scale: u8,
+    },
+    /// 64-bit floating point.
+    Double,
+    /// Text of at most so many characters.
+    Varchar(u32),
+    /// Text.
+    Text,
+    /// Bytes.
+    Binary,
+    /// A date.
+    Date,
+    /// A time of day.
+    Time,
+    /// Date and time without zone.
+    Timestamp,
+    /// A moment.
+    TimestampWithZone,
+    /// A UUID.
+    Uuid,
+    /// A JSON document.
+    Json,
+}
+
+impl ColumnType {
+    /// Whether it is one of the three integer types.
+    pub fn is_integer(self) -> bool {
+        matches!(self, Self::SmallInteger | Self::Integer | Self::BigInteger)
+    }
+}
+
+impl fmt::Display for ColumnType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Boolean => f.write_str("boolean"),
+            Self::SmallInteger => f.write_str("small-integer"),
+            Self::Integer => f.write_str("integer"),
+            Self::BigInteger => f.write_str("big-integer"),
+            Self::Numeric { precision, scale } => write!(f, "numeric({precision},{scale})"),
+            Self::Double => f.write_str("double"),
+            Self::Varchar(length) => write!(f, "varchar({length})"),
+            Self::Text => f.write_str("text"),
+            Self::Binary => f.write_str("binary"),
+            Self::Date => f.write_str("date"),
+            Self::Time => f.write_str("time"),
+            Self::Timestamp => f.write_str("timestamp"),
+            Self::TimestampWithZone => f.write_str("timestamp-with-zone"),
+            Self::Uuid => f.write_str("uuid"),
+            Self::Json => f.write_str("json"),
+        }
+    }
+}
+
+/// A column default.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ColumnDefault {
+    /// A constant.
+    Value(Value),
+    /// An expression without columns.
+    Expression(Expr),
+}
+
+/// Whether an option that a dialect may lack is demanded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Demand {
+    /// Refused where it is lacking.
+    Required,
+    /// Left out where it is lacking.
+    IfSupported,
+}
+
+/// A comment as asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Comment {
+    /// The text.
+    pub text: String,
+    /// What to do on a dialect without comments.
+    pub demand: Demand,
+}
+
+/// A column as asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ColumnSpec {
+    /// Its name.
+    pub name: Ident,
+    /// Its type.
+    pub column_type: ColumnType,
+    /// Whether it may hold NULL.
+    pub nullable: bool,
+    /// Its default.
+    pub default: Option<ColumnDefault>,
+    /// Whether the database numbers it.
+    pub auto_increment: bool,
+    /// Its comment.
+    pub comment: Option<Comment>,
+}
+
+/// What a foreign key does when the row it refers to changes or goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ReferentialAction {
+    /// Refused at the end of the statement.
+    NoAction,
+    /// Refused at once.
+    Restrict,
+    /// Follows.
+    Cascade,
+    /// Becomes NULL.
+    SetNull,
+}
+
+/// A primary key or unique constraint: its name, if it has one, and its columns in order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Key {
+    /// Its name. In the model none only on SQLite, which has no default names.
+    pub name: Option<Ident>,
+    /// Its columns.
+    pub columns: Vec<Ident>,
+}
+
+/// A foreign key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ForeignKey {
+    /// Its name, as in [`Key::name`].
+    pub name: Option<Ident>,
+    /// The referring columns.
+    pub columns: Vec<Ident>,
+    /// The table referred to.
+    pub referred_table: Ident,
+    /// The columns referred to, as many as `columns`.
+    pub referred_columns: Vec<Ident>,
+    /// When the key referred to changes.
+    pub on_update: ReferentialAction,
+    /// When the row referred to goes.
+    pub on_delete: ReferentialAction,
+}
+
+/// A check constraint as asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct CheckSpec {
+    /// Its name, as in [`Key::name`].
+    pub name: Option<Ident>,
+    /// The condition.
+    pub condition: Expr,
+}
+
+/// Any constraint as asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Constraint {
+    /// The primary key.
+    PrimaryKey(Key),
+    /// A unique constraint.
+    Unique(Key),
+    /// A foreign key.
+    ForeignKey(ForeignKey),
+    /// A check.
+    Check(CheckSpec),
+}
+
+/// Which constraint is meant.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ConstraintSelector {
+    /// By name.
+    Name(Ident),
+    /// The primary key.
+    PrimaryKey,
+    /// The unique constraint over these columns.
+    Unique(Vec<Ident>),
+    /// The foreign key of these columns.
+    ForeignKey(Vec<Ident>),
+    /// The check that mentions just these columns.
+    Check(Vec<Ident>),
+}
+
+/// The order of an index column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum IndexOrder {
+    /// Smallest first.
+    Ascending,
+    /// Largest first.
+    Descending,
+}
+
+/// One column of an index.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct IndexColumn {
+    /// The column.
+    pub name: Ident,
+    /// Its order.
+    pub order: IndexOrder,
+}
+
+/// An index that belongs to no constraint.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Index {
+    /// Its name.
+    pub name: Ident,
+    /// Its columns.
+    pub columns: Vec<IndexColumn>,
+    /// Whether it forbids duplicates.
+    pub unique: bool,
+}
+
+/// A table as asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct TableSpec {
+    /// Its name.
+    pub name: Ident,
+    /// Its columns.
+    pub columns: Vec<ColumnSpec>,
+    /// Its constraints.
+    pub constraints: Vec<Constraint>,
+    /// Its comment.
+    pub comment: Option<Comment>,
+}
+
+/// Keep, set or clear.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Change<T> {
+    /// As it is.
+    Keep,
+    /// To this.
+    Set(T),
+    /// To nothing.
+    Clear,
+}
+
+/// The aspects of a column to change.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ColumnChanges {
+    /// The new type.
+    pub column_type: Option<ColumnType>,
+    /// The new nullability.
+    pub nullable: Option<bool>,
+    /// The default.
+    pub default: Change<ColumnDefault>,
+    /// The comment.
+    pub comment: Change<Comment>,
+}

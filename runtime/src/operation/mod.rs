@@ -1,0 +1,163 @@
+//! What a guest may ask for, as plain data: operations, names, types, values and the closed expression
+//! and statement types. Knows neither WebAssembly nor databases.
+
+mod column;
+mod dml;
+mod expr;
+mod ident;
+mod parse;
+mod value;
+
+pub use column::{
+    Change, CheckSpec, ColumnChanges, ColumnDefault, ColumnSpec, ColumnType, Comment, Constraint, ConstraintSelector,
+    Demand, ForeignKey, Index, IndexColumn, IndexOrder, Key, ReferentialAction, TableSpec,
+};
+pub use dml::Dml;
+pub use expr::{BinaryOperator, Expr, Function, Position, UnaryOperator};
+pub use ident::{Ident, IdentError, IdentKind};
+pub use parse::{Grammar, ParseError, ParseLimits, parse_dml, parse_expr, parse_server_expr};
+pub use value::{Finite, Value, ValueError};
+
+use serde::Serialize;
+
+/// One structured request of a guest. Its JSON form (this enum through serde) is canonical: the plan
+/// digest is taken over it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "op", rename_all = "kebab-case")]
+pub enum Op {
+    /// Makes a table.
+    CreateTable {
+        /// The table.
+        table: TableSpec,
+    },
+    /// Drops a table.
+    DropTable {
+        /// Its name.
+        name: Ident,
+    },
+    /// Renames a table.
+    RenameTable {
+        /// Its name.
+        name: Ident,
+        /// The new one.
+        new_name: Ident,
+    },
+    /// Adds a column.
+    AddColumn {
+        /// The table.
+        table: Ident,
+        /// The column.
+        column: ColumnSpec,
+    },
+    /// Drops a column.
+    DropColumn {
+        /// The table.
+        table: Ident,
+        /// The column.
+        name: Ident,
+    },
+    /// Renames a column.
+    RenameColumn {
+        /// The table.
+        table: Ident,
+        /// The column.
+        name: Ident,
+        /// The new name.
+        new_name: Ident,
+    },
+    /// Changes a column.
+    AlterColumn {
+        /// The table.
+        table: Ident,
+        /// The column.
+        name: Ident,
+        /// What changes.
+        changes: ColumnChanges,
+    },
+    /// Makes an index.
+    CreateIndex {
+        /// The table.
+        table: Ident,
+        /// The index.
+        index: Index,
+    },
+    /// Drops an index.
+    DropIndex {
+        /// The table.
+        table: Ident,
+        /// The index.
+        name: Ident,
+    },
+    /// Adds a constraint.
+    CreateConstraint {
+        /// The table.
+        table: Ident,
+        /// The constraint.
+        constraint: Constraint,
+    },
+    /// Drops a constraint.
+    DropConstraint {
+        /// The table.
+        table: Ident,
+        /// Which one.
+        which: ConstraintSelector,
+    },
+    /// Inserts rows.
+    BulkInsert {
+        /// The table.
+        table: Ident,
+        /// The columns given.
+        columns: Vec<Ident>,
+        /// The rows, each as long as `columns`.
+        rows: Vec<Vec<Value>>,
+    },
+    /// Runs one statement over one table.
+    Execute {
+        /// The statement.
+        statement: Dml,
+    },
+}
+
+impl Op {
+    /// The name under which messages mention it: `create-table`, …
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::CreateTable { .. } => "create-table",
+            Self::DropTable { .. } => "drop-table",
+            Self::RenameTable { .. } => "rename-table",
+            Self::AddColumn { .. } => "add-column",
+            Self::DropColumn { .. } => "drop-column",
+            Self::RenameColumn { .. } => "rename-column",
+            Self::AlterColumn { .. } => "alter-column",
+            Self::CreateIndex { .. } => "create-index",
+            Self::DropIndex { .. } => "drop-index",
+            Self::CreateConstraint { .. } => "create-constraint",
+            Self::DropConstraint { .. } => "drop-constraint",
+            Self::BulkInsert { .. } => "bulk-insert",
+            Self::Execute { .. } => "execute",
+        }
+    }
+
+    /// The table it is about.
+    pub fn table(&self) -> &Ident {
+        match self {
+            Self::CreateTable { table } => &table.name,
+            Self::DropTable { name } | Self::RenameTable { name, .. } => name,
+            Self::AddColumn { table, .. }
+            | Self::DropColumn { table, .. }
+            | Self::RenameColumn { table, .. }
+            | Self::AlterColumn { table, .. }
+            | Self::CreateIndex { table, .. }
+            | Self::DropIndex { table, .. }
+            | Self::CreateConstraint { table, .. }
+            | Self::DropConstraint { table, .. }
+            | Self::BulkInsert { table, .. } => table,
+            Self::Execute { statement } => statement.table(),
+        }
+    }
+
+    /// Whether it changes rows and not the schema.
+    pub fn is_data(&self) -> bool {
+        matches!(self, Self::BulkInsert { .. } | Self::Execute { .. })
+    }
+}

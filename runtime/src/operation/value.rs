@@ -1,0 +1,243 @@
+//! Typed values in canonical form. A text that is no valid value of its case never becomes a [`Value`],
+//! and two spellings of one value become equal.
+
+use jiff::civil;
+use serde::Serialize;
+
+/// A constant.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Value {
+    /// SQL NULL.
+    Null,
+    /// True or false.
+    Boolean(bool),
+    /// A whole number.
+    Integer(i64),
+    /// A finite 64-bit number.
+    Double(Finite),
+    /// A decimal: sign, digits, point, digits; no leading zeros but one before the point, scale as given.
+    Numeric(String),
+    /// Text without U+0000.
+    Text(String),
+    /// Bytes.
+    Binary(Vec<u8>),
+    /// `YYYY-MM-DD`
+    Date(String),
+    /// `HH:MM:SS.ffffff`, the fraction only when it is not zero.
+    Time(String),
+    /// `YYYY-MM-DD HH:MM:SS.ffffff`, the fraction only when it is not zero.
+    Timestamp(String),
+    /// The same in UTC, without a suffix.
+    TimestampWithZone(String),
+    /// Lower case with hyphens.
+    Uuid(String),
+    /// A JSON document, as given once it has parsed.
+    Json(String),
+}
+
+/// A 64-bit number that is neither NaN nor infinite; negative zero becomes zero.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[serde(transparent)]
+pub struct Finite(f64);
+
+impl Eq for Finite {}
+
+impl Finite {
+    /// None for NaN and infinities.
+    pub fn new(number: f64) -> Option<Self> {
+        number.is_finite().then_some(Self(if number == 0.0 { 0.0 } else { number }))
+    }
+
+    /// The number.
+    pub fn get(self) -> f64 {
+        self.0
+    }
+}
+
+/// Why a text is no value of a type. Never holds the text: it may be a secret.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("not a valid {expected} value{hint}")]
+pub struct ValueError {
+    /// The type.
+    pub expected: &'static str,
+    hint: &'static str,
+}
+
+fn invalid(expected: &'static str, hint: &'static str) -> ValueError {
+    ValueError { expected, hint }
+}
+
+/// The longest decimal any dialect takes is 65 digits; PostgreSQL's larger ones are cut to that too.
+const NUMERIC_DIGITS: usize = 65;
+
+impl Value {
+    /// A number from its text.
+    pub fn double(number: f64) -> Result<Self, ValueError> {
+        Finite::new(number).map(Self::Double).ok_or(invalid("double", ": NaN and infinities are refused"))
+    }
+
+    /// Text; U+0000 is refused, as PostgreSQL cannot hold it.
+    pub fn text(text: impl Into<String>) -> Result<Self, ValueError> {
+        let text = text.into();
+        if text.contains('\0') { Err(invalid("text", ": it holds U+0000")) } else { Ok(Self::Text(text)) }
+    }
+
+    /// A decimal, `[+-]digits[.digits]`.
+    pub fn numeric(text: &str) -> Result<Self, ValueError> {
+        let fail = || invalid("numeric", " such as -12.50");
+        let (negative, digits) = match text.strip_prefix(['-', '+']) {
+            Some(rest) => (text.starts_with('-'), rest),
+            None => (false, text),
+        };
+        let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+        let all_digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+        if whole.is_empty() || !all_digits(whole) || !all_digits(fraction) || (digits.contains('.') && fraction.is_empty())
+        {
+            return Err(fail());
+        }
+        let whole = match whole.trim_start_matches('0') {
+            "" => "0",
+            rest => rest,
+        };
+        if whole.len() + fraction.len() > NUMERIC_DIGITS {
+            return Err(invalid("numeric", ": more than 65 digits"));
+        }
+        let zero = whole == "0" && fraction.bytes().all(|byte| byte == b'0');
+        let sign = if negative && !zero { "-" } else { "" };
+        let point = if fraction.is_empty() { "" } else { "." };
+        Ok(Self::Numeric(format!("{sign}{whole}{point}{fraction}")))
+    }
+
+    /// A date of the years 1 to 9999.
+    pub fn date(text: &str) -> Result<Self, ValueError> {
+        let fail = || invalid("date", ", YYYY-MM-DD");
+        if text.len() != 10 {
+            return Err(fail());
+        }
+        let date: civil::Date = text.parse().map_err(|_| fail())?;
+        if date.year() < 1 { Err(fail()) } else { Ok(Self::Date(date.to_string())) }
+    }
+
+    /// A time of day to the microsecond.
+    pub fn time(text: &str) -> Result<Self, ValueError> {
+        let fail = || invalid("time", ", HH:MM:SS[.ffffff]");
+        if text.contains(['+', '-', 'Z', 'z', 'T', 't']) {
+            return Err(fail());
+        }
+        let time: civil::Time = text.parse().map_err(|_| fail())?;
+        time_text(time).map(Self::Time).ok_or_else(fail)
+    }
+
+    /// A date and time to the microsecond, without a zone.
+    pub fn timestamp(text: &str) -> Result<Self, ValueError> {
+        let fail = || invalid("timestamp", ", YYYY-MM-DD HH:MM:SS[.ffffff]");
+        let date_part = text.get(..10).ok_or_else(fail)?;
+        let time_part = text.get(10..).and_then(|rest| rest.strip_prefix([' ', 'T'])).ok_or_else(fail)?;
+        match (Self::date(date_part)?, Self::time(time_part)?) {
+            (Self::Date(date), Self::Time(time)) => Ok(Self::Timestamp(format!("{date} {time}"))),
+            _ => Err(fail()),
+        }
+    }
+
+    /// A moment, RFC 3339 with `Z` or an offset; becomes UTC.
+    pub fn timestamp_with_zone(text: &str) -> Result<Self, ValueError> {
+        let fail = || invalid("timestamp-with-zone", ", RFC 3339 with Z or an offset");
+        let moment: jiff::Timestamp = text.parse().map_err(|_| fail())?;
+        let utc = jiff::tz::TimeZone::UTC.to_datetime(moment);
+        if utc.year() < 1 {
+            return Err(fail());
+        }
+        let time = time_text(utc.time()).ok_or_else(fail)?;
+        Ok(Self::TimestampWithZone(format!("{} {time}", utc.date())))
+    }
+
+    /// A UUID in any of its usual text forms.
+    pub fn uuid(text: &str) -> Result<Self, ValueError> {
+        let uuid = uuid::Uuid::try_parse(text).map_err(|_| invalid("uuid", ""))?;
+        Ok(Self::Uuid(uuid.hyphenated().to_string()))
+    }
+
+    /// A JSON document; the escape `\u0000` is refused, as PostgreSQL cannot hold it in all uses.
+    pub fn json(text: impl Into<String>) -> Result<Self, ValueError> {
+        let text = text.into();
+        if text.contains('\0') || text.contains("\\u0000") {
+            return Err(invalid("json", ": it holds U+0000"));
+        }
+        // Parsed for its syntax alone, so a number of any size keeps its text.
+        serde_json::from_str::<serde::de::IgnoredAny>(&text).map_err(|_| invalid("json", ""))?;
+        Ok(Self::Json(text))
+    }
+
+    /// What messages call its type.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Null => "null",
+            Self::Boolean(_) => "boolean",
+            Self::Integer(_) => "integer",
+            Self::Double(_) => "double",
+            Self::Numeric(_) => "numeric",
+            Self::Text(_) => "text",
+            Self::Binary(_) => "binary",
+            Self::Date(_) => "date",
+            Self::Time(_) => "time",
+            Self::Timestamp(_) => "timestamp",
+            Self::TimestampWithZone(_) => "timestamp-with-zone",
+            Self::Uuid(_) => "uuid",
+            Self::Json(_) => "json",
+        }
+    }
+}
+
+/// None for a fraction finer than a microsecond, which no dialect keeps.
+fn time_text(time: civil::Time) -> Option<String> {
+    let nanoseconds = time.subsec_nanosecond();
+    if nanoseconds % 1_000 != 0 {
+        return None;
+    }
+    let whole = format!("{:02}:{:02}:{:02}", time.hour(), time.minute(), time.second());
+    if nanoseconds == 0 { Some(whole) } else { Some(format!("{whole}.{:06}", nanoseconds / 1_000)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_spellings_of_one_value_become_equal() {
+        assert_eq!(Value::numeric("+007.50"), Ok(Value::Numeric("7.50".into())));
+        assert_eq!(Value::numeric("-0.0"), Ok(Value::Numeric("0.0".into())));
+        assert_eq!(Value::timestamp("2026-01-02T03:04:05"), Value::timestamp("2026-01-02 03:04:05.000000"));
+        assert_eq!(
+            Value::timestamp_with_zone("2026-01-02T03:04:05+02:00"),
+            Ok(Value::TimestampWithZone("2026-01-02 01:04:05".into()))
+        );
+        assert_eq!(
+            Value::uuid("{67E55044-10B1-426F-9247-BB680E5FE0C8}"),
+            Ok(Value::Uuid("67e55044-10b1-426f-9247-bb680e5fe0c8".into()))
+        );
+        assert_eq!(Value::double(-0.0), Value::double(0.0));
+    }
+
+    #[test]
+    fn refuses_what_no_database_keeps() {
+        for text in ["", ".", "1.", ".5", "1e5", "--1", "1_0", "NaN", &"9".repeat(66)] {
+            assert!(Value::numeric(text).is_err(), "numeric {text:?} was taken");
+        }
+        for text in ["", "2026-02-30", "2026-1-1", "0000-01-01", "2026-01-01x", "20260101"] {
+            assert!(Value::date(text).is_err(), "date {text:?} was taken");
+        }
+        for text in ["", "25:00:00", "10:00:00.0000001", "10:00:00Z"] {
+            assert!(Value::time(text).is_err(), "time {text:?} was taken");
+        }
+        for text in ["", "2026-01-01", "2026-01-01 10:00:00Z", "é026-01-01 10:00:00"] {
+            assert!(Value::timestamp(text).is_err(), "timestamp {text:?} was taken");
+        }
+        assert!(Value::timestamp_with_zone("2026-01-01 10:00:00").is_err());
+        assert!(Value::double(f64::NAN).is_err());
+        assert!(Value::text("a\0b").is_err());
+        assert!(Value::json("{").is_err());
+        assert!(Value::json("\"\\u0000\"").is_err());
+        assert!(Value::uuid("x").is_err());
+    }
+}

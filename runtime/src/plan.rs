@@ -1,0 +1,168 @@
+//! The plan of one step: its operations in order, judged, applied to the model and rendered one by one as
+//! the guest asks for them. Pure: knows neither the sandbox that feeds it nor the database that takes it.
+
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+use crate::dialect::{self, Dialect, Statement, Unsupported};
+use crate::operation::{Op, ParseLimits};
+use crate::policy::{self, Access, Limits, PolicyError};
+use crate::schema::{self, Schema, SchemaError};
+
+/// What a step will do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Plan {
+    /// The operations with what they are rendered to.
+    pub operations: Vec<PlannedOp>,
+    /// SHA-256 over the canonical JSON of the operations alone, in hex: equal whatever the dialect and
+    /// whatever language the guest is written in.
+    pub digest: String,
+}
+
+/// One operation of a plan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PlannedOp {
+    /// The operation.
+    #[serde(flatten)]
+    pub op: Op,
+    /// The statements that carry it out, in order.
+    pub statements: Vec<Statement>,
+}
+
+impl Plan {
+    /// All statements in order.
+    pub fn statements(&self) -> impl Iterator<Item = &Statement> {
+        self.operations.iter().flat_map(|planned| &planned.statements)
+    }
+
+    /// Rows that bulk inserts carry.
+    pub fn rows(&self) -> usize {
+        self.operations
+            .iter()
+            .map(|planned| match &planned.op {
+                Op::BulkInsert { rows, .. } => rows.len(),
+                _ => 0,
+            })
+            .sum()
+    }
+}
+
+/// Why an operation did not enter the plan.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PlanError {
+    /// It does not fit the model. The guest may handle it.
+    #[error(transparent)]
+    Schema(#[from] SchemaError),
+    /// The dialect cannot do it. The guest may handle it.
+    #[error(transparent)]
+    Unsupported(#[from] Unsupported),
+    /// Denied, or a budget is spent: the step is over.
+    #[error(transparent)]
+    Policy(#[from] PolicyError),
+}
+
+/// Builds a [`Plan`].
+#[derive(Debug)]
+pub struct Planner {
+    dialect: Dialect,
+    access: Access,
+    limits: Limits,
+    schema: Schema,
+    operations: Vec<PlannedOp>,
+    rows: usize,
+    sql_bytes: usize,
+    fatal: Option<PolicyError>,
+}
+
+impl Planner {
+    /// Starts from the model of what the package owns and may refer to.
+    pub fn new(dialect: Dialect, schema: Schema, access: Access, limits: Limits) -> Self {
+        Self { dialect, access, limits, schema, operations: Vec::new(), rows: 0, sql_bytes: 0, fatal: None }
+    }
+
+    /// The dialect planned for.
+    pub fn dialect(&self) -> Dialect {
+        self.dialect
+    }
+
+    /// The limits in force.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// The bounds on parsed text.
+    pub fn parse_limits(&self) -> ParseLimits {
+        ParseLimits {
+            bytes: self.limits.call_bytes,
+            depth: self.limits.expression_depth,
+            expression_nodes: self.limits.expression_nodes,
+            statement_nodes: self.limits.statement_nodes,
+            ident: self.dialect.rules().ident_limit,
+        }
+    }
+
+    /// The model with everything planned so far.
+    pub fn schema(&self) -> &Schema {
+        &self.schema
+    }
+
+    /// The denial or spent budget that ended the step, if one did; it stands whatever the guest does.
+    pub fn fatal(&self) -> Option<&PolicyError> {
+        self.fatal.as_ref()
+    }
+
+    /// Judges, applies, renders and records one operation. On an error nothing is recorded.
+    pub fn push(&mut self, op: Op) -> Result<(), PlanError> {
+        if let Some(fatal) = &self.fatal {
+            return Err(fatal.clone().into());
+        }
+        match self.try_push(op) {
+            Err(PlanError::Policy(error)) => {
+                self.fatal = Some(error.clone());
+                Err(error.into())
+            }
+            other => other,
+        }
+    }
+
+    fn try_push(&mut self, op: Op) -> Result<(), PlanError> {
+        policy::judge(&self.access, &self.schema, &self.limits, &op)?;
+        let rows = self.rows + if let Op::BulkInsert { rows, .. } = &op { rows.len() } else { 0 };
+        spent("operations", self.operations.len() + 1, self.limits.operations)?;
+        spent("inserted rows", rows, self.limits.rows)?;
+        let mut after = self.schema.clone();
+        schema::apply(&mut after, self.dialect.rules(), &op)?;
+        let statements = dialect::render(self.dialect, &op, &self.schema, &after)?;
+        let sql_bytes = self.sql_bytes + statements.iter().map(|statement| statement.sql.len()).sum::<usize>();
+        spent("bytes of SQL", sql_bytes, self.limits.sql_bytes)?;
+        self.rows = rows;
+        self.sql_bytes = sql_bytes;
+        self.schema = after;
+        self.operations.push(PlannedOp { op, statements });
+        Ok(())
+    }
+
+    /// The finished plan and the model after it.
+    pub fn finish(self) -> (Plan, Schema) {
+        let digest = digest(self.operations.iter().map(|planned| &planned.op));
+        (Plan { operations: self.operations, digest }, self.schema)
+    }
+}
+
+fn spent(what: &str, used: usize, limit: usize) -> Result<(), PolicyError> {
+    if used > limit {
+        return Err(PolicyError::LimitExceeded(format!("the step has more than {limit} {what}")));
+    }
+    Ok(())
+}
+
+/// The plan digest: SHA-256 over each operation's canonical JSON and a line feed.
+fn digest<'a>(operations: impl Iterator<Item = &'a Op>) -> String {
+    let mut hasher = Sha256::new();
+    for op in operations {
+        // Serialising plain data to memory has no failing case; an empty line would still be a digest.
+        hasher.update(serde_json::to_vec(op).unwrap_or_default());
+        hasher.update(b"\n");
+    }
+    crate::hex(&hasher.finalize())
+}

@@ -1,0 +1,87 @@
+//! Every limit of the runner, in one struct, finite by default.
+
+use std::time::Duration;
+
+/// The limits of DESIGN §6, default profile.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of one component.
+    pub component_bytes: usize,
+    /// Components of one package.
+    pub components: usize,
+    /// Bytes of guest memories and tables, all instances of a step together.
+    pub memory_bytes: usize,
+    /// Core and component instances of one component.
+    pub instances: u32,
+    /// Core modules of one component.
+    pub modules: u32,
+    /// Fuel of one step.
+    pub fuel: u64,
+    /// Guest wall time of one step.
+    pub wall_time: Duration,
+    /// Bytes of the guest's stack.
+    pub stack_bytes: usize,
+    /// Bytes that one host call may carry either way.
+    pub call_bytes: usize,
+    /// Bytes that all host calls of a step may carry.
+    pub step_bytes: usize,
+    /// Host calls of one step, whatever they do.
+    pub host_calls: u64,
+    /// Operations of one step.
+    pub operations: usize,
+    /// Rows that one step may insert.
+    pub rows: usize,
+    /// Bytes of rendered SQL of one step.
+    pub sql_bytes: usize,
+    /// Bytes of log messages of one step.
+    pub log_bytes: usize,
+    /// Open handles of one step.
+    pub handles: usize,
+    /// Revisions of one package.
+    pub revisions: usize,
+    /// Populate steps of one package.
+    pub populate_steps: usize,
+    /// Depth of an expression or statement.
+    pub expression_depth: usize,
+    /// Nodes of an expression.
+    pub expression_nodes: usize,
+    /// Nodes of a statement.
+    pub statement_nodes: usize,
+    /// Bytes of a comment.
+    pub comment_bytes: usize,
+    /// Columns of a table.
+    pub table_columns: usize,
+    /// Indexes and constraints of a table, together.
+    pub table_constraints: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            component_bytes: 4 << 20,
+            components: 64,
+            memory_bytes: 64 << 20,
+            instances: 32,
+            modules: 16,
+            fuel: 1_000_000_000,
+            wall_time: Duration::from_secs(5),
+            stack_bytes: 512 << 10,
+            call_bytes: 1 << 20,
+            step_bytes: 8 << 20,
+            host_calls: 100_000,
+            operations: 2_000,
+            rows: 100_000,
+            sql_bytes: 8 << 20,
+            log_bytes: 16 << 10,
+            handles: 64,
+            revisions: 10_000,
+            populate_steps: 256,
+            expression_depth: 32,
+            expression_nodes: 256,
+            statement_nodes: 4_096,
+            comment_bytes: 1_024,
+            table_columns: 256,
+            table_constraints: 64,
+        }
+    }
+}

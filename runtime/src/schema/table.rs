@@ -1,0 +1,115 @@
+//! The schema model: what tables look like on a target, in the dialect's own terms (types lowered,
+//! default names filled in), so that a planned schema and an introspected one compare equal.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use crate::operation::{ColumnDefault, ColumnType, Expr, ForeignKey, Ident, Index, Key};
+
+/// The tables that a package owns or may refer to on one target.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct Schema {
+    /// By name. Shared, so that a copy of a large schema costs little: every planned operation takes one.
+    pub tables: BTreeMap<Ident, Arc<Table>>,
+}
+
+/// A table.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Table {
+    /// Its columns in order.
+    pub columns: Vec<Column>,
+    /// Its primary key.
+    pub primary_key: Option<Key>,
+    /// Its unique constraints, sorted by name, unnamed ones by columns. On MariaDB unique indexes with
+    /// only ascending columns too, as it does not tell the two apart.
+    pub uniques: Vec<Key>,
+    /// Its foreign keys, sorted likewise.
+    pub foreign_keys: Vec<ForeignKey>,
+    /// Its checks, sorted by name, unnamed ones by condition.
+    pub checks: Vec<Check>,
+    /// Its other indexes, sorted by name.
+    pub indexes: Vec<Index>,
+    /// Its comment; never the empty text.
+    pub comment: Option<String>,
+    /// What the model cannot express: counted in digests, preserved, never altered.
+    pub opaque: Vec<Opaque>,
+}
+
+/// A column as it is on the target.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Column {
+    /// Its name.
+    pub name: Ident,
+    /// Its type.
+    pub column_type: ModelType,
+    /// Whether it may hold NULL.
+    pub nullable: bool,
+    /// Its default.
+    pub default: Option<ModelDefault>,
+    /// Whether the database numbers it.
+    pub auto_increment: bool,
+    /// Its comment; never the empty text.
+    pub comment: Option<String>,
+    /// Anything else about it: collation other than the default, generated, ON UPDATE, invisible, … as
+    /// the database prints it. Empty for every column that the contract makes.
+    pub extra: Vec<String>,
+}
+
+/// A column type on the target.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ModelType {
+    /// The canonical portable type among those that the dialect makes alike.
+    Portable(ColumnType),
+    /// One that the contract cannot express, as the database calls it.
+    Opaque(String),
+}
+
+/// A default on the target.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ModelDefault {
+    /// A constant or closed expression, normalised for the column's type.
+    Portable(ColumnDefault),
+    /// One that the closed type cannot express, as the database prints it.
+    Opaque(String),
+}
+
+/// A check on the target.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Check {
+    /// Its name; none only on SQLite.
+    pub name: Option<Ident>,
+    /// Its condition.
+    pub condition: CheckCondition,
+}
+
+/// The condition of a check on the target.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CheckCondition {
+    /// The closed expression, in the normal form of the dialect.
+    Portable(Expr),
+    /// Text that the closed type cannot express, as the database prints it.
+    Opaque(String),
+}
+
+/// Something on a table that the model cannot express: a trigger, a partial index, an odd name, …
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Opaque {
+    /// `trigger`, `index`, `constraint`, `column`, `option`, …
+    pub kind: String,
+    /// Its name, unchecked: for people and digests only.
+    pub name: String,
+    /// Its definition as the database prints it.
+    pub definition: String,
+}
+
+impl Table {
+    /// The column of that name.
+    pub fn column(&self, name: &Ident) -> Option<&Column> {
+        self.columns.iter().find(|column| column.name == *name)
+    }
+}
