@@ -23,3 +23,33 @@ pub struct Dependency {
     /// Its revision.
     pub revision: String,
 }
+
+/// A populate step as a package describes it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PopulateStep {
+    /// Its name.
+    pub name: String,
+    /// What it does.
+    pub title: String,
+    /// Whether it runs without being named.
+    pub active: bool,
+    /// Steps of this package that run before it.
+    pub requires: Vec<String>,
+    /// What must be applied first.
+    pub depends_on: Vec<Dependency>,
+}
+
+/// What a package says it is: checked, and all its components taken together.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PackageInfo {
+    /// Its name.
+    pub name: String,
+    /// Its title.
+    pub title: String,
+    /// Its version.
+    pub version: String,
+    /// Its revisions, in the order described.
+    pub revisions: Vec<Revision>,
+    /// Its populate steps, in the order described.
+    pub populate_steps: Vec<PopulateStep>,
+}
