@@ -112,4 +112,20 @@ impl Table {
     pub fn column(&self, name: &Ident) -> Option<&Column> {
         self.columns.iter().find(|column| column.name == *name)
     }
+
+    /// Puts everything whose order means nothing in the order of the model, so that a planned and an
+    /// introspected table compare equal.
+    pub(crate) fn sort(&mut self) {
+        self.uniques.sort_by(|left, right| (&left.name, &left.columns).cmp(&(&right.name, &right.columns)));
+        self.foreign_keys.sort_by_cached_key(|key| {
+            let actions = (key.on_update as u8, key.on_delete as u8);
+            (key.name.clone(), key.columns.clone(), key.referred_table.clone(), key.referred_columns.clone(), actions)
+        });
+        // Expressions have no order of their own; their canonical JSON has.
+        self.checks.sort_by_cached_key(|check| {
+            (check.name.clone(), serde_json::to_string(&check.condition).unwrap_or_default())
+        });
+        self.indexes.sort_by(|left, right| left.name.cmp(&right.name));
+        self.opaque.sort();
+    }
 }
