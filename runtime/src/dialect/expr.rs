@@ -1,7 +1,7 @@
 //! Expressions and constants as SQL, and their normal form. Stub signatures first.
 
 use super::Dialect;
-use crate::operation::{ColumnType, Expr, Ident, Value};
+use crate::operation::{ColumnDefault, ColumnType, Expr, Ident, Value};
 
 /// A name, always quoted.
 pub fn quote(_dialect: Dialect, _name: &Ident) -> String {
@@ -26,5 +26,12 @@ pub fn render_portable(_expr: &Expr) -> String {
 
 /// See [`crate::schema::Rules::normal_form`].
 pub fn normal_form(_dialect: Dialect, _expr: &Expr) -> Expr {
+    todo!()
+}
+
+/// A default in the form in which a planned and an introspected one compare equal: a constant in the
+/// canonical form of the column's type, an expression in its [`normal_form`]. A default of NULL is no
+/// default: leave it out before calling. A constant that does not fit the type stays as it is.
+pub fn default_normal_form(_dialect: Dialect, _default: &ColumnDefault, _column_type: ColumnType) -> ColumnDefault {
     todo!()
 }

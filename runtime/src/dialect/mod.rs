@@ -12,7 +12,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-pub use expr::{literal, quote, render_expr};
+pub use expr::{default_normal_form, literal, normal_form, quote, render_expr, render_portable};
 pub use render::render;
 pub use session::{SessionSettings, session_statements};
 

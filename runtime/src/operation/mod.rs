@@ -1,6 +1,7 @@
 //! What a guest may ask for, as plain data: operations, names, types, values and the closed expression
 //! and statement types. Knows neither WebAssembly nor databases.
 
+mod coerce;
 mod column;
 mod dml;
 mod expr;
@@ -8,6 +9,7 @@ mod ident;
 mod parse;
 mod value;
 
+pub use coerce::coerce;
 pub use column::{
     Change, CheckSpec, ColumnChanges, ColumnDefault, ColumnSpec, ColumnType, Comment, Constraint, ConstraintSelector,
     Demand, ForeignKey, Index, IndexColumn, IndexOrder, Key, ReferentialAction, TableSpec,
