@@ -204,5 +204,6 @@ flock -n 9 || {
     say "waiting for another run to finish"
     flock 9
 }
-usable || prepare 9>&-
+# The build inherits the lock: if this script is killed, the next one waits for what is left of it.
+usable || prepare
 print_env
