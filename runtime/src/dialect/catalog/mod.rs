@@ -1,0 +1,154 @@
+//! Introspection: which queries to send, and what their rows mean. Pure; whoever holds a connection sends
+//! the queries. Whatever a database holds is untrusted here: what the model cannot express becomes an
+//! opaque entry, a table that it cannot hold becomes unreadable with a reason, and nothing is left out.
+
+mod mariadb;
+mod postgres;
+mod sqlite;
+
+use std::collections::BTreeMap;
+
+use super::{Catalog, CatalogTable, Dialect, TextRow, expr};
+use crate::operation::{ColumnDefault, Expr, Ident, IdentKind, Position, Value, parse_server_expr};
+use crate::schema::{Check, CheckCondition, ModelDefault, ModelType, Opaque, Table};
+
+/// The queries whose results [`read`] takes, in order. All columns are text.
+pub fn queries(dialect: Dialect) -> Vec<&'static str> {
+    match dialect {
+        Dialect::Sqlite => sqlite::QUERIES.to_vec(),
+        Dialect::Postgres => postgres::QUERIES.to_vec(),
+        Dialect::Mariadb => mariadb::QUERIES.to_vec(),
+    }
+}
+
+/// Builds the catalog from the rows of each of [`queries`]. Never fails: what cannot be read is opaque or
+/// unreadable.
+pub fn read(dialect: Dialect, results: &[Vec<TextRow>]) -> Catalog {
+    match dialect {
+        Dialect::Sqlite => sqlite::read(results),
+        Dialect::Postgres => postgres::read(results),
+        Dialect::Mariadb => mariadb::read(results),
+    }
+}
+
+/// The rows of one query; none if the caller sent fewer.
+fn rows(results: &[Vec<TextRow>], query: usize) -> &[TextRow] {
+    results.get(query).map(Vec::as_slice).unwrap_or_default()
+}
+
+/// A cell that may be NULL.
+fn optional(row: &TextRow, column: usize) -> Option<&str> {
+    row.get(column).and_then(Option::as_deref)
+}
+
+/// A cell; NULL is the empty text.
+fn cell(row: &TextRow, column: usize) -> &str {
+    optional(row, column).unwrap_or_default()
+}
+
+/// The rows by the text of one column, each group in the order that the query gave.
+fn group(rows: &[TextRow], column: usize) -> BTreeMap<&str, Vec<&TextRow>> {
+    let mut groups: BTreeMap<&str, Vec<&TextRow>> = BTreeMap::new();
+    for row in rows {
+        groups.entry(cell(row, column)).or_default().push(row);
+    }
+    groups
+}
+
+/// The rows of one group.
+fn of<'a, 'r>(groups: &'r BTreeMap<&'a str, Vec<&'a TextRow>>, name: &str) -> &'r [&'a TextRow] {
+    groups.get(name).map(Vec::as_slice).unwrap_or_default()
+}
+
+fn ident(dialect: Dialect, kind: IdentKind, text: &str) -> Option<Ident> {
+    Ident::parse(kind, dialect.rules().ident_limit, text).ok()
+}
+
+/// The name of a table or column, if the model can hold it.
+fn object_name(dialect: Dialect, text: &str) -> Option<Ident> {
+    ident(dialect, IdentKind::Object, text)
+}
+
+/// The name of a constraint or index, if the model can hold it.
+fn constraint_name(dialect: Dialect, text: &str) -> Option<Ident> {
+    ident(dialect, IdentKind::Constraint, text)
+}
+
+/// The name of a column, or why its table is unreadable.
+fn column_name(dialect: Dialect, text: &str) -> Result<Ident, String> {
+    object_name(dialect, text).ok_or_else(|| format!("its column {text:?} has a name that the contract does not allow"))
+}
+
+fn is_bookkeeping(name: &str) -> bool {
+    name.to_ascii_lowercase().starts_with("ptah_db_")
+}
+
+/// Files a table under its name: bookkeeping, readable, or unreadable with the reason.
+fn file(catalog: &mut Catalog, dialect: Dialect, name: &str, table: impl FnOnce(&Ident) -> Result<Table, String>) {
+    if is_bookkeeping(name) {
+        catalog.bookkeeping.insert(name.to_owned());
+        return;
+    }
+    let read = match object_name(dialect, name) {
+        Some(ident) => table(&ident),
+        None => Err("its name is one that the contract does not allow".to_owned()),
+    };
+    let filed = match read {
+        Ok(mut table) => {
+            table.sort();
+            CatalogTable::Readable(table)
+        }
+        Err(reason) => CatalogTable::Unreadable(reason),
+    };
+    catalog.tables.insert(name.to_owned(), filed);
+}
+
+fn empty_table() -> Table {
+    Table {
+        columns: Vec::new(),
+        primary_key: None,
+        uniques: Vec::new(),
+        foreign_keys: Vec::new(),
+        checks: Vec::new(),
+        indexes: Vec::new(),
+        comment: None,
+        opaque: Vec::new(),
+    }
+}
+
+fn opaque(kind: &str, name: &str, definition: impl Into<String>) -> Opaque {
+    Opaque { kind: kind.to_owned(), name: name.to_owned(), definition: definition.into() }
+}
+
+/// A check from its condition as the database prints it.
+fn check(dialect: Dialect, name: Option<Ident>, text: &str) -> Check {
+    let condition = match parse_server_expr(dialect.grammar(), Position::Check, text) {
+        Some(condition) => CheckCondition::Portable(expr::normal_form(dialect, &condition)),
+        None => CheckCondition::Opaque(text.to_owned()),
+    };
+    Check { name, condition }
+}
+
+/// A column default from its text as the database prints it; none for NULL, which every column has.
+fn default(dialect: Dialect, text: &str, column_type: &ModelType) -> Option<ModelDefault> {
+    let default = match parse_server_expr(dialect.grammar(), Position::Default, text) {
+        Some(Expr::Value(Value::Null)) => return None,
+        Some(Expr::Value(value)) => ColumnDefault::Value(value),
+        Some(other) => ColumnDefault::Expression(other),
+        None => return Some(ModelDefault::Opaque(text.to_owned())),
+    };
+    Some(match column_type {
+        ModelType::Portable(column_type) => {
+            ModelDefault::Portable(expr::default_normal_form(dialect, &default, *column_type))
+        }
+        ModelType::Opaque(_) => ModelDefault::Opaque(text.to_owned()),
+    })
+}
+
+/// The arguments of a type such as `NUMERIC(10, 2)`, given as `10,2`: precision and scale within the
+/// bounds of the contract.
+fn precision_and_scale(arguments: &str) -> Option<(u8, u8)> {
+    let (precision, scale) = arguments.split_once(',').unwrap_or((arguments, "0"));
+    let (precision, scale) = (precision.trim().parse().ok()?, scale.trim().parse().ok()?);
+    ((1..=65).contains(&precision) && scale <= precision && scale <= 30).then_some((precision, scale))
+}

@@ -1,0 +1,439 @@
+//! SQLite: what a table consists of comes from the pragmas; names, checks and collations, which no pragma
+//! tells, from the parsed CREATE TABLE. Where the two disagree the table is unreadable.
+
+use std::collections::BTreeMap;
+
+use sqlparser::ast::{
+    self, ColumnOption, ConstraintReferenceMatchKind, CreateTable, Expr, ForeignKeyConstraint, OrderBySort,
+    ReferentialAction as Action, Statement, TableConstraint,
+};
+use sqlparser::dialect::SQLiteDialect;
+use sqlparser::parser::Parser;
+
+use super::{
+    cell, check, column_name, constraint_name, default, empty_table, file, group, is_bookkeeping, object_name, of,
+    opaque, optional, precision_and_scale, rows,
+};
+use crate::dialect::{Catalog, Dialect, TextRow};
+use crate::operation::{ColumnType, ForeignKey, Ident, Index, IndexColumn, IndexOrder, Key, ReferentialAction};
+use crate::schema::{Column, ModelType, Table};
+
+// Virtual tables are left out of the pragmas: asking about one whose module is missing is an error.
+pub(super) const QUERIES: &[&str] = &[
+    "SELECT type, name, tbl_name, sql FROM main.sqlite_schema ORDER BY type, name",
+    r#"SELECT m.name, x.name, x.type, CAST(x."notnull" AS TEXT), x.dflt_value, CAST(x.pk AS TEXT), CAST(x.hidden AS TEXT)
+        FROM main.sqlite_schema m, pragma_table_xinfo(m.name, 'main') x
+        WHERE m.type = 'table' AND m.sql NOT LIKE 'CREATE VIRTUAL%' ORDER BY m.name, x.cid"#,
+    r#"SELECT m.name, CAST(f.id AS TEXT), f."from"
+        FROM main.sqlite_schema m, pragma_foreign_key_list(m.name, 'main') f
+        WHERE m.type = 'table' AND m.sql NOT LIKE 'CREATE VIRTUAL%' ORDER BY m.name, f.id DESC, f.seq"#,
+    r#"SELECT m.name, l.name, CAST(l."unique" AS TEXT), l.origin, CAST(l.partial AS TEXT),
+        CAST(x.cid AS TEXT), x.name, CAST(x."desc" AS TEXT), x.coll
+        FROM main.sqlite_schema m, pragma_index_list(m.name, 'main') l, pragma_index_xinfo(l.name, 'main') x
+        WHERE m.type = 'table' AND m.sql NOT LIKE 'CREATE VIRTUAL%' AND x.key = 1 ORDER BY m.name, l.name, x.seqno"#,
+];
+
+const DIALECT: Dialect = Dialect::Sqlite;
+const DIFFERS: &str = "its definition and what the database says of it differ";
+
+/// What the database says, by table.
+struct Facts<'a> {
+    entries: &'a [TextRow],
+    columns: BTreeMap<&'a str, Vec<&'a TextRow>>,
+    foreign_keys: BTreeMap<&'a str, Vec<&'a TextRow>>,
+    index_columns: BTreeMap<&'a str, Vec<&'a TextRow>>,
+}
+
+pub(super) fn read(results: &[Vec<TextRow>]) -> Catalog {
+    let facts = Facts {
+        entries: rows(results, 0),
+        columns: group(rows(results, 1), 0),
+        foreign_keys: group(rows(results, 2), 0),
+        index_columns: group(rows(results, 3), 0),
+    };
+    let mut catalog = Catalog::default();
+    for row in facts.entries {
+        let (kind, name, table) = (cell(row, 0), cell(row, 1), cell(row, 2));
+        if name.to_ascii_lowercase().starts_with("sqlite_") || (kind == "index" && is_bookkeeping(table)) {
+            continue;
+        }
+        match kind {
+            "table" => file(&mut catalog, DIALECT, name, |_| facts.table(name, cell(row, 3))),
+            // Triggers have names of their own; they are read with their table.
+            "trigger" => {}
+            other => {
+                catalog.other_names.insert(name.to_owned(), other.to_owned());
+            }
+        }
+    }
+    catalog
+}
+
+impl Facts<'_> {
+    fn table(&self, name: &str, sql: &str) -> Result<Table, String> {
+        let definition = parse(sql)?;
+        let mut table = empty_table();
+        self.columns(name, &definition, &mut table)?;
+        for (column, written) in definition.columns.iter().zip(table.columns.clone()) {
+            for option in &column.options {
+                self.column_constraint(&written.name, option, &mut table)?;
+            }
+        }
+        for constraint in &definition.constraints {
+            self.table_constraint(constraint, &mut table)?;
+        }
+        self.indexes(name, &mut table)?;
+        self.cross_check(name, &mut table)?;
+        self.number_key(name, &definition, &mut table);
+        for (given, option) in [(definition.strict, "STRICT"), (definition.without_rowid, "WITHOUT ROWID")] {
+            if given {
+                table.opaque.push(opaque("option", option, option));
+            }
+        }
+        for row in self.entries.iter().filter(|row| cell(row, 0) == "trigger" && same(cell(row, 2), name)) {
+            table.opaque.push(opaque("trigger", cell(row, 1), cell(row, 3)));
+        }
+        Ok(table)
+    }
+
+    fn columns(&self, name: &str, definition: &CreateTable, table: &mut Table) -> Result<(), String> {
+        let described = of(&self.columns, name);
+        if described.len() != definition.columns.len() {
+            return Err(DIFFERS.to_owned());
+        }
+        for (row, written) in described.iter().zip(&definition.columns) {
+            if !same(cell(row, 1), &written.name.value) {
+                return Err(DIFFERS.to_owned());
+            }
+            let column_type = model_type(cell(row, 2));
+            let generated = cell(row, 6) != "0";
+            let default = match optional(row, 4) {
+                Some(text) if !generated => default(DIALECT, text, &column_type),
+                _ => None,
+            };
+            table.columns.push(Column {
+                name: column_name(DIALECT, cell(row, 1))?,
+                column_type,
+                nullable: cell(row, 3) == "0",
+                default,
+                auto_increment: false,
+                comment: None,
+                extra: written.options.iter().filter_map(|option| extra(&option.option)).collect(),
+            });
+        }
+        Ok(())
+    }
+
+    fn column_constraint(
+        &self,
+        column: &Ident,
+        written: &ast::ColumnOptionDef,
+        table: &mut Table,
+    ) -> Result<(), String> {
+        let name = written.name.as_ref().map(|name| name.value.as_str());
+        let columns = || vec![column.clone()];
+        match &written.option {
+            ColumnOption::PrimaryKey(_) => match named(name) {
+                Ok(name) => table.primary_key = Some(Key { name, columns: columns() }),
+                Err(odd) => table.opaque.push(opaque("constraint", &odd, written.to_string())),
+            },
+            ColumnOption::Unique(_) => match named(name) {
+                Ok(name) => table.uniques.push(Key { name, columns: columns() }),
+                Err(odd) => table.opaque.push(opaque("constraint", &odd, written.to_string())),
+            },
+            ColumnOption::ForeignKey(key) => self.foreign_key(name, columns(), key, &written.to_string(), table),
+            ColumnOption::Check(written_check) => add_check(name, written_check, table),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn table_constraint(&self, written: &TableConstraint, table: &mut Table) -> Result<(), String> {
+        let definition = written.to_string();
+        match written {
+            TableConstraint::PrimaryKey(key) => {
+                let name = key.name.as_ref().map(|name| name.value.as_str());
+                match (named(name), plain_columns(&key.columns)) {
+                    (Ok(name), Some(columns)) => {
+                        table.primary_key = Some(Key { name, columns: resolve(&table.columns, columns)? });
+                    }
+                    _ => table.opaque.push(opaque("constraint", name.unwrap_or_default(), definition)),
+                }
+            }
+            TableConstraint::Unique(key) => {
+                let name = key.name.as_ref().map(|name| name.value.as_str());
+                match (named(name), plain_columns(&key.columns)) {
+                    (Ok(name), Some(columns)) => {
+                        let columns = resolve(&table.columns, columns)?;
+                        table.uniques.push(Key { name, columns });
+                    }
+                    _ => table.opaque.push(opaque("constraint", name.unwrap_or_default(), definition)),
+                }
+            }
+            TableConstraint::ForeignKey(key) => {
+                let name = key.name.as_ref().map(|name| name.value.as_str());
+                let columns = resolve(&table.columns, key.columns.iter().map(|column| column.value.as_str()))?;
+                self.foreign_key(name, columns, key, &definition, table);
+            }
+            TableConstraint::Check(written_check) => {
+                add_check(written_check.name.as_ref().map(|name| name.value.as_str()), written_check, table);
+            }
+            _ => table.opaque.push(opaque("constraint", "", definition)),
+        }
+        Ok(())
+    }
+
+    fn foreign_key(
+        &self,
+        name: Option<&str>,
+        columns: Vec<Ident>,
+        written: &ForeignKeyConstraint,
+        definition: &str,
+        table: &mut Table,
+    ) {
+        let read = || {
+            let (on_update, on_delete) = (action(written.on_update.as_ref())?, action(written.on_delete.as_ref())?);
+            let plain = written.characteristics.is_none()
+                && matches!(written.match_kind, None | Some(ConstraintReferenceMatchKind::Simple));
+            let (referred_table, referred_columns) = self.referred(written)?;
+            let name = named(name).ok()?;
+            (plain && referred_columns.len() == columns.len()).then(|| ForeignKey {
+                name,
+                columns: columns.clone(),
+                referred_table,
+                referred_columns,
+                on_update,
+                on_delete,
+            })
+        };
+        match read() {
+            Some(key) => table.foreign_keys.push(key),
+            None => table.opaque.push(opaque("constraint", name.unwrap_or_default(), definition)),
+        }
+    }
+
+    /// The table and columns referred to, as they are really spelled; the primary key where none is given.
+    fn referred(&self, written: &ForeignKeyConstraint) -> Option<(Ident, Vec<Ident>)> {
+        let part = written.foreign_table.0.last().and_then(|part| part.as_ident())?;
+        let (table, described) = match self.columns.iter().find(|(name, _)| same(name, &part.value)) {
+            Some((name, described)) => (*name, described.as_slice()),
+            None => (part.value.as_str(), &[][..]),
+        };
+        let mut key: Vec<_> = described.iter().filter(|row| cell(row, 5) != "0").collect();
+        key.sort_by_key(|row| cell(row, 5).parse::<u32>().unwrap_or(u32::MAX));
+        let columns = if written.referred_columns.is_empty() {
+            key.iter().map(|row| object_name(DIALECT, cell(row, 1))).collect::<Option<Vec<_>>>()?
+        } else {
+            let spelled = |column: &ast::Ident| {
+                let real = described.iter().map(|row| cell(row, 1)).find(|real| same(real, &column.value));
+                object_name(DIALECT, real.unwrap_or(&column.value))
+            };
+            written.referred_columns.iter().map(spelled).collect::<Option<Vec<_>>>()?
+        };
+        Some((object_name(DIALECT, table)?, columns))
+    }
+
+    /// Created indexes; those of constraints are read with their constraint.
+    fn indexes(&self, name: &str, table: &mut Table) -> Result<(), String> {
+        for (index, columns) in self.index_groups(name, "c") {
+            let read = || {
+                let name = constraint_name(DIALECT, index)?;
+                let unique = columns.iter().any(|row| cell(row, 2) == "1");
+                let partial = columns.iter().any(|row| cell(row, 4) != "0");
+                let columns =
+                    columns.iter().map(|row| index_column(row, &table.columns)).collect::<Option<Vec<_>>>()?;
+                (!partial).then_some(Index { name, columns, unique })
+            };
+            match read() {
+                Some(index) => table.indexes.push(index),
+                None => {
+                    let entry = self.entries.iter().find(|row| cell(row, 0) == "index" && cell(row, 1) == index);
+                    table.opaque.push(opaque("index", index, entry.map(|row| cell(row, 3)).unwrap_or_default()));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The index columns of a table by index, of one origin: `c` created, `u` unique, `pk`.
+    fn index_groups(&self, name: &str, origin: &str) -> BTreeMap<&str, Vec<&TextRow>> {
+        let mut groups: BTreeMap<&str, Vec<&TextRow>> = BTreeMap::new();
+        for row in of(&self.index_columns, name).iter().filter(|row| cell(row, 3) == origin) {
+            groups.entry(cell(row, 1)).or_default().push(row);
+        }
+        groups
+    }
+
+    /// Holds the keys that were parsed against those that the database reports.
+    fn cross_check(&self, name: &str, table: &mut Table) -> Result<(), String> {
+        let described = of(&self.columns, name);
+        let mut key: Vec<_> = described.iter().filter(|row| cell(row, 5) != "0").collect();
+        key.sort_by_key(|row| cell(row, 5).parse::<u32>().unwrap_or(u32::MAX));
+        let key: Vec<&str> = key.iter().map(|row| cell(row, 1)).collect();
+        let parsed: Vec<&str> =
+            table.primary_key.iter().flat_map(|key| &key.columns).map(Ident::as_str).collect();
+        let opaque_constraint = table.opaque.iter().any(|opaque| opaque.kind == "constraint");
+        if key != parsed && !opaque_constraint {
+            return Err(DIFFERS.to_owned());
+        }
+        let mut reported: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        for row in of(&self.foreign_keys, name) {
+            reported.entry(cell(row, 1)).or_default().push(cell(row, 2));
+        }
+        for columns in reported.values() {
+            let parsed = |key: &ForeignKey| spells(&key.columns, columns);
+            if !table.foreign_keys.iter().any(parsed) && !opaque_constraint {
+                return Err(DIFFERS.to_owned());
+            }
+        }
+        if reported.len() < table.foreign_keys.len() {
+            return Err(DIFFERS.to_owned());
+        }
+        for rows in self.index_groups(name, "u").values() {
+            let columns: Vec<&str> = rows.iter().map(|row| cell(row, 6)).collect();
+            if !table.uniques.iter().any(|key| spells(&key.columns, &columns)) && !opaque_constraint {
+                return Err(DIFFERS.to_owned());
+            }
+        }
+        Ok(())
+    }
+
+    /// A sole INTEGER key is the row id, which is never NULL and numbered by the database whether
+    /// AUTOINCREMENT is written or not; SQLite then makes no index for the key.
+    fn number_key(&self, name: &str, definition: &CreateTable, table: &mut Table) {
+        let described = of(&self.columns, name);
+        let mut key = described.iter().enumerate().filter(|(_, row)| cell(row, 5) != "0");
+        let (Some((position, row)), None) = (key.next(), key.next()) else { return };
+        let row_id = cell(row, 2).eq_ignore_ascii_case("INTEGER")
+            && !definition.without_rowid
+            && self.index_groups(name, "pk").is_empty();
+        let Some(column) = table.columns.get_mut(position) else { return };
+        if row_id {
+            column.nullable = false;
+            column.auto_increment = true;
+        } else if column.column_type == ModelType::Portable(ColumnType::Integer) {
+            // An integer key that is no row id is nothing that the contract makes.
+            column.column_type = ModelType::Opaque(cell(row, 2).to_owned());
+        }
+    }
+}
+
+fn parse(sql: &str) -> Result<CreateTable, String> {
+    let statements =
+        Parser::parse_sql(&SQLiteDialect {}, sql).map_err(|error| format!("its definition does not parse: {error}"))?;
+    match <[Statement; 1]>::try_from(statements) {
+        Ok([Statement::CreateTable(table)]) => Ok(table),
+        Ok([Statement::CreateVirtualTable { .. }]) => Err("it is a virtual table".to_owned()),
+        _ => Err("its definition is no CREATE TABLE".to_owned()),
+    }
+}
+
+/// SQLite compares names without regard to ASCII case.
+fn same(left: &str, right: &str) -> bool {
+    left.eq_ignore_ascii_case(right)
+}
+
+fn spells(names: &[Ident], texts: &[&str]) -> bool {
+    names.len() == texts.len() && names.iter().zip(texts).all(|(name, text)| same(name.as_str(), text))
+}
+
+/// An optional constraint name, or the text of one that the model cannot hold.
+fn named(name: Option<&str>) -> Result<Option<Ident>, String> {
+    match name {
+        Some(text) => constraint_name(DIALECT, text).map(Some).ok_or_else(|| text.to_owned()),
+        None => Ok(None),
+    }
+}
+
+/// The columns as their table spells them.
+fn resolve<'a>(columns: &[Column], written: impl IntoIterator<Item = &'a str>) -> Result<Vec<Ident>, String> {
+    let find = |text: &str| columns.iter().find(|column| same(column.name.as_str(), text));
+    written.into_iter().map(|text| find(text).map(|column| column.name.clone()).ok_or(DIFFERS.to_owned())).collect()
+}
+
+/// The columns of a key, unless one has an order or a collation.
+fn plain_columns(columns: &[ast::IndexColumn]) -> Option<Vec<&str>> {
+    let plain = |column: &ast::IndexColumn| match &column.column.expr {
+        Expr::Identifier(name)
+            if column.operator_class.is_none()
+                && matches!(column.column.options.sort, None | Some(OrderBySort::Asc))
+                && column.column.options.nulls_first.is_none() =>
+        {
+            Some(name.value.as_str())
+        }
+        _ => None,
+    };
+    columns.iter().map(plain).collect()
+}
+
+fn add_check(name: Option<&str>, written: &ast::CheckConstraint, table: &mut Table) {
+    match named(name) {
+        Ok(name) => table.checks.push(check(DIALECT, name, &written.expr.to_string())),
+        Err(odd) => table.opaque.push(opaque("constraint", &odd, written.to_string())),
+    }
+}
+
+fn action(written: Option<&Action>) -> Option<ReferentialAction> {
+    match written {
+        None | Some(Action::NoAction) => Some(ReferentialAction::NoAction),
+        Some(Action::Restrict) => Some(ReferentialAction::Restrict),
+        Some(Action::Cascade) => Some(ReferentialAction::Cascade),
+        Some(Action::SetNull) => Some(ReferentialAction::SetNull),
+        Some(Action::SetDefault) => None,
+    }
+}
+
+/// A column of an index; none for an expression or a collation other than the column's own.
+fn index_column(row: &TextRow, columns: &[Column]) -> Option<IndexColumn> {
+    let column = columns.get(cell(row, 5).parse::<usize>().ok()?)?;
+    let own = column.extra.iter().find_map(|extra| extra.strip_prefix("COLLATE ")).unwrap_or("BINARY");
+    let order = if cell(row, 7) == "1" { IndexOrder::Descending } else { IndexOrder::Ascending };
+    same(cell(row, 8), own).then(|| IndexColumn { name: column.name.clone(), order })
+}
+
+/// What a column says of itself beyond what the model has a place for.
+fn extra(option: &ColumnOption) -> Option<String> {
+    match option {
+        ColumnOption::Null
+        | ColumnOption::NotNull
+        | ColumnOption::Default(_)
+        | ColumnOption::Check(_)
+        | ColumnOption::ForeignKey(_) => None,
+        ColumnOption::PrimaryKey(key) => key.characteristics.map(|found| format!("PRIMARY KEY {found}")),
+        ColumnOption::Unique(key) => key.characteristics.map(|found| format!("UNIQUE {found}")),
+        ColumnOption::Collation(name) => {
+            let name = name.0.last().and_then(|part| part.as_ident()).map(|name| name.value.to_ascii_uppercase());
+            name.filter(|name| name != "BINARY").map(|name| format!("COLLATE {name}"))
+        }
+        other => Some(other.to_string()).filter(|text| text != "AUTOINCREMENT" && text != "ASC"),
+    }
+}
+
+/// A declared type: those that the contract makes and their usual other spellings.
+fn model_type(declared: &str) -> ModelType {
+    let upper = declared.to_ascii_uppercase();
+    let (name, arguments) = match upper.split_once('(') {
+        Some((name, rest)) => (name.trim_end(), rest.strip_suffix(')')),
+        None => (upper.as_str(), None),
+    };
+    let portable = match (name, arguments) {
+        ("BOOLEAN" | "BOOL", None) => Some(ColumnType::Boolean),
+        ("SMALLINT", None) => Some(ColumnType::SmallInteger),
+        ("INTEGER" | "INT", None) => Some(ColumnType::Integer),
+        ("BIGINT", None) => Some(ColumnType::BigInteger),
+        ("NUMERIC" | "DECIMAL", Some(arguments)) => {
+            precision_and_scale(arguments).map(|(precision, scale)| ColumnType::Numeric { precision, scale })
+        }
+        ("DOUBLE" | "DOUBLE PRECISION" | "FLOAT" | "REAL", None) => Some(ColumnType::Double),
+        ("VARCHAR" | "CHARACTER VARYING", Some(length)) => length.trim().parse().ok().map(ColumnType::Varchar),
+        ("TEXT", None) => Some(ColumnType::Text),
+        ("BLOB", None) => Some(ColumnType::Binary),
+        ("DATE", None) => Some(ColumnType::Date),
+        ("TIME", None) => Some(ColumnType::Time),
+        ("DATETIME" | "TIMESTAMP", None) => Some(ColumnType::Timestamp),
+        ("CHAR", Some(length)) if length.trim() == "32" => Some(ColumnType::Uuid),
+        ("JSON", None) => Some(ColumnType::Json),
+        _ => None,
+    };
+    portable.map_or_else(|| ModelType::Opaque(declared.to_owned()), ModelType::Portable)
+}
