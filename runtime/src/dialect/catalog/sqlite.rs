@@ -270,8 +270,7 @@ impl Facts<'_> {
         let mut key: Vec<_> = described.iter().filter(|row| cell(row, 5) != "0").collect();
         key.sort_by_key(|row| cell(row, 5).parse::<u32>().unwrap_or(u32::MAX));
         let key: Vec<&str> = key.iter().map(|row| cell(row, 1)).collect();
-        let parsed: Vec<&str> =
-            table.primary_key.iter().flat_map(|key| &key.columns).map(Ident::as_str).collect();
+        let parsed: Vec<&str> = table.primary_key.iter().flat_map(|key| &key.columns).map(Ident::as_str).collect();
         let opaque_constraint = table.opaque.iter().any(|opaque| opaque.kind == "constraint");
         if key != parsed && !opaque_constraint {
             return Err(DIFFERS.to_owned());
@@ -353,17 +352,20 @@ fn resolve<'a>(columns: &[Column], written: impl IntoIterator<Item = &'a str>) -
 
 /// The columns of a key, unless one has an order or a collation.
 fn plain_columns(columns: &[ast::IndexColumn]) -> Option<Vec<&str>> {
-    let plain = |column: &ast::IndexColumn| match &column.column.expr {
+    columns.iter().map(plain_column).collect()
+}
+
+fn plain_column(column: &ast::IndexColumn) -> Option<&str> {
+    match &column.column.expr {
         Expr::Identifier(name)
             if column.operator_class.is_none()
                 && matches!(column.column.options.sort, None | Some(OrderBySort::Asc))
                 && column.column.options.nulls_first.is_none() =>
         {
-            Some(name.value.as_str())
+            Some(&name.value)
         }
         _ => None,
-    };
-    columns.iter().map(plain).collect()
+    }
 }
 
 fn add_check(name: Option<&str>, written: &ast::CheckConstraint, table: &mut Table) {
