@@ -1,5 +1,7 @@
 //! Revisions of one package as a graph: which order they run in, and what is recorded afterwards. Pure.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde::Serialize;
 
 /// One revision as a package describes it.
@@ -52,4 +54,501 @@ pub struct PackageInfo {
     pub revisions: Vec<Revision>,
     /// Its populate steps, in the order described.
     pub populate_steps: Vec<PopulateStep>,
+}
+
+/// The populate step that makes a package's latest schema.
+pub const LATEST_SCHEMA: &str = "ptah-db-schema";
+/// The populate step that makes what exists before the first revision.
+pub const BASE_SCHEMA: &str = "ptah-base-schema";
+
+impl PackageInfo {
+    /// The populate step of that name.
+    pub fn populate_step(&self, name: &str) -> Option<&PopulateStep> {
+        self.populate_steps.iter().find(|step| step.name == name)
+    }
+
+    /// Everything that any step of the package depends on.
+    pub fn dependencies(&self) -> BTreeSet<&Dependency> {
+        let revisions = self.revisions.iter().flat_map(|revision| &revision.depends_on);
+        revisions.chain(self.populate_steps.iter().flat_map(|step| &step.depends_on)).collect()
+    }
+}
+
+/// Why revisions, populate steps or packages cannot be put in order.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum GraphError {
+    /// Two revisions of one id.
+    #[error("revision {0} is described twice")]
+    Duplicate(String),
+    /// A revision revises one that is not there.
+    #[error("revision {revision} revises {missing}, which the package does not have")]
+    Disconnected {
+        /// The revision.
+        revision: String,
+        /// What it revises.
+        missing: String,
+    },
+    /// Revisions, populate steps or packages that lead back to themselves.
+    #[error("{what} form a cycle: {}", path.join(" -> "))]
+    Cycle {
+        /// `revisions`, `populate steps` or `packages`.
+        what: &'static str,
+        /// The cycle, its first member again at the end.
+        path: Vec<String>,
+    },
+    /// Several heads where one is needed.
+    #[error("there are several heads, {}: name the one that is meant", heads.join(" and "))]
+    SeveralHeads {
+        /// The heads, sorted.
+        heads: Vec<String>,
+    },
+    /// A target that the package does not have.
+    #[error("there is no revision {0}")]
+    UnknownRevision(String),
+    /// A recorded revision that the package does not have.
+    #[error("revision {0} is recorded on the target, but this package does not have it")]
+    UnknownRecorded(String),
+    /// An upgrade to what is already behind.
+    #[error("revision {wanted} is behind the recorded {recorded}; `downgrade` goes back")]
+    Behind {
+        /// The revision asked for.
+        wanted: String,
+        /// What is recorded.
+        recorded: String,
+    },
+    /// A downgrade to what was never applied.
+    #[error("revision {wanted} is not applied; recorded is {recorded}")]
+    NotApplied {
+        /// The revision asked for.
+        wanted: String,
+        /// What is recorded.
+        recorded: String,
+    },
+    /// A populate step that is not there.
+    #[error("there is no populate step {0}")]
+    UnknownPopulateStep(String),
+}
+
+/// Where an upgrade goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Goal {
+    /// To the only head.
+    Head,
+    /// To this revision.
+    Revision(String),
+}
+
+/// One step along the graph, with what it does to the recorded heads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Move<'a> {
+    /// The revision whose upgrade or downgrade runs.
+    pub revision: &'a Revision,
+    /// Recorded heads that go.
+    pub remove: Vec<String>,
+    /// Recorded heads that come.
+    pub add: Vec<String>,
+}
+
+/// The revisions of one package, known to be connected and free of cycles.
+#[derive(Debug, Clone)]
+pub struct Graph<'a> {
+    by_id: BTreeMap<&'a str, &'a Revision>,
+    /// For each id the ids that revise it, sorted.
+    children: BTreeMap<&'a str, Vec<&'a str>>,
+    /// Every revision after all that it revises; ties by id.
+    order: Vec<&'a Revision>,
+}
+
+impl<'a> Graph<'a> {
+    /// Checks and orders.
+    ///
+    /// # Errors
+    /// A duplicate id, a missing down revision, a cycle (with its path).
+    pub fn new(revisions: &'a [Revision]) -> Result<Self, GraphError> {
+        let mut by_id = BTreeMap::new();
+        let mut children: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        for revision in revisions {
+            if by_id.insert(revision.id.as_str(), revision).is_some() {
+                return Err(GraphError::Duplicate(revision.id.clone()));
+            }
+        }
+        let mut waiting: BTreeMap<&str, usize> = BTreeMap::new();
+        for revision in by_id.values() {
+            let parents: BTreeSet<&str> = revision.down_revisions.iter().map(String::as_str).collect();
+            for parent in &parents {
+                if !by_id.contains_key(parent) {
+                    let (revision, missing) = (revision.id.clone(), (*parent).to_owned());
+                    return Err(GraphError::Disconnected { revision, missing });
+                }
+                children.entry(parent).or_default().push(&revision.id);
+            }
+            waiting.insert(&revision.id, parents.len());
+        }
+        let mut ready: BTreeSet<&str> = waiting.iter().filter(|(_, count)| **count == 0).map(|(id, _)| *id).collect();
+        let mut order = Vec::with_capacity(revisions.len());
+        while let Some(id) = ready.pop_first() {
+            order.extend(by_id.get(id));
+            waiting.remove(id);
+            for child in children.get(id).into_iter().flatten() {
+                if let Some(count) = waiting.get_mut(child) {
+                    *count -= 1;
+                    if *count == 0 {
+                        ready.insert(child);
+                    }
+                }
+            }
+        }
+        if order.len() < by_id.len() {
+            let next = |id: &str| {
+                let revision = by_id.get(id)?;
+                revision.down_revisions.iter().map(String::as_str).find(|parent| waiting.contains_key(parent))
+            };
+            let path = waiting.keys().next().map(|start| cycle(start, next)).unwrap_or_default();
+            return Err(GraphError::Cycle { what: "revisions", path });
+        }
+        Ok(Self { by_id, children, order })
+    }
+
+    /// All revisions, each after those that it revises.
+    pub fn order(&self) -> &[&'a Revision] {
+        &self.order
+    }
+
+    /// The revisions that nothing revises, sorted. Empty for a package without revisions.
+    pub fn heads(&self) -> Vec<&'a str> {
+        self.by_id.keys().filter(|id| !self.children.contains_key(*id)).copied().collect()
+    }
+
+    /// These revisions and everything that they revise, directly or not.
+    ///
+    /// # Errors
+    /// [`GraphError::UnknownRecorded`] for an id that the package does not have.
+    pub fn applied(&self, heads: &BTreeSet<String>) -> Result<BTreeSet<&'a str>, GraphError> {
+        let mut found = BTreeSet::new();
+        let mut open: Vec<&str> = heads.iter().map(String::as_str).collect();
+        while let Some(id) = open.pop() {
+            let revision = self.by_id.get(id).ok_or_else(|| GraphError::UnknownRecorded(id.to_owned()))?;
+            if found.insert(revision.id.as_str()) {
+                open.extend(revision.down_revisions.iter().map(String::as_str));
+            }
+        }
+        Ok(found)
+    }
+
+    /// The revision that a goal names.
+    ///
+    /// # Errors
+    /// Several heads where one is needed, or an unknown revision. None for the head of a package
+    /// without revisions.
+    pub fn resolve(&self, goal: &Goal) -> Result<Option<&'a str>, GraphError> {
+        match goal {
+            Goal::Revision(id) => match self.by_id.get_key_value(id.as_str()) {
+                Some((id, _)) => Ok(Some(id)),
+                None => Err(GraphError::UnknownRevision(id.clone())),
+            },
+            Goal::Head => match self.heads().as_slice() {
+                [] => Ok(None),
+                [head] => Ok(Some(head)),
+                heads => Err(GraphError::SeveralHeads { heads: heads.iter().map(|id| (*id).to_owned()).collect() }),
+            },
+        }
+    }
+
+    /// The steps from the recorded heads up to the goal, in order. Empty when it is already recorded.
+    ///
+    /// # Errors
+    /// A recorded revision that is unknown, a goal that is unknown, ambiguous or behind.
+    pub fn upgrade(&self, recorded: &BTreeSet<String>, goal: &Goal) -> Result<Vec<Move<'a>>, GraphError> {
+        let applied = self.applied(recorded)?;
+        let Some(target) = self.resolve(goal)? else { return Ok(Vec::new()) };
+        if applied.contains(target) && !recorded.contains(target) {
+            return Err(GraphError::Behind { wanted: target.to_owned(), recorded: list(recorded) });
+        }
+        let wanted = self.applied(&BTreeSet::from([target.to_owned()]))?;
+        let mut heads = recorded.clone();
+        let pending = self
+            .order
+            .iter()
+            .filter(|revision| wanted.contains(revision.id.as_str()) && !applied.contains(revision.id.as_str()));
+        Ok(pending
+            .map(|revision| {
+                let parents: BTreeSet<&String> = revision.down_revisions.iter().collect();
+                let remove: Vec<String> = parents.into_iter().filter(|id| heads.remove(*id)).cloned().collect();
+                heads.insert(revision.id.clone());
+                Move { revision, remove, add: vec![revision.id.clone()] }
+            })
+            .collect())
+    }
+
+    /// The steps from the recorded heads down to a revision, or to base with none, in order.
+    ///
+    /// # Errors
+    /// A recorded revision that is unknown, a target that is unknown or not applied.
+    pub fn downgrade(&self, recorded: &BTreeSet<String>, target: Option<&str>) -> Result<Vec<Move<'a>>, GraphError> {
+        let mut applied = self.applied(recorded)?;
+        let leaving: BTreeSet<&str> = match target {
+            None => applied.clone(),
+            Some(target) => {
+                let Some((target, _)) = self.by_id.get_key_value(target) else {
+                    return Err(GraphError::UnknownRevision(target.to_owned()));
+                };
+                if !applied.contains(target) {
+                    return Err(GraphError::NotApplied { wanted: (*target).to_owned(), recorded: list(recorded) });
+                }
+                self.descendants(target).into_iter().filter(|id| applied.contains(id)).collect()
+            }
+        };
+        let mut moves = Vec::with_capacity(leaving.len());
+        for revision in self.order.iter().rev().filter(|revision| leaving.contains(revision.id.as_str())) {
+            applied.remove(revision.id.as_str());
+            let parents: BTreeSet<&str> = revision.down_revisions.iter().map(String::as_str).collect();
+            let bare = |parent: &&str| {
+                self.children.get(parent).is_none_or(|children| !children.iter().any(|child| applied.contains(child)))
+            };
+            let add = parents.into_iter().filter(bare).map(str::to_owned).collect();
+            moves.push(Move { revision, remove: vec![revision.id.clone()], add });
+        }
+        Ok(moves)
+    }
+
+    /// Everything that revises this one, directly or not; not itself.
+    fn descendants(&self, id: &str) -> BTreeSet<&'a str> {
+        let mut found = BTreeSet::new();
+        let mut open: Vec<&str> = vec![id];
+        while let Some(id) = open.pop() {
+            for child in self.children.get(id).into_iter().flatten() {
+                if found.insert(*child) {
+                    open.push(child);
+                }
+            }
+        }
+        found
+    }
+}
+
+/// Several revisions as one text; `None` for base, as Ptah's log lines say it.
+pub fn list<'a>(ids: impl IntoIterator<Item = &'a String>) -> String {
+    let ids: Vec<&str> = ids.into_iter().map(String::as_str).collect();
+    if ids.is_empty() { "None".to_owned() } else { ids.join(", ") }
+}
+
+/// These populate steps and all that they require, each after what it requires, ties in the order described.
+///
+/// # Errors
+/// An unknown step, a cycle (with its path).
+pub fn populate_order<'a>(steps: &'a [PopulateStep], wanted: &[&str]) -> Result<Vec<&'a PopulateStep>, GraphError> {
+    let find = |name: &str| {
+        let step = steps.iter().find(|step| step.name == name);
+        step.ok_or_else(|| GraphError::UnknownPopulateStep(name.to_owned()))
+    };
+    let mut done: Vec<&PopulateStep> = Vec::new();
+    let mut path: Vec<(&PopulateStep, usize)> = Vec::new();
+    for name in wanted {
+        path.push((find(name)?, 0));
+        while let Some((step, next)) = path.last_mut() {
+            let step: &PopulateStep = step;
+            if done.iter().any(|earlier| earlier.name == step.name) {
+                path.pop();
+                continue;
+            }
+            match step.requires.get(*next) {
+                Some(required) => {
+                    *next += 1;
+                    if let Some(start) = path.iter().position(|(open, _)| open.name == *required) {
+                        let cycle = path.iter().skip(start).map(|(open, _)| open.name.clone());
+                        let path = cycle.chain([required.clone()]).collect();
+                        return Err(GraphError::Cycle { what: "populate steps", path });
+                    }
+                    path.push((find(required)?, 0));
+                }
+                None => {
+                    done.push(step);
+                    path.pop();
+                }
+            }
+        }
+    }
+    Ok(done)
+}
+
+/// Packages in dependency order, ties in the order given: positions into `packages`.
+///
+/// # Errors
+/// A cycle (with its path).
+pub fn package_order(packages: &[&PackageInfo]) -> Result<Vec<usize>, GraphError> {
+    let position = |name: &str| packages.iter().position(|package| package.name == name);
+    let needs: Vec<BTreeSet<usize>> = packages
+        .iter()
+        .enumerate()
+        .map(|(own, package)| {
+            let found = package.dependencies().into_iter().filter_map(|dependency| position(&dependency.package));
+            found.filter(|other| *other != own).collect()
+        })
+        .collect();
+    let mut order: Vec<usize> = Vec::with_capacity(packages.len());
+    while order.len() < packages.len() {
+        let open = |index: &usize| !order.contains(index);
+        let ready = (0..packages.len())
+            .filter(open)
+            .find(|index| needs.get(*index).is_some_and(|needs| needs.iter().all(|need| order.contains(need))));
+        match ready {
+            Some(index) => order.push(index),
+            None => {
+                let name = |index: usize| packages.get(index).map_or("", |package| package.name.as_str());
+                let next = |id: &str| {
+                    let needs = needs.get(position(id)?)?;
+                    needs.iter().copied().find(|need| !order.contains(need)).map(name)
+                };
+                let start = (0..packages.len()).find(open).map(name).unwrap_or_default();
+                return Err(GraphError::Cycle { what: "packages", path: cycle(start, next) });
+            }
+        }
+    }
+    Ok(order)
+}
+
+/// Follows `next` from `start` until a member comes up again and returns that loop.
+fn cycle<'a>(start: &'a str, next: impl Fn(&str) -> Option<&'a str>) -> Vec<String> {
+    let mut path = vec![start];
+    let mut at = start;
+    while let Some(following) = next(at) {
+        if let Some(first) = path.iter().position(|id| *id == following) {
+            path.push(following);
+            return path.into_iter().skip(first).map(str::to_owned).collect();
+        }
+        path.push(following);
+        at = following;
+    }
+    path.into_iter().map(str::to_owned).collect()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn revision(id: &str, down: &[&str]) -> Revision {
+        Revision {
+            id: id.into(),
+            down_revisions: down.iter().map(|id| (*id).into()).collect(),
+            message: String::new(),
+            depends_on: Vec::new(),
+        }
+    }
+
+    fn heads(ids: &[&str]) -> BTreeSet<String> {
+        ids.iter().map(|id| (*id).to_owned()).collect()
+    }
+
+    fn ids(moves: &[Move<'_>]) -> Vec<String> {
+        moves.iter().map(|step| step.revision.id.clone()).collect()
+    }
+
+    #[test]
+    fn a_line_runs_in_order_and_back() {
+        let line = [revision("b", &["a"]), revision("a", &[]), revision("c", &["b"])];
+        let graph = Graph::new(&line).unwrap();
+        let up = graph.upgrade(&heads(&[]), &Goal::Head).unwrap();
+        assert_eq!(ids(&up), ["a", "b", "c"]);
+        assert_eq!((up[1].remove.clone(), up[1].add.clone()), (vec!["a".to_owned()], vec!["b".to_owned()]));
+        assert_eq!(ids(&graph.upgrade(&heads(&["a"]), &Goal::Revision("b".into())).unwrap()), ["b"]);
+        assert_eq!(graph.upgrade(&heads(&["c"]), &Goal::Head).unwrap(), []);
+        let down = graph.downgrade(&heads(&["c"]), Some("a")).unwrap();
+        assert_eq!(ids(&down), ["c", "b"]);
+        assert_eq!(down[1].add, ["a"]);
+        assert_eq!(graph.downgrade(&heads(&["a"]), None).unwrap()[0].add, Vec::<String>::new());
+    }
+
+    #[test]
+    fn bad_graphs_are_refused_with_what_is_wrong() {
+        let duplicate = [revision("a", &[]), revision("a", &[])];
+        assert_eq!(Graph::new(&duplicate).unwrap_err(), GraphError::Duplicate("a".into()));
+        let missing = [revision("a", &["z"])];
+        assert!(matches!(Graph::new(&missing).unwrap_err(), GraphError::Disconnected { .. }));
+        let looped = [revision("a", &["c"]), revision("b", &["a"]), revision("c", &["b"]), revision("d", &["a"])];
+        let GraphError::Cycle { path, .. } = Graph::new(&looped).unwrap_err() else { panic!("no cycle") };
+        assert_eq!(path, ["a", "c", "b", "a"]);
+        let own = [revision("a", &["a"])];
+        let GraphError::Cycle { path, .. } = Graph::new(&own).unwrap_err() else { panic!("no cycle") };
+        assert_eq!(path, ["a", "a"]);
+    }
+
+    #[test]
+    fn targets_that_make_no_sense_are_refused() {
+        let line = [revision("a", &[]), revision("b", &["a"]), revision("x", &["a"])];
+        let graph = Graph::new(&line).unwrap();
+        let to = |id: &str| Goal::Revision(id.to_owned());
+        assert!(matches!(graph.upgrade(&heads(&[]), &Goal::Head), Err(GraphError::SeveralHeads { .. })));
+        assert_eq!(ids(&graph.upgrade(&heads(&[]), &to("x")).unwrap()), ["a", "x"]);
+        assert!(matches!(graph.upgrade(&heads(&["b"]), &to("a")), Err(GraphError::Behind { .. })));
+        assert!(matches!(graph.upgrade(&heads(&["b"]), &to("q")), Err(GraphError::UnknownRevision(_))));
+        assert!(matches!(graph.upgrade(&heads(&["q"]), &to("b")), Err(GraphError::UnknownRecorded(_))));
+        assert!(matches!(graph.downgrade(&heads(&["b"]), Some("x")), Err(GraphError::NotApplied { .. })));
+    }
+
+    #[test]
+    fn branches_keep_one_row_a_head_and_merges_join_them() {
+        let diamond = [revision("a", &[]), revision("b", &["a"]), revision("c", &["a"]), revision("d", &["b", "c"])];
+        let graph = Graph::new(&diamond).unwrap();
+        let second = graph.upgrade(&heads(&["b"]), &Goal::Revision("c".into())).unwrap();
+        assert_eq!((ids(&second), second[0].remove.len()), (vec!["c".to_owned()], 0));
+        let merge = graph.upgrade(&heads(&["b", "c"]), &Goal::Head).unwrap();
+        assert_eq!(merge[0].remove, ["b", "c"]);
+        let down = graph.downgrade(&heads(&["d"]), Some("a")).unwrap();
+        assert_eq!(ids(&down), ["d", "c", "b"]);
+        assert_eq!(
+            (down[0].add.clone(), down[1].add.clone(), down[2].add.clone()),
+            (vec!["b".to_owned(), "c".to_owned()], vec![], vec!["a".to_owned()])
+        );
+    }
+
+    #[test]
+    fn populate_steps_run_after_what_they_require() {
+        let step = |name: &str, requires: &[&str]| PopulateStep {
+            name: name.into(),
+            title: String::new(),
+            active: true,
+            requires: requires.iter().map(|id| (*id).into()).collect(),
+            depends_on: Vec::new(),
+        };
+        let steps = [step("a", &["b", "c"]), step("b", &["c"]), step("c", &[]), step("x", &["y"]), step("y", &["x"])];
+        let names: Vec<_> = populate_order(&steps, &["a"]).unwrap().iter().map(|step| step.name.as_str()).collect();
+        assert_eq!(names, ["c", "b", "a"]);
+        let GraphError::Cycle { path, .. } = populate_order(&steps, &["x"]).unwrap_err() else { panic!("no cycle") };
+        assert_eq!(path, ["x", "y", "x"]);
+        assert!(matches!(populate_order(&steps, &["q"]), Err(GraphError::UnknownPopulateStep(_))));
+    }
+
+    proptest! {
+        #[test]
+        fn any_graph_without_cycles_goes_up_and_down_again(parents in prop::collection::vec(prop::collection::vec(0usize..40, 0..3), 1..40)) {
+            let revisions: Vec<Revision> = parents.iter().enumerate().map(|(own, parents)| {
+                let down: Vec<String> = parents.iter().filter(|_| own > 0).map(|parent| format!("r{}", parent % own)).collect();
+                let down: Vec<&str> = down.iter().map(String::as_str).collect();
+                revision(&format!("r{own}"), &down)
+            }).collect();
+            let graph = Graph::new(&revisions).unwrap();
+            let mut recorded = BTreeSet::new();
+            for head in graph.heads() {
+                for step in graph.upgrade(&recorded, &Goal::Revision(head.to_owned())).unwrap() {
+                    for parent in &step.revision.down_revisions {
+                        prop_assert!(graph.applied(&recorded).unwrap().contains(parent.as_str()));
+                    }
+                    for id in &step.remove { prop_assert!(recorded.remove(id)); }
+                    recorded.extend(step.add);
+                }
+            }
+            prop_assert_eq!(graph.applied(&recorded).unwrap().len(), revisions.len());
+            let mut rest: BTreeSet<String> = graph.heads().into_iter().map(str::to_owned).collect();
+            prop_assert_eq!(&rest, &recorded);
+            for step in graph.downgrade(&recorded, None).unwrap() {
+                for id in &step.remove { prop_assert!(rest.remove(id)); }
+                rest.extend(step.add);
+                prop_assert!(!graph.applied(&rest).unwrap().contains(step.revision.id.as_str()));
+            }
+            prop_assert!(rest.is_empty());
+        }
+    }
 }
