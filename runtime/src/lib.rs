@@ -1,5 +1,6 @@
 //! Per-package database migrations whose steps are sandboxed WebAssembly components.
 
+pub mod database;
 pub mod dialect;
 pub mod operation;
 pub mod plan;

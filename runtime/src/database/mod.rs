@@ -1,0 +1,237 @@
+//! The only place where a database is spoken to: URLs, connections, transactions, errors. Statements come in
+//! as text that `dialect/` and `store/` made, rows go out as text. Decides nothing about schemas or revisions.
+
+mod error;
+mod identity;
+mod session;
+mod setup;
+mod target;
+
+pub use error::DatabaseError;
+pub use identity::Identity;
+pub use target::Target;
+
+use session::Session;
+
+use crate::dialect::{Catalog, Dialect, SessionSettings, TextRow, catalog};
+
+/// What a connection is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    /// Reading: nothing is created, and the database refuses to write.
+    Look,
+    /// Changing.
+    Change,
+}
+
+/// One session of a target, set up and checked. Dropped while a transaction is open or a call is under way, it
+/// closes and the database rolls back.
+pub struct Connection {
+    /// None once closed. A call takes it out and puts it back: a cancelled one thus closes it.
+    session: Option<Session>,
+    dialect: Dialect,
+    label: String,
+    transaction: Transaction,
+}
+
+/// Where a connection is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Transaction {
+    None,
+    Open,
+    /// A statement failed: only a rollback is taken.
+    Failed,
+}
+
+impl Target {
+    /// Connects to read. None: the SQLite file does not exist, and it stays so.
+    ///
+    /// # Errors
+    /// Unreachable, refused login, an unsupported server, a missing schema, settings that do not hold.
+    pub async fn connect_to_look(&self) -> Result<Option<Connection>, DatabaseError> {
+        Connection::open(self, Purpose::Look).await
+    }
+
+    /// Connects to change; creates a missing SQLite file.
+    ///
+    /// # Errors
+    /// As [`Self::connect_to_look`], and a file or folder without write permission.
+    pub async fn connect_to_change(&self) -> Result<Connection, DatabaseError> {
+        Connection::open(self, Purpose::Change).await?.ok_or(DatabaseError::Closed)
+    }
+}
+
+impl Connection {
+    async fn open(target: &Target, purpose: Purpose) -> Result<Option<Self>, DatabaseError> {
+        let settings = SessionSettings::default();
+        let Some(session) = Session::open(target, purpose, &settings).await? else {
+            return Ok(None);
+        };
+        let mut connection = Self {
+            session: Some(session),
+            dialect: target.dialect(),
+            label: target.label().to_owned(),
+            transaction: Transaction::None,
+        };
+        setup::pin(&mut connection, target, purpose, &settings).await?;
+        Ok(Some(connection))
+    }
+
+    /// Which kind of database it is.
+    pub fn dialect(&self) -> Dialect {
+        self.dialect
+    }
+
+    /// The target's label.
+    pub fn label(&self) -> &str {
+        &self.label
+    }
+
+    /// Sends one statement; the number of rows that it touched.
+    ///
+    /// # Errors
+    /// What the database answers. Inside a transaction only [`Self::rollback`] is taken afterwards.
+    pub async fn execute(&mut self, sql: &str) -> Result<u64, DatabaseError> {
+        let mut session = self.take()?;
+        let result = session.execute(sql).await;
+        self.put_back(session, result)
+    }
+
+    /// Sends one query; every value as text.
+    ///
+    /// # Errors
+    /// As [`Self::execute`].
+    pub async fn fetch(&mut self, sql: &str) -> Result<Vec<TextRow>, DatabaseError> {
+        let mut session = self.take()?;
+        let result = session.fetch(sql).await;
+        self.put_back(session, result)
+    }
+
+    /// Begins a transaction that will write: on SQLite it takes the file's write lock at once.
+    ///
+    /// # Errors
+    /// As [`Self::execute`]; inside a transaction it is a mistake.
+    pub async fn begin(&mut self) -> Result<(), DatabaseError> {
+        self.begin_with(match self.dialect {
+            Dialect::Sqlite => "BEGIN IMMEDIATE",
+            Dialect::Postgres => "BEGIN ISOLATION LEVEL READ COMMITTED",
+            Dialect::Mariadb => "START TRANSACTION",
+        })
+        .await
+    }
+
+    async fn begin_with(&mut self, statement: &str) -> Result<(), DatabaseError> {
+        if self.transaction != Transaction::None {
+            return Err(DatabaseError::Transaction("a transaction is open already"));
+        }
+        self.execute(statement).await?;
+        self.transaction = Transaction::Open;
+        Ok(())
+    }
+
+    /// Commits. On an error everything is rolled back.
+    ///
+    /// # Errors
+    /// What the database answers; [`DatabaseError::CommitUnknown`] if the connection broke off meanwhile.
+    pub async fn commit(&mut self) -> Result<(), DatabaseError> {
+        if self.transaction != Transaction::Open {
+            return Err(DatabaseError::Transaction("there is nothing to commit"));
+        }
+        match self.execute("COMMIT").await {
+            Ok(_) => {
+                self.transaction = Transaction::None;
+                Ok(())
+            }
+            Err(DatabaseError::Lost(reason)) => Err(DatabaseError::CommitUnknown(reason)),
+            Err(error) => {
+                self.rollback().await?;
+                Err(error)
+            }
+        }
+    }
+
+    /// Rolls back; without a transaction, and on a closed connection, it does nothing. If even that fails the connection is closed, which
+    /// rolls back too.
+    ///
+    /// # Errors
+    /// What the database answers.
+    pub async fn rollback(&mut self) -> Result<(), DatabaseError> {
+        if self.transaction == Transaction::None {
+            return Ok(());
+        }
+        self.transaction = Transaction::None;
+        if self.session.is_none() {
+            return Ok(());
+        }
+        let result = self.execute("ROLLBACK").await;
+        if result.is_err() {
+            self.session = None;
+        }
+        result.map(|_| ())
+    }
+
+    /// Reads what the target holds, as of one moment; inside a transaction as that sees it.
+    ///
+    /// # Errors
+    /// As [`Self::execute`].
+    pub async fn catalog(&mut self) -> Result<Catalog, DatabaseError> {
+        let own_transaction = self.transaction == Transaction::None;
+        if own_transaction {
+            self.begin_with(match self.dialect {
+                Dialect::Sqlite => "BEGIN",
+                Dialect::Postgres => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+                Dialect::Mariadb => "START TRANSACTION READ ONLY",
+            })
+            .await?;
+        }
+        let mut results = Vec::new();
+        for query in catalog::queries(self.dialect) {
+            match self.fetch(query).await {
+                Ok(rows) => results.push(rows),
+                Err(error) => {
+                    if own_transaction {
+                        self.rollback().await?;
+                    }
+                    return Err(error);
+                }
+            }
+        }
+        if own_transaction {
+            self.rollback().await?;
+        }
+        Ok(catalog::read(self.dialect, &results))
+    }
+
+    /// Says goodbye. Merely dropping a connection is safe too.
+    pub async fn close(mut self) {
+        if let Some(session) = self.session.take() {
+            session.close().await;
+        }
+    }
+
+    fn take(&mut self) -> Result<Session, DatabaseError> {
+        if self.transaction == Transaction::Failed {
+            return Err(DatabaseError::Transaction(
+                "a statement of this transaction failed; only a rollback is possible",
+            ));
+        }
+        self.session.take().ok_or(DatabaseError::Closed)
+    }
+
+    fn put_back<T>(&mut self, session: Session, result: Result<T, sqlx::Error>) -> Result<T, DatabaseError> {
+        match result.map_err(|error| error::classify(&self.label, error)) {
+            Ok(value) => {
+                self.session = Some(session);
+                Ok(value)
+            }
+            Err(error @ DatabaseError::Lost(_)) => Err(error),
+            Err(error) => {
+                if self.transaction == Transaction::Open {
+                    self.transaction = Transaction::Failed;
+                }
+                self.session = Some(session);
+                Err(error)
+            }
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! A fresh session's settings: pinned, then read back. A session whose settings do not hold is refused.
+
+use super::target::Place;
+use super::{Connection, DatabaseError, Purpose, Target};
+use crate::dialect::{Dialect, SessionSettings, session_statements};
+
+/// Checks the server, pins schema and settings, and makes a connection to look read-only.
+pub(super) async fn pin(
+    connection: &mut Connection,
+    target: &Target,
+    purpose: Purpose,
+    settings: &SessionSettings,
+) -> Result<(), DatabaseError> {
+    if connection.dialect() == Dialect::Mariadb {
+        check_mariadb(connection).await?;
+    }
+    for statement in session_statements(connection.dialect(), settings) {
+        connection.execute(&statement).await?;
+    }
+    if let Place::Postgres { schema, .. } = &target.place {
+        pin_schema(connection, schema.as_deref()).await?;
+    }
+    read_back(connection, target).await?;
+    if purpose == Purpose::Look {
+        connection
+            .execute(match connection.dialect() {
+                Dialect::Sqlite => "PRAGMA query_only = ON",
+                Dialect::Postgres => "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY",
+                Dialect::Mariadb => "SET SESSION TRANSACTION READ ONLY",
+            })
+            .await?;
+    }
+    Ok(())
+}
+
+fn unsupported(connection: &Connection, reason: impl Into<String>) -> DatabaseError {
+    DatabaseError::Unsupported { target: connection.label().to_owned(), reason: reason.into() }
+}
+
+/// The first value of a query's first row.
+async fn one(connection: &mut Connection, sql: &str) -> Result<Option<String>, DatabaseError> {
+    Ok(connection.fetch(sql).await?.into_iter().flatten().next().flatten())
+}
+
+async fn check_mariadb(connection: &mut Connection) -> Result<(), DatabaseError> {
+    let version = one(connection, "SELECT VERSION()").await?.unwrap_or_default();
+    if version.contains("MariaDB") {
+        return Ok(());
+    }
+    Err(unsupported(connection, format!("this is a MySQL server ({version}); MySQL is not supported yet, MariaDB is")))
+}
+
+/// Makes one schema the only place where names are looked up, besides the system's, which come first implicitly;
+/// `pg_temp` last, so that a temporary table hides nothing.
+async fn pin_schema(connection: &mut Connection, wanted: Option<&str>) -> Result<(), DatabaseError> {
+    let schema = match wanted {
+        Some(schema) => {
+            let text = schema.replace('\'', "''");
+            let question = format!("SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = '{text}'");
+            if one(connection, &question).await?.is_none() {
+                return Err(unsupported(
+                    connection,
+                    format!(
+                        "there is no schema \"{schema}\"; a schema is created only when asked: CREATE SCHEMA \"{schema}\""
+                    ),
+                ));
+            }
+            schema.to_owned()
+        }
+        None => match one(connection, "SELECT current_schema()").await? {
+            Some(schema) if !schema.starts_with("pg_") => schema,
+            _ => {
+                return Err(unsupported(connection, "the login has no schema of its own; name one with ?schema=NAME"));
+            }
+        },
+    };
+    let quoted = schema.replace('"', "\"\"");
+    connection.execute(&format!("SET search_path = \"{quoted}\", pg_temp")).await?;
+    let now = one(connection, "SELECT current_schema()").await?;
+    if now.as_deref() != Some(schema.as_str()) {
+        return Err(unsupported(connection, format!("the login may not use the schema \"{schema}\"")));
+    }
+    Ok(())
+}
+
+/// What a rendered statement's meaning hangs on.
+async fn read_back(connection: &mut Connection, target: &Target) -> Result<(), DatabaseError> {
+    let checks: &[(&str, &str)] = match &target.place {
+        // Reading the schema's version reads the file's header: a file of another kind shows here.
+        Place::Sqlite { .. } => &[("PRAGMA schema_version", ""), ("PRAGMA foreign_keys", "1")],
+        Place::Postgres { .. } => &[("SHOW standard_conforming_strings", "on"), ("SHOW client_encoding", "UTF8")],
+        Place::Mariadb { .. } => &[
+            ("SELECT @@character_set_connection", "utf8mb4"),
+            ("SELECT @@autocommit", "1"),
+            ("SELECT @@sql_mode LIKE '%STRICT_%' AND @@sql_mode NOT LIKE '%ANSI_QUOTES%'", "1"),
+        ],
+    };
+    for (question, expected) in checks {
+        let found = one(connection, question).await?.unwrap_or_default();
+        if !expected.is_empty() && found != *expected {
+            return Err(unsupported(
+                connection,
+                format!("the session does not hold a setting: {question} is {found:?}"),
+            ));
+        }
+    }
+    Ok(())
+}
