@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 pub use expr::{default_normal_form, literal, normal_form, quote, render_expr, render_portable};
 pub use render::render;
-pub use session::{SessionSettings, session_statements};
+pub use session::{SessionSettings, script_preamble, session_statements};
 
 use crate::operation::Grammar;
 use crate::schema::{Rules, Table};

@@ -1,0 +1,84 @@
+//! `Op` + model → statements: the one line from an operation to SQL. Each file owns the operations on its
+//! noun. Names are always quoted, constants are literals, expressions come from the closed type; no text
+//! is passed through.
+//!
+//! What a dialect cannot do is refused with a reason. Names of constraints come from the model after the
+//! operation, where default names are filled in, so that a server never chooses one.
+
+mod column;
+mod constraint;
+mod data;
+mod index;
+mod table;
+mod types;
+
+use super::{Dialect, Statement, StatementKind, Unsupported, quote};
+use crate::operation::{Comment, Demand, Ident, Op};
+use crate::schema::{Column, Schema, Table};
+
+/// Renders one operation that `schema::apply` took from `before` to `after`. Empty when the operation
+/// changes nothing on this dialect (a comment that may be left out).
+///
+/// # Errors
+/// What the dialect cannot do is refused with the reason; nothing is dropped silently.
+pub fn render(dialect: Dialect, op: &Op, before: &Schema, after: &Schema) -> Result<Vec<Statement>, Unsupported> {
+    match op {
+        Op::CreateTable { table } => table::create(dialect, table, find(after, &table.name)?),
+        Op::DropTable { name } => Ok(table::drop(dialect, name)),
+        Op::RenameTable { name, new_name } => Ok(table::rename(dialect, name, new_name)),
+        Op::AddColumn { table, column } => column::add(dialect, table, column, find(after, table)?),
+        Op::DropColumn { table, name } => Ok(column::drop(dialect, table, name)),
+        Op::RenameColumn { table, name, new_name } => Ok(column::rename(dialect, table, name, new_name)),
+        Op::AlterColumn { table, name, changes } => {
+            let (old, new) = (find(before, table)?, find(after, table)?);
+            column::alter(dialect, table, changes, find_column(old, name)?, find_column(new, name)?)
+        }
+        Op::CreateIndex { table, index } => index::create(dialect, table, index, find(after, table)?),
+        Op::DropIndex { table, name } => Ok(index::drop(dialect, table, name)),
+        Op::CreateConstraint { table, constraint: _ } => {
+            constraint::create(dialect, table, find(before, table)?, find(after, table)?)
+        }
+        Op::DropConstraint { table, which: _ } => {
+            constraint::drop(dialect, table, find(before, table)?, find(after, table)?)
+        }
+        Op::BulkInsert { table, columns, rows } => {
+            Ok(data::bulk_insert(dialect, table, columns, rows, find(after, table)?))
+        }
+        Op::Execute { statement } => Ok(data::execute(dialect, statement, find(after, statement.table())?)),
+    }
+}
+
+/// The table of that name. `schema::apply` has made sure of it, so the error is never seen.
+fn find<'a>(schema: &'a Schema, name: &Ident) -> Result<&'a Table, Unsupported> {
+    schema.tables.get(name).map(|table| &**table).ok_or_else(|| Unsupported(format!("there is no table {name}")))
+}
+
+/// The column of that name; see [`find`].
+fn find_column<'a>(table: &'a Table, name: &Ident) -> Result<&'a Column, Unsupported> {
+    table.column(name).ok_or_else(|| Unsupported(format!("there is no column {name}")))
+}
+
+/// Refuses a comment that is demanded where there are none.
+fn check_comment(dialect: Dialect, comment: Option<&Comment>) -> Result<(), Unsupported> {
+    match comment {
+        Some(Comment { demand: Demand::Required, .. }) if dialect == Dialect::Sqlite => {
+            Err(Unsupported("SQLite has no comments; ask for this one with `if-supported`".into()))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// A statement that changes the schema.
+fn schema_statement(sql: String) -> Statement {
+    Statement { sql, kind: StatementKind::Schema }
+}
+
+/// A statement that changes rows.
+fn data_statement(sql: String) -> Statement {
+    Statement { sql, kind: StatementKind::Data }
+}
+
+/// Quoted names with commas between.
+fn names<'a>(dialect: Dialect, names: impl IntoIterator<Item = &'a Ident>) -> String {
+    names.into_iter().map(|name| quote(dialect, name)).collect::<Vec<_>>().join(", ")
+}
