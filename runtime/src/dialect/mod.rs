@@ -5,6 +5,7 @@
 pub mod catalog;
 mod expr;
 mod render;
+mod rules;
 mod session;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -85,7 +86,11 @@ impl Dialect {
 
     /// How it shapes the schema model.
     pub fn rules(self) -> &'static Rules {
-        todo!()
+        match self {
+            Self::Sqlite => &rules::SQLITE,
+            Self::Postgres => &rules::POSTGRES,
+            Self::Mariadb => &rules::MARIADB,
+        }
     }
 
     /// The grammar of SQL text in its own syntax.

@@ -1,11 +1,23 @@
 //! The schema model, pure: what an operation makes of it, how two of them compare, and its digest. What
 //! differs by dialect comes in as [`Rules`], plain data that `dialect/` supplies.
 
+mod column;
+mod compare;
+mod constraint;
+mod create;
+mod data;
+mod find;
+mod index;
+mod names;
+mod rename;
 mod table;
 
+pub use compare::compare;
 pub use table::{Check, CheckCondition, Column, ModelDefault, ModelType, Opaque, Schema, Table};
 
-use crate::operation::{ColumnType, Expr, Op};
+use sha2::{Digest, Sha256};
+
+use crate::operation::{ColumnDefault, ColumnType, Expr, Op};
 
 /// How a dialect shapes the model.
 #[derive(Debug, Clone, Copy)]
@@ -14,9 +26,18 @@ pub struct Rules {
     pub ident_limit: usize,
     /// How unnamed constraints are named.
     pub default_names: DefaultNames,
-    /// In which scope an index name is unique.
-    pub index_scope: IndexScope,
-    /// MariaDB: a foreign key brings an index of its own name unless one covers its columns.
+    /// MariaDB: the one name that a primary key has there, whatever was asked for.
+    pub primary_key_name: Option<&'static str>,
+    /// Names that no constraint or index may have, in lower case.
+    pub reserved_names: &'static [&'static str],
+    /// In which scope the name of an index is unique.
+    pub index_scope: NameScope,
+    /// In which scope the name of a primary key or unique constraint is unique.
+    pub key_scope: NameScope,
+    /// In which scope the name of a foreign key is unique.
+    pub foreign_key_scope: NameScope,
+    /// MariaDB: a foreign key brings an index of its own name unless one covers its columns, and that index
+    /// goes when another one covers them, and with the foreign key.
     pub foreign_key_makes_index: bool,
     /// MariaDB: a unique index is a unique constraint.
     pub unique_index_is_constraint: bool,
@@ -28,6 +49,8 @@ pub struct Rules {
     pub integer_key_is_auto_increment: bool,
     /// The normal form in which two expressions compare equal when the server takes them for the same.
     pub normal_form: fn(&Expr) -> Expr,
+    /// The normal form of a default for a column of that (canonical) type.
+    pub default_form: fn(&ColumnDefault, ColumnType) -> ColumnDefault,
 }
 
 /// Whether a column is numbered by the database.
@@ -50,12 +73,12 @@ pub enum DefaultNames {
     Mariadb,
 }
 
-/// In which scope an index name is unique.
+/// In which scope a name is unique.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum IndexScope {
+pub enum NameScope {
     /// The table.
     Table,
-    /// The whole schema, together with table names.
+    /// The whole schema; for indexes and keys together with the tables.
     Schema,
 }
 
@@ -73,19 +96,45 @@ pub enum SchemaError {
     Invalid(String),
 }
 
-/// Applies one operation. On an error the schema is as before.
-pub fn apply(_schema: &mut Schema, _rules: &Rules, _op: &Op) -> Result<(), SchemaError> {
-    todo!()
+fn invalid(message: impl Into<String>) -> SchemaError {
+    SchemaError::Invalid(message.into())
 }
 
-/// One difference between an expected and a found schema, for people: `table pages: column title: …`.
-pub fn compare(_expected: &Schema, _found: &Schema) -> Vec<String> {
-    todo!()
+/// Applies one operation. On an error the schema is as before.
+///
+/// # Errors
+/// Whatever a database would refuse for the shape of the schema is refused here, with the same message on
+/// every dialect.
+pub fn apply(schema: &mut Schema, rules: &Rules, op: &Op) -> Result<(), SchemaError> {
+    // Tables are shared, so this copies the map alone.
+    let mut next = schema.clone();
+    change(&mut next, rules, op)?;
+    *schema = next;
+    Ok(())
+}
+
+fn change(schema: &mut Schema, rules: &Rules, op: &Op) -> Result<(), SchemaError> {
+    match op {
+        Op::CreateTable { table } => create::create_table(schema, rules, table),
+        Op::DropTable { name } => create::drop_table(schema, name),
+        Op::RenameTable { name, new_name } => rename::rename_table(schema, rules, name, new_name),
+        Op::AddColumn { table, column } => column::add(schema, rules, table, column),
+        Op::DropColumn { table, name } => column::drop(schema, table, name),
+        Op::RenameColumn { table, name, new_name } => rename::rename_column(schema, rules, table, name, new_name),
+        Op::AlterColumn { table, name, changes } => column::alter(schema, rules, table, name, changes),
+        Op::CreateIndex { table, index } => index::create(schema, rules, table, index),
+        Op::DropIndex { table, name } => index::drop(schema, rules, table, name),
+        Op::CreateConstraint { table, constraint } => constraint::create(schema, rules, table, constraint),
+        Op::DropConstraint { table, which } => constraint::drop(schema, rules, table, which),
+        Op::BulkInsert { table, columns, rows } => data::bulk_insert(schema, rules, table, columns, rows),
+        Op::Execute { statement } => data::execute(schema, rules, statement),
+    }
 }
 
 impl Schema {
     /// SHA-256 over the canonical JSON of the model, in lower-case hex.
     pub fn digest(&self) -> String {
-        todo!()
+        // Serialising plain data to memory has no failing case.
+        crate::hex(&Sha256::digest(serde_json::to_vec(self).unwrap_or_default()))
     }
 }

@@ -1,0 +1,72 @@
+//! The naming and typing rules by which each dialect shapes the schema model.
+
+use super::{Dialect, default_normal_form, normal_form};
+use crate::operation::ColumnType;
+use crate::schema::{AutoIncrement, DefaultNames, NameScope, Rules};
+
+pub(super) const SQLITE: Rules = Rules {
+    ident_limit: 128,
+    default_names: DefaultNames::None,
+    primary_key_name: None,
+    reserved_names: &[],
+    index_scope: NameScope::Schema,
+    key_scope: NameScope::Table,
+    foreign_key_scope: NameScope::Table,
+    foreign_key_makes_index: false,
+    unique_index_is_constraint: false,
+    comments: false,
+    canonical: sqlite_type,
+    integer_key_is_auto_increment: true,
+    normal_form: |expr| normal_form(Dialect::Sqlite, expr),
+    default_form: |default, column_type| default_normal_form(Dialect::Sqlite, default, column_type),
+};
+
+pub(super) const POSTGRES: Rules = Rules {
+    ident_limit: 63,
+    default_names: DefaultNames::Postgres,
+    primary_key_name: None,
+    reserved_names: &[],
+    index_scope: NameScope::Schema,
+    key_scope: NameScope::Schema,
+    foreign_key_scope: NameScope::Table,
+    foreign_key_makes_index: false,
+    unique_index_is_constraint: false,
+    comments: true,
+    canonical: |column_type, _| column_type,
+    integer_key_is_auto_increment: false,
+    normal_form: |expr| normal_form(Dialect::Postgres, expr),
+    default_form: |default, column_type| default_normal_form(Dialect::Postgres, default, column_type),
+};
+
+pub(super) const MARIADB: Rules = Rules {
+    ident_limit: 64,
+    default_names: DefaultNames::Mariadb,
+    primary_key_name: Some("PRIMARY"),
+    reserved_names: &["primary", "gen_clust_index"],
+    index_scope: NameScope::Table,
+    key_scope: NameScope::Table,
+    foreign_key_scope: NameScope::Schema,
+    foreign_key_makes_index: true,
+    unique_index_is_constraint: true,
+    comments: true,
+    canonical: |column_type, _| without_zone(column_type),
+    integer_key_is_auto_increment: false,
+    normal_form: |expr| normal_form(Dialect::Mariadb, expr),
+    default_form: |default, column_type| default_normal_form(Dialect::Mariadb, default, column_type),
+};
+
+/// Only a column of the very type INTEGER is an alias of the row id, which numbers itself.
+fn sqlite_type(column_type: ColumnType, auto_increment: AutoIncrement) -> ColumnType {
+    match auto_increment {
+        AutoIncrement::Yes => ColumnType::Integer,
+        AutoIncrement::No => without_zone(column_type),
+    }
+}
+
+/// Moments are kept in UTC where the dialect has no type with a zone.
+fn without_zone(column_type: ColumnType) -> ColumnType {
+    match column_type {
+        ColumnType::TimestampWithZone => ColumnType::Timestamp,
+        other => other,
+    }
+}

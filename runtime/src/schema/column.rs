@@ -1,0 +1,300 @@
+//! Adding, dropping and altering columns.
+
+use super::{
+    AutoIncrement, CheckCondition, Column, ModelDefault, ModelType, Rules, Schema, SchemaError, Table, find, invalid,
+};
+use crate::operation::{
+    Change, ColumnChanges, ColumnDefault, ColumnSpec, ColumnType, Comment, Expr, Function, Ident, ReferentialAction,
+    Value, coerce,
+};
+
+/// The longest text that a `varchar` may hold on every dialect.
+const VARCHAR_LENGTH: u32 = 16_383;
+/// The most digits, and the most after the point, that a `numeric` may have on every dialect.
+const NUMERIC_PRECISION: u8 = 65;
+const NUMERIC_SCALE: u8 = 30;
+
+/// The column of the model that a request makes.
+pub(super) fn build(rules: &Rules, table: &Ident, spec: &ColumnSpec) -> Result<Column, SchemaError> {
+    let at = || format!("column {} of table {table}", spec.name);
+    check_type(&at(), spec.column_type)?;
+    if spec.auto_increment && !spec.column_type.is_integer() {
+        return Err(invalid(format!("{} is auto-increment but not an integer", at())));
+    }
+    if spec.auto_increment && spec.default.is_some() {
+        return Err(invalid(format!("{} is auto-increment and has a default too", at())));
+    }
+    let numbered = if spec.auto_increment { AutoIncrement::Yes } else { AutoIncrement::No };
+    Ok(Column {
+        name: spec.name.clone(),
+        column_type: ModelType::Portable((rules.canonical)(spec.column_type, numbered)),
+        nullable: spec.nullable,
+        default: match &spec.default {
+            Some(default) => build_default(rules, &at(), default, spec.column_type)?,
+            None => None,
+        },
+        auto_increment: spec.auto_increment,
+        comment: comment(rules, spec.comment.as_ref())?,
+        extra: Vec::new(),
+    })
+}
+
+fn check_type(at: &str, column_type: ColumnType) -> Result<(), SchemaError> {
+    match column_type {
+        ColumnType::Varchar(length) if !(1..=VARCHAR_LENGTH).contains(&length) => {
+            Err(invalid(format!("the length of {at} is not in 1 to {VARCHAR_LENGTH}")))
+        }
+        ColumnType::Numeric { precision, .. } if !(1..=NUMERIC_PRECISION).contains(&precision) => {
+            Err(invalid(format!("the precision of {at} is not in 1 to {NUMERIC_PRECISION}")))
+        }
+        ColumnType::Numeric { precision, scale } if scale > precision.min(NUMERIC_SCALE) => {
+            Err(invalid(format!("the scale of {at} is larger than its precision or {NUMERIC_SCALE}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The default of the model; none for NULL.
+fn build_default(
+    rules: &Rules,
+    at: &str,
+    default: &ColumnDefault,
+    column_type: ColumnType,
+) -> Result<Option<ModelDefault>, SchemaError> {
+    let checked = match default {
+        ColumnDefault::Value(Value::Null) | ColumnDefault::Expression(Expr::Value(Value::Null)) => return Ok(None),
+        ColumnDefault::Value(value) => {
+            let fitting =
+                coerce(value, column_type).map_err(|error| invalid(format!("the default of {at} is {error}")))?;
+            ColumnDefault::Value(fitting)
+        }
+        ColumnDefault::Expression(expr) => {
+            check_default_expression(at, expr, column_type)?;
+            default.clone()
+        }
+    };
+    let canonical = (rules.canonical)(column_type, AutoIncrement::No);
+    Ok(Some(ModelDefault::Portable((rules.default_form)(&checked, canonical))))
+}
+
+fn check_default_expression(at: &str, expr: &Expr, column_type: ColumnType) -> Result<(), SchemaError> {
+    if !expr.columns().is_empty() {
+        return Err(invalid(format!("the default of {at} mentions a column")));
+    }
+    let clock = |function: &Function| match function {
+        Function::CurrentTimestamp => matches!(column_type, ColumnType::Timestamp | ColumnType::TimestampWithZone),
+        Function::CurrentDate => column_type == ColumnType::Date,
+        _ => true,
+    };
+    match expr {
+        Expr::Call(function, _) if !clock(function) => {
+            Err(invalid(format!("the default of {at}, a {column_type}, is of another type")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The comment of the model; none on a dialect without comments (which the renderer refuses if it was
+/// demanded) and for the empty text.
+pub(super) fn comment(rules: &Rules, comment: Option<&Comment>) -> Result<Option<String>, SchemaError> {
+    match comment {
+        Some(comment) if comment.text.contains('\0') => Err(invalid("a comment holds U+0000")),
+        Some(comment) if rules.comments && !comment.text.is_empty() => Ok(Some(comment.text.clone())),
+        _ => Ok(None),
+    }
+}
+
+/// Adds a column at the end.
+pub(super) fn add(
+    schema: &mut Schema,
+    rules: &Rules,
+    table_name: &Ident,
+    spec: &ColumnSpec,
+) -> Result<(), SchemaError> {
+    let table = find::table_mut(schema, table_name)?;
+    check_free(table, table_name, &spec.name)?;
+    if spec.auto_increment {
+        return Err(invalid(format!(
+            "column {} cannot be added as auto-increment: it is not the primary key",
+            spec.name
+        )));
+    }
+    table.columns.push(build(rules, table_name, spec)?);
+    Ok(())
+}
+
+/// Refuses a new column name that is taken.
+pub(super) fn check_free(table: &Table, table_name: &Ident, name: &Ident) -> Result<(), SchemaError> {
+    let folded = name.folded();
+    match table.columns.iter().find(|column| column.name.folded() == folded) {
+        Some(found) => {
+            Err(SchemaError::AlreadyExists(format!("table {table_name} has a column {} already", found.name)))
+        }
+        None => Ok(()),
+    }
+}
+
+/// Drops a column that nothing else uses.
+pub(super) fn drop(schema: &mut Schema, table_name: &Ident, name: &Ident) -> Result<(), SchemaError> {
+    let table = find::table(schema, table_name)?;
+    find::column(table, table_name, name)?;
+    let refused =
+        |user: String| Err(invalid(format!("column {name} of table {table_name} cannot be dropped: {user} uses it")));
+    if let Some(user) = user_of(schema, table_name, table, name) {
+        return refused(user);
+    }
+    if table.columns.len() == 1 {
+        return Err(invalid(format!("column {name} cannot be dropped: it is the last one of table {table_name}")));
+    }
+    find::table_mut(schema, table_name)?.columns.retain(|column| column.name != *name);
+    Ok(())
+}
+
+/// What uses a column, or may use it, for a message.
+fn user_of(schema: &Schema, table_name: &Ident, table: &Table, column: &Ident) -> Option<String> {
+    if table.primary_key.as_ref().is_some_and(|key| key.columns.contains(column)) {
+        return Some("the primary key".to_owned());
+    }
+    if let Some(key) = table.uniques.iter().find(|key| key.columns.contains(column)) {
+        return Some(format!("the unique constraint {}", find::shown(key.name.as_ref())));
+    }
+    if let Some(key) = table.foreign_keys.iter().find(|key| key.columns.contains(column)) {
+        return Some(format!("the foreign key {}", find::shown(key.name.as_ref())));
+    }
+    if let Some(check) = table.checks.iter().find(|check| find::check_uses(check, column)) {
+        return Some(format!("the check {}", find::shown(check.name.as_ref())));
+    }
+    if let Some(index) = table.indexes.iter().find(|index| index.columns.iter().any(|one| one.name == *column)) {
+        return Some(format!("the index {}", index.name));
+    }
+    let referring = find::references_to(schema, table_name).find(|(_, key)| key.referred_columns.contains(column));
+    if let Some((referring, _)) = referring {
+        return Some(format!("a foreign key of table {referring}"));
+    }
+    find::opaque_mention(table, column)
+}
+
+/// Changes a column in place.
+pub(super) fn alter(
+    schema: &mut Schema,
+    rules: &Rules,
+    table_name: &Ident,
+    name: &Ident,
+    changes: &ColumnChanges,
+) -> Result<(), SchemaError> {
+    let table = find::table(schema, table_name)?;
+    let column = find::column(table, table_name, name)?;
+    let at = format!("column {name} of table {table_name}");
+    if *changes == (ColumnChanges { column_type: None, nullable: None, default: Change::Keep, comment: Change::Keep }) {
+        return Err(invalid(format!("no change of {at} is asked for")));
+    }
+    let ModelType::Portable(old_type) = column.column_type else {
+        return Err(not_kept(&at));
+    };
+    if !column.extra.is_empty() {
+        return Err(not_kept(&at));
+    }
+    let mut altered = column.clone();
+    let mut new_type = old_type;
+    if let Some(asked) = changes.column_type {
+        check_type(&at, asked)?;
+        let numbered = if column.auto_increment { AutoIncrement::Yes } else { AutoIncrement::No };
+        new_type = (rules.canonical)(asked, numbered);
+        if new_type != old_type {
+            check_retype(schema, table_name, table, column, asked)?;
+        }
+        altered.column_type = ModelType::Portable(new_type);
+    }
+    if let Some(nullable) = changes.nullable {
+        check_nullable(table, &at, name, nullable)?;
+        altered.nullable = nullable;
+    }
+    altered.default = match &changes.default {
+        Change::Set(_) if column.auto_increment => {
+            return Err(invalid(format!("{at} is auto-increment and has no default")));
+        }
+        Change::Set(default) => build_default(rules, &at, default, changes.column_type.unwrap_or(old_type))?,
+        Change::Clear => None,
+        Change::Keep => match column.default.clone() {
+            Some(default) if new_type != old_type => retype_default(rules, &at, &default, new_type)?,
+            same => same,
+        },
+    };
+    match &changes.comment {
+        Change::Set(text) => altered.comment = comment(rules, Some(text))?,
+        Change::Clear => altered.comment = None,
+        Change::Keep => {}
+    }
+    let table = find::table_mut(schema, table_name)?;
+    if let Some(column) = table.columns.iter_mut().find(|column| column.name == *name) {
+        *column = altered;
+    }
+    Ok(())
+}
+
+fn not_kept(at: &str) -> SchemaError {
+    invalid(format!("{at} cannot be altered: it has attributes that this version does not keep"))
+}
+
+/// Refuses a change of type that something else does not survive.
+fn check_retype(
+    schema: &Schema,
+    table_name: &Ident,
+    table: &Table,
+    column: &Column,
+    asked: ColumnType,
+) -> Result<(), SchemaError> {
+    let name = &column.name;
+    let refused =
+        |why: String| Err(invalid(format!("the type of column {name} of table {table_name} cannot change: {why}")));
+    if column.auto_increment && !asked.is_integer() {
+        return refused("it is auto-increment".to_owned());
+    }
+    if table.foreign_keys.iter().any(|key| key.columns.contains(name)) {
+        return refused("a foreign key uses it".to_owned());
+    }
+    let referring = find::references_to(schema, table_name).find(|(_, key)| key.referred_columns.contains(name));
+    if let Some((referring, _)) = referring {
+        return refused(format!("a foreign key of table {referring} refers to it"));
+    }
+    if let Some(user) = find::opaque_mention(table, name) {
+        return refused(format!("{user} uses it"));
+    }
+    let portable_check = |condition: &CheckCondition| match condition {
+        CheckCondition::Portable(condition) => condition.columns().contains(name),
+        CheckCondition::Opaque(_) => false,
+    };
+    if let Some(check) = table.checks.iter().find(|check| portable_check(&check.condition)) {
+        return refused(format!("the check {} uses it", find::shown(check.name.as_ref())));
+    }
+    Ok(())
+}
+
+fn check_nullable(table: &Table, at: &str, name: &Ident, nullable: bool) -> Result<(), SchemaError> {
+    if nullable && table.primary_key.as_ref().is_some_and(|key| key.columns.contains(name)) {
+        return Err(invalid(format!("{at} is part of the primary key and cannot hold NULL")));
+    }
+    let sets_null = table.foreign_keys.iter().any(|key| {
+        key.columns.contains(name)
+            && (key.on_delete == ReferentialAction::SetNull || key.on_update == ReferentialAction::SetNull)
+    });
+    if !nullable && sets_null {
+        return Err(invalid(format!("{at} is set to NULL by a foreign key and has to be nullable")));
+    }
+    Ok(())
+}
+
+/// The default that a column keeps when its type changes.
+fn retype_default(
+    rules: &Rules,
+    at: &str,
+    default: &ModelDefault,
+    new_type: ColumnType,
+) -> Result<Option<ModelDefault>, SchemaError> {
+    match default {
+        ModelDefault::Portable(default) => build_default(rules, at, default, new_type).map_err(|_| {
+            invalid(format!("the default of {at} does not fit the new type: set or clear it in the same call"))
+        }),
+        ModelDefault::Opaque(_) => Err(not_kept(at)),
+    }
+}

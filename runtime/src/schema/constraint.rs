@@ -1,0 +1,248 @@
+//! Adding and dropping constraints.
+
+use std::collections::BTreeSet;
+
+use super::names::{self, Chooser, NameKind};
+use super::{Check, CheckCondition, ModelType, Rules, Schema, SchemaError, Table, find, index, invalid};
+use crate::operation::{CheckSpec, Constraint, ConstraintSelector, ForeignKey, Ident, Key, ReferentialAction};
+
+/// Adds a constraint to a table that exists.
+pub(super) fn create(
+    schema: &mut Schema,
+    rules: &Rules,
+    table_name: &Ident,
+    constraint: &Constraint,
+) -> Result<(), SchemaError> {
+    find::table(schema, table_name)?;
+    add(schema, rules, table_name, constraint, &BTreeSet::new())
+}
+
+/// Adds a constraint; `reserved` names are not taken for one without a name.
+pub(super) fn add(
+    schema: &mut Schema,
+    rules: &Rules,
+    table_name: &Ident,
+    constraint: &Constraint,
+    reserved: &BTreeSet<String>,
+) -> Result<(), SchemaError> {
+    let chooser = Chooser { schema, rules, table: table_name, reserved };
+    match constraint {
+        Constraint::PrimaryKey(key) => {
+            let key = primary_key(&chooser, key)?;
+            let table = find::table_mut(schema, table_name)?;
+            index::drop_covered(table, rules, &key.columns);
+            table.primary_key = Some(key);
+        }
+        Constraint::Unique(key) => {
+            let key = unique(&chooser, key)?;
+            let table = find::table_mut(schema, table_name)?;
+            index::drop_covered(table, rules, &key.columns);
+            table.uniques.push(key);
+        }
+        Constraint::ForeignKey(key) => {
+            let key = foreign_key(&chooser, key)?;
+            let table = find::table_mut(schema, table_name)?;
+            table.foreign_keys.push(key.clone());
+            index::add_implicit(table, rules, &key);
+        }
+        Constraint::Check(check) => {
+            let check = build_check(&chooser, check)?;
+            find::table_mut(schema, table_name)?.checks.push(check);
+        }
+    }
+    find::table_mut(schema, table_name)?.sort();
+    Ok(())
+}
+
+/// The given name, once it is known to be free, else the dialect's own.
+fn name_for(
+    chooser: &Chooser<'_>,
+    kind: NameKind,
+    given: Option<&Ident>,
+    default: impl FnOnce() -> Option<Ident>,
+) -> Result<Option<Ident>, SchemaError> {
+    match given {
+        Some(name) => {
+            names::check_own(chooser.schema, chooser.rules, chooser.table, kind, name)?;
+            Ok(Some(name.clone()))
+        }
+        None => Ok(default()),
+    }
+}
+
+fn check_columns(table: &Table, table_name: &Ident, columns: &[Ident]) -> Result<(), SchemaError> {
+    if columns.is_empty() {
+        return Err(invalid(format!("a constraint of table {table_name} has no column")));
+    }
+    names::no_duplicates(table_name, columns)?;
+    columns.iter().try_for_each(|column| find::column(table, table_name, column).map(|_| ()))
+}
+
+fn check_new_key(table: &Table, table_name: &Ident, columns: &[Ident]) -> Result<(), SchemaError> {
+    check_columns(table, table_name, columns)?;
+    // PostgreSQL and SQLite would make one of the two.
+    if find::keys(table).any(|key| key.columns == columns) {
+        return Err(invalid(format!("table {table_name} has a key over {} already", find::listed(columns))));
+    }
+    Ok(())
+}
+
+fn primary_key(chooser: &Chooser<'_>, asked: &Key) -> Result<Key, SchemaError> {
+    let table = find::table(chooser.schema, chooser.table)?;
+    if table.primary_key.is_some() {
+        return Err(SchemaError::AlreadyExists(format!("table {} has a primary key already", chooser.table)));
+    }
+    check_new_key(table, chooser.table, &asked.columns)?;
+    for name in &asked.columns {
+        if find::column(table, chooser.table, name)?.nullable {
+            let at = format!("column {name} of table {}", chooser.table);
+            return Err(invalid(format!("{at} may hold NULL and cannot be part of the primary key")));
+        }
+    }
+    let name = match chooser.rules.primary_key_name {
+        Some(name) => Some(Ident::internal(name)),
+        None => name_for(chooser, NameKind::Key, asked.name.as_ref(), || chooser.primary_key())?,
+    };
+    Ok(Key { name, columns: asked.columns.clone() })
+}
+
+fn unique(chooser: &Chooser<'_>, asked: &Key) -> Result<Key, SchemaError> {
+    check_new_key(find::table(chooser.schema, chooser.table)?, chooser.table, &asked.columns)?;
+    let name = name_for(chooser, NameKind::Key, asked.name.as_ref(), || chooser.unique(asked))?;
+    Ok(Key { name, columns: asked.columns.clone() })
+}
+
+fn foreign_key(chooser: &Chooser<'_>, asked: &ForeignKey) -> Result<ForeignKey, SchemaError> {
+    let table = find::table(chooser.schema, chooser.table)?;
+    let referred = find::table(chooser.schema, &asked.referred_table)?;
+    check_columns(table, chooser.table, &asked.columns)?;
+    check_columns(referred, &asked.referred_table, &asked.referred_columns)?;
+    if !find::keys(referred).any(|key| key.columns == asked.referred_columns) {
+        let columns = find::listed(&asked.referred_columns);
+        return Err(invalid(format!(
+            "{columns} is neither the primary key nor a unique constraint of table {}",
+            asked.referred_table
+        )));
+    }
+    if asked.columns.len() != asked.referred_columns.len() {
+        return Err(invalid("a foreign key has not as many columns as the key that it refers to"));
+    }
+    for (own, other) in asked.columns.iter().zip(&asked.referred_columns) {
+        let own = find::column(table, chooser.table, own)?;
+        let other = find::column(referred, &asked.referred_table, other)?;
+        if !agree(chooser.rules, &own.column_type, &other.column_type) {
+            return Err(invalid(format!(
+                "column {} of table {} is not of the type of {} of table {}, which it refers to",
+                own.name, chooser.table, other.name, asked.referred_table
+            )));
+        }
+        let sets_null = [asked.on_update, asked.on_delete].contains(&ReferentialAction::SetNull);
+        if sets_null && !own.nullable {
+            let at = format!("column {} of table {}", own.name, chooser.table);
+            return Err(invalid(format!("{at} would be set to NULL by the foreign key but is not nullable")));
+        }
+    }
+    let name = name_for(chooser, NameKind::ForeignKey, asked.name.as_ref(), || chooser.foreign_key(asked))?;
+    Ok(ForeignKey { name, ..asked.clone() })
+}
+
+/// Whether a column may refer to another one: the same type, or on SQLite any two integers, since what
+/// numbers itself is an INTEGER there whatever was asked for.
+fn agree(rules: &Rules, own: &ModelType, other: &ModelType) -> bool {
+    match (own, other) {
+        (ModelType::Portable(own), ModelType::Portable(other)) if rules.integer_key_is_auto_increment => {
+            own == other || (own.is_integer() && other.is_integer())
+        }
+        _ => own == other,
+    }
+}
+
+fn build_check(chooser: &Chooser<'_>, asked: &CheckSpec) -> Result<Check, SchemaError> {
+    let table = find::table(chooser.schema, chooser.table)?;
+    for column in asked.condition.columns() {
+        find::column(table, chooser.table, column)?;
+    }
+    let name = name_for(chooser, NameKind::Check, asked.name.as_ref(), || chooser.check(asked))?;
+    Ok(Check { name, condition: CheckCondition::Portable((chooser.rules.normal_form)(&asked.condition)) })
+}
+
+/// Drops a constraint.
+pub(super) fn drop(
+    schema: &mut Schema,
+    rules: &Rules,
+    table_name: &Ident,
+    which: &ConstraintSelector,
+) -> Result<(), SchemaError> {
+    let table = find::table(schema, table_name)?;
+    let mut after = table.clone();
+    match find_one(table, table_name, which)? {
+        Found::Key(key) => {
+            index::check_key_drop(schema, table_name, table, key)?;
+            if table.primary_key.as_ref() == Some(key) {
+                after.primary_key = None;
+            } else {
+                after.uniques.retain(|other| other != key);
+            }
+            index::check_covered(&after, rules, table_name, &format!("the key over {}", find::listed(&key.columns)))?;
+        }
+        Found::ForeignKey(key) => {
+            after.foreign_keys.retain(|other| other != key);
+            index::drop_implicit(&mut after, rules, key);
+        }
+        Found::Check(check) => after.checks.retain(|other| other != check),
+    }
+    after.sort();
+    *find::table_mut(schema, table_name)? = after;
+    Ok(())
+}
+
+/// A constraint of a table.
+#[derive(Clone, Copy)]
+enum Found<'a> {
+    Key(&'a Key),
+    ForeignKey(&'a ForeignKey),
+    Check(&'a Check),
+}
+
+fn find_one<'a>(table: &'a Table, table_name: &Ident, which: &ConstraintSelector) -> Result<Found<'a>, SchemaError> {
+    let keys = find::keys(table).map(Found::Key);
+    let foreign_keys = table.foreign_keys.iter().map(Found::ForeignKey);
+    let all = keys.chain(foreign_keys).chain(table.checks.iter().map(Found::Check));
+    let mut found = all.filter(|one| is_meant(table, *one, which));
+    match (found.next(), found.next()) {
+        (Some(one), None) => Ok(one),
+        (Some(_), Some(_)) => Err(invalid(format!("table {table_name} has more than one {}", described(which)))),
+        (None, _) => Err(SchemaError::NotFound(format!("table {table_name} has no {}", described(which)))),
+    }
+}
+
+fn is_meant(table: &Table, one: Found<'_>, which: &ConstraintSelector) -> bool {
+    let name = match one {
+        Found::Key(key) => key.name.as_ref(),
+        Found::ForeignKey(key) => key.name.as_ref(),
+        Found::Check(check) => check.name.as_ref(),
+    };
+    match (which, one) {
+        (ConstraintSelector::Name(asked), _) => name == Some(asked),
+        (ConstraintSelector::PrimaryKey, Found::Key(key)) => table.primary_key.as_ref() == Some(key),
+        (ConstraintSelector::Unique(columns), Found::Key(key)) => {
+            table.primary_key.as_ref() != Some(key) && key.columns == *columns
+        }
+        (ConstraintSelector::ForeignKey(columns), Found::ForeignKey(key)) => key.columns == *columns,
+        (ConstraintSelector::Check(columns), Found::Check(check)) => match &check.condition {
+            CheckCondition::Portable(condition) => condition.columns() == columns.iter().collect::<BTreeSet<_>>(),
+            CheckCondition::Opaque(_) => false,
+        },
+        _ => false,
+    }
+}
+
+fn described(which: &ConstraintSelector) -> String {
+    match which {
+        ConstraintSelector::Name(name) => format!("constraint {name}"),
+        ConstraintSelector::PrimaryKey => "primary key".to_owned(),
+        ConstraintSelector::Unique(columns) => format!("unique constraint over {}", find::listed(columns)),
+        ConstraintSelector::ForeignKey(columns) => format!("foreign key of {}", find::listed(columns)),
+        ConstraintSelector::Check(columns) => format!("check of {}", find::listed(columns)),
+    }
+}

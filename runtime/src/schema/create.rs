@@ -1,0 +1,73 @@
+//! Making and dropping tables.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::{AutoIncrement, ModelType, Rules, Schema, SchemaError, Table, column, constraint, find, invalid, names};
+use crate::operation::{Constraint, Ident, Key, TableSpec};
+
+/// Makes a table. Constraints with a name are made before those without, as on PostgreSQL, and foreign keys
+/// last, so that they may refer to a key of the same table.
+pub(super) fn create_table(schema: &mut Schema, rules: &Rules, spec: &TableSpec) -> Result<(), SchemaError> {
+    names::check_table(schema, rules, &spec.name)?;
+    if spec.columns.is_empty() {
+        return Err(invalid(format!("table {} has no column", spec.name)));
+    }
+    names::no_duplicates(&spec.name, spec.columns.iter().map(|column| &column.name))?;
+    let columns = spec.columns.iter().map(|column| column::build(rules, &spec.name, column));
+    let table = Table {
+        columns: columns.collect::<Result<_, _>>()?,
+        primary_key: None,
+        uniques: Vec::new(),
+        foreign_keys: Vec::new(),
+        checks: Vec::new(),
+        indexes: Vec::new(),
+        comment: column::comment(rules, spec.comment.as_ref())?,
+        opaque: Vec::new(),
+    };
+    schema.tables.insert(spec.name.clone(), Arc::new(table));
+    let reserved: BTreeSet<String> = spec.constraints.iter().filter_map(name_of).map(Ident::folded).collect();
+    let mut constraints: Vec<&Constraint> = spec.constraints.iter().collect();
+    constraints.sort_by_key(|one| (matches!(one, Constraint::ForeignKey(_)), name_of(one).is_none()));
+    for one in constraints {
+        constraint::add(schema, rules, &spec.name, one, &reserved)?;
+    }
+    check_auto_increment(find::table_mut(schema, &spec.name)?, rules, &spec.name)
+}
+
+fn name_of(constraint: &Constraint) -> Option<&Ident> {
+    match constraint {
+        Constraint::PrimaryKey(Key { name, .. }) | Constraint::Unique(Key { name, .. }) => name.as_ref(),
+        Constraint::ForeignKey(key) => key.name.as_ref(),
+        Constraint::Check(check) => check.name.as_ref(),
+    }
+}
+
+/// An auto-incrementing column is the whole primary key; on SQLite an integer one is so unasked.
+fn check_auto_increment(table: &mut Table, rules: &Rules, name: &Ident) -> Result<(), SchemaError> {
+    let key = table.primary_key.as_ref().map_or(&[][..], |key| &key.columns);
+    for column in &mut table.columns {
+        let alone = key == std::slice::from_ref(&column.name);
+        if column.auto_increment && !alone {
+            return Err(invalid(format!(
+                "column {} of table {name} is auto-increment but not alone the primary key",
+                column.name
+            )));
+        }
+        let integer = (rules.canonical)(crate::operation::ColumnType::Integer, AutoIncrement::Yes);
+        if alone && rules.integer_key_is_auto_increment && column.column_type == ModelType::Portable(integer) {
+            column.auto_increment = true;
+        }
+    }
+    Ok(())
+}
+
+/// Drops a table that no other one refers to.
+pub(super) fn drop_table(schema: &mut Schema, name: &Ident) -> Result<(), SchemaError> {
+    find::table(schema, name)?;
+    if let Some((referring, _)) = find::references_to(schema, name).find(|(referring, _)| *referring != name) {
+        return Err(invalid(format!("table {name} cannot be dropped: table {referring} refers to it")));
+    }
+    schema.tables.remove(name);
+    Ok(())
+}

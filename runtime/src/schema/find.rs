@@ -1,0 +1,89 @@
+//! Finding things in the model, and what depends on what there.
+
+use std::sync::Arc;
+
+use super::{Check, CheckCondition, Column, ModelDefault, Schema, SchemaError, Table};
+use crate::operation::{ForeignKey, Ident, Key};
+
+/// The table of that name.
+pub(super) fn table<'a>(schema: &'a Schema, name: &Ident) -> Result<&'a Table, SchemaError> {
+    schema.tables.get(name).map(|table| &**table).ok_or_else(|| no_table(name))
+}
+
+/// The table of that name, to be changed.
+pub(super) fn table_mut<'a>(schema: &'a mut Schema, name: &Ident) -> Result<&'a mut Table, SchemaError> {
+    schema.tables.get_mut(name).map(Arc::make_mut).ok_or_else(|| no_table(name))
+}
+
+fn no_table(name: &Ident) -> SchemaError {
+    SchemaError::NotFound(format!("table {name} does not exist"))
+}
+
+/// The column of that name.
+pub(super) fn column<'a>(table: &'a Table, table_name: &Ident, name: &Ident) -> Result<&'a Column, SchemaError> {
+    table.column(name).ok_or_else(|| SchemaError::NotFound(format!("table {table_name} has no column {name}")))
+}
+
+/// Every foreign key of the schema that refers to a table, with the table it belongs to.
+pub(super) fn references_to<'a>(
+    schema: &'a Schema,
+    referred: &'a Ident,
+) -> impl Iterator<Item = (&'a Ident, &'a ForeignKey)> {
+    schema
+        .tables
+        .iter()
+        .flat_map(|(name, table)| table.foreign_keys.iter().map(move |key| (name, key)))
+        .filter(move |(_, key)| key.referred_table == *referred)
+}
+
+/// The primary key and the unique constraints.
+pub(super) fn keys(table: &Table) -> impl Iterator<Item = &Key> {
+    table.primary_key.iter().chain(&table.uniques)
+}
+
+/// Whether a text that the model does not understand may mention a name: a match inside a longer word
+/// counts too, as nothing is to be missed.
+fn mentions(text: &str, name: &Ident) -> bool {
+    text.to_ascii_lowercase().contains(&name.folded())
+}
+
+/// Whether a check uses, or may use, a column.
+pub(super) fn check_uses(check: &Check, column: &Ident) -> bool {
+    match &check.condition {
+        CheckCondition::Portable(condition) => condition.columns().contains(column),
+        CheckCondition::Opaque(text) => mentions(text, column),
+    }
+}
+
+/// What of a table the model does not understand and may mention a name, for a message.
+pub(super) fn opaque_mention(table: &Table, name: &Ident) -> Option<String> {
+    let entry = table.opaque.iter().find(|opaque| mentions(&opaque.definition, name) || mentions(&opaque.name, name));
+    if let Some(opaque) = entry {
+        return Some(format!("the {} {}", opaque.kind, opaque.name));
+    }
+    let opaque_check = |check: &&Check| match &check.condition {
+        CheckCondition::Opaque(text) => mentions(text, name),
+        CheckCondition::Portable(_) => false,
+    };
+    if let Some(check) = table.checks.iter().find(opaque_check) {
+        return Some(format!("the check {}", shown(check.name.as_ref())));
+    }
+    let attribute = |column: &&Column| {
+        let default = match &column.default {
+            Some(ModelDefault::Opaque(text)) => mentions(text, name),
+            _ => false,
+        };
+        column.name != *name && (default || column.extra.iter().any(|text| mentions(text, name)))
+    };
+    table.columns.iter().find(attribute).map(|column| format!("the column {}", column.name))
+}
+
+/// A constraint's name for messages.
+pub(super) fn shown(name: Option<&Ident>) -> &str {
+    name.map_or("without a name", Ident::as_str)
+}
+
+/// Column names for messages.
+pub(super) fn listed(columns: &[Ident]) -> String {
+    columns.iter().map(Ident::as_str).collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,157 @@
+//! Indexes, and those that MariaDB makes for foreign keys.
+
+use super::names::{self, NameKind};
+use super::{Rules, Schema, SchemaError, Table, find, invalid};
+use crate::operation::{ForeignKey, Ident, Index, IndexColumn, IndexOrder, Key};
+
+/// Makes an index.
+pub(super) fn create(schema: &mut Schema, rules: &Rules, table_name: &Ident, index: &Index) -> Result<(), SchemaError> {
+    let table = find::table(schema, table_name)?;
+    if index.columns.is_empty() {
+        return Err(invalid(format!("index {} has no column", index.name)));
+    }
+    names::no_duplicates(table_name, index.columns.iter().map(|column| &column.name))?;
+    for column in &index.columns {
+        find::column(table, table_name, &column.name)?;
+    }
+    names::check_own(schema, rules, table_name, NameKind::Index, &index.name)?;
+    if rules.foreign_key_makes_index && index.name.as_str().contains("_ibfk_") {
+        return Err(invalid(format!("the name {} is one that the database gives to foreign keys", index.name)));
+    }
+    let table = find::table_mut(schema, table_name)?;
+    let columns: Vec<Ident> = index.columns.iter().map(|column| column.name.clone()).collect();
+    drop_covered(table, rules, &columns);
+    let ascending = index.columns.iter().all(|column| column.order == IndexOrder::Ascending);
+    if rules.unique_index_is_constraint && index.unique && ascending {
+        table.uniques.push(Key { name: Some(index.name.clone()), columns });
+    } else {
+        table.indexes.push(index.clone());
+    }
+    table.sort();
+    Ok(())
+}
+
+/// Drops an index.
+pub(super) fn drop(schema: &mut Schema, rules: &Rules, table_name: &Ident, name: &Ident) -> Result<(), SchemaError> {
+    let table = find::table(schema, table_name)?;
+    let constraint = table.uniques.iter().find(|key| key.name.as_ref() == Some(name));
+    if let Some(key) = constraint.filter(|_| rules.unique_index_is_constraint) {
+        check_key_drop(schema, table_name, table, key)?;
+    } else if let Some(key) = find::keys(table).find(|key| key.name.as_ref() == Some(name)) {
+        let columns = find::listed(&key.columns);
+        return Err(invalid(format!("{name} is the index of a constraint over {columns}: drop the constraint")));
+    } else if !table.indexes.iter().any(|index| index.name == *name) {
+        return Err(SchemaError::NotFound(format!("table {table_name} has no index {name}")));
+    }
+    let mut after = table.clone();
+    after.uniques.retain(|key| constraint.is_none() || key.name.as_ref() != Some(name));
+    after.indexes.retain(|index| index.name != *name);
+    check_covered(&after, rules, table_name, name.as_str())?;
+    *find::table_mut(schema, table_name)? = after;
+    Ok(())
+}
+
+/// Refuses to drop a key that a foreign key refers to.
+pub(super) fn check_key_drop(schema: &Schema, table_name: &Ident, table: &Table, key: &Key) -> Result<(), SchemaError> {
+    // Another key over the same columns would do for some databases; PostgreSQL ties them to one.
+    let referring = find::references_to(schema, table_name).find(|(_, one)| one.referred_columns == key.columns);
+    match referring {
+        Some((referring, _)) => Err(invalid(format!(
+            "the key over {} of table {table_name} cannot be dropped: a foreign key of table {referring} refers to it",
+            find::listed(&key.columns)
+        ))),
+        None if table.columns.iter().any(|column| column.auto_increment && key.columns.contains(&column.name))
+            && table.primary_key.as_ref() == Some(key) =>
+        {
+            Err(invalid(format!("the primary key of table {table_name} cannot be dropped: it is auto-increment")))
+        }
+        None => Ok(()),
+    }
+}
+
+/// Whether some key or index begins with the columns, whatever their direction.
+fn covers(table: &Table, columns: &[Ident]) -> bool {
+    find::keys(table).any(|key| key.columns.starts_with(columns))
+        || table.indexes.iter().any(|index| index_covers(index, columns))
+}
+
+fn index_covers(index: &Index, columns: &[Ident]) -> bool {
+    index.columns.len() >= columns.len() && index.columns.iter().zip(columns).all(|(own, asked)| own.name == *asked)
+}
+
+/// Refuses a table in which a foreign key has lost the index that MariaDB wants for it.
+pub(super) fn check_covered(
+    table: &Table,
+    rules: &Rules,
+    table_name: &Ident,
+    dropped: &str,
+) -> Result<(), SchemaError> {
+    let bare = table.foreign_keys.iter().find(|key| rules.foreign_key_makes_index && !covers(table, &key.columns));
+    match bare {
+        Some(key) => Err(invalid(format!(
+            "{dropped} of table {table_name} cannot be dropped: the foreign key {} needs it",
+            find::shown(key.name.as_ref())
+        ))),
+        None => Ok(()),
+    }
+}
+
+/// Whether MariaDB made the index for a foreign key: it has its columns and its name, or, where the table
+/// was renamed since, the one that it had then.
+fn is_implicit(table: &Table, index: &Index) -> bool {
+    let plain = !index.unique && index.columns.iter().all(|column| column.order == IndexOrder::Ascending);
+    plain
+        && table.foreign_keys.iter().any(|key| {
+            index.columns.len() == key.columns.len()
+                && index_covers(index, &key.columns)
+                && (key.name.as_ref() == Some(&index.name) || index.name.as_str().contains("_ibfk_"))
+        })
+}
+
+/// Drops the indexes made for foreign keys that a new key or index over `columns` makes needless.
+pub(super) fn drop_covered(table: &mut Table, rules: &Rules, columns: &[Ident]) {
+    if !rules.foreign_key_makes_index {
+        return;
+    }
+    let needless = |index: &Index| {
+        columns.len() >= index.columns.len()
+            && index.columns.iter().zip(columns).all(|(own, new)| own.name == *new)
+            && is_implicit(table, index)
+    };
+    let names: Vec<Ident> =
+        table.indexes.iter().filter(|index| needless(index)).map(|index| index.name.clone()).collect();
+    table.indexes.retain(|index| !names.contains(&index.name));
+}
+
+/// Adds the index that a foreign key, which the table has by now, brings with it: none if another one than
+/// those made for foreign keys of the same columns or fewer covers it.
+pub(super) fn add_implicit(table: &mut Table, rules: &Rules, key: &ForeignKey) {
+    let Some(name) = key.name.clone().filter(|_| rules.foreign_key_makes_index) else { return };
+    let before = table.indexes.clone();
+    drop_covered(table, rules, &key.columns);
+    if covers(table, &key.columns) {
+        table.indexes = before;
+        return;
+    }
+    let columns = key.columns.iter().map(|column| IndexColumn { name: column.clone(), order: IndexOrder::Ascending });
+    table.indexes.push(Index { name, columns: columns.collect(), unique: false });
+}
+
+/// Drops the index that came with a foreign key, which the table has no longer, unless another one needs
+/// it: then it takes that one's name.
+pub(super) fn drop_implicit(table: &mut Table, rules: &Rules, key: &ForeignKey) {
+    let mut with_key = table.clone();
+    with_key.foreign_keys.push(key.clone());
+    let own = |index: &Index| {
+        index.columns.len() == key.columns.len() && index_covers(index, &key.columns) && is_implicit(&with_key, index)
+    };
+    if !rules.foreign_key_makes_index || !table.indexes.iter().any(|index| own(index)) {
+        return;
+    }
+    table.indexes.retain(|index| !own(index));
+    let bare: Vec<ForeignKey> =
+        table.foreign_keys.iter().filter(|other| !covers(table, &other.columns)).cloned().collect();
+    for other in bare {
+        add_implicit(table, rules, &other);
+    }
+}
