@@ -145,6 +145,11 @@ fn default(dialect: Dialect, text: &str, column_type: &ModelType) -> Option<Mode
     })
 }
 
+/// A JSON list of names; the servers that can build one send lists so.
+fn names(json: &str) -> Option<Vec<String>> {
+    serde_json::from_str(json).ok()
+}
+
 /// The arguments of a type such as `NUMERIC(10, 2)`, given as `10,2`: precision and scale within the
 /// bounds of the contract.
 fn precision_and_scale(arguments: &str) -> Option<(u8, u8)> {
