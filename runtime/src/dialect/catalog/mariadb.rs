@@ -1,8 +1,308 @@
-//! Stub.
-use crate::dialect::{Catalog, TextRow};
+//! MariaDB: the database of the connection, out of `information_schema`. Unique indexes with only ascending
+//! columns are unique constraints here, as the server does not tell the two apart.
 
-pub(super) const QUERIES: &[&str] = &[];
+use std::collections::BTreeMap;
 
-pub(super) fn read(_results: &[Vec<TextRow>]) -> Catalog {
-    todo!()
+use super::{
+    cell, check, column_name, constraint_name, default, empty_table, file, group, object_name, of, opaque, optional,
+    precision_and_scale, rows,
+};
+use crate::dialect::{Catalog, Dialect, TextRow};
+use crate::operation::{ColumnType, ForeignKey, Ident, Index, IndexColumn, IndexOrder, Key, ReferentialAction};
+use crate::schema::{Column, ModelType, Table};
+
+pub(super) const QUERIES: &[&str] = &[
+    // Tables: name, kind, engine, collation if it is neither the database's nor the server's for utf8mb4,
+    // options, comment.
+    "SELECT CAST(t.table_name AS CHAR), CAST(t.table_type AS CHAR), CAST(t.engine AS CHAR),
+        CASE WHEN t.table_collation <> s.default_collation_name AND t.table_collation <> COALESCE(
+            (SELECT collation_name FROM information_schema.collations
+              WHERE character_set_name = 'utf8mb4' AND is_default = 'Yes'), '')
+          THEN CAST(t.table_collation AS CHAR) END,
+        CAST(t.create_options AS CHAR), CAST(t.table_comment AS CHAR)
+      FROM information_schema.tables t JOIN information_schema.schemata s ON s.schema_name = t.table_schema
+      WHERE t.table_schema = DATABASE() AND t.table_type <> 'TEMPORARY' ORDER BY t.table_name",
+    // Columns: table, name, type, nullable, default, extra, collation if not the table's, comment, generation
+    // expression.
+    "SELECT CAST(c.table_name AS CHAR), CAST(c.column_name AS CHAR), CAST(c.column_type AS CHAR),
+        CAST(c.is_nullable AS CHAR), CAST(c.column_default AS CHAR), CAST(c.extra AS CHAR),
+        CASE WHEN c.collation_name <> t.table_collation THEN CAST(c.collation_name AS CHAR) END,
+        CAST(c.column_comment AS CHAR), CAST(c.generation_expression AS CHAR)
+      FROM information_schema.columns c JOIN information_schema.tables t
+        ON t.table_schema = c.table_schema AND t.table_name = c.table_name
+      WHERE c.table_schema = DATABASE() AND t.table_schema = DATABASE() ORDER BY c.table_name, c.ordinal_position",
+    // Index columns: table, index, not unique, column, order, prefix, method, ignored.
+    "SELECT CAST(table_name AS CHAR), CAST(index_name AS CHAR), CAST(non_unique AS CHAR), CAST(column_name AS CHAR),
+        CAST(collation AS CHAR), CAST(sub_part AS CHAR), CAST(index_type AS CHAR), CAST(ignored AS CHAR)
+      FROM information_schema.statistics WHERE table_schema = DATABASE()
+      ORDER BY table_name, index_name, seq_in_index",
+    // Foreign keys: table, name, on update, on delete, match.
+    "SELECT CAST(table_name AS CHAR), CAST(constraint_name AS CHAR), CAST(update_rule AS CHAR),
+        CAST(delete_rule AS CHAR), CAST(match_option AS CHAR)
+      FROM information_schema.referential_constraints WHERE constraint_schema = DATABASE()
+      ORDER BY table_name, constraint_name",
+    // Their columns: table, name, column, referred table, referred column, whether that is in this database.
+    "SELECT CAST(table_name AS CHAR), CAST(constraint_name AS CHAR), CAST(column_name AS CHAR),
+        CAST(referenced_table_name AS CHAR), CAST(referenced_column_name AS CHAR),
+        CASE WHEN referenced_table_schema = DATABASE() THEN 'here' ELSE 'elsewhere' END
+      FROM information_schema.key_column_usage
+      WHERE table_schema = DATABASE() AND referenced_table_name IS NOT NULL
+      ORDER BY table_name, constraint_name, ordinal_position",
+    // Checks: table, name, level, condition.
+    "SELECT CAST(table_name AS CHAR), CAST(constraint_name AS CHAR), CAST(level AS CHAR), CAST(check_clause AS CHAR)
+      FROM information_schema.check_constraints WHERE constraint_schema = DATABASE()
+      ORDER BY table_name, constraint_name",
+    // Triggers: table, name, definition.
+    "SELECT CAST(event_object_table AS CHAR), CAST(trigger_name AS CHAR),
+        CAST(CONCAT_WS(' ', action_timing, event_manipulation, action_statement) AS CHAR)
+      FROM information_schema.triggers WHERE event_object_schema = DATABASE()
+      ORDER BY event_object_table, trigger_name",
+];
+
+const DIALECT: Dialect = Dialect::Mariadb;
+
+/// What the database says, by table.
+struct Facts<'a> {
+    columns: BTreeMap<&'a str, Vec<&'a TextRow>>,
+    indexes: BTreeMap<&'a str, Vec<&'a TextRow>>,
+    foreign_keys: BTreeMap<&'a str, Vec<&'a TextRow>>,
+    key_columns: BTreeMap<&'a str, Vec<&'a TextRow>>,
+    checks: BTreeMap<&'a str, Vec<&'a TextRow>>,
+    triggers: BTreeMap<&'a str, Vec<&'a TextRow>>,
+}
+
+pub(super) fn read(results: &[Vec<TextRow>]) -> Catalog {
+    let facts = Facts {
+        columns: group(rows(results, 1), 0),
+        indexes: group(rows(results, 2), 0),
+        foreign_keys: group(rows(results, 3), 0),
+        key_columns: group(rows(results, 4), 0),
+        checks: group(rows(results, 5), 0),
+        triggers: group(rows(results, 6), 0),
+    };
+    let mut catalog = Catalog::default();
+    for row in rows(results, 0) {
+        let (name, kind) = (cell(row, 0), cell(row, 1));
+        match kind {
+            "BASE TABLE" | "SYSTEM VERSIONED" => file(&mut catalog, DIALECT, name, |_| facts.table(name, row)),
+            other => {
+                catalog.other_names.insert(name.to_owned(), other.to_ascii_lowercase());
+            }
+        }
+    }
+    catalog
+}
+
+impl Facts<'_> {
+    fn table(&self, name: &str, described: &TextRow) -> Result<Table, String> {
+        let mut table = empty_table();
+        table.comment = Some(cell(described, 5)).filter(|text| !text.is_empty()).map(str::to_owned);
+        let checks = of(&self.checks, name);
+        for row in of(&self.columns, name) {
+            let own: Vec<&str> = checks
+                .iter()
+                .filter(|check| cell(check, 2) == "Column" && cell(check, 1) == cell(row, 1))
+                .map(|check| cell(check, 3))
+                .collect();
+            table.columns.push(column(row, &own)?);
+        }
+        for row in checks.iter().filter(|row| cell(row, 2) != "Column") {
+            match constraint_name(DIALECT, cell(row, 1)) {
+                Some(name) => table.checks.push(check(DIALECT, Some(name), cell(row, 3))),
+                None => table.opaque.push(opaque("constraint", cell(row, 1), format!("CHECK ({})", cell(row, 3)))),
+            }
+        }
+        self.indexes(name, &mut table);
+        self.foreign_keys(name, &mut table);
+        for row in of(&self.triggers, name) {
+            table.opaque.push(opaque("trigger", cell(row, 1), cell(row, 2)));
+        }
+        for (option, value) in options(described) {
+            table.opaque.push(opaque("option", option, value));
+        }
+        Ok(table)
+    }
+
+    fn indexes(&self, name: &str, table: &mut Table) {
+        let mut indexes: BTreeMap<&str, Vec<&TextRow>> = BTreeMap::new();
+        for row in of(&self.indexes, name) {
+            indexes.entry(cell(row, 1)).or_default().push(row);
+        }
+        for (name, rows) in indexes {
+            let ascending = |index: &Index| index.columns.iter().all(|column| column.order == IndexOrder::Ascending);
+            let key = |index: Index| Key {
+                name: Some(index.name),
+                columns: index.columns.into_iter().map(|column| column.name).collect(),
+            };
+            match index(name, &rows) {
+                Some(index) if index.unique && ascending(&index) && name == "PRIMARY" => {
+                    table.primary_key = Some(key(index));
+                }
+                Some(index) if name != "PRIMARY" => {
+                    if index.unique && ascending(&index) {
+                        table.uniques.push(key(index));
+                    } else {
+                        table.indexes.push(index);
+                    }
+                }
+                _ => table.opaque.push(opaque("index", name, index_text(&rows))),
+            }
+        }
+    }
+
+    fn foreign_keys(&self, name: &str, table: &mut Table) {
+        for described in of(&self.foreign_keys, name) {
+            let name_of_key = cell(described, 1);
+            let columns: Vec<&TextRow> =
+                of(&self.key_columns, name).iter().filter(|row| cell(row, 1) == name_of_key).copied().collect();
+            match foreign_key(described, &columns) {
+                Some(key) => table.foreign_keys.push(key),
+                None => table.opaque.push(opaque("constraint", name_of_key, foreign_key_text(described, &columns))),
+            }
+        }
+    }
+}
+
+/// A column with the conditions that belong to it alone.
+fn column(row: &TextRow, checks: &[&str]) -> Result<Column, String> {
+    let name = column_name(DIALECT, cell(row, 1))?;
+    let (declared, generation) = (cell(row, 2), cell(row, 8));
+    // JSON is an alias of LONGTEXT in a collation of its own with this check.
+    let valid_json = format!("json_valid(`{name}`)");
+    let is_json = declared == "longtext" && checks.contains(&valid_json.as_str());
+    let column_type = if is_json { ModelType::Portable(ColumnType::Json) } else { model_type(declared) };
+    let mut extra: Vec<String> =
+        checks.iter().filter(|text| !(is_json && **text == valid_json)).map(|text| format!("CHECK ({text})")).collect();
+    if let Some(collation) = optional(row, 6).filter(|collation| !(is_json && *collation == "utf8mb4_bin")) {
+        extra.push(format!("COLLATE {collation}"));
+    }
+    let mut auto_increment = false;
+    for item in cell(row, 5).split(", ").filter(|item| !item.is_empty()) {
+        match item {
+            "auto_increment" => auto_increment = true,
+            "STORED GENERATED" | "VIRTUAL GENERATED" => extra.push(format!("{item} AS ({generation})")),
+            other => extra.push(other.to_owned()),
+        }
+    }
+    let default = match optional(row, 4) {
+        Some(text) if generation.is_empty() => default(DIALECT, text, &column_type),
+        _ => None,
+    };
+    Ok(Column {
+        name,
+        column_type,
+        nullable: cell(row, 3) == "YES",
+        default,
+        auto_increment,
+        comment: Some(cell(row, 7)).filter(|text| !text.is_empty()).map(str::to_owned),
+        extra,
+    })
+}
+
+/// None for an index that the model cannot hold.
+fn index(name: &str, rows: &[&TextRow]) -> Option<Index> {
+    let column = |row: &&TextRow| {
+        let order = match cell(row, 4) {
+            "A" => IndexOrder::Ascending,
+            "D" => IndexOrder::Descending,
+            _ => return None,
+        };
+        let plain = optional(row, 5).is_none() && cell(row, 6) == "BTREE" && cell(row, 7) != "YES";
+        object_name(DIALECT, cell(row, 3)).filter(|_| plain).map(|name| IndexColumn { name, order })
+    };
+    Some(Index {
+        name: constraint_name(DIALECT, name)?,
+        columns: rows.iter().map(column).collect::<Option<_>>()?,
+        unique: rows.iter().all(|row| cell(row, 2) == "0"),
+    })
+}
+
+fn index_text(rows: &[&TextRow]) -> String {
+    let first = rows.first().copied();
+    let of_first = |column| first.map(|row| cell(row, column)).unwrap_or_default();
+    let unique = if of_first(2) == "0" { "UNIQUE " } else { "" };
+    let ignored = if of_first(7) == "YES" { " IGNORED" } else { "" };
+    let column = |row: &&TextRow| {
+        let prefix = optional(row, 5).map(|length| format!("({length})")).unwrap_or_default();
+        let order = if cell(row, 4) == "D" { " DESC" } else { "" };
+        format!("{}{prefix}{order}", cell(row, 3))
+    };
+    let columns: Vec<_> = rows.iter().map(column).collect();
+    format!("{unique}{} ({}){ignored}", of_first(6), columns.join(", "))
+}
+
+/// None for a foreign key that the model cannot hold.
+fn foreign_key(described: &TextRow, rows: &[&TextRow]) -> Option<ForeignKey> {
+    let name = |row: &&TextRow, column| object_name(DIALECT, cell(row, column));
+    let here = cell(described, 4) == "NONE" && rows.iter().all(|row| cell(row, 5) == "here");
+    let key = ForeignKey {
+        name: Some(constraint_name(DIALECT, cell(described, 1))?),
+        columns: rows.iter().map(|row| name(row, 2)).collect::<Option<Vec<Ident>>>()?,
+        referred_table: name(rows.first()?, 3)?,
+        referred_columns: rows.iter().map(|row| name(row, 4)).collect::<Option<Vec<Ident>>>()?,
+        on_update: action(cell(described, 2))?,
+        on_delete: action(cell(described, 3))?,
+    };
+    here.then_some(key)
+}
+
+fn foreign_key_text(described: &TextRow, rows: &[&TextRow]) -> String {
+    let list = |column| rows.iter().map(|row| cell(row, column)).collect::<Vec<_>>().join(", ");
+    let table = rows.first().map(|row| format!("{} ({})", cell(row, 3), cell(row, 5))).unwrap_or_default();
+    let (on_update, on_delete) = (cell(described, 2), cell(described, 3));
+    format!("FOREIGN KEY ({}) REFERENCES {table} ({}) ON UPDATE {on_update} ON DELETE {on_delete}", list(2), list(4))
+}
+
+fn action(rule: &str) -> Option<ReferentialAction> {
+    match rule {
+        "NO ACTION" => Some(ReferentialAction::NoAction),
+        "RESTRICT" => Some(ReferentialAction::Restrict),
+        "CASCADE" => Some(ReferentialAction::Cascade),
+        "SET NULL" => Some(ReferentialAction::SetNull),
+        _ => None,
+    }
+}
+
+/// What a table says of itself beyond what the contract makes.
+fn options(described: &TextRow) -> Vec<(&'static str, String)> {
+    let mut options = Vec::new();
+    if cell(described, 1) != "BASE TABLE" {
+        options.push(("WITH SYSTEM VERSIONING", String::new()));
+    }
+    if cell(described, 2) != "InnoDB" {
+        options.push(("ENGINE", cell(described, 2).to_owned()));
+    }
+    if let Some(collation) = optional(described, 3) {
+        options.push(("COLLATE", collation.to_owned()));
+    }
+    if !cell(described, 4).is_empty() {
+        options.push(("CREATE OPTIONS", cell(described, 4).to_owned()));
+    }
+    options
+}
+
+/// A type as the server prints it.
+fn model_type(printed: &str) -> ModelType {
+    let arguments = |name: &str| printed.strip_prefix(name)?.strip_prefix('(')?.strip_suffix(')');
+    let portable = match printed {
+        "tinyint(1)" => Some(ColumnType::Boolean),
+        "smallint(6)" => Some(ColumnType::SmallInteger),
+        "int(11)" => Some(ColumnType::Integer),
+        "bigint(20)" => Some(ColumnType::BigInteger),
+        "double" => Some(ColumnType::Double),
+        "text" => Some(ColumnType::Text),
+        "blob" => Some(ColumnType::Binary),
+        "date" => Some(ColumnType::Date),
+        "time(6)" => Some(ColumnType::Time),
+        "datetime(6)" => Some(ColumnType::Timestamp),
+        "uuid" => Some(ColumnType::Uuid),
+        _ => match (arguments("decimal"), arguments("varchar")) {
+            (Some(decimal), _) => {
+                precision_and_scale(decimal).map(|(precision, scale)| ColumnType::Numeric { precision, scale })
+            }
+            (_, Some(length)) => length.parse().ok().map(ColumnType::Varchar),
+            _ => None,
+        },
+    };
+    portable.map_or_else(|| ModelType::Opaque(printed.to_owned()), ModelType::Portable)
 }

@@ -90,7 +90,8 @@ pub(super) const QUERIES: &[&str] = &[
             AND coalesce(to_jsonb(i) ->> 'indnullsnotdistinct', 'false') = 'false'
             AND NOT EXISTS (SELECT FROM pg_inherits h WHERE h.inhrelid = ic.oid)
             AND k.default_order AND k.default_class AND k.default_collation)::text,
-          k.columns::text, k.descending::text, replace(pg_get_indexdef(ic.oid), quote_ident(current_schema()) || '.', '')::text
+          k.columns::text, k.descending::text,
+          replace(pg_get_indexdef(ic.oid), quote_ident(current_schema()) || '.', '')::text
         FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid JOIN pg_class ic ON ic.oid = i.indexrelid
         JOIN pg_am am ON am.oid = ic.relam
         CROSS JOIN LATERAL (SELECT json_agg(a.attname ORDER BY n.position) AS columns,
@@ -105,17 +106,21 @@ pub(super) const QUERIES: &[&str] = &[
           AND NOT EXISTS (SELECT FROM pg_constraint q WHERE q.conindid = i.indexrelid AND q.contype IN ('p', 'u', 'x'))
         ORDER BY c.relname, ic.relname"#,
     // Everything else on a table: table, kind, name, definition.
-    r#"WITH c AS (SELECT * FROM pg_class WHERE relnamespace = quote_ident(current_schema())::regnamespace AND relkind IN ('r', 'p'))
-      SELECT c.relname::text, 'trigger', g.tgname::text, replace(pg_get_triggerdef(g.oid), quote_ident(current_schema()) || '.', '') || ' ' || g.tgenabled::text
+    r#"WITH c AS (SELECT * FROM pg_class
+        WHERE relnamespace = quote_ident(current_schema())::regnamespace AND relkind IN ('r', 'p'))
+      SELECT c.relname::text, 'trigger', g.tgname::text,
+          replace(pg_get_triggerdef(g.oid), quote_ident(current_schema()) || '.', '') || ' ' || g.tgenabled::text
         FROM c JOIN pg_trigger g ON g.tgrelid = c.oid AND NOT g.tgisinternal
-      UNION ALL SELECT c.relname::text, 'rule', w.rulename::text, replace(pg_get_ruledef(w.oid), quote_ident(current_schema()) || '.', '') || ' ' || w.ev_enabled::text
+      UNION ALL SELECT c.relname::text, 'rule', w.rulename::text,
+          replace(pg_get_ruledef(w.oid), quote_ident(current_schema()) || '.', '') || ' ' || w.ev_enabled::text
         FROM c JOIN pg_rewrite w ON w.ev_class = c.oid
       UNION ALL SELECT c.relname::text, 'policy', p.polname::text, format('%s %s %s USING %s WITH CHECK %s',
           p.polcmd, p.polpermissive,
           (SELECT string_agg(o.rolname, ', ' ORDER BY o.rolname) FROM pg_roles o WHERE o.oid = ANY (p.polroles)),
           pg_get_expr(p.polqual, c.oid), pg_get_expr(p.polwithcheck, c.oid))
         FROM c JOIN pg_policy p ON p.polrelid = c.oid
-      UNION ALL SELECT c.relname::text, 'statistics', s.stxname::text, replace(pg_get_statisticsobjdef(s.oid), quote_ident(current_schema()) || '.', '')
+      UNION ALL SELECT c.relname::text, 'statistics', s.stxname::text,
+          replace(pg_get_statisticsobjdef(s.oid), quote_ident(current_schema()) || '.', '')
         FROM c JOIN pg_statistic_ext s ON s.stxrelid = c.oid
       UNION ALL SELECT c.relname::text, 'option', 'INHERITS', p.relname::text
         FROM c JOIN pg_inherits h ON h.inhrelid = c.oid JOIN pg_class p ON p.oid = h.inhparent
@@ -130,10 +135,12 @@ pub(super) const QUERIES: &[&str] = &[
         FROM c WHERE reloptions IS NOT NULL
       UNION ALL SELECT c.relname::text, 'option', 'USING', m.amname::text
         FROM c JOIN pg_am m ON m.oid = c.relam WHERE m.amname <> 'heap'
-      UNION ALL SELECT c.relname::text, 'option', 'ROW LEVEL SECURITY', CASE WHEN relforcerowsecurity THEN 'FORCE ' ELSE '' END
+      UNION ALL SELECT c.relname::text, 'option', 'ROW LEVEL SECURITY',
+          CASE WHEN relforcerowsecurity THEN 'FORCE ' ELSE '' END
           || CASE WHEN relrowsecurity THEN 'ENABLE' ELSE '' END
         FROM c WHERE relrowsecurity OR relforcerowsecurity
-      UNION ALL SELECT c.relname::text, 'option', 'REPLICA IDENTITY', relreplident::text FROM c WHERE relreplident <> 'd'"#,
+      UNION ALL SELECT c.relname::text, 'option', 'REPLICA IDENTITY', relreplident::text
+        FROM c WHERE relreplident <> 'd'"#,
 ];
 
 const DIALECT: Dialect = Dialect::Postgres;
@@ -186,9 +193,7 @@ impl Facts<'_> {
                 None => table.opaque.push(opaque("index", cell(row, 1), cell(row, 6))),
             }
         }
-        table
-            .opaque
-            .extend(of(&self.others, name).iter().map(|row| opaque(cell(row, 1), cell(row, 2), cell(row, 3))));
+        table.opaque.extend(of(&self.others, name).iter().map(|row| opaque(cell(row, 1), cell(row, 2), cell(row, 3))));
         Ok(table)
     }
 }
