@@ -1,37 +1,177 @@
-//! Expressions and constants as SQL, and their normal form. Stub signatures first.
+//! Expressions as SQL.
 
 use super::Dialect;
-use crate::operation::{ColumnDefault, ColumnType, Expr, Ident, Value};
-
-/// A name, always quoted.
-pub fn quote(_dialect: Dialect, _name: &Ident) -> String {
-    todo!()
-}
-
-/// A constant as SQL. With the type of the column that it goes into, in that type's own form (a UUID on
-/// SQLite, a boolean on MariaDB); without, typed so that the server takes it for what it is.
-pub fn literal(_dialect: Dialect, _value: &Value, _into: Option<ColumnType>) -> String {
-    todo!()
-}
+use super::literal::{literal, portable_literal, quote, quoted};
+use crate::operation::{BinaryOperator, Expr, Function, UnaryOperator, Value};
 
 /// An expression as SQL, parenthesised so that it parses back to the same tree.
-pub fn render_expr(_dialect: Dialect, _expr: &Expr) -> String {
-    todo!()
+pub fn render_expr(dialect: Dialect, expr: &Expr) -> String {
+    let mut sql = String::new();
+    write(Target::Dialect(dialect), expr, &mut sql);
+    sql
 }
 
 /// An expression in the contract's portable syntax, for `inspect`.
-pub fn render_portable(_expr: &Expr) -> String {
-    todo!()
+pub fn render_portable(expr: &Expr) -> String {
+    let mut sql = String::new();
+    write(Target::Portable, expr, &mut sql);
+    sql
 }
 
-/// See [`crate::schema::Rules::normal_form`].
-pub fn normal_form(_dialect: Dialect, _expr: &Expr) -> Expr {
-    todo!()
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Target {
+    Dialect(Dialect),
+    Portable,
 }
 
-/// A default in the form in which a planned and an introspected one compare equal: a constant in the
-/// canonical form of the column's type, an expression in its [`normal_form`]. A default of NULL is no
-/// default: leave it out before calling. A constant that does not fit the type stays as it is.
-pub fn default_normal_form(_dialect: Dialect, _default: &ColumnDefault, _column_type: ColumnType) -> ColumnDefault {
-    todo!()
+const MARIADB: Target = Target::Dialect(Dialect::Mariadb);
+
+fn write(target: Target, expr: &Expr, sql: &mut String) {
+    match expr {
+        Expr::Value(value) => write_value(target, value, sql),
+        Expr::Column(name) => match target {
+            Target::Dialect(dialect) => sql.push_str(&quote(dialect, name)),
+            Target::Portable => sql.push_str(&quoted('"', name.as_str())),
+        },
+        Expr::Unary(operator, operand) => {
+            sql.push_str(match operator {
+                UnaryOperator::Not => "(NOT ",
+                UnaryOperator::Negate => "(- ",
+            });
+            write(target, operand, sql);
+            sql.push(')');
+        }
+        Expr::Binary(_, BinaryOperator::Concat, _) if target == MARIADB => {
+            write_call(target, "concat", &chain(expr, BinaryOperator::Concat), sql);
+        }
+        Expr::Binary(_, operator @ (BinaryOperator::And | BinaryOperator::Or | BinaryOperator::Concat), _) => {
+            sql.push('(');
+            write_list(target, &chain(expr, *operator), operator_text(*operator), sql);
+            sql.push(')');
+        }
+        Expr::Binary(left, operator, right) => {
+            sql.push('(');
+            write(target, left, sql);
+            sql.push_str(operator_text(*operator));
+            write(target, right, sql);
+            sql.push(')');
+        }
+        Expr::IsNull { operand, negated } => {
+            sql.push('(');
+            write(target, operand, sql);
+            sql.push_str(if *negated { " IS NOT NULL)" } else { " IS NULL)" });
+        }
+        Expr::In { operand, items, negated } => {
+            sql.push('(');
+            write(target, operand, sql);
+            sql.push_str(if *negated { " NOT IN (" } else { " IN (" });
+            write_list(target, &items.iter().collect::<Vec<_>>(), ", ", sql);
+            sql.push_str("))");
+        }
+        Expr::Between { operand, low, high, negated } => {
+            sql.push('(');
+            write(target, operand, sql);
+            sql.push_str(if *negated { " NOT BETWEEN " } else { " BETWEEN " });
+            write(target, low, sql);
+            sql.push_str(" AND ");
+            write(target, high, sql);
+            sql.push(')');
+        }
+        Expr::Like { operand, pattern, negated } => {
+            sql.push('(');
+            write(target, operand, sql);
+            sql.push_str(if *negated { " NOT LIKE " } else { " LIKE " });
+            write(target, pattern, sql);
+            sql.push(')');
+        }
+        Expr::Call(function, arguments) => match (function, target) {
+            (Function::CurrentTimestamp, MARIADB) => sql.push_str("CURRENT_TIMESTAMP(6)"),
+            (Function::CurrentTimestamp, _) => sql.push_str("CURRENT_TIMESTAMP"),
+            (Function::CurrentDate, MARIADB) => sql.push_str("curdate()"),
+            (Function::CurrentDate, _) => sql.push_str("CURRENT_DATE"),
+            _ => write_call(target, function_name(target, *function), &arguments.iter().collect::<Vec<_>>(), sql),
+        },
+    }
+}
+
+fn write_value(target: Target, value: &Value, sql: &mut String) {
+    let text = match target {
+        Target::Dialect(dialect) => literal(dialect, value, None),
+        Target::Portable => portable_literal(value),
+    };
+    // A sign is an operator where an expression goes on.
+    if text.starts_with('-') {
+        sql.push('(');
+        sql.push_str(&text);
+        sql.push(')');
+    } else {
+        sql.push_str(&text);
+    }
+}
+
+fn write_call(target: Target, name: &str, arguments: &[&Expr], sql: &mut String) {
+    sql.push_str(name);
+    sql.push('(');
+    write_list(target, arguments, ", ", sql);
+    sql.push(')');
+}
+
+fn write_list(target: Target, items: &[&Expr], separator: &str, sql: &mut String) {
+    for (position, item) in items.iter().enumerate() {
+        if position > 0 {
+            sql.push_str(separator);
+        }
+        write(target, item, sql);
+    }
+}
+
+/// The operands of a chain that leans to the left, in order.
+fn chain(expr: &Expr, operator: BinaryOperator) -> Vec<&Expr> {
+    let mut operands = Vec::new();
+    let mut first = expr;
+    while let Expr::Binary(left, found, right) = first
+        && *found == operator
+    {
+        operands.push(&**right);
+        first = left;
+    }
+    operands.push(first);
+    operands.reverse();
+    operands
+}
+
+fn operator_text(operator: BinaryOperator) -> &'static str {
+    match operator {
+        BinaryOperator::And => " AND ",
+        BinaryOperator::Or => " OR ",
+        BinaryOperator::Equal => " = ",
+        BinaryOperator::NotEqual => " <> ",
+        BinaryOperator::Less => " < ",
+        BinaryOperator::LessOrEqual => " <= ",
+        BinaryOperator::Greater => " > ",
+        BinaryOperator::GreaterOrEqual => " >= ",
+        BinaryOperator::Add => " + ",
+        BinaryOperator::Subtract => " - ",
+        BinaryOperator::Multiply => " * ",
+        BinaryOperator::Divide => " / ",
+        BinaryOperator::Modulo => " % ",
+        BinaryOperator::Concat => " || ",
+    }
+}
+
+fn function_name(target: Target, function: Function) -> &'static str {
+    match function {
+        Function::Lower => "lower",
+        Function::Upper => "upper",
+        Function::Length if target == MARIADB => "char_length",
+        Function::Length => "length",
+        Function::Trim => "trim",
+        Function::Abs => "abs",
+        Function::Coalesce => "coalesce",
+        Function::NullIf => "nullif",
+        Function::Replace => "replace",
+        Function::Substr => "substr",
+        Function::CurrentTimestamp => "current_timestamp",
+        Function::CurrentDate => "current_date",
+    }
 }

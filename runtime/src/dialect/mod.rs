@@ -4,6 +4,8 @@
 
 pub mod catalog;
 mod expr;
+mod literal;
+mod normal;
 mod render;
 mod rules;
 mod session;
@@ -13,7 +15,9 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-pub use expr::{default_normal_form, literal, normal_form, quote, render_expr, render_portable};
+pub use expr::{render_expr, render_portable};
+pub use literal::{literal, quote};
+pub use normal::{default_normal_form, normal_form};
 pub use render::render;
 pub use session::{SessionSettings, script_preamble, session_statements};
 

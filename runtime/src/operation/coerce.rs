@@ -1,12 +1,173 @@
 //! Whether a value fits a column, and what it is there. The same on every dialect.
 
+use super::value::invalid;
 use super::{ColumnType, Value, ValueError};
+
+const OTHER_TYPE: &str = ": it is of another type";
+const RANGE: &str = ": it is out of range";
 
 /// The value as a column of that type holds it: a text becomes a date in a date column, and so on. NULL
 /// fits everywhere.
 ///
 /// # Errors
 /// The value is of another kind, out of range, too long or has more digits than the column.
-pub fn coerce(_value: &Value, _column_type: ColumnType) -> Result<Value, ValueError> {
-    todo!()
+pub fn coerce(value: &Value, column_type: ColumnType) -> Result<Value, ValueError> {
+    if *value == Value::Null {
+        return Ok(Value::Null);
+    }
+    match column_type {
+        ColumnType::Boolean => same(value, "boolean", |value| matches!(value, Value::Boolean(_))),
+        ColumnType::SmallInteger => integer(value, "small-integer", i64::from(i16::MIN), i64::from(i16::MAX)),
+        ColumnType::Integer => integer(value, "integer", i64::from(i32::MIN), i64::from(i32::MAX)),
+        ColumnType::BigInteger => integer(value, "big-integer", i64::MIN, i64::MAX),
+        ColumnType::Numeric { precision, scale } => numeric(value, usize::from(precision), usize::from(scale)),
+        ColumnType::Double => double(value),
+        ColumnType::Varchar(length) => match value {
+            Value::Text(text) if text.chars().nth(usize::try_from(length).unwrap_or(usize::MAX)).is_some() => {
+                Err(invalid("varchar", ": it is longer than the column"))
+            }
+            Value::Text(_) => Ok(value.clone()),
+            _ => Err(invalid("varchar", OTHER_TYPE)),
+        },
+        ColumnType::Text => same(value, "text", |value| matches!(value, Value::Text(_))),
+        ColumnType::Binary => same(value, "binary", |value| matches!(value, Value::Binary(_))),
+        ColumnType::Date => text_or(value, "date", Value::date, |value| matches!(value, Value::Date(_))),
+        ColumnType::Time => text_or(value, "time", Value::time, |value| matches!(value, Value::Time(_))),
+        ColumnType::Timestamp => match value {
+            // A moment is kept in UTC and loses its zone.
+            Value::TimestampWithZone(text) => Ok(Value::Timestamp(text.clone())),
+            _ => text_or(value, "timestamp", Value::timestamp, |value| matches!(value, Value::Timestamp(_))),
+        },
+        ColumnType::TimestampWithZone => text_or(value, "timestamp-with-zone", Value::timestamp_with_zone, |value| {
+            matches!(value, Value::TimestampWithZone(_))
+        }),
+        ColumnType::Uuid => text_or(value, "uuid", Value::uuid, |value| matches!(value, Value::Uuid(_))),
+        ColumnType::Json => text_or(value, "json", |text| Value::json(text), |value| matches!(value, Value::Json(_))),
+    }
+}
+
+fn same(value: &Value, expected: &'static str, fits: fn(&Value) -> bool) -> Result<Value, ValueError> {
+    if fits(value) { Ok(value.clone()) } else { Err(invalid(expected, OTHER_TYPE)) }
+}
+
+fn text_or(
+    value: &Value,
+    expected: &'static str,
+    parse: fn(&str) -> Result<Value, ValueError>,
+    fits: fn(&Value) -> bool,
+) -> Result<Value, ValueError> {
+    match value {
+        Value::Text(text) => parse(text),
+        _ => same(value, expected, fits),
+    }
+}
+
+fn integer(value: &Value, expected: &'static str, low: i64, high: i64) -> Result<Value, ValueError> {
+    let number = match value {
+        Value::Integer(number) => *number,
+        // A decimal without a fraction, however it is spelt.
+        Value::Numeric(text) => without_zeros(text).parse().map_err(|_| invalid(expected, RANGE))?,
+        _ => return Err(invalid(expected, OTHER_TYPE)),
+    };
+    if (low..=high).contains(&number) { Ok(Value::Integer(number)) } else { Err(invalid(expected, RANGE)) }
+}
+
+fn double(value: &Value) -> Result<Value, ValueError> {
+    let fail = || invalid("double", RANGE);
+    match value {
+        Value::Double(_) => Ok(value.clone()),
+        Value::Integer(number) => number.to_string().parse().map_err(|_| fail()).and_then(Value::double),
+        Value::Numeric(text) => text.parse().map_err(|_| fail()).and_then(Value::double),
+        _ => Err(invalid("double", OTHER_TYPE)),
+    }
+}
+
+fn numeric(value: &Value, precision: usize, scale: usize) -> Result<Value, ValueError> {
+    let number = match value {
+        Value::Numeric(text) => text.clone(),
+        Value::Integer(number) => number.to_string(),
+        Value::Text(text) => match Value::numeric(text)? {
+            Value::Numeric(text) => text,
+            _ => return Err(invalid("numeric", OTHER_TYPE)),
+        },
+        _ => return Err(invalid("numeric", OTHER_TYPE)),
+    };
+    let short = without_zeros(&number);
+    let (whole, fraction) = short.split_once('.').unwrap_or((short, ""));
+    let whole = whole.trim_start_matches('-').trim_start_matches('0');
+    if fraction.len() > scale {
+        return Err(invalid("numeric", ": it has more digits after the point than the column"));
+    }
+    if whole.len() + scale > precision {
+        return Err(invalid("numeric", RANGE));
+    }
+    // The scale stays as given where the column has room for it.
+    let given = number.split_once('.').map_or(0, |(_, fraction)| fraction.len());
+    Value::numeric(if given > scale { short } else { &number })
+}
+
+/// A decimal without zeros at the end of its fraction.
+pub(crate) fn without_zeros(text: &str) -> &str {
+    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { text }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn numeric(text: &str) -> Value {
+        Value::numeric(text).unwrap_or(Value::Null)
+    }
+
+    #[test]
+    fn a_value_takes_the_form_of_its_column() {
+        let text = |text: &str| Value::Text(text.into());
+        for (value, column_type, expected) in [
+            (Value::Null, ColumnType::Uuid, Value::Null),
+            (Value::Integer(-32_768), ColumnType::SmallInteger, Value::Integer(-32_768)),
+            (numeric("5.00"), ColumnType::Integer, Value::Integer(5)),
+            (Value::Integer(7), ColumnType::Numeric { precision: 3, scale: 2 }, numeric("7")),
+            (numeric("-9.9900"), ColumnType::Numeric { precision: 3, scale: 2 }, numeric("-9.99")),
+            (numeric("0.99"), ColumnType::Numeric { precision: 2, scale: 2 }, numeric("0.99")),
+            (text("1.50"), ColumnType::Numeric { precision: 3, scale: 2 }, numeric("1.50")),
+            (text("2026-01-02"), ColumnType::Date, Value::Date("2026-01-02".into())),
+            (text("2026-01-02T03:04:05"), ColumnType::Timestamp, Value::Timestamp("2026-01-02 03:04:05".into())),
+            (
+                Value::TimestampWithZone("2026-01-02 03:04:05".into()),
+                ColumnType::Timestamp,
+                Value::Timestamp("2026-01-02 03:04:05".into()),
+            ),
+            (text("äöü"), ColumnType::Varchar(3), text("äöü")),
+            (text("{}"), ColumnType::Json, Value::Json("{}".into())),
+        ] {
+            assert_eq!(coerce(&value, column_type), Ok(expected), "{value:?} into {column_type}");
+        }
+        assert_eq!(coerce(&numeric("1.5"), ColumnType::Double), Value::double(1.5));
+        assert_eq!(coerce(&Value::Integer(2), ColumnType::Double), Value::double(2.0));
+    }
+
+    #[test]
+    fn a_value_that_does_not_fit_is_refused() {
+        for (value, column_type) in [
+            (Value::Integer(1), ColumnType::Boolean),
+            (Value::Boolean(true), ColumnType::Integer),
+            (Value::Integer(32_768), ColumnType::SmallInteger),
+            (Value::Integer(1 << 31), ColumnType::Integer),
+            (numeric("5.5"), ColumnType::Integer),
+            (numeric("9223372036854775808"), ColumnType::BigInteger),
+            (Value::Text("5".into()), ColumnType::Integer),
+            (numeric("10"), ColumnType::Numeric { precision: 3, scale: 2 }),
+            (numeric("1"), ColumnType::Numeric { precision: 2, scale: 2 }),
+            (numeric("1.001"), ColumnType::Numeric { precision: 5, scale: 2 }),
+            (Value::Text("abcd".into()), ColumnType::Varchar(3)),
+            (Value::Text("x".into()), ColumnType::Binary),
+            (Value::Text("2026-02-30".into()), ColumnType::Date),
+            (Value::Text("2026-01-01 10:00:00".into()), ColumnType::TimestampWithZone),
+            (Value::Timestamp("2026-01-01 10:00:00".into()), ColumnType::TimestampWithZone),
+            (Value::Integer(1), ColumnType::Text),
+            (Value::Text("{".into()), ColumnType::Json),
+        ] {
+            assert!(coerce(&value, column_type).is_err(), "{value:?} went into {column_type}");
+        }
+    }
 }

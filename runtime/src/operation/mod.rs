@@ -10,6 +10,7 @@ mod parse;
 mod value;
 
 pub use coerce::coerce;
+pub(crate) use coerce::without_zeros;
 pub use column::{
     Change, CheckSpec, ColumnChanges, ColumnDefault, ColumnSpec, ColumnType, Comment, Constraint, ConstraintSelector,
     Demand, ForeignKey, Index, IndexColumn, IndexOrder, Key, ReferentialAction, TableSpec,

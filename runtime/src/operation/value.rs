@@ -64,7 +64,7 @@ pub struct ValueError {
     hint: &'static str,
 }
 
-fn invalid(expected: &'static str, hint: &'static str) -> ValueError {
+pub(super) fn invalid(expected: &'static str, hint: &'static str) -> ValueError {
     ValueError { expected, hint }
 }
 
@@ -167,6 +167,22 @@ impl Value {
         // Parsed for its syntax alone, so a number of any size keeps its text.
         serde_json::from_str::<serde::de::IgnoredAny>(&text).map_err(|_| invalid("json", ""))?;
         Ok(Self::Json(text))
+    }
+
+    /// The number with the other sign; none for what is no number.
+    pub(crate) fn negated(&self) -> Option<Self> {
+        match self {
+            Self::Integer(number) => match number.checked_neg() {
+                Some(negated) => Some(Self::Integer(negated)),
+                None => Self::numeric(&number.unsigned_abs().to_string()).ok(),
+            },
+            Self::Double(number) => Self::double(-number.get()).ok(),
+            Self::Numeric(text) => match text.strip_prefix('-') {
+                Some(rest) => Self::numeric(rest).ok(),
+                None => Self::numeric(&format!("-{text}")).ok(),
+            },
+            _ => None,
+        }
     }
 
     /// What messages call its type.

@@ -1,0 +1,228 @@
+//! Statements: INSERT, UPDATE and DELETE over one table. Every part of `sqlparser`'s structs is named, so
+//! that none can be overlooked.
+
+use sqlparser::ast;
+
+use super::expr::Reader;
+use super::{ParseError, refused};
+use crate::operation::{Dml, Expr, Ident};
+
+type Result<T> = std::result::Result<T, ParseError>;
+
+pub(super) fn read(reader: &mut Reader<'_>, statement: ast::Statement) -> Result<Dml> {
+    match statement {
+        ast::Statement::Insert(insert) => read_insert(reader, insert),
+        ast::Statement::Update(update) => read_update(reader, update),
+        ast::Statement::Delete(delete) => read_delete(reader, delete),
+        _ => Err(refused("only INSERT, UPDATE and DELETE are allowed")),
+    }
+}
+
+fn refuse_if(condition: bool, what: &str) -> Result<()> {
+    if condition { Err(refused(format!("{what} is not allowed"))) } else { Ok(()) }
+}
+
+fn read_insert(reader: &mut Reader<'_>, insert: ast::Insert) -> Result<Dml> {
+    let ast::Insert {
+        insert_token: _,
+        optimizer_hints,
+        or,
+        ignore,
+        into,
+        table,
+        table_alias,
+        columns,
+        overwrite,
+        source,
+        assignments,
+        partitioned,
+        after_columns,
+        has_table_keyword,
+        on,
+        returning,
+        output,
+        replace_into,
+        priority,
+        insert_alias,
+        settings,
+        format_clause,
+        multi_table_insert_type,
+        multi_table_into_clauses,
+        multi_table_when_clauses,
+        multi_table_else_clause,
+    } = insert;
+    refuse_if(!optimizer_hints.is_empty(), "a hint")?;
+    refuse_if(or.is_some(), "INSERT OR …")?;
+    refuse_if(ignore, "INSERT IGNORE")?;
+    refuse_if(replace_into, "REPLACE")?;
+    refuse_if(!into, "INSERT without INTO")?;
+    refuse_if(table_alias.is_some() || insert_alias.is_some(), "an alias")?;
+    refuse_if(!assignments.is_empty(), "INSERT … SET")?;
+    refuse_if(on.is_some(), "ON CONFLICT or ON DUPLICATE KEY")?;
+    refuse_if(returning.is_some() || output.is_some(), "RETURNING")?;
+    refuse_if(
+        overwrite
+            || partitioned.is_some()
+            || !after_columns.is_empty()
+            || has_table_keyword
+            || priority.is_some()
+            || settings.is_some()
+            || format_clause.is_some()
+            || multi_table_insert_type.is_some()
+            || !multi_table_into_clauses.is_empty()
+            || !multi_table_when_clauses.is_empty()
+            || multi_table_else_clause.is_some(),
+        "this form of INSERT",
+    )?;
+    let ast::TableObject::TableName(name) = &table else {
+        return Err(refused("only a table can be inserted into"));
+    };
+    let table = table_name(reader, name)?;
+    if columns.is_empty() {
+        return Err(refused("INSERT needs the list of its columns: INSERT INTO t (a, b) VALUES …"));
+    }
+    let columns = columns.iter().map(|name| column_name(reader, name)).collect::<Result<Vec<_>>>()?;
+    let Some(source) = source else {
+        return Err(refused("INSERT needs VALUES"));
+    };
+    let rows = read_values(reader, *source, columns.len())?;
+    Ok(Dml::Insert { table, columns, rows })
+}
+
+fn read_values(reader: &mut Reader<'_>, source: ast::Query, width: usize) -> Result<Vec<Vec<Expr>>> {
+    let ast::Query {
+        with: None,
+        body,
+        order_by: None,
+        limit_clause: None,
+        fetch: None,
+        locks,
+        for_clause: None,
+        settings: None,
+        format_clause: None,
+        pipe_operators,
+    } = source
+    else {
+        return Err(refused("only VALUES may follow the columns of an INSERT"));
+    };
+    let ast::SetExpr::Values(ast::Values { explicit_row: false, value_keyword: false, rows }) = *body else {
+        return Err(refused("INSERT … SELECT is not allowed"));
+    };
+    if !locks.is_empty() || !pipe_operators.is_empty() || rows.is_empty() {
+        return Err(refused("only VALUES may follow the columns of an INSERT"));
+    }
+    let mut read = Vec::with_capacity(rows.len());
+    for row in rows {
+        if row.content.len() != width {
+            return Err(refused(format!("a row has {} values for {width} columns", row.content.len())));
+        }
+        let values = row.content.iter().map(|value| reader.expr(value)).collect::<Result<Vec<_>>>()?;
+        if values.iter().any(|value| !value.columns().is_empty()) {
+            return Err(refused("a column may not stand in VALUES"));
+        }
+        read.push(values);
+    }
+    Ok(read)
+}
+
+fn read_update(reader: &mut Reader<'_>, update: ast::Update) -> Result<Dml> {
+    let ast::Update {
+        update_token: _,
+        optimizer_hints,
+        table,
+        assignments,
+        from,
+        selection,
+        returning,
+        output,
+        or,
+        order_by,
+        limit,
+    } = update;
+    refuse_if(!optimizer_hints.is_empty(), "a hint")?;
+    refuse_if(or.is_some(), "UPDATE OR …")?;
+    refuse_if(from.is_some(), "UPDATE … FROM")?;
+    refuse_if(returning.is_some() || output.is_some(), "RETURNING")?;
+    refuse_if(!order_by.is_empty() || limit.is_some(), "ORDER BY or LIMIT")?;
+    let table = single_table(reader, &table)?;
+    let mut set = Vec::with_capacity(assignments.len());
+    for ast::Assignment { target, value } in &assignments {
+        let ast::AssignmentTarget::ColumnName(name) = target else {
+            return Err(refused("SET (a, b) = … is not allowed"));
+        };
+        reader.node()?;
+        set.push((column_name(reader, name)?, reader.expr(value)?));
+    }
+    if set.is_empty() {
+        return Err(refused("UPDATE needs SET"));
+    }
+    let condition = selection.as_ref().map(|condition| reader.expr(condition)).transpose()?;
+    Ok(Dml::Update { table, assignments: set, condition })
+}
+
+fn read_delete(reader: &mut Reader<'_>, delete: ast::Delete) -> Result<Dml> {
+    let ast::Delete {
+        delete_token: _,
+        optimizer_hints,
+        tables,
+        from,
+        using,
+        selection,
+        returning,
+        output,
+        order_by,
+        limit,
+    } = delete;
+    refuse_if(!optimizer_hints.is_empty(), "a hint")?;
+    refuse_if(using.is_some(), "DELETE … USING")?;
+    refuse_if(returning.is_some() || output.is_some(), "RETURNING")?;
+    refuse_if(!order_by.is_empty() || limit.is_some(), "ORDER BY or LIMIT")?;
+    let ast::FromTable::WithFromKeyword(from) = &from else {
+        return Err(refused("DELETE needs FROM"));
+    };
+    let ([from], true) = (from.as_slice(), tables.is_empty()) else {
+        return Err(refused("only one table can be deleted from"));
+    };
+    let table = single_table(reader, from)?;
+    let condition = selection.as_ref().map(|condition| reader.expr(condition)).transpose()?;
+    Ok(Dml::Delete { table, condition })
+}
+
+fn single_table(reader: &mut Reader<'_>, table: &ast::TableWithJoins) -> Result<Ident> {
+    refuse_if(!table.joins.is_empty(), "a join")?;
+    let ast::TableFactor::Table {
+        name,
+        alias,
+        args: None,
+        with_hints,
+        version: None,
+        with_ordinality: false,
+        partitions,
+        json_path: None,
+        sample: None,
+        index_hints,
+    } = &table.relation
+    else {
+        return Err(refused("only a table can be changed"));
+    };
+    refuse_if(alias.is_some(), "an alias")?;
+    refuse_if(!with_hints.is_empty() || !partitions.is_empty() || !index_hints.is_empty(), "a hint or partition")?;
+    table_name(reader, name)
+}
+
+/// The statement's table, which from now on may qualify a column.
+fn table_name(reader: &mut Reader<'_>, name: &ast::ObjectName) -> Result<Ident> {
+    let [ast::ObjectNamePart::Identifier(name)] = name.0.as_slice() else {
+        return Err(refused("a table may not be qualified by a schema"));
+    };
+    let table = reader.ident(name)?;
+    reader.table = Some(table.clone());
+    Ok(table)
+}
+
+fn column_name(reader: &Reader<'_>, name: &ast::ObjectName) -> Result<Ident> {
+    match name.0.as_slice() {
+        [ast::ObjectNamePart::Identifier(name)] => reader.ident(name),
+        _ => Err(refused("a column to be set may not be qualified")),
+    }
+}

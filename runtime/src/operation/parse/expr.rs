@@ -1,0 +1,340 @@
+//! Expressions: from the tree of `sqlparser` to the closed type, construct by construct.
+
+use sqlparser::ast;
+
+use super::syntax::{Source, Syntax};
+use super::{Grammar, ParseError, ParseLimits, refused, too_large};
+use crate::operation::{BinaryOperator, Expr, Function, Ident, IdentKind, Position, UnaryOperator, Value};
+
+type Result<T> = std::result::Result<T, ParseError>;
+
+/// Takes over expressions and keeps account of what they use.
+pub(super) struct Reader<'a> {
+    pub(super) syntax: &'a Syntax,
+    pub(super) position: Position,
+    /// The table whose name may stand before a column.
+    pub(super) table: Option<Ident>,
+    ident_limit: usize,
+    depth_limit: usize,
+    depth: usize,
+    node_limit: usize,
+    nodes: usize,
+    parameters: &'a [Value],
+    used: Vec<bool>,
+}
+
+impl<'a> Reader<'a> {
+    pub(super) fn new(
+        syntax: &'a Syntax,
+        position: Position,
+        limits: &ParseLimits,
+        node_limit: usize,
+        parameters: &'a [Value],
+    ) -> Self {
+        Self {
+            syntax,
+            position,
+            table: None,
+            ident_limit: limits.ident,
+            depth_limit: limits.depth,
+            depth: 0,
+            node_limit,
+            nodes: 0,
+            parameters,
+            used: vec![false; parameters.len()],
+        }
+    }
+
+    /// Every parameter must have been used.
+    pub(super) fn finish(&self) -> Result<()> {
+        match self.used.iter().filter(|used| !**used).count() {
+            0 => Ok(()),
+            unused => Err(refused(format!("{unused} of {} parameters are not used", self.used.len()))),
+        }
+    }
+
+    /// Counts one node.
+    pub(super) fn node(&mut self) -> Result<()> {
+        self.nodes += 1;
+        if self.nodes > self.node_limit {
+            return Err(too_large(format!("the text has more than {} nodes", self.node_limit)));
+        }
+        Ok(())
+    }
+
+    /// Takes over an expression.
+    pub(super) fn expr(&mut self, expr: &ast::Expr) -> Result<Expr> {
+        let expr = without_parentheses(expr);
+        if self.depth >= self.depth_limit {
+            return Err(too_large(format!("the expression is more than {} levels deep", self.depth_limit)));
+        }
+        self.depth += 1;
+        self.node()?;
+        let read = self.construct(expr);
+        self.depth -= 1;
+        read
+    }
+
+    pub(super) fn boxed(&mut self, expr: &ast::Expr) -> Result<Box<Expr>> {
+        self.expr(expr).map(Box::new)
+    }
+
+    fn construct(&mut self, expr: &ast::Expr) -> Result<Expr> {
+        match expr {
+            ast::Expr::Identifier(name) => self.column(name),
+            ast::Expr::CompoundIdentifier(parts) => self.qualified_column(parts),
+            ast::Expr::Value(value) => self.value(&value.value).map(Expr::Value),
+            ast::Expr::TypedString(typed) => self.typed_string(typed).map(Expr::Value),
+            ast::Expr::UnaryOp { op, expr } => self.unary(*op, expr),
+            ast::Expr::BinaryOp { left, op, right } => self.binary(left, op, right),
+            ast::Expr::IsNull(operand) => Ok(Expr::IsNull { operand: self.boxed(operand)?, negated: false }),
+            ast::Expr::IsNotNull(operand) => Ok(Expr::IsNull { operand: self.boxed(operand)?, negated: true }),
+            ast::Expr::InList { expr, list, negated } => self.in_list(expr, list, *negated),
+            ast::Expr::Between { expr, negated, low, high } => Ok(Expr::Between {
+                operand: self.boxed(expr)?,
+                low: self.boxed(low)?,
+                high: self.boxed(high)?,
+                negated: *negated,
+            }),
+            ast::Expr::Like { escape_char: Some(_), .. } => Err(refused("LIKE with ESCAPE is not allowed")),
+            ast::Expr::Like { any: true, .. } => Err(refused("LIKE ANY is not allowed")),
+            ast::Expr::Like { negated, expr, pattern, any: false, escape_char: None } => {
+                self.like(expr, pattern, *negated)
+            }
+            ast::Expr::Substring { expr, substring_from, substring_for, special: _, shorthand: _ } => {
+                let Some(from) = substring_from else {
+                    return Err(refused("substring() without a start is not allowed"));
+                };
+                let parts = std::iter::once(&**expr).chain([&**from]).chain(substring_for.as_deref());
+                let arguments = parts.map(|part| self.expr(part)).collect::<Result<_>>()?;
+                Ok(Expr::Call(Function::Substr, arguments))
+            }
+            ast::Expr::Trim {
+                expr,
+                trim_where: None | Some(ast::TrimWhereField::Both),
+                trim_what: None,
+                trim_characters: None,
+            } => Ok(Expr::Call(Function::Trim, vec![self.expr(expr)?])),
+            // `trim(both from x)`, as PostgreSQL prints it, is read as a column named "both" elsewhere.
+            ast::Expr::Trim { .. } => Err(refused("only trim(x) is allowed")),
+            ast::Expr::Function(function) => self.function(function),
+            ast::Expr::Cast { kind, expr, data_type, format: None } => self.cast(kind, expr, data_type),
+            ast::Expr::AnyOp { left, compare_op: ast::BinaryOperator::Eq, right, is_some: false } => {
+                self.any_of_array(left, right, false)
+            }
+            ast::Expr::AllOp { left, compare_op: ast::BinaryOperator::NotEq, right } => {
+                self.any_of_array(left, right, true)
+            }
+            other => Err(refused(format!("{} not allowed", construct_name(other)))),
+        }
+    }
+
+    fn unary(&mut self, operator: ast::UnaryOperator, operand: &ast::Expr) -> Result<Expr> {
+        match operator {
+            ast::UnaryOperator::Not => Ok(Expr::Unary(UnaryOperator::Not, self.boxed(operand)?)),
+            ast::UnaryOperator::Plus => self.expr(operand),
+            ast::UnaryOperator::Minus => {
+                // The smallest integer has no positive counterpart.
+                if let ast::Expr::Value(value) = without_parentheses(operand)
+                    && let ast::Value::Number(digits, false) = &value.value
+                {
+                    return number(&format!("-{digits}")).map(Expr::Value);
+                }
+                Ok(match self.expr(operand)? {
+                    Expr::Value(value) => match value.negated() {
+                        Some(negated) => Expr::Value(negated),
+                        None => Expr::Unary(UnaryOperator::Negate, Box::new(Expr::Value(value))),
+                    },
+                    other => Expr::Unary(UnaryOperator::Negate, Box::new(other)),
+                })
+            }
+            _ => Err(refused("only NOT, + and - are allowed before an expression")),
+        }
+    }
+
+    fn binary(&mut self, left: &ast::Expr, operator: &ast::BinaryOperator, right: &ast::Expr) -> Result<Expr> {
+        match operator {
+            ast::BinaryOperator::PGLikeMatch => return self.like(left, right, false),
+            ast::BinaryOperator::PGNotLikeMatch => return self.like(left, right, true),
+            _ => {}
+        }
+        let closed = binary_operator(operator)?;
+        // A chain of one operator leans to the left as far as it is long; it counts as one level.
+        let mut rights = vec![right];
+        let mut first = left;
+        while let ast::Expr::BinaryOp { left, op, right } = first
+            && op == operator
+        {
+            self.node()?;
+            rights.push(right);
+            first = left;
+        }
+        let mut read = self.expr(first)?;
+        for right in rights.into_iter().rev() {
+            read = Expr::Binary(Box::new(read), closed, self.boxed(right)?);
+        }
+        Ok(read)
+    }
+
+    fn like(&mut self, operand: &ast::Expr, pattern: &ast::Expr, negated: bool) -> Result<Expr> {
+        Ok(Expr::Like { operand: self.boxed(operand)?, pattern: self.boxed(pattern)?, negated })
+    }
+
+    pub(super) fn in_list(&mut self, operand: &ast::Expr, items: &[ast::Expr], negated: bool) -> Result<Expr> {
+        if items.is_empty() {
+            return Err(refused("IN needs at least one item"));
+        }
+        let operand = self.boxed(operand)?;
+        let items = items.iter().map(|item| self.expr(item)).collect::<Result<_>>()?;
+        Ok(Expr::In { operand, items, negated })
+    }
+
+    /// A name as it is written; PostgreSQL folds one without quotes to lower case.
+    pub(super) fn ident(&self, name: &ast::Ident) -> Result<Ident> {
+        let quote = match self.syntax.grammar {
+            Grammar::Portable | Grammar::Postgres => &['"'][..],
+            Grammar::Sqlite => &['"', '`'],
+            Grammar::Mariadb => &['`'],
+        };
+        let parse = |text: &str| {
+            Ident::parse(IdentKind::Object, self.ident_limit, text).map_err(|error| refused(error.to_string()))
+        };
+        match name.quote_style {
+            Some(found) if !quote.contains(&found) => Err(refused("a text literal stands where a name belongs")),
+            None if self.syntax.grammar == Grammar::Postgres => parse(&name.value.to_ascii_lowercase()),
+            _ => parse(&name.value),
+        }
+    }
+
+    fn column(&self, name: &ast::Ident) -> Result<Expr> {
+        if name.quote_style.is_none() && name.value.eq_ignore_ascii_case("default") {
+            return Err(refused("DEFAULT is not allowed: leave the column out"));
+        }
+        let column = self.ident(name)?;
+        match self.position {
+            Position::Default => Err(refused(format!("a default may not refer to a column: {column}"))),
+            Position::Check | Position::Statement => Ok(Expr::Column(column)),
+        }
+    }
+
+    fn qualified_column(&self, parts: &[ast::Ident]) -> Result<Expr> {
+        match (parts, &self.table) {
+            ([table, name], Some(expected)) if self.ident(table)? == *expected => self.column(name),
+            _ => Err(refused("a column may only be qualified by the table of the statement")),
+        }
+    }
+
+    fn value(&mut self, value: &ast::Value) -> Result<Value> {
+        match value {
+            ast::Value::Null => Ok(Value::Null),
+            ast::Value::Boolean(truth) => Ok(Value::Boolean(*truth)),
+            ast::Value::Number(digits, false) => number(digits),
+            ast::Value::SingleQuotedString(text) => text_value(text),
+            ast::Value::DoubleQuotedString(text) if self.syntax.grammar == Grammar::Mariadb => text_value(text),
+            ast::Value::HexStringLiteral(_) if self.syntax.grammar == Grammar::Postgres => {
+                Err(refused("X'…' is a bit string on PostgreSQL: use '\\x…'::bytea"))
+            }
+            ast::Value::HexStringLiteral(digits) => {
+                bytes(digits).map(Value::Binary).ok_or_else(|| refused("X'…' must hold pairs of hexadecimal digits"))
+            }
+            ast::Value::Placeholder(name) => self.parameter(name),
+            _ => Err(refused("this kind of literal is not allowed")),
+        }
+    }
+
+    /// `?1` (a bare `?` has been numbered) or `$1`, as the grammar has it.
+    fn parameter(&mut self, name: &str) -> Result<Value> {
+        let sign = if self.syntax.grammar == Grammar::Postgres { '$' } else { '?' };
+        if self.position != Position::Statement || self.syntax.source == Source::Server {
+            return Err(refused("a parameter is allowed in a statement only"));
+        }
+        let given = self.parameters.len();
+        let index = name
+            .strip_prefix(sign)
+            .and_then(|digits| digits.parse::<usize>().ok())
+            .ok_or_else(|| refused(format!("a parameter is written {sign} here")))?;
+        let missing = || refused(format!("parameter {index} is missing, {given} are given"));
+        let slot = index.checked_sub(1).ok_or_else(missing)?;
+        let value = self.parameters.get(slot).ok_or_else(missing)?;
+        if let Some(used) = self.used.get_mut(slot) {
+            *used = true;
+        }
+        Ok(value.clone())
+    }
+}
+
+pub(super) fn text_value(text: &str) -> Result<Value> {
+    Value::text(text).map_err(|error| refused(error.to_string()))
+}
+
+fn without_parentheses(mut expr: &ast::Expr) -> &ast::Expr {
+    while let ast::Expr::Nested(inner) = expr {
+        expr = inner;
+    }
+    expr
+}
+
+/// A number: an integer where it fits 64 bits, else a decimal; with an exponent a double.
+pub(super) fn number(text: &str) -> Result<Value> {
+    let fail = || refused("a number is out of range");
+    if text.contains(['e', 'E']) {
+        return text.parse().ok().and_then(|number| Value::double(number).ok()).ok_or_else(fail);
+    }
+    if let Ok(integer) = text.parse() {
+        return Ok(Value::Integer(integer));
+    }
+    let (sign, digits) = text.strip_prefix('-').map_or(("", text), |digits| ("-", digits));
+    let zero = if digits.starts_with('.') { "0" } else { "" };
+    Value::numeric(&format!("{sign}{zero}{}", digits.trim_end_matches('.'))).map_err(|_| fail())
+}
+
+pub(super) fn bytes(digits: &str) -> Option<Vec<u8>> {
+    if !digits.len().is_multiple_of(2) || !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return None;
+    }
+    (0..digits.len()).step_by(2).map(|at| u8::from_str_radix(digits.get(at..at + 2)?, 16).ok()).collect()
+}
+
+fn binary_operator(operator: &ast::BinaryOperator) -> Result<BinaryOperator> {
+    Ok(match operator {
+        ast::BinaryOperator::And => BinaryOperator::And,
+        ast::BinaryOperator::Or => BinaryOperator::Or,
+        ast::BinaryOperator::Eq => BinaryOperator::Equal,
+        ast::BinaryOperator::NotEq => BinaryOperator::NotEqual,
+        ast::BinaryOperator::Lt => BinaryOperator::Less,
+        ast::BinaryOperator::LtEq => BinaryOperator::LessOrEqual,
+        ast::BinaryOperator::Gt => BinaryOperator::Greater,
+        ast::BinaryOperator::GtEq => BinaryOperator::GreaterOrEqual,
+        ast::BinaryOperator::Plus => BinaryOperator::Add,
+        ast::BinaryOperator::Minus => BinaryOperator::Subtract,
+        ast::BinaryOperator::Multiply => BinaryOperator::Multiply,
+        ast::BinaryOperator::Divide => BinaryOperator::Divide,
+        ast::BinaryOperator::Modulo => BinaryOperator::Modulo,
+        ast::BinaryOperator::StringConcat => BinaryOperator::Concat,
+        ast::BinaryOperator::Xor => return Err(refused("XOR is not allowed")),
+        _ => return Err(refused("this operator is not allowed")),
+    })
+}
+
+/// What messages call a construct outside the allow-list, with its verb.
+fn construct_name(expr: &ast::Expr) -> &'static str {
+    match expr {
+        ast::Expr::Case { .. } => "CASE is",
+        ast::Expr::Cast { .. } | ast::Expr::Convert { .. } => "casts are",
+        ast::Expr::Subquery(_) | ast::Expr::Exists { .. } | ast::Expr::InSubquery { .. } => "subqueries are",
+        ast::Expr::ILike { .. } => "ILIKE is",
+        ast::Expr::SimilarTo { .. } | ast::Expr::RLike { .. } => "regular expressions are",
+        ast::Expr::IsTrue(_) | ast::Expr::IsNotTrue(_) | ast::Expr::IsFalse(_) | ast::Expr::IsNotFalse(_) => {
+            "IS TRUE and IS FALSE are"
+        }
+        ast::Expr::IsDistinctFrom(..) | ast::Expr::IsNotDistinctFrom(..) => "IS DISTINCT FROM is",
+        ast::Expr::Tuple(_) => "rows in parentheses are",
+        ast::Expr::Array(_) | ast::Expr::AnyOp { .. } | ast::Expr::AllOp { .. } => "arrays, ANY and ALL are",
+        ast::Expr::Interval(_) => "intervals are",
+        ast::Expr::Extract { .. } => "EXTRACT is",
+        ast::Expr::Collate { .. } => "COLLATE is",
+        ast::Expr::AtTimeZone { .. } => "AT TIME ZONE is",
+        ast::Expr::Wildcard(_) | ast::Expr::QualifiedWildcard(..) => "* is",
+        _ => "this construct is",
+    }
+}

@@ -1,0 +1,252 @@
+//! Functions, typed literals, and the casts and arrays that PostgreSQL prints.
+
+use sqlparser::ast::{self, DataType, ExactNumberInfo, TimezoneInfo};
+
+use super::expr::{Reader, bytes, number, text_value};
+use super::syntax::Source;
+use super::{Grammar, ParseError, refused};
+use crate::operation::{BinaryOperator, Expr, Function, Position, Value};
+
+type Result<T> = std::result::Result<T, ParseError>;
+
+impl Reader<'_> {
+    pub(super) fn function(&mut self, function: &ast::Function) -> Result<Expr> {
+        let ast::Function {
+            name,
+            uses_odbc_syntax: false,
+            parameters: ast::FunctionArguments::None,
+            args,
+            within_group,
+            filter: None,
+            null_treatment: None,
+            over,
+        } = function
+        else {
+            return Err(refused("only plain function calls are allowed"));
+        };
+        if over.is_some() || !within_group.is_empty() {
+            return Err(refused("window functions are not allowed"));
+        }
+        let [ast::ObjectNamePart::Identifier(name)] = name.0.as_slice() else {
+            return Err(refused("a function may not be qualified by a schema"));
+        };
+        let arguments = match args {
+            ast::FunctionArguments::None => Vec::new(),
+            ast::FunctionArguments::Subquery(_) => return Err(refused("subqueries are not allowed")),
+            ast::FunctionArguments::List(list) => {
+                if list.duplicate_treatment.is_some() || !list.clauses.is_empty() {
+                    return Err(refused("only plain function calls are allowed"));
+                }
+                list.args.iter().map(plain_argument).collect::<Result<_>>()?
+            }
+        };
+        let name = name.value.to_ascii_lowercase();
+        if let Some(clock) = self.clock(&name, &arguments)? {
+            return Ok(clock);
+        }
+        if name == "concat" {
+            return self.concat(&arguments);
+        }
+        let closed = self.function_of(&name)?;
+        let fits = match closed {
+            Function::Coalesce => arguments.len() >= 2,
+            Function::NullIf => arguments.len() == 2,
+            Function::Replace => arguments.len() == 3,
+            Function::Substr => matches!(arguments.len(), 2 | 3),
+            _ => arguments.len() == 1,
+        };
+        if !fits {
+            return Err(refused(format!("{name}() has a wrong number of arguments")));
+        }
+        let arguments = arguments.into_iter().map(|argument| self.expr(argument)).collect::<Result<_>>()?;
+        Ok(Expr::Call(closed, arguments))
+    }
+
+    fn function_of(&self, name: &str) -> Result<Function> {
+        let mariadb = self.syntax.grammar == Grammar::Mariadb;
+        Ok(match name {
+            "lower" => Function::Lower,
+            "upper" => Function::Upper,
+            "lcase" if mariadb => Function::Lower,
+            "ucase" if mariadb => Function::Upper,
+            "length" if mariadb => return Err(refused("length() counts bytes on MariaDB: use char_length()")),
+            "length" | "char_length" | "character_length" => Function::Length,
+            "trim" => Function::Trim,
+            "abs" => Function::Abs,
+            "coalesce" => Function::Coalesce,
+            "nullif" => Function::NullIf,
+            "replace" => Function::Replace,
+            "substr" | "substring" => Function::Substr,
+            "count" | "sum" | "avg" | "min" | "max" | "total" | "group_concat" | "string_agg" | "array_agg" => {
+                return Err(refused("aggregate functions are not allowed"));
+            }
+            _ => return Err(refused(format!("the function {} is not allowed", shown(name)))),
+        })
+    }
+
+    /// CURRENT_TIMESTAMP and CURRENT_DATE in the spellings of the grammar.
+    fn clock(&mut self, name: &str, arguments: &[&ast::Expr]) -> Result<Option<Expr>> {
+        let function = match (name, self.syntax.grammar) {
+            ("current_timestamp", _) | ("now", Grammar::Portable | Grammar::Postgres | Grammar::Mariadb) => {
+                Function::CurrentTimestamp
+            }
+            ("current_date", _) | ("curdate", Grammar::Mariadb) => Function::CurrentDate,
+            _ => return Ok(None),
+        };
+        if self.position == Position::Check {
+            return Err(refused("a check may not depend on the time"));
+        }
+        let microseconds = match arguments {
+            [ast::Expr::Value(value)] => matches!(&value.value, ast::Value::Number(digits, false) if digits == "6"),
+            // MariaDB means whole seconds when it prints no precision.
+            [] => {
+                !(self.syntax.grammar == Grammar::Mariadb
+                    && self.syntax.source == Source::Server
+                    && function == Function::CurrentTimestamp)
+            }
+            _ => false,
+        };
+        let date_with_arguments = function == Function::CurrentDate && !arguments.is_empty();
+        if !microseconds || date_with_arguments {
+            return Err(refused("the current time is taken to the microsecond: current_timestamp"));
+        }
+        Ok(Some(Expr::Call(function, Vec::new())))
+    }
+
+    /// `concat(a, b, …)`, where it is `a || b || …`: on the others it skips NULLs.
+    fn concat(&mut self, arguments: &[&ast::Expr]) -> Result<Expr> {
+        if matches!(self.syntax.grammar, Grammar::Sqlite | Grammar::Postgres) {
+            return Err(refused("concat() skips NULLs here: use ||"));
+        }
+        let [first, second, rest @ ..] = arguments else {
+            return Err(refused("concat() needs at least two arguments"));
+        };
+        let mut read = self.expr(first)?;
+        for argument in std::iter::once(second).chain(rest) {
+            self.node()?;
+            read = Expr::Binary(Box::new(read), BinaryOperator::Concat, self.boxed(argument)?);
+        }
+        Ok(read)
+    }
+
+    /// `DATE '2024-01-01'` and its like.
+    pub(super) fn typed_string(&self, typed: &ast::TypedString) -> Result<Value> {
+        let (false, ast::Value::SingleQuotedString(text)) = (typed.uses_odbc_syntax, &typed.value.value) else {
+            return Err(refused("this kind of literal is not allowed"));
+        };
+        match target(&typed.data_type) {
+            Some(target @ (Target::Date | Target::Time | Target::Timestamp | Target::TimestampWithZone)) => {
+                constant(text, target)
+            }
+            Some(target @ (Target::Uuid | Target::Json)) if self.syntax.grammar != Grammar::Mariadb => {
+                constant(text, target)
+            }
+            _ => Err(refused("a literal of this type is not allowed")),
+        }
+    }
+
+    /// `x::type`: of a literal on PostgreSQL, where that is how one writes bytes; of anything else only as
+    /// the server prints the casts that it put in itself.
+    pub(super) fn cast(&mut self, kind: &ast::CastKind, operand: &ast::Expr, data_type: &DataType) -> Result<Expr> {
+        let not_allowed = || refused("casts are not allowed");
+        if self.syntax.grammar != Grammar::Postgres || *kind != ast::CastKind::DoubleColon {
+            return Err(not_allowed());
+        }
+        let target = target(data_type).ok_or_else(not_allowed)?;
+        if let ast::Expr::Value(value) = operand
+            && let ast::Value::SingleQuotedString(text) = &value.value
+        {
+            return constant(text, target).map(Expr::Value);
+        }
+        if self.syntax.source == Source::Guest {
+            return Err(not_allowed());
+        }
+        match (operand, target) {
+            (ast::Expr::Value(value), _) if value.value == ast::Value::Null => Ok(Expr::Value(Value::Null)),
+            (_, Target::Text | Target::Integer | Target::Numeric | Target::Double) => self.expr(operand),
+            _ => Err(not_allowed()),
+        }
+    }
+
+    /// `x = ANY (ARRAY[…])` and `x <> ALL (ARRAY[…])`: how PostgreSQL prints IN.
+    pub(super) fn any_of_array(&mut self, operand: &ast::Expr, array: &ast::Expr, negated: bool) -> Result<Expr> {
+        if self.syntax.source == Source::Guest {
+            return Err(refused("arrays, ANY and ALL are not allowed"));
+        }
+        let mut array = array;
+        loop {
+            array = match array {
+                ast::Expr::Nested(inner) => inner,
+                ast::Expr::Cast { kind: ast::CastKind::DoubleColon, expr, .. } => expr,
+                ast::Expr::Array(array) => return self.in_list(operand, &array.elem, negated),
+                _ => return Err(refused("this use of ANY or ALL is not allowed")),
+            };
+        }
+    }
+}
+
+fn plain_argument(argument: &ast::FunctionArg) -> Result<&ast::Expr> {
+    match argument {
+        ast::FunctionArg::Unnamed(ast::FunctionArgExpr::Expr(expr)) => Ok(expr),
+        ast::FunctionArg::Unnamed(_) => Err(refused("* is not allowed as an argument")),
+        _ => Err(refused("named arguments are not allowed")),
+    }
+}
+
+/// A name that fits a message.
+fn shown(name: &str) -> String {
+    name.chars().take(64).collect()
+}
+
+/// What a literal can be cast to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Target {
+    Text,
+    Integer,
+    Numeric,
+    Double,
+    Date,
+    Time,
+    Timestamp,
+    TimestampWithZone,
+    Uuid,
+    Json,
+    Binary,
+}
+
+fn target(data_type: &DataType) -> Option<Target> {
+    Some(match data_type {
+        DataType::Text | DataType::Varchar(None) | DataType::CharacterVarying(None) => Target::Text,
+        DataType::SmallInt(None) | DataType::Int(None) | DataType::Integer(None) | DataType::BigInt(None) => {
+            Target::Integer
+        }
+        DataType::Numeric(ExactNumberInfo::None) => Target::Numeric,
+        DataType::DoublePrecision => Target::Double,
+        DataType::Date => Target::Date,
+        DataType::Time(None, TimezoneInfo::None | TimezoneInfo::WithoutTimeZone) => Target::Time,
+        DataType::Timestamp(None, TimezoneInfo::None | TimezoneInfo::WithoutTimeZone) => Target::Timestamp,
+        DataType::Timestamp(None, TimezoneInfo::WithTimeZone | TimezoneInfo::Tz) => Target::TimestampWithZone,
+        DataType::Uuid => Target::Uuid,
+        DataType::JSON => Target::Json,
+        DataType::Bytea => Target::Binary,
+        _ => return None,
+    })
+}
+
+/// The value that a literal of a type is.
+fn constant(text: &str, target: Target) -> Result<Value> {
+    let value = match target {
+        Target::Text => return text_value(text),
+        Target::Integer => text.parse().map(Value::Integer).ok(),
+        Target::Numeric => Value::numeric(text).ok(),
+        Target::Double => number(&format!("{text}e0")).or_else(|_| number(text)).ok(),
+        Target::Date => Value::date(text).ok(),
+        Target::Time => Value::time(text).ok(),
+        Target::Timestamp => Value::timestamp(text).ok(),
+        Target::TimestampWithZone => Value::timestamp_with_zone(text).ok(),
+        Target::Uuid => Value::uuid(text).ok(),
+        Target::Json => Value::json(text).ok(),
+        Target::Binary => text.strip_prefix("\\x").and_then(bytes).map(Value::Binary),
+    };
+    value.ok_or_else(|| refused("a typed literal holds no value of its type"))
+}

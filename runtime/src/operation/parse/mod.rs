@@ -1,0 +1,94 @@
+//! SQL text → the closed types. What they cannot express does not get through; nothing of the text itself
+//! is ever passed on. Rendering is the dialect's business.
+//!
+//! `sqlparser` reads the text: [`syntax`] bounds what it is given, [`expr`] and [`dml`] take over the
+//! constructs of the allow-list from the tree that it builds.
+
+mod dml;
+mod expr;
+mod function;
+mod syntax;
+#[cfg(test)]
+mod tests;
+
+use super::{Dml, Expr, Position, Value};
+use expr::Reader;
+use syntax::{Bounds, Source, Syntax};
+
+/// In which grammar a text is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Grammar {
+    /// The contract's own: `"name"`, `'text'`, `||`, `?`.
+    Portable,
+    /// SQLite's.
+    Sqlite,
+    /// PostgreSQL's.
+    Postgres,
+    /// MariaDB's, with NO_BACKSLASH_ESCAPES as the session has it.
+    Mariadb,
+}
+
+/// Bounds on what is parsed.
+#[derive(Debug, Clone, Copy)]
+pub struct ParseLimits {
+    /// Bytes of text.
+    pub bytes: usize,
+    /// Depth of a tree; a chain of one operator (`a AND b AND c`) counts as one level.
+    pub depth: usize,
+    /// Nodes of an expression.
+    pub expression_nodes: usize,
+    /// Nodes of a statement.
+    pub statement_nodes: usize,
+    /// Longest name of the dialect, bytes.
+    pub ident: usize,
+}
+
+/// What an existing schema may hold: somewhat more than what a guest may send.
+const SERVER_LIMITS: ParseLimits =
+    ParseLimits { bytes: 1 << 20, depth: 64, expression_nodes: 4_096, statement_nodes: 4_096, ident: 128 };
+
+/// Why a text did not become a closed type. Never holds a part of the text but a name.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ParseError {
+    /// Not allowed or not understood.
+    #[error("{0}")]
+    Refused(String),
+    /// Larger than the limits.
+    #[error("{0}")]
+    TooLarge(String),
+}
+
+fn refused(reason: impl Into<String>) -> ParseError {
+    ParseError::Refused(reason.into())
+}
+
+fn too_large(reason: impl Into<String>) -> ParseError {
+    ParseError::TooLarge(reason.into())
+}
+
+/// Parses an expression for a position. Parameters are refused.
+pub fn parse_expr(grammar: Grammar, position: Position, limits: &ParseLimits, text: &str) -> Result<Expr, ParseError> {
+    read_expr(Syntax { grammar, source: Source::Guest }, position, limits, text)
+}
+
+/// Parses one INSERT, UPDATE or DELETE and binds `parameters` in order.
+pub fn parse_dml(grammar: Grammar, limits: &ParseLimits, text: &str, parameters: &[Value]) -> Result<Dml, ParseError> {
+    let syntax = Syntax { grammar, source: Source::Guest };
+    let bounds = Bounds::new(limits, limits.statement_nodes);
+    let statement = syntax::statement(&syntax, &bounds, text)?;
+    let mut reader = Reader::new(&syntax, Position::Statement, limits, limits.statement_nodes, parameters);
+    let dml = dml::read(&mut reader, statement)?;
+    reader.finish()?;
+    Ok(dml)
+}
+
+/// Parses an expression as a server prints it. None for one that the closed type cannot express.
+pub fn parse_server_expr(grammar: Grammar, position: Position, text: &str) -> Option<Expr> {
+    read_expr(Syntax { grammar, source: Source::Server }, position, &SERVER_LIMITS, text).ok()
+}
+
+fn read_expr(syntax: Syntax, position: Position, limits: &ParseLimits, text: &str) -> Result<Expr, ParseError> {
+    let bounds = Bounds::new(limits, limits.expression_nodes);
+    let parsed = syntax::expression(&syntax, &bounds, text)?;
+    Reader::new(&syntax, position, limits, limits.expression_nodes, &[]).expr(&parsed)
+}

@@ -1,0 +1,273 @@
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+use super::*;
+use crate::operation::{BinaryOperator, Function, Ident, IdentKind, UnaryOperator};
+
+const LIMITS: ParseLimits =
+    ParseLimits { bytes: 1 << 20, depth: 32, expression_nodes: 256, statement_nodes: 4_096, ident: 63 };
+const GRAMMARS: [Grammar; 4] = [Grammar::Portable, Grammar::Sqlite, Grammar::Postgres, Grammar::Mariadb];
+
+fn ident(name: &str) -> Ident {
+    Ident::parse(IdentKind::Object, 63, name).unwrap()
+}
+
+fn column(name: &str) -> Expr {
+    Expr::Column(ident(name))
+}
+
+fn integer(number: i64) -> Expr {
+    Expr::Value(Value::Integer(number))
+}
+
+fn text(text: &str) -> Expr {
+    Expr::Value(Value::Text(text.into()))
+}
+
+fn binary(left: Expr, operator: BinaryOperator, right: Expr) -> Expr {
+    Expr::Binary(Box::new(left), operator, Box::new(right))
+}
+
+fn check(grammar: Grammar, sql: &str) -> Result<Expr, ParseError> {
+    parse_expr(grammar, Position::Check, &LIMITS, sql)
+}
+
+fn portable(sql: &str) -> Expr {
+    check(Grammar::Portable, sql).unwrap_or_else(|error| panic!("{sql}: {error}"))
+}
+
+fn refusal(result: Result<impl std::fmt::Debug, ParseError>) -> String {
+    match result.unwrap_err() {
+        ParseError::Refused(reason) => reason,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn every_construct_of_the_allow_list_is_taken_over() {
+    use BinaryOperator::{Add, And, Concat, Equal, Multiply, NotEqual, Or};
+    let boxed = |expr| Box::new(expr);
+    for (sql, expected) in [
+        ("price = 0", binary(column("price"), Equal, integer(0))),
+        ("\"Price\" != 0", binary(column("Price"), NotEqual, integer(0))),
+        ("a + b * 2", binary(column("a"), Add, binary(column("b"), Multiply, integer(2)))),
+        ("(a + b) * 2", binary(binary(column("a"), Add, column("b")), Multiply, integer(2))),
+        ("a OR b AND c", binary(column("a"), Or, binary(column("b"), And, column("c")))),
+        ("a || 'x' || b", binary(binary(column("a"), Concat, text("x")), Concat, column("b"))),
+        ("NOT a", Expr::Unary(UnaryOperator::Not, boxed(column("a")))),
+        ("-a", Expr::Unary(UnaryOperator::Negate, boxed(column("a")))),
+        ("a IS NULL", Expr::IsNull { operand: boxed(column("a")), negated: false }),
+        ("a IS NOT NULL", Expr::IsNull { operand: boxed(column("a")), negated: true }),
+        (
+            "a NOT IN (1, 2)",
+            Expr::In { operand: boxed(column("a")), items: vec![integer(1), integer(2)], negated: true },
+        ),
+        (
+            "a BETWEEN 1 AND 2",
+            Expr::Between {
+                operand: boxed(column("a")),
+                low: boxed(integer(1)),
+                high: boxed(integer(2)),
+                negated: false,
+            },
+        ),
+        ("a NOT LIKE 'x%'", Expr::Like { operand: boxed(column("a")), pattern: boxed(text("x%")), negated: true }),
+        ("character_length(a)", Expr::Call(Function::Length, vec![column("a")])),
+        ("TRIM(a)", Expr::Call(Function::Trim, vec![column("a")])),
+        ("substring(a, 1, 2)", Expr::Call(Function::Substr, vec![column("a"), integer(1), integer(2)])),
+        ("substring(a FROM 1)", Expr::Call(Function::Substr, vec![column("a"), integer(1)])),
+        ("concat(a, 'x', b)", binary(binary(column("a"), Concat, text("x")), Concat, column("b"))),
+        ("coalesce(a, b, 1)", Expr::Call(Function::Coalesce, vec![column("a"), column("b"), integer(1)])),
+        ("user", column("user")),
+        ("date", column("date")),
+    ] {
+        assert_eq!(portable(sql), expected, "{sql}");
+    }
+}
+
+#[test]
+fn literals_become_typed_values() {
+    for (sql, expected) in [
+        ("-5", Value::Integer(-5)),
+        ("-(5)", Value::Integer(-5)),
+        ("- -5", Value::Integer(5)),
+        ("-9223372036854775808", Value::Integer(i64::MIN)),
+        ("9223372036854775808", Value::Numeric("9223372036854775808".into())),
+        ("1.50", Value::Numeric("1.50".into())),
+        (".5", Value::Numeric("0.5".into())),
+        ("-1.5", Value::Numeric("-1.5".into())),
+        ("1e3", Value::double(1000.0).unwrap()),
+        ("TRUE", Value::Boolean(true)),
+        ("NULL", Value::Null),
+        ("'it''s \\ '", Value::Text("it's \\ ".into())),
+        ("X'00ff'", Value::Binary(vec![0, 255])),
+        ("DATE '2024-01-01'", Value::Date("2024-01-01".into())),
+        ("TIMESTAMP '2024-01-01 10:00:00.50'", Value::Timestamp("2024-01-01 10:00:00.500000".into())),
+        (
+            "TIMESTAMP WITH TIME ZONE '2024-01-01 10:00:00+02:00'",
+            Value::TimestampWithZone("2024-01-01 08:00:00".into()),
+        ),
+    ] {
+        assert_eq!(portable(sql), Expr::Value(expected), "{sql}");
+    }
+}
+
+#[test]
+fn a_dialect_is_read_by_its_own_rules() {
+    assert_eq!(check(Grammar::Postgres, "Price").unwrap(), column("price"));
+    assert_eq!(check(Grammar::Postgres, "\"Price\"").unwrap(), column("Price"));
+    assert_eq!(check(Grammar::Mariadb, "`Price`").unwrap(), column("Price"));
+    assert_eq!(check(Grammar::Mariadb, "\"it\"").unwrap(), text("it"));
+    assert_eq!(check(Grammar::Postgres, "'\\xdead'::bytea").unwrap(), Expr::Value(Value::Binary(vec![0xde, 0xad])));
+    assert!(refusal(check(Grammar::Mariadb, "a || b")).contains("concat()"));
+    assert!(refusal(check(Grammar::Mariadb, "length(a) > 1")).contains("char_length"));
+    assert!(refusal(check(Grammar::Postgres, "concat(a, b)")).contains("||"));
+    // SQLite orders before it compares for equality, and `||` binds tightest.
+    assert_eq!(check(Grammar::Sqlite, "a = b < c").unwrap(), check(Grammar::Sqlite, "a = (b < c)").unwrap());
+    assert_eq!(check(Grammar::Sqlite, "a || b * c").unwrap(), check(Grammar::Sqlite, "(a || b) * c").unwrap());
+}
+
+#[test]
+fn what_the_closed_type_cannot_express_is_refused_by_name() {
+    for (sql, reason) in [
+        ("CASE WHEN a THEN 1 END = 1", "CASE"),
+        ("CAST(a AS text) = 'x'", "casts"),
+        ("a::text = 'x'", "casts"),
+        ("a IN (SELECT 1)", "subqueries"),
+        ("EXISTS (SELECT 1)", "subqueries"),
+        ("(SELECT 1) = 1", "subqueries"),
+        ("count(*) > 1", "*"),
+        ("sum(a) > 1", "aggregate"),
+        ("pg_sleep(10) = 1", "pg_sleep"),
+        ("load_extension('x')", "load_extension"),
+        ("lower(a) OVER () = 'x'", "window"),
+        ("lower(DISTINCT a) = 'x'", "plain"),
+        ("public.lower(a) = 'x'", "schema"),
+        ("t.a = 1", "qualified"),
+        ("a = ?", "parameter"),
+        ("a LIKE 'x' ESCAPE '!'", "ESCAPE"),
+        ("a ~ 'x'", "~"),
+        ("a @> b", "@>"),
+        ("a & 1 = 1", "&"),
+        ("a COLLATE \"C\" = 'x'", "COLLATE"),
+        ("a IS DISTINCT FROM b", "IS DISTINCT FROM"),
+        ("(a, b) = (1, 2)", "rows"),
+        ("a = 1; DROP TABLE t", "one statement"),
+        ("a = 1 -- x", "comments"),
+        ("a = 1 /*! OR 1 */", "comments"),
+        ("a = 1 /* x */", "comments"),
+        ("a = 1 b", "more text"),
+        ("a = 1)", "parenthesis"),
+        ("(a = 1", "understood"),
+        ("", "empty"),
+        ("   ", "empty"),
+        ("a = 'x", "understood"),
+        ("a = \"x\0\"", "U+0000"),
+        ("é = 1", "'é'"),
+        ("\"a b\" = 1", "holds"),
+        ("sqlite_x = 1", "reserved"),
+        ("a = DEFAULT", "DEFAULT"),
+        ("a IN ()", "understood"),
+        ("CURRENT_TIMESTAMP > a", "time"),
+        ("a = INTERVAL '1' DAY", "intervals"),
+        ("a = N'x'", "string literal"),
+        ("a = $$x$$", "parameter"),
+        ("a = 1 XOR b = 1", "XOR"),
+        ("a = 0x1", "hexadecimal"),
+        ("a = 1e999", "range"),
+        ("DATE '2024-13-01' = a", "typed literal"),
+        ("trim(LEADING FROM a) = 'x'", "understood"),
+        ("trim('x' FROM a) = 'x'", "trim"),
+        ("lower() = a", "arguments"),
+        ("coalesce(a) = 1", "arguments"),
+        ("now(3) > a", "time"),
+    ] {
+        let found = refusal(check(Grammar::Portable, sql));
+        assert!(found.contains(reason), "{sql}: {found}");
+        assert!(found.len() < 120, "{found}");
+    }
+    assert!(refusal(parse_expr(Grammar::Portable, Position::Default, &LIMITS, "a + 1")).contains("column"));
+    assert!(parse_expr(Grammar::Portable, Position::Default, &LIMITS, "CURRENT_TIMESTAMP").is_ok());
+}
+
+#[test]
+fn a_long_text_is_never_repeated() {
+    let secret = "hunter2".repeat(100);
+    for sql in [
+        format!("a = '{secret}"),
+        format!("a = '{secret}' '{secret}'"),
+        format!("{secret}(a) = 1"),
+        format!("a b {secret}"),
+    ] {
+        for grammar in GRAMMARS {
+            let error = check(grammar, &sql).unwrap_err().to_string();
+            assert!(error.len() < 160, "{error}");
+        }
+    }
+}
+
+#[test]
+fn hostile_sizes_are_refused_quickly_and_never_overflow() {
+    let mega = 1 << 20;
+    let many = |part: &str| part.repeat(mega / part.len());
+    let texts = [
+        many("("),
+        many(")"),
+        many("(("),
+        many("NOT "),
+        many("- "),
+        many("a+"),
+        many("a."),
+        many("a("),
+        many("a IN ("),
+        many("CASE WHEN "),
+        many("?,"),
+        many("'"),
+        many("''"),
+        many("\""),
+        many("`"),
+        many("/*"),
+        many("--\n"),
+        many("[1,"),
+        many("{"),
+        many("$a$"),
+        many("INTERVAL "),
+        many("SELECT "),
+        many("(SELECT "),
+        many("a::b"),
+        many("E'\\'"),
+        many("0x"),
+        many("1e"),
+        many("b'0'"),
+        many("array["),
+        many("struct<"),
+        many("\u{1F600}"),
+        "(".repeat(70) + "a" + &")".repeat(70),
+        "NOT ".repeat(600) + "a",
+        "((a) -> ".repeat(60),
+        "f(".repeat(70) + "1" + &")".repeat(70),
+        "case when ".repeat(60) + "1",
+        "a.".repeat(300) + "b",
+        "interval ".repeat(300),
+        "(a, ".repeat(70),
+        "(VALUES ".repeat(60),
+        "date ".repeat(300) + "'x'",
+        "cast(".repeat(60) + "a",
+        "not a in (".repeat(60),
+        "x between ".repeat(100),
+        "array[".repeat(70),
+    ];
+    for text in &texts {
+        let started = std::time::Instant::now();
+        for grammar in GRAMMARS {
+            let _ = check(grammar, text);
+            let _ = parse_dml(grammar, &LIMITS, text, &[]);
+            let _ = parse_dml(grammar, &LIMITS, &format!("UPDATE t SET a = {text}"), &[]);
+            let _ = parse_dml(grammar, &LIMITS, &format!("INSERT INTO t (a) VALUES ({text}"), &[]);
+            let _ = parse_dml(grammar, &LIMITS, &format!("DELETE FROM {text}"), &[]);
+            let _ = parse_server_expr(grammar, Position::Check, text);
+        }
+        let spent = started.elapsed();
+        assert!(spent.as_secs() < 5, "{:?} took {spent:?}", text.chars().take(20).collect::<String>());
+    }
+    assert!(matches!(check(Grammar::Portable, &"a".repeat(mega + 1)), Err(ParseError::TooLarge(_))));
+}
