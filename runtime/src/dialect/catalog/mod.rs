@@ -8,7 +8,7 @@ mod sqlite;
 
 use std::collections::BTreeMap;
 
-use super::{Catalog, CatalogTable, Dialect, TextRow, expr};
+use super::{Catalog, CatalogTable, Dialect, TextRow, default_normal_form, normal_form};
 use crate::operation::{ColumnDefault, Expr, Ident, IdentKind, Position, Value, parse_server_expr};
 use crate::schema::{Check, CheckCondition, ModelDefault, ModelType, Opaque, Table};
 
@@ -123,7 +123,7 @@ fn opaque(kind: &str, name: &str, definition: impl Into<String>) -> Opaque {
 /// A check from its condition as the database prints it.
 fn check(dialect: Dialect, name: Option<Ident>, text: &str) -> Check {
     let condition = match parse_server_expr(dialect.grammar(), Position::Check, text) {
-        Some(condition) => CheckCondition::Portable(expr::normal_form(dialect, &condition)),
+        Some(condition) => CheckCondition::Portable(normal_form(dialect, &condition)),
         None => CheckCondition::Opaque(text.to_owned()),
     };
     Check { name, condition }
@@ -139,7 +139,7 @@ fn default(dialect: Dialect, text: &str, column_type: &ModelType) -> Option<Mode
     };
     Some(match column_type {
         ModelType::Portable(column_type) => {
-            ModelDefault::Portable(expr::default_normal_form(dialect, &default, *column_type))
+            ModelDefault::Portable(default_normal_form(dialect, &default, *column_type))
         }
         ModelType::Opaque(_) => ModelDefault::Opaque(text.to_owned()),
     })
