@@ -6,6 +6,7 @@ pub mod operation;
 pub mod plan;
 pub mod policy;
 pub mod revision;
+pub mod sandbox;
 pub mod schema;
 
 /// Bytes in lower-case hex.
