@@ -6,7 +6,6 @@ pub mod operation;
 pub mod plan;
 pub mod policy;
 pub mod revision;
-pub mod sandbox;
 pub mod schema;
 
 /// Bytes in lower-case hex.

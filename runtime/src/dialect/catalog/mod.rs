@@ -5,6 +5,8 @@
 mod mariadb;
 mod postgres;
 mod sqlite;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 

@@ -210,7 +210,8 @@ fn column(row: &TextRow) -> Result<Column, String> {
         extra.push("GENERATED ALWAYS AS IDENTITY".to_owned());
     }
     if !generated.is_empty() {
-        extra.push(format!("GENERATED ALWAYS AS ({}) {generated}", expression.unwrap_or_default()));
+        let kept = if generated == "s" { "STORED" } else { "VIRTUAL" };
+        extra.push(format!("GENERATED ALWAYS AS ({}) {kept}", expression.unwrap_or_default()));
     }
     if let Some(options) = optional(row, 10) {
         extra.push(format!("sequence {options}"));
