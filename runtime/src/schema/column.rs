@@ -1,11 +1,12 @@
 //! Adding, dropping and altering columns.
 
+use super::typing::{self, Kind};
 use super::{
     AutoIncrement, CheckCondition, Column, ModelDefault, ModelType, Rules, Schema, SchemaError, Table, find, invalid,
 };
 use crate::operation::{
-    Change, ColumnChanges, ColumnDefault, ColumnSpec, ColumnType, Comment, Expr, Function, Ident, ReferentialAction,
-    Value, coerce,
+    Change, ColumnChanges, ColumnDefault, ColumnSpec, ColumnType, Comment, Expr, Ident, ReferentialAction, Value,
+    coerce,
 };
 
 /// The longest text that a `varchar` may hold on every dialect.
@@ -81,17 +82,11 @@ fn check_default_expression(at: &str, expr: &Expr, column_type: ColumnType) -> R
     if !expr.columns().is_empty() {
         return Err(invalid(format!("the default of {at} mentions a column")));
     }
-    let clock = |function: &Function| match function {
-        Function::CurrentTimestamp => matches!(column_type, ColumnType::Timestamp | ColumnType::TimestampWithZone),
-        Function::CurrentDate => column_type == ColumnType::Date,
-        _ => true,
-    };
-    match expr {
-        Expr::Call(function, _) if !clock(function) => {
-            Err(invalid(format!("the default of {at}, a {column_type}, is of another type")))
-        }
-        _ => Ok(()),
+    let kind = typing::kind_of_constant(expr).map_err(|error| invalid(format!("the default of {at}: {error}")))?;
+    if !Kind::of_type(column_type).takes(kind) {
+        return Err(invalid(format!("the default of {at}, a {column_type}, is {kind}")));
     }
+    Ok(())
 }
 
 /// The comment of the model; none on a dialect without comments (which the renderer refuses if it was

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::names::{self, Chooser, NameKind};
+use super::typing::Scope;
 use super::{Check, CheckCondition, ModelType, Rules, Schema, SchemaError, Table, find, index, invalid};
 use crate::operation::{CheckSpec, Constraint, ConstraintSelector, ForeignKey, Ident, Key, ReferentialAction};
 
@@ -70,16 +71,8 @@ fn name_for(
     }
 }
 
-fn check_columns(table: &Table, table_name: &Ident, columns: &[Ident]) -> Result<(), SchemaError> {
-    if columns.is_empty() {
-        return Err(invalid(format!("a constraint of table {table_name} has no column")));
-    }
-    names::no_duplicates(table_name, columns)?;
-    columns.iter().try_for_each(|column| find::column(table, table_name, column).map(|_| ()))
-}
-
 fn check_new_key(table: &Table, table_name: &Ident, columns: &[Ident]) -> Result<(), SchemaError> {
-    check_columns(table, table_name, columns)?;
+    index::check_columns(table, table_name, columns)?;
     // PostgreSQL and SQLite would make one of the two.
     if find::keys(table).any(|key| key.columns == columns) {
         return Err(invalid(format!("table {table_name} has a key over {} already", find::listed(columns))));
@@ -115,8 +108,8 @@ fn unique(chooser: &Chooser<'_>, asked: &Key) -> Result<Key, SchemaError> {
 fn foreign_key(chooser: &Chooser<'_>, asked: &ForeignKey) -> Result<ForeignKey, SchemaError> {
     let table = find::table(chooser.schema, chooser.table)?;
     let referred = find::table(chooser.schema, &asked.referred_table)?;
-    check_columns(table, chooser.table, &asked.columns)?;
-    check_columns(referred, &asked.referred_table, &asked.referred_columns)?;
+    index::check_columns(table, chooser.table, &asked.columns)?;
+    index::check_columns(referred, &asked.referred_table, &asked.referred_columns)?;
     if !find::keys(referred).any(|key| key.columns == asked.referred_columns) {
         let columns = find::listed(&asked.referred_columns);
         return Err(invalid(format!(
@@ -159,9 +152,7 @@ fn agree(rules: &Rules, own: &ModelType, other: &ModelType) -> bool {
 
 fn build_check(chooser: &Chooser<'_>, asked: &CheckSpec) -> Result<Check, SchemaError> {
     let table = find::table(chooser.schema, chooser.table)?;
-    for column in asked.condition.columns() {
-        find::column(table, chooser.table, column)?;
-    }
+    Scope { table, name: chooser.table }.check_condition(&asked.condition)?;
     let name = name_for(chooser, NameKind::Check, asked.name.as_ref(), || chooser.check(asked))?;
     Ok(Check { name, condition: CheckCondition::Portable((chooser.rules.normal_form)(&asked.condition)) })
 }

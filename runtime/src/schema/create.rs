@@ -3,8 +3,10 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::{AutoIncrement, ModelType, Rules, Schema, SchemaError, Table, column, constraint, find, invalid, names};
-use crate::operation::{Constraint, Ident, Key, TableSpec};
+use super::{
+    AutoIncrement, ModelType, Rules, Schema, SchemaError, Table, column, constraint, find, index, invalid, names,
+};
+use crate::operation::{ColumnType, Constraint, Ident, Key, TableSpec};
 
 /// Makes a table. Constraints with a name are made before those without, as on PostgreSQL, and foreign keys
 /// last, so that they may refer to a key of the same table.
@@ -17,13 +19,8 @@ pub(super) fn create_table(schema: &mut Schema, rules: &Rules, spec: &TableSpec)
     let columns = spec.columns.iter().map(|column| column::build(rules, &spec.name, column));
     let table = Table {
         columns: columns.collect::<Result<_, _>>()?,
-        primary_key: None,
-        uniques: Vec::new(),
-        foreign_keys: Vec::new(),
-        checks: Vec::new(),
-        indexes: Vec::new(),
         comment: column::comment(rules, spec.comment.as_ref())?,
-        opaque: Vec::new(),
+        ..Table::default()
     };
     schema.tables.insert(spec.name.clone(), Arc::new(table));
     let reserved: BTreeSet<String> = spec.constraints.iter().filter_map(name_of).map(Ident::folded).collect();
@@ -32,6 +29,7 @@ pub(super) fn create_table(schema: &mut Schema, rules: &Rules, spec: &TableSpec)
     for one in constraints {
         constraint::add(schema, rules, &spec.name, one, &reserved)?;
     }
+    index::make_implicit(find::table_mut(schema, &spec.name)?, rules);
     check_auto_increment(find::table_mut(schema, &spec.name)?, rules, &spec.name)
 }
 
@@ -54,7 +52,7 @@ fn check_auto_increment(table: &mut Table, rules: &Rules, name: &Ident) -> Resul
                 column.name
             )));
         }
-        let integer = (rules.canonical)(crate::operation::ColumnType::Integer, AutoIncrement::Yes);
+        let integer = (rules.canonical)(ColumnType::Integer, AutoIncrement::Yes);
         if alone && rules.integer_key_is_auto_increment && column.column_type == ModelType::Portable(integer) {
             column.auto_increment = true;
         }

@@ -1,5 +1,6 @@
 //! What the schema says about changes of rows. They leave it as it is.
 
+use super::typing::{Kind, Scope};
 use super::{Column, ModelType, Rules, Schema, SchemaError, Table, find, invalid, names};
 use crate::operation::{ColumnType, Dml, Expr, Ident, Value, coerce};
 
@@ -16,7 +17,7 @@ pub(super) fn bulk_insert(
     for (number, row) in rows.iter().enumerate() {
         check_length(number, row.len(), columns.len())?;
         for (column, value) in columns.iter().zip(row) {
-            check_value(rules, table_name, column, value)
+            check_inserted(rules, table_name, column, value)
                 .map_err(|error| invalid(format!("row {}: {error}", number + 1)))?;
         }
     }
@@ -27,6 +28,7 @@ pub(super) fn bulk_insert(
 pub(super) fn execute(schema: &Schema, rules: &Rules, statement: &Dml) -> Result<(), SchemaError> {
     let table_name = statement.table();
     let table = find::table(schema, table_name)?;
+    let scope = Scope { table, name: table_name };
     match statement {
         Dml::Insert { columns, rows, .. } => {
             let columns = insert_columns(table, table_name, columns, rows.is_empty())?;
@@ -36,8 +38,11 @@ pub(super) fn execute(schema: &Schema, rules: &Rules, statement: &Dml) -> Result
                     if !value.columns().is_empty() {
                         return Err(invalid("VALUES mentions a column"));
                     }
-                    check_assigned(rules, table_name, column, value)
-                        .map_err(|error| invalid(format!("row {}: {error}", number + 1)))?;
+                    let fits = match value {
+                        Expr::Value(value) => check_inserted(rules, table_name, column, value),
+                        other => check_assigned(scope, column, other),
+                    };
+                    fits.map_err(|error| invalid(format!("row {}: {error}", number + 1)))?;
                 }
             }
             Ok(())
@@ -49,14 +54,14 @@ pub(super) fn execute(schema: &Schema, rules: &Rules, statement: &Dml) -> Result
             names::no_duplicates(table_name, assignments.iter().map(|(name, _)| name))?;
             for (name, value) in assignments {
                 let column = find::column(table, table_name, name)?;
-                check_mentions(table, table_name, value)?;
-                check_assigned(rules, table_name, column, value)?;
+                match value {
+                    Expr::Value(value) => check_value(rules, table_name, column, value)?,
+                    other => check_assigned(scope, column, other)?,
+                }
             }
-            condition.iter().try_for_each(|condition| check_mentions(table, table_name, condition))
+            condition.iter().try_for_each(|condition| scope.check_condition(condition))
         }
-        Dml::Delete { condition, .. } => {
-            condition.iter().try_for_each(|condition| check_mentions(table, table_name, condition))
-        }
+        Dml::Delete { condition, .. } => condition.iter().try_for_each(|condition| scope.check_condition(condition)),
     }
 }
 
@@ -91,11 +96,14 @@ fn check_length(row: usize, values: usize, columns: usize) -> Result<(), SchemaE
     Err(invalid(format!("row {} has {values} values for {columns} columns", row + 1)))
 }
 
-fn check_assigned(rules: &Rules, table_name: &Ident, column: &Column, value: &Expr) -> Result<(), SchemaError> {
-    match value {
-        Expr::Value(value) => check_value(rules, table_name, column, value),
-        _ => Ok(()),
+/// Checks that a column can take what an expression yields.
+fn check_assigned(scope: Scope<'_>, column: &Column, value: &Expr) -> Result<(), SchemaError> {
+    let kind = scope.kind(value)?;
+    let own = Kind::of_column(column);
+    if own.takes(kind) {
+        return Ok(());
     }
+    Err(invalid(format!("column {} of table {} is {own} and cannot take {kind}", column.name, scope.name)))
 }
 
 /// Checks that a value fits a column. Messages never hold the value.
@@ -107,27 +115,15 @@ fn check_value(rules: &Rules, table_name: &Ident, column: &Column, value: &Value
         }
         return Err(invalid(format!("column {} of table {table_name} cannot hold NULL", column.name)));
     }
-    let asked = asked_types(rules, column, column_type);
-    let fits = asked.iter().any(|asked| coerce(value, *asked).is_ok());
-    match coerce(value, column_type) {
-        Err(error) if !fits => {
-            Err(invalid(format!("the value for column {} of table {table_name} is {error}", column.name)))
-        }
-        _ => Ok(()),
+    // A SQLite column that numbers itself is an INTEGER of 64 bits, whatever was asked for.
+    let wide = column.auto_increment && rules.integer_key_is_auto_increment;
+    match coerce(value, if wide { ColumnType::BigInteger } else { column_type }) {
+        Err(error) => Err(invalid(format!("the value for column {} of table {table_name} is {error}", column.name))),
+        Ok(_) => Ok(()),
     }
 }
 
-/// The other types that a column may have been asked for as, where the dialect makes them alike.
-fn asked_types(rules: &Rules, column: &Column, column_type: ColumnType) -> Vec<ColumnType> {
-    let numbered = if column.auto_increment { super::AutoIncrement::Yes } else { super::AutoIncrement::No };
-    [ColumnType::BigInteger, ColumnType::TimestampWithZone]
-        .into_iter()
-        .filter(|asked| {
-            (rules.canonical)(*asked, numbered) == column_type && asked.is_integer() == column_type.is_integer()
-        })
-        .collect()
-}
-
-fn check_mentions(table: &Table, table_name: &Ident, expr: &Expr) -> Result<(), SchemaError> {
-    expr.columns().into_iter().try_for_each(|name| find::column(table, table_name, name).map(|_| ()))
+/// Checks a value of an INSERT: NULL asks for the next number of a column that numbers itself.
+fn check_inserted(rules: &Rules, table_name: &Ident, column: &Column, value: &Value) -> Result<(), SchemaError> {
+    if column.auto_increment && *value == Value::Null { Ok(()) } else { check_value(rules, table_name, column, value) }
 }

@@ -4,22 +4,19 @@ use super::names::{self, NameKind};
 use super::{Rules, Schema, SchemaError, Table, find, invalid};
 use crate::operation::{ForeignKey, Ident, Index, IndexColumn, IndexOrder, Key};
 
+/// The most columns that a key or index may have on every dialect (MariaDB has the lowest limit).
+const KEY_COLUMNS: usize = 16;
+
 /// Makes an index.
 pub(super) fn create(schema: &mut Schema, rules: &Rules, table_name: &Ident, index: &Index) -> Result<(), SchemaError> {
     let table = find::table(schema, table_name)?;
-    if index.columns.is_empty() {
-        return Err(invalid(format!("index {} has no column", index.name)));
-    }
-    names::no_duplicates(table_name, index.columns.iter().map(|column| &column.name))?;
-    for column in &index.columns {
-        find::column(table, table_name, &column.name)?;
-    }
+    let columns: Vec<Ident> = index.columns.iter().map(|column| column.name.clone()).collect();
+    check_columns(table, table_name, &columns)?;
     names::check_own(schema, rules, table_name, NameKind::Index, &index.name)?;
     if rules.foreign_key_makes_index && index.name.as_str().contains("_ibfk_") {
         return Err(invalid(format!("the name {} is one that the database gives to foreign keys", index.name)));
     }
     let table = find::table_mut(schema, table_name)?;
-    let columns: Vec<Ident> = index.columns.iter().map(|column| column.name.clone()).collect();
     drop_covered(table, rules, &columns);
     let ascending = index.columns.iter().all(|column| column.order == IndexOrder::Ascending);
     if rules.unique_index_is_constraint && index.unique && ascending {
@@ -29,6 +26,18 @@ pub(super) fn create(schema: &mut Schema, rules: &Rules, table_name: &Ident, ind
     }
     table.sort();
     Ok(())
+}
+
+/// Checks the columns of an index, key or foreign key.
+pub(super) fn check_columns(table: &Table, table_name: &Ident, columns: &[Ident]) -> Result<(), SchemaError> {
+    if columns.is_empty() || columns.len() > KEY_COLUMNS {
+        let count = columns.len();
+        return Err(invalid(format!(
+            "a key or index of table {table_name} has {count} columns, not 1 to {KEY_COLUMNS}"
+        )));
+    }
+    names::no_duplicates(table_name, columns)?;
+    columns.iter().try_for_each(|column| find::column(table, table_name, column).map(|_| ()))
 }
 
 /// Drops an index.
@@ -121,6 +130,16 @@ pub(super) fn drop_covered(table: &mut Table, rules: &Rules, columns: &[Ident]) 
     let names: Vec<Ident> =
         table.indexes.iter().filter(|index| needless(index)).map(|index| index.name.clone()).collect();
     table.indexes.retain(|index| !names.contains(&index.name));
+}
+
+/// Makes the indexes of the foreign keys of a table that has no other indexes yet. In the order of their
+/// names, in which the statement has them: of those with the same columns the last gets the index.
+pub(super) fn make_implicit(table: &mut Table, rules: &Rules) {
+    table.indexes.clear();
+    for key in table.foreign_keys.clone() {
+        add_implicit(table, rules, &key);
+    }
+    table.sort();
 }
 
 /// Adds the index that a foreign key, which the table has by now, brings with it: none if another one than

@@ -11,6 +11,7 @@ mod index;
 mod names;
 mod rename;
 mod table;
+mod typing;
 
 pub use compare::compare;
 pub use table::{Check, CheckCondition, Column, ModelDefault, ModelType, Opaque, Schema, Table};

@@ -16,7 +16,7 @@ pub struct Schema {
 }
 
 /// A table.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct Table {
     /// Its columns in order.
     pub columns: Vec<Column>,

@@ -1,0 +1,263 @@
+//! Which expressions make sense for the types of a table's columns: the strictest database's view
+//! (PostgreSQL's), so that what passes here is refused by none.
+
+use std::fmt;
+
+use super::{Column, ModelType, SchemaError, Table, find, invalid};
+use crate::operation::{BinaryOperator, ColumnType, Expr, Function, Ident, UnaryOperator, Value, coerce};
+
+/// Types that the databases' operators take alike.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// NULL, and columns whose type the model does not know.
+    Any,
+    Boolean,
+    /// Integers and decimals.
+    Number,
+    Double,
+    Text,
+    Binary,
+    Date,
+    Time,
+    /// With a zone or without.
+    Timestamp,
+    Uuid,
+    Json,
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Any => "anything",
+            Self::Boolean => "boolean",
+            Self::Number => "number",
+            Self::Double => "double",
+            Self::Text => "text",
+            Self::Binary => "binary",
+            Self::Date => "date",
+            Self::Time => "time",
+            Self::Timestamp => "timestamp",
+            Self::Uuid => "uuid",
+            Self::Json => "json",
+        })
+    }
+}
+
+impl Kind {
+    pub(super) fn of_type(column_type: ColumnType) -> Self {
+        match column_type {
+            ColumnType::Boolean => Self::Boolean,
+            ColumnType::SmallInteger | ColumnType::Integer | ColumnType::BigInteger | ColumnType::Numeric { .. } => {
+                Self::Number
+            }
+            ColumnType::Double => Self::Double,
+            ColumnType::Varchar(_) | ColumnType::Text => Self::Text,
+            ColumnType::Binary => Self::Binary,
+            ColumnType::Date => Self::Date,
+            ColumnType::Time => Self::Time,
+            ColumnType::Timestamp | ColumnType::TimestampWithZone => Self::Timestamp,
+            ColumnType::Uuid => Self::Uuid,
+            ColumnType::Json => Self::Json,
+        }
+    }
+
+    pub(super) fn of_column(column: &Column) -> Self {
+        match column.column_type {
+            ModelType::Portable(column_type) => Self::of_type(column_type),
+            ModelType::Opaque(_) => Self::Any,
+        }
+    }
+
+    fn of_value(value: &Value) -> Self {
+        match value {
+            Value::Null => Self::Any,
+            Value::Boolean(_) => Self::Boolean,
+            Value::Integer(_) | Value::Numeric(_) => Self::Number,
+            Value::Double(_) => Self::Double,
+            Value::Text(_) => Self::Text,
+            Value::Binary(_) => Self::Binary,
+            Value::Date(_) => Self::Date,
+            Value::Time(_) => Self::Time,
+            Value::Timestamp(_) | Value::TimestampWithZone(_) => Self::Timestamp,
+            Value::Uuid(_) => Self::Uuid,
+            Value::Json(_) => Self::Json,
+        }
+    }
+
+    fn is_number(self) -> bool {
+        matches!(self, Self::Any | Self::Number | Self::Double)
+    }
+
+    /// What the two have in common as operands of a comparison; JSON has no order and no equality.
+    fn common(self, other: Self) -> Option<Self> {
+        match (self, other) {
+            (Self::Json, _) | (_, Self::Json) => None,
+            (Self::Any, kind) | (kind, Self::Any) => Some(kind),
+            (Self::Number | Self::Double, Self::Number | Self::Double) if self != other => Some(Self::Double),
+            (Self::Date | Self::Timestamp, Self::Date | Self::Timestamp) if self != other => Some(Self::Timestamp),
+            _ => (self == other).then_some(self),
+        }
+    }
+
+    /// Whether an expression of the kind `other` may be stored in a column of this kind.
+    pub(super) fn takes(self, other: Self) -> bool {
+        match (self, other) {
+            (Self::Any, _) | (_, Self::Any) => true,
+            (Self::Number | Self::Double, Self::Number | Self::Double) => true,
+            (Self::Date | Self::Timestamp, Self::Date | Self::Timestamp) => true,
+            (Self::Text, Self::Number) => true,
+            _ => self == other,
+        }
+    }
+}
+
+/// The columns that an expression may mention.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Scope<'a> {
+    pub(super) table: &'a Table,
+    pub(super) name: &'a Ident,
+}
+
+impl Scope<'_> {
+    /// Checks a condition: WHERE or CHECK.
+    pub(super) fn check_condition(self, condition: &Expr) -> Result<(), SchemaError> {
+        self.expect(condition, Kind::Boolean, "a condition")
+    }
+
+    /// The kind of an expression.
+    ///
+    /// # Errors
+    /// A column that is not there, or an operator or function on what it does not take.
+    pub(super) fn kind(self, expr: &Expr) -> Result<Kind, SchemaError> {
+        match expr {
+            Expr::Value(value) => Ok(Kind::of_value(value)),
+            Expr::Column(name) => find::column(self.table, self.name, name).map(Kind::of_column),
+            Expr::Unary(UnaryOperator::Not, operand) => {
+                self.expect(operand, Kind::Boolean, "an operand of NOT").map(|()| Kind::Boolean)
+            }
+            Expr::Unary(UnaryOperator::Negate, operand) => self.number(operand, "an operand of -"),
+            Expr::Binary(left, operator, right) => self.binary(left, *operator, right),
+            Expr::IsNull { operand, .. } => self.kind(operand).map(|_| Kind::Boolean),
+            Expr::In { operand, items, .. } => {
+                items.iter().try_for_each(|item| self.comparable(operand, item).map(|_| ()))?;
+                Ok(Kind::Boolean)
+            }
+            Expr::Between { operand, low, high, .. } => {
+                self.comparable(operand, low)?;
+                self.comparable(operand, high)?;
+                Ok(Kind::Boolean)
+            }
+            Expr::Like { operand, pattern, .. } => {
+                self.expect(operand, Kind::Text, "an operand of LIKE")?;
+                self.expect(pattern, Kind::Text, "an operand of LIKE")?;
+                Ok(Kind::Boolean)
+            }
+            Expr::Call(function, arguments) => self.call(*function, arguments),
+        }
+    }
+
+    fn binary(self, left: &Expr, operator: BinaryOperator, right: &Expr) -> Result<Kind, SchemaError> {
+        match operator {
+            BinaryOperator::And | BinaryOperator::Or => {
+                self.expect(left, Kind::Boolean, "an operand of AND or OR")?;
+                self.expect(right, Kind::Boolean, "an operand of AND or OR")?;
+                Ok(Kind::Boolean)
+            }
+            BinaryOperator::Equal
+            | BinaryOperator::NotEqual
+            | BinaryOperator::Less
+            | BinaryOperator::LessOrEqual
+            | BinaryOperator::Greater
+            | BinaryOperator::GreaterOrEqual => self.comparable(left, right).map(|_| Kind::Boolean),
+            BinaryOperator::Add | BinaryOperator::Subtract | BinaryOperator::Multiply | BinaryOperator::Divide => {
+                let (left, right) = (self.number(left, "an operand")?, self.number(right, "an operand")?);
+                Ok(if left == Kind::Double || right == Kind::Double { Kind::Double } else { Kind::Number })
+            }
+            BinaryOperator::Modulo => {
+                self.expect(left, Kind::Number, "an operand of %")?;
+                self.expect(right, Kind::Number, "an operand of %")?;
+                Ok(Kind::Number)
+            }
+            BinaryOperator::Concat => {
+                let kinds = [self.kind(left)?, self.kind(right)?];
+                let texts = kinds.iter().all(|kind| matches!(kind, Kind::Any | Kind::Text | Kind::Number));
+                if !texts || kinds == [Kind::Number, Kind::Number] {
+                    return Err(invalid(format!("{} and {} cannot be joined by ||", kinds[0], kinds[1])));
+                }
+                Ok(Kind::Text)
+            }
+        }
+    }
+
+    fn call(self, function: Function, arguments: &[Expr]) -> Result<Kind, SchemaError> {
+        let texts = |arguments: &[Expr]| {
+            arguments.iter().try_for_each(|argument| self.expect(argument, Kind::Text, "an argument"))
+        };
+        match function {
+            Function::Lower | Function::Upper | Function::Trim | Function::Replace => {
+                texts(arguments).map(|()| Kind::Text)
+            }
+            Function::Length => texts(arguments).map(|()| Kind::Number),
+            Function::Abs => match arguments.first() {
+                Some(argument) => self.number(argument, "an argument of abs"),
+                None => Ok(Kind::Number),
+            },
+            Function::Coalesce | Function::NullIf => {
+                let Some((first, rest)) = arguments.split_first() else { return Ok(Kind::Any) };
+                rest.iter().try_fold(self.kind(first)?, |kind, argument| {
+                    let other = self.kind(argument)?;
+                    kind.common(other).ok_or_else(|| mismatch(kind, other))
+                })
+            }
+            Function::Substr => {
+                let Some((first, rest)) = arguments.split_first() else { return Ok(Kind::Text) };
+                self.expect(first, Kind::Text, "the first argument of substr")?;
+                rest.iter().try_for_each(|argument| self.expect(argument, Kind::Number, "an argument of substr"))?;
+                Ok(Kind::Text)
+            }
+            Function::CurrentTimestamp => Ok(Kind::Timestamp),
+            Function::CurrentDate => Ok(Kind::Date),
+        }
+    }
+
+    fn number(self, expr: &Expr, what: &str) -> Result<Kind, SchemaError> {
+        let kind = self.kind(expr)?;
+        if kind.is_number() { Ok(kind) } else { Err(invalid(format!("{what} is {kind}, not a number"))) }
+    }
+
+    fn expect(self, expr: &Expr, expected: Kind, what: &str) -> Result<(), SchemaError> {
+        match self.kind(expr)? {
+            Kind::Any => Ok(()),
+            kind if kind == expected => Ok(()),
+            kind => Err(invalid(format!("{what} is {kind}, not {expected}"))),
+        }
+    }
+
+    /// Two operands that are compared; a constant takes the type of the column on the other side.
+    fn comparable(self, left: &Expr, right: &Expr) -> Result<Kind, SchemaError> {
+        let (left_kind, right_kind) = (self.kind(left)?, self.kind(right)?);
+        match left_kind.common(right_kind) {
+            Some(kind) => Ok(kind),
+            None if left_kind != Kind::Json && (self.fits(left, right) || self.fits(right, left)) => Ok(left_kind),
+            None => Err(mismatch(left_kind, right_kind)),
+        }
+    }
+
+    fn fits(self, column: &Expr, value: &Expr) -> bool {
+        let (Expr::Column(name), Expr::Value(value)) = (column, value) else { return false };
+        match self.table.column(name).map(|column| &column.column_type) {
+            Some(ModelType::Portable(ColumnType::Json)) | None => false,
+            Some(ModelType::Portable(column_type)) => coerce(value, *column_type).is_ok(),
+            Some(ModelType::Opaque(_)) => true,
+        }
+    }
+}
+
+/// The kind of an expression without columns.
+pub(super) fn kind_of_constant(expr: &Expr) -> Result<Kind, SchemaError> {
+    Scope { table: &Table::default(), name: &Ident::internal("") }.kind(expr)
+}
+
+fn mismatch(left: Kind, right: Kind) -> SchemaError {
+    invalid(format!("{left} and {right} cannot be compared or mixed"))
+}
