@@ -3,6 +3,7 @@
 pub mod database;
 pub mod dialect;
 pub mod operation;
+pub mod package;
 pub mod plan;
 pub mod policy;
 pub mod revision;
