@@ -7,6 +7,7 @@ pub mod package;
 pub mod plan;
 pub mod policy;
 pub mod revision;
+pub mod sandbox;
 pub mod schema;
 
 /// Bytes in lower-case hex.

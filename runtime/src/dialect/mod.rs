@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 pub use expr::{render_expr, render_portable};
 pub use literal::{literal, quote};
 pub use normal::{default_normal_form, normal_form};
-pub use render::render;
+pub use render::{render, type_name};
 pub use session::{SessionSettings, script_preamble, session_statements};
 
 use crate::operation::Grammar;

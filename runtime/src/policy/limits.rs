@@ -15,6 +15,18 @@ pub struct Limits {
     pub instances: u32,
     /// Core modules of one component.
     pub modules: u32,
+    /// Levels of components nested in a component.
+    pub component_depth: u64,
+    /// Functions of one component.
+    pub functions: u64,
+    /// Bytes of one function's body.
+    pub function_bytes: u64,
+    /// Parameters, and results, of one function.
+    pub function_parameters: u64,
+    /// Locals of one function; a hundred times as many in all.
+    pub function_locals: u64,
+    /// Blocks nested in one function.
+    pub block_depth: u64,
     /// Fuel of one step.
     pub fuel: u64,
     /// Guest wall time of one step.
@@ -63,6 +75,12 @@ impl Default for Limits {
             memory_bytes: 64 << 20,
             instances: 32,
             modules: 16,
+            component_depth: 4,
+            functions: 20_000,
+            function_bytes: 512 << 10,
+            function_parameters: 100,
+            function_locals: 5_000,
+            block_depth: 2_000,
             fuel: 1_000_000_000,
             wall_time: Duration::from_secs(5),
             stack_bytes: 512 << 10,

@@ -12,6 +12,8 @@ mod index;
 mod table;
 mod types;
 
+pub use types::type_name;
+
 use super::{Dialect, Statement, StatementKind, Unsupported, quote};
 use crate::operation::{Comment, Demand, Ident, Op};
 use crate::schema::{Column, Schema, Table};

@@ -4,7 +4,7 @@ use crate::dialect::Dialect;
 use crate::operation::ColumnType;
 
 /// The name of a column type.
-pub(super) fn type_name(dialect: Dialect, column_type: ColumnType) -> String {
+pub fn type_name(dialect: Dialect, column_type: ColumnType) -> String {
     let pick = |sqlite: &str, postgres: &str, mariadb: &str| {
         match dialect {
             Dialect::Sqlite => sqlite,

@@ -1,0 +1,187 @@
+//! [`Op`]: everything that a step can ask for.
+
+use std::borrow::Borrow;
+
+use crate::Result;
+use crate::bindings::ptah::migration::inspect::ColumnInfo;
+use crate::bindings::ptah::migration::schema::ColumnChanges;
+use crate::bindings::ptah::migration::types::{Column, Constraint, ConstraintSelector, Dialect, Index, SqlText, Table};
+use crate::bindings::ptah::migration::{data, inspect, log, run, schema};
+use crate::table::names;
+use crate::value::Row;
+
+/// What a step can ask for. Each call is checked at once against the model of the schema and becomes
+/// part of the plan; the database sees it when the whole step is planned.
+#[derive(Debug)]
+pub struct Op {
+    pub(crate) _private: (),
+}
+
+/// Tables.
+impl Op {
+    /// Makes a table with its constraints and comments.
+    pub fn create_table(&mut self, name: &str, define: impl FnOnce(&mut Table)) -> Result<()> {
+        let mut table = Table::new(name);
+        define(&mut table);
+        schema::create_table(&table)
+    }
+
+    /// Drops a table with its rows. A table that another one refers to is refused.
+    pub fn drop_table(&mut self, name: &str) -> Result<()> {
+        schema::drop_table(name)
+    }
+
+    /// Renames a table; foreign keys to it follow.
+    pub fn rename_table(&mut self, name: &str, new_name: &str) -> Result<()> {
+        schema::rename_table(name, new_name)
+    }
+}
+
+/// Columns.
+impl Op {
+    /// Adds a column at the end of a table.
+    pub fn add_column(&mut self, table: &str, column: impl Borrow<Column>) -> Result<()> {
+        schema::add_column(table, column.borrow())
+    }
+
+    /// Drops a column that no constraint and no index uses.
+    pub fn drop_column(&mut self, table: &str, name: &str) -> Result<()> {
+        schema::drop_column(table, name)
+    }
+
+    /// Renames a column; constraints and indexes follow.
+    pub fn rename_column(&mut self, table: &str, name: &str, new_name: &str) -> Result<()> {
+        schema::rename_column(table, name, new_name)
+    }
+
+    /// Changes a column in place; what is not named stays. On SQLite every change is `Unsupported`.
+    pub fn alter_column(&mut self, table: &str, name: &str, changes: impl Borrow<ColumnChanges>) -> Result<()> {
+        schema::alter_column(table, name, changes.borrow())
+    }
+}
+
+/// Indexes and constraints.
+impl Op {
+    /// Makes an index.
+    pub fn create_index(&mut self, table: &str, index: impl Borrow<Index>) -> Result<()> {
+        schema::create_index(table, index.borrow())
+    }
+
+    /// Drops an index.
+    pub fn drop_index(&mut self, table: &str, name: &str) -> Result<()> {
+        schema::drop_index(table, name)
+    }
+
+    /// Adds a constraint to a table that exists. On SQLite `Unsupported`: say it in `create_table`.
+    pub fn create_constraint(&mut self, table: &str, constraint: impl Into<Constraint>) -> Result<()> {
+        schema::create_constraint(table, &constraint.into())
+    }
+
+    /// Drops a constraint. On SQLite `Unsupported`.
+    pub fn drop_constraint(&mut self, table: &str, which: ConstraintSelector) -> Result<()> {
+        schema::drop_constraint(table, &which)
+    }
+}
+
+/// Rows.
+impl Op {
+    /// Inserts rows; a column that is left out takes its default.
+    ///
+    /// ```no_run
+    /// # fn step(op: &mut ptah_guest::Op) -> ptah_guest::Result<()> {
+    /// op.bulk_insert("pages", ["title", "views"], [("Home", 0), ("About", 3)])
+    /// # }
+    /// ```
+    pub fn bulk_insert<C, R>(&mut self, table: &str, columns: C, rows: R) -> Result<()>
+    where
+        C: IntoIterator,
+        C::Item: Into<String>,
+        R: IntoIterator,
+        R::Item: Row,
+    {
+        let rows: Vec<_> = rows.into_iter().map(Row::into_values).collect();
+        data::bulk_insert(table, &names(columns), &rows)
+    }
+
+    /// Adds one INSERT, UPDATE or DELETE over a single table; each `?` takes a parameter in order.
+    ///
+    /// ```no_run
+    /// # fn step(op: &mut ptah_guest::Op) -> ptah_guest::Result<()> {
+    /// op.execute(r#"UPDATE "pages" SET "title" = ? WHERE "id" = ?"#, ("Start", 1))
+    /// # }
+    /// ```
+    pub fn execute(&mut self, statement: impl Into<SqlText>, parameters: impl Row) -> Result<()> {
+        data::execute(&statement.into(), &parameters.into_values()).map(drop)
+    }
+}
+
+/// Questions about the schema: what the package owns and may refer to, with what this step did so far.
+impl Op {
+    /// The dialect of the target.
+    pub fn dialect(&self) -> Dialect {
+        inspect::target_dialect()
+    }
+
+    /// The names of the tables, sorted.
+    pub fn tables(&self) -> Vec<String> {
+        inspect::tables()
+    }
+
+    /// Whether there is a table of this name.
+    pub fn has_table(&self, name: &str) -> bool {
+        inspect::tables().iter().any(|table| table == name)
+    }
+
+    /// The columns of a table in order.
+    pub fn columns(&self, table: &str) -> Result<Vec<ColumnInfo>> {
+        inspect::columns(table)
+    }
+
+    /// The constraints of a table.
+    pub fn constraints(&self, table: &str) -> Result<Vec<Constraint>> {
+        inspect::constraints(table)
+    }
+
+    /// The indexes of a table that belong to no constraint.
+    pub fn indexes(&self, table: &str) -> Result<Vec<Index>> {
+        inspect::indexes(table)
+    }
+
+    /// The comment of a table.
+    pub fn table_comment(&self, table: &str) -> Result<Option<String>> {
+        inspect::table_comment(table)
+    }
+}
+
+/// The run: messages to the operator, its clock and its randomness.
+impl Op {
+    /// Says something to the author of the package.
+    pub fn debug(&self, text: &str) {
+        log::message(log::Level::Debug, text);
+    }
+
+    /// Says something to the operator.
+    pub fn info(&self, text: &str) {
+        log::message(log::Level::Info, text);
+    }
+
+    /// Says something that the operator should look at.
+    pub fn warn(&self, text: &str) {
+        log::message(log::Level::Warn, text);
+    }
+
+    /// Says how far a long step has come: `done` of `total`, if that is known.
+    pub fn progress(&self, done: u64, total: Option<u64>) {
+        log::progress(done, total);
+    }
+
+    /// When this run started, RFC 3339 in UTC; the only clock there is.
+    pub fn started(&self) -> String {
+        run::started()
+    }
+
+    /// A random number drawn for this run; the only randomness there is.
+    pub fn seed(&self) -> u64 {
+        run::seed()
+    }
+}

@@ -1,0 +1,248 @@
+//! Compiled code kept on disk. Native code is only ever loaded from files that this user's runner wrote:
+//! each begins with a MAC over its key and content, made with a secret that lies beside it. Whatever does not
+//! verify is deleted and compiled again.
+//!
+//! Layout: `secret` (64 random bytes) and one file per component, engine and runner version, named by its
+//! key. Files appear by renaming, so a reader sees a whole one or none.
+
+use std::fs::{self, File, OpenOptions};
+use std::hash::{Hash, Hasher};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::{Digest, Sha256};
+use wasmtime::Engine;
+use wasmtime::component::Component;
+
+/// Where compiled code is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CacheLocation {
+    /// In this folder, which is made if it lacks.
+    Directory(PathBuf),
+    /// In `ptah-wasm` under `XDG_CACHE_HOME`, else under `~/.cache`.
+    Default,
+    /// Nowhere.
+    Off,
+}
+
+impl CacheLocation {
+    fn directory(self) -> Result<Option<PathBuf>, String> {
+        let from_home = || std::env::home_dir().map(|home| home.join(".cache"));
+        match self {
+            Self::Off => Ok(None),
+            Self::Directory(directory) => Ok(Some(directory)),
+            Self::Default => std::env::var_os("XDG_CACHE_HOME")
+                .map(PathBuf::from)
+                .filter(|path| path.is_absolute())
+                .or_else(from_home)
+                .map(|base| Some(base.join("ptah-wasm")))
+                .ok_or_else(|| "there is no home folder to keep it in".to_owned()),
+        }
+    }
+}
+
+/// Bytes of a key and of a MAC.
+const LENGTH: usize = 32;
+
+/// Bytes of the secret: one block of the hash.
+const SECRET_LENGTH: usize = 64;
+
+/// Files that are kept; the oldest go first.
+const ENTRIES: usize = 256;
+
+/// Bytes of one file that are read at most: the code of the largest component by far.
+const ENTRY_BYTES: u64 = 512 << 20;
+
+/// A folder of compiled code for one engine.
+pub(super) struct Cache {
+    directory: PathBuf,
+    secret: [u8; SECRET_LENGTH],
+    engine: [u8; LENGTH],
+}
+
+impl Cache {
+    /// Opens or makes the folder and its secret. None if there is to be no cache.
+    pub(super) fn open(location: CacheLocation, engine: &Engine) -> Result<Option<Self>, String> {
+        let Some(directory) = location.directory()? else { return Ok(None) };
+        let in_folder = |error: io::Error| format!("{}: {error}", directory.display());
+        make_private_directory(&directory).map_err(in_folder)?;
+        let secret = secret(&directory).map_err(in_folder)?;
+        Ok(Some(Self { directory, secret, engine: fingerprint(engine) }))
+    }
+
+    /// Takes compiled code from the cache. None, and the file deleted, for anything that does not verify.
+    pub(super) fn load(&self, engine: &Engine, component: &[u8]) -> Option<Component> {
+        let key = self.key(component);
+        let path = self.path(&key);
+        let file = read_private(&path, ENTRY_BYTES).ok()?;
+        let loaded = file
+            .split_at_checked(LENGTH)
+            .filter(|(tag, code)| self.mac(&key, code).verify_slice(tag).is_ok())
+            .and_then(|(_, code)| deserialize(engine, code));
+        if loaded.is_none() {
+            let _ = fs::remove_file(&path);
+        }
+        loaded
+    }
+
+    /// Keeps compiled code. A failure to write is no error: the next run compiles again.
+    pub(super) fn keep(&self, component: &[u8], code: &[u8]) {
+        let key = self.key(component);
+        let tag = self.mac(&key, code).finalize().into_bytes();
+        let kept = write_private(&self.directory, &[&tag, code]).and_then(|temporary| {
+            fs::rename(&temporary, self.path(&key)).inspect_err(|_| drop(fs::remove_file(&temporary)))
+        });
+        if kept.is_ok() {
+            let _ = self.prune();
+        }
+    }
+
+    fn key(&self, component: &[u8]) -> [u8; LENGTH] {
+        let mut hasher = Sha256::new();
+        hasher.update(Sha256::digest(component));
+        hasher.update(self.engine);
+        hasher.update(env!("CARGO_PKG_VERSION"));
+        hasher.finalize().into()
+    }
+
+    fn path(&self, key: &[u8; LENGTH]) -> PathBuf {
+        self.directory.join(format!("{}.native", crate::hex(key)))
+    }
+
+    fn mac(&self, key: &[u8; LENGTH], code: &[u8]) -> Hmac<Sha256> {
+        let mut mac = <Hmac<Sha256> as KeyInit>::new(&self.secret.into());
+        mac.update(key);
+        mac.update(code);
+        mac
+    }
+
+    /// Deletes the oldest files beyond [`ENTRIES`].
+    fn prune(&self) -> io::Result<()> {
+        let mut entries = Vec::new();
+        for entry in fs::read_dir(&self.directory)? {
+            let entry = entry?;
+            if entry.path().extension().is_some_and(|extension| extension == "native") {
+                entries.push((entry.metadata()?.modified()?, entry.path()));
+            }
+        }
+        entries.sort();
+        let surplus = entries.len().saturating_sub(ENTRIES);
+        entries.iter().take(surplus).try_for_each(|(_, path)| fs::remove_file(path))
+    }
+}
+
+/// What decides whether an engine can run compiled code.
+fn fingerprint(engine: &Engine) -> [u8; LENGTH] {
+    let mut hasher = Fingerprint(Sha256::new());
+    engine.precompile_compatibility_hash().hash(&mut hasher);
+    hasher.0.finalize().into()
+}
+
+/// SHA-256 where a [`Hasher`] is asked for: the same in every process.
+struct Fingerprint(Sha256);
+
+impl Hasher for Fingerprint {
+    fn write(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    /// Not used: the whole digest is.
+    fn finish(&self) -> u64 {
+        0
+    }
+}
+
+#[allow(unsafe_code)]
+fn deserialize(engine: &Engine, code: &[u8]) -> Option<Component> {
+    // SAFETY: `code` must be what `Component::serialize` returned. It was read into memory once, and its
+    // MAC was verified over these very bytes with a secret that only this user can read, so a runner of this
+    // user wrote it in `keep`, from `serialize`. The MAC covers the key, so it belongs to this component and
+    // to an engine that says it is compatible; wasmtime checks its own version and settings once more.
+    unsafe { Component::deserialize(engine, code) }.ok()
+}
+
+/// The secret, made if it lacks or if somebody else could have read or written it.
+fn secret(directory: &Path) -> io::Result<[u8; SECRET_LENGTH]> {
+    let path = directory.join("secret");
+    let read = |path: &Path| {
+        let bytes = read_private(path, SECRET_LENGTH as u64 + 1)?;
+        <[u8; SECRET_LENGTH]>::try_from(bytes).map_err(|_| io::Error::other("the secret has the wrong length"))
+    };
+    if let Ok(found) = read(&path) {
+        return Ok(found);
+    }
+    let mut fresh = [0; SECRET_LENGTH];
+    getrandom::fill(&mut fresh).map_err(io::Error::other)?;
+    let temporary = write_private(directory, &[&fresh])?;
+    // A link never replaces a file: of two runners that start at once, one wins and both read its secret.
+    // Only a file that stays unreadable after that is replaced.
+    let linked = fs::hard_link(&temporary, &path);
+    if linked.is_err() && read(&path).is_err() {
+        fs::rename(&temporary, &path)?;
+    } else {
+        let _ = fs::remove_file(&temporary);
+    }
+    read(&path)
+}
+
+/// Writes a new file that only this user can read, under a name that nobody can guess.
+fn write_private(directory: &Path, parts: &[&[u8]]) -> io::Result<PathBuf> {
+    let mut name = [0; 16];
+    getrandom::fill(&mut name).map_err(io::Error::other)?;
+    let path = directory.join(format!("{}.new", crate::hex(&name)));
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(&path)?;
+    parts.iter().try_for_each(|part| file.write_all(part)).inspect_err(|_| drop(fs::remove_file(&path)))?;
+    Ok(path)
+}
+
+/// Reads a file that belongs to this user and that nobody else can read or write.
+fn read_private(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
+    let mut options = OpenOptions::new();
+    options.read(true);
+    #[cfg(unix)]
+    {
+        let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
+        let bits = i32::try_from(flags.bits()).map_err(io::Error::other)?;
+        std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, bits);
+    }
+    let file = options.open(path)?;
+    check_private(&file, 0o077)?;
+    let mut bytes = Vec::new();
+    file.take(limit).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+fn make_private_directory(directory: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(directory)?;
+    check_private(&File::open(directory)?, 0o022)
+}
+
+/// Refuses what another user owns, or what others may do something of `mode` with.
+#[cfg(unix)]
+fn check_private(file: &File, mode: u32) -> io::Result<()> {
+    use std::os::unix::fs::MetadataExt;
+
+    let metadata = file.metadata()?;
+    if metadata.uid() != rustix::process::geteuid().as_raw() {
+        return Err(io::Error::new(io::ErrorKind::PermissionDenied, "another user owns it"));
+    }
+    if metadata.mode() & mode != 0 {
+        return Err(io::Error::new(io::ErrorKind::PermissionDenied, "other users have access to it"));
+    }
+    Ok(())
+}
+
+/// Where the owner of a file cannot be told, no compiled code is kept.
+#[cfg(not(unix))]
+fn check_private(_file: &File, _mode: u32) -> io::Result<()> {
+    Err(io::Error::new(io::ErrorKind::Unsupported, "this platform does not tell who owns a file"))
+}

@@ -1,0 +1,82 @@
+//! What a guest says to the operator, made safe to show.
+
+use std::fmt::Write as _;
+
+/// Something that a guest said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LogEvent {
+    /// A message; its text is escaped.
+    Message {
+        /// How much it matters.
+        level: LogLevel,
+        /// Its text.
+        text: String,
+    },
+    /// How far the step has come.
+    Progress {
+        /// So much is done.
+        done: u64,
+        /// Of so much, if known.
+        total: Option<u64>,
+    },
+}
+
+/// How much a message matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LogLevel {
+    /// For the author of the package.
+    Debug,
+    /// For the operator.
+    Info,
+    /// Something to look at.
+    Warn,
+}
+
+/// The text without anything that moves a terminal's cursor, hides or reorders text: such characters
+/// are shown as `\u{…}`. Cut after so many characters.
+pub fn escaped(text: &str, characters: usize) -> String {
+    let mut shown = String::with_capacity(text.len().min(characters));
+    for (count, character) in text.chars().enumerate() {
+        if count == characters {
+            shown.push('…');
+            break;
+        }
+        match character {
+            '\n' => shown.push_str("\\n"),
+            '\t' => shown.push(' '),
+            other if is_deceptive(other) => {
+                let _ = write!(shown, "\\u{{{:x}}}", u32::from(other));
+            }
+            other => shown.push(other),
+        }
+    }
+    shown
+}
+
+/// Whether a character is a control, reorders text (bidi) or is invisible.
+pub fn is_deceptive(character: char) -> bool {
+    character.is_control()
+        || matches!(
+            character,
+            '\u{ad}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}'
+                | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}'
+        )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn escapes_what_moves_the_cursor_or_reorders_text() {
+        assert_eq!(escaped("a\u{1b}[2Jb\u{202e}c\nd", 100), "a\\u{1b}[2Jb\\u{202e}c\\nd");
+        assert_eq!(escaped("grüße, 日本", 100), "grüße, 日本");
+    }
+
+    #[test]
+    fn cuts_long_messages() {
+        assert_eq!(escaped("abcdef", 3), "abc…");
+        assert_eq!(escaped("abc", 3), "abc");
+    }
+}

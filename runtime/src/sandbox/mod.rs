@@ -1,0 +1,178 @@
+//! Guests in wasmtime: compiling them, and running one step of one in a store of its own, within limits.
+//! Decides nothing about operations: every host call is converted and handed to a
+//! [`Planner`](crate::plan::Planner). Calls are synchronous: in an async program run a step in
+//! `tokio::task::spawn_blocking`.
+
+mod answer;
+mod bindings;
+mod budget;
+mod cache;
+mod convert;
+mod engine;
+mod error;
+mod host;
+mod log;
+mod preflight;
+mod step;
+mod weight;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use wasmtime::Engine;
+use wasmtime::component::{Component, HasSelf, Linker};
+
+pub use cache::CacheLocation;
+pub use error::{GuestErrorKind, SandboxError, StepError};
+pub use log::{LogEvent, LogLevel, escaped, is_deceptive};
+pub use step::{RunValues, StepCall, StepOutcome};
+
+use crate::plan::Planner;
+use crate::policy::Limits;
+use crate::revision::PackageInfo;
+use bindings::{Migrations, MigrationsPre};
+use cache::Cache;
+use step::State;
+
+/// Compiles and runs guests. Cheap to clone: clones share everything.
+#[derive(Clone)]
+pub struct Sandbox {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    engine: Engine,
+    linker: Linker<State>,
+    limits: Limits,
+    interrupted: Arc<AtomicBool>,
+    cache: Option<Cache>,
+    cache_warning: Option<String>,
+    compiled: AtomicUsize,
+}
+
+impl Sandbox {
+    /// Sets up the engine; starts a thread that ends with the last clone and guest. A cache that cannot be
+    /// used is no error: see [`Sandbox::cache_warning`].
+    ///
+    /// # Errors
+    /// The engine refuses the platform or the limits.
+    pub fn new(limits: Limits, cache: CacheLocation) -> Result<Self, SandboxError> {
+        let engine = engine::engine(&limits)?;
+        let mut linker = Linker::new(&engine);
+        Migrations::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state)
+            .map_err(|error| SandboxError::Engine(error.to_string()))?;
+        let interrupted = Arc::new(AtomicBool::new(false));
+        let (cache, cache_warning) = match Cache::open(cache, &engine) {
+            Ok(cache) => (cache, None),
+            Err(reason) => (None, Some(format!("compiled code is not kept: {reason}"))),
+        };
+        let compiled = AtomicUsize::new(0);
+        Ok(Self { shared: Arc::new(Shared { engine, linker, limits, interrupted, cache, cache_warning, compiled }) })
+    }
+
+    /// The limits in force.
+    pub fn limits(&self) -> &Limits {
+        &self.shared.limits
+    }
+
+    /// Why compiled code is not kept, if it should have been; to be shown to the operator once.
+    pub fn cache_warning(&self) -> Option<&str> {
+        self.shared.cache_warning.as_deref()
+    }
+
+    /// How many components were compiled so far, rather than taken from the cache.
+    pub fn compiled(&self) -> usize {
+        self.shared.compiled.load(Ordering::Relaxed)
+    }
+
+    /// Ends every running and every later step with [`StepError::Interrupted`].
+    pub fn interrupt(&self) {
+        self.shared.interrupted.store(true, Ordering::Relaxed);
+    }
+
+    /// Checks and compiles a component, or takes it from the cache.
+    ///
+    /// # Errors
+    /// It is no component of this contract, imports anything else, or is larger than the limits.
+    pub fn load(&self, component: &[u8]) -> Result<Guest, SandboxError> {
+        let shared = &self.shared;
+        let outside = preflight::check(component, &shared.limits)?;
+        let kept = shared.cache.as_ref().and_then(|cache| cache.load(&shared.engine, component));
+        let compiled = match kept {
+            Some(kept) => kept,
+            None => self.compile(component)?,
+        };
+        let pre = shared
+            .linker
+            .instantiate_pre(&compiled)
+            .and_then(MigrationsPre::new)
+            .map_err(|error| SandboxError::Invalid(error.root_cause().to_string()))?;
+        Ok(Guest { shared: Arc::new(Loaded { sandbox: self.clone(), pre, imports: outside.imports }) })
+    }
+
+    fn compile(&self, bytes: &[u8]) -> Result<Component, SandboxError> {
+        let shared = &self.shared;
+        let component = Component::from_binary(&shared.engine, bytes)
+            .map_err(|error| SandboxError::Compile(error.root_cause().to_string()))?;
+        shared.compiled.fetch_add(1, Ordering::Relaxed);
+        if let (Some(cache), Ok(code)) = (&shared.cache, component.serialize()) {
+            cache.keep(bytes, &code);
+        }
+        Ok(component)
+    }
+}
+
+impl std::fmt::Debug for Sandbox {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Sandbox").field("limits", &self.shared.limits).finish_non_exhaustive()
+    }
+}
+
+/// A component that is ready to run. Cheap to clone.
+#[derive(Clone)]
+pub struct Guest {
+    shared: Arc<Loaded>,
+}
+
+struct Loaded {
+    sandbox: Sandbox,
+    pre: MigrationsPre<State>,
+    imports: Vec<String>,
+}
+
+impl Guest {
+    /// The interfaces that it imports, in its order: what it is able to do.
+    pub fn imports(&self) -> &[String] {
+        &self.shared.imports
+    }
+
+    /// Asks the component what it is. The answer is unchecked.
+    ///
+    /// # Errors
+    /// It crashed, reached a limit, or used an import other than `log`.
+    pub fn describe(&self) -> Result<PackageInfo, StepError> {
+        let sandbox = &self.shared.sandbox.shared;
+        step::describe(&self.shared.pre, &sandbox.interrupted, &sandbox.limits)
+    }
+
+    /// Runs one step in a fresh instance. Its operations go to `planner`; the limits are the planner's and
+    /// those of the sandbox's engine. What it logs comes when it has ended, however it ended.
+    ///
+    /// # Errors
+    /// The guest returned an error, crashed, was denied something or reached a limit.
+    pub fn run(
+        &self,
+        call: StepCall<'_>,
+        planner: Planner,
+        values: &RunValues,
+        log: &mut dyn FnMut(LogEvent),
+    ) -> Result<StepOutcome, StepError> {
+        step::run_step(&self.shared.pre, &self.shared.sandbox.shared.interrupted, call, planner, values, log)
+    }
+}
+
+impl std::fmt::Debug for Guest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Guest").field("imports", &self.shared.imports).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,252 @@
+//! Looks at the bytes of a component before anything compiles them: is it one, of this contract, and
+//! small enough that compiling it is safe? Only parses; validation is the compiler's.
+
+use wasmparser::{ComponentInstance, FunctionBody, Instance, Operator, Parser, Payload, TypeSectionReader};
+
+use super::error::SandboxError;
+use crate::policy::Limits;
+
+/// The version of the contract that is linked.
+pub(super) const VERSION: &str = "0.1.0";
+
+/// What every component must export.
+pub(super) const EXPORT: &str = "ptah:migration/migration@0.1.0";
+
+/// What is linked.
+const IMPORTS: [&str; 6] = ["types", "schema", "inspect", "data", "log", "run"];
+
+/// What a component says about itself on the outside.
+#[derive(Debug, Default)]
+pub(super) struct Outside {
+    /// The names of its imports in order.
+    pub(super) imports: Vec<String>,
+    exports: Vec<String>,
+}
+
+/// Checks the bytes.
+///
+/// # Errors
+/// Everything that [`SandboxError`] names but the compiler's own refusal.
+pub(super) fn check(component: &[u8], limits: &Limits) -> Result<Outside, SandboxError> {
+    if component.len() > limits.component_bytes {
+        let (size, limit) = (component.len(), limits.component_bytes);
+        return Err(SandboxError::LimitExceeded(format!("the component has {size} bytes; the limit is {limit}")));
+    }
+    check_kind(component)?;
+    let outside = Walk::new(limits).run(component)?;
+    check_exports(&outside.exports)?;
+    check_imports(&outside.imports)?;
+    Ok(outside)
+}
+
+fn check_kind(bytes: &[u8]) -> Result<(), SandboxError> {
+    if bytes.starts_with(b"\x7fELF") {
+        return Err(SandboxError::NotWasm("it is native code"));
+    }
+    if !bytes.starts_with(b"\0asm") {
+        let text = bytes.trim_ascii_start();
+        let is_text = text.starts_with(b"(component") || text.starts_with(b"(module");
+        return Err(SandboxError::NotWasm(match bytes {
+            [] => "the file is empty",
+            _ if is_text => "it is WebAssembly text; only the binary form is taken",
+            _ => "it does not begin like one",
+        }));
+    }
+    if Parser::is_core_wasm(bytes) {
+        return Err(SandboxError::CoreModule);
+    }
+    if bytes.len() < 8 {
+        return Err(SandboxError::Invalid("the file is cut off".into()));
+    }
+    if !Parser::is_component(bytes) {
+        return Err(SandboxError::Invalid("it is of a WebAssembly version that this runner does not know".into()));
+    }
+    Ok(())
+}
+
+fn check_exports(exports: &[String]) -> Result<(), SandboxError> {
+    if exports.iter().any(|name| name == EXPORT) {
+        return Ok(());
+    }
+    match exports.iter().find(|name| name.starts_with("ptah:migration/migration@")) {
+        Some(found) => Err(SandboxError::OtherVersion { found: shown(found) }),
+        None => Err(SandboxError::OtherWorld { exports: exports.iter().take(8).map(|name| shown(name)).collect() }),
+    }
+}
+
+fn check_imports(imports: &[String]) -> Result<(), SandboxError> {
+    let linked = |import: &&String| {
+        let interface = import.strip_prefix("ptah:migration/").and_then(|rest| rest.split_once('@'));
+        interface.is_some_and(|(name, version)| version == VERSION && IMPORTS.contains(&name))
+    };
+    let unknown: Vec<&String> = imports.iter().filter(|import| !linked(import)).collect();
+    let other_version = |import: &&String| {
+        import
+            .strip_prefix("ptah:migration/")
+            .and_then(|rest| rest.split_once('@'))
+            .is_some_and(|(name, version)| version != VERSION && IMPORTS.contains(&name))
+    };
+    match unknown.first() {
+        None => Ok(()),
+        Some(found) if unknown.iter().all(|import| other_version(import)) => {
+            Err(SandboxError::OtherVersion { found: shown(found) })
+        }
+        Some(_) => Err(SandboxError::UnknownImports { imports: unknown.iter().map(|name| shown(name)).collect() }),
+    }
+}
+
+fn shown(name: &str) -> String {
+    super::log::escaped(name, 128)
+}
+
+/// A module or component that is being read.
+#[derive(Default)]
+struct Open {
+    is_component: bool,
+    /// Core instances that one instance of it makes, nested ones included.
+    instances: u64,
+}
+
+/// Counts while it reads.
+struct Walk<'l> {
+    limits: &'l Limits,
+    outside: Outside,
+    open: Vec<Open>,
+    /// The most instances that a component read so far makes: an instantiation of any counts as one of it.
+    largest: u64,
+    modules: u32,
+    functions: usize,
+    locals: u64,
+}
+
+impl<'l> Walk<'l> {
+    fn new(limits: &'l Limits) -> Self {
+        Self {
+            limits,
+            outside: Outside::default(),
+            open: vec![Open { is_component: true, instances: 0 }],
+            largest: 0,
+            modules: 0,
+            functions: 0,
+            locals: 0,
+        }
+    }
+
+    fn run(mut self, component: &[u8]) -> Result<Outside, SandboxError> {
+        for payload in Parser::new(0).parse_all(component) {
+            self.payload(payload.map_err(invalid)?)?;
+        }
+        Ok(self.outside)
+    }
+
+    fn payload(&mut self, payload: Payload<'_>) -> Result<(), SandboxError> {
+        match payload {
+            Payload::ModuleSection { .. } => {
+                self.modules += 1;
+                let modules = u64::from(self.modules);
+                self.within("core modules", modules, u64::from(self.limits.modules))?;
+                self.open.push(Open::default());
+            }
+            Payload::ComponentSection { .. } => {
+                self.open.push(Open { is_component: true, instances: 0 });
+                let depth = u64::try_from(self.open.len() - 1).unwrap_or(u64::MAX);
+                self.within("levels of nested components", depth, self.limits.component_depth)?;
+            }
+            Payload::End(_) => {
+                if let Some(closed) = self.open.pop() {
+                    self.largest = self.largest.max(closed.instances);
+                }
+            }
+            Payload::InstanceSection(section) => {
+                for instance in section {
+                    if let Instance::Instantiate { .. } = instance.map_err(invalid)? {
+                        self.instantiates(1)?;
+                    }
+                }
+            }
+            Payload::ComponentInstanceSection(section) => {
+                for instance in section {
+                    if let ComponentInstance::Instantiate { .. } = instance.map_err(invalid)? {
+                        self.instantiates(self.largest)?;
+                    }
+                }
+            }
+            Payload::ComponentImportSection(section) if self.is_outside() => {
+                for import in section {
+                    self.outside.imports.push(import.map_err(invalid)?.name.name.to_owned());
+                }
+            }
+            Payload::ComponentExportSection(section) if self.is_outside() => {
+                for export in section {
+                    self.outside.exports.push(export.map_err(invalid)?.name.name.to_owned());
+                }
+            }
+            Payload::TypeSection(section) => self.signatures(section)?,
+            Payload::CodeSectionEntry(body) => self.body(&body)?,
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn is_outside(&self) -> bool {
+        self.open.len() == 1
+    }
+
+    fn instantiates(&mut self, count: u64) -> Result<(), SandboxError> {
+        let Some(open) = self.open.last_mut().filter(|open| open.is_component) else {
+            return Err(SandboxError::Invalid("it instantiates outside of a component".into()));
+        };
+        open.instances = open.instances.saturating_add(count);
+        let instances = open.instances;
+        self.within("instances", instances, u64::from(self.limits.instances))
+    }
+
+    fn signatures(&self, section: TypeSectionReader<'_>) -> Result<(), SandboxError> {
+        for signature in section.into_iter_err_on_gc_types() {
+            let signature = signature.map_err(invalid)?;
+            let size = signature.params().len().max(signature.results().len());
+            self.within("parameters of one function", size as u64, self.limits.function_parameters)?;
+        }
+        Ok(())
+    }
+
+    fn body(&mut self, body: &FunctionBody<'_>) -> Result<(), SandboxError> {
+        self.functions += 1;
+        self.within("functions", self.functions as u64, self.limits.functions)?;
+        self.within("bytes in one function", body.range().len() as u64, self.limits.function_bytes)?;
+        let mut own: u64 = 0;
+        for local in body.get_locals_reader().map_err(invalid)? {
+            own = own.saturating_add(u64::from(local.map_err(invalid)?.0));
+        }
+        self.within("locals of one function", own, self.limits.function_locals)?;
+        self.locals = self.locals.saturating_add(own);
+        // A guest that a compiler made has a handful of locals in most functions.
+        self.within("locals in all", self.locals, self.limits.function_locals.saturating_mul(100))?;
+        let mut depth: u64 = 0;
+        for operator in body.get_operators_reader().map_err(invalid)? {
+            match operator.map_err(invalid)? {
+                Operator::Block { .. } | Operator::Loop { .. } | Operator::If { .. } => {
+                    depth += 1;
+                    self.within("levels of nested blocks", depth, self.limits.block_depth)?;
+                }
+                Operator::End => depth = depth.saturating_sub(1),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn within(&self, what: &str, count: u64, limit: u64) -> Result<(), SandboxError> {
+        if count > limit {
+            return Err(SandboxError::LimitExceeded(format!("the component has {count} {what}; the limit is {limit}")));
+        }
+        Ok(())
+    }
+}
+
+/// The parser's own words; they hold offsets and nothing of the file.
+#[allow(clippy::needless_pass_by_value)]
+fn invalid(error: wasmparser::BinaryReaderError) -> SandboxError {
+    let cut = if error.message().contains("unexpected end") { "the file is cut off: " } else { "" };
+    SandboxError::Invalid(format!("{cut}{error}"))
+}
