@@ -36,7 +36,12 @@ pub fn coerce(value: &Value, column_type: ColumnType) -> Result<Value, ValueErro
         ColumnType::Timestamp => match value {
             // A moment is kept in UTC and loses its zone.
             Value::TimestampWithZone(text) => Ok(Value::Timestamp(text.clone())),
-            _ => text_or(value, "timestamp", Value::timestamp, |value| matches!(value, Value::Timestamp(_))),
+            // So does a text that names one, whether or not the dialect tells the two types apart.
+            Value::Text(text) => Value::timestamp(text).or_else(|error| match Value::timestamp_with_zone(text) {
+                Ok(Value::TimestampWithZone(utc)) => Ok(Value::Timestamp(utc)),
+                _ => Err(error),
+            }),
+            _ => same(value, "timestamp", |value| matches!(value, Value::Timestamp(_))),
         },
         ColumnType::TimestampWithZone => text_or(value, "timestamp-with-zone", Value::timestamp_with_zone, |value| {
             matches!(value, Value::TimestampWithZone(_))
@@ -137,6 +142,7 @@ mod tests {
                 ColumnType::Timestamp,
                 Value::Timestamp("2026-01-02 03:04:05".into()),
             ),
+            (text("2026-01-02T05:04:05+02:00"), ColumnType::Timestamp, Value::Timestamp("2026-01-02 03:04:05".into())),
             (text("äöü"), ColumnType::Varchar(3), text("äöü")),
             (text("{}"), ColumnType::Json, Value::Json("{}".into())),
         ] {

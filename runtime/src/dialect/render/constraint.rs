@@ -124,7 +124,8 @@ pub(super) fn create(
     Ok(vec![schema_statement(format!("ALTER TABLE {} ADD {clause}", quote(dialect, table)))])
 }
 
-/// `DROP CONSTRAINT`; on MariaDB by kind, and with the index that the foreign key brought.
+/// `DROP CONSTRAINT`; on MariaDB by kind, and with the index that the foreign key brought; where
+/// another foreign key needs that one, the model has it under the other's name.
 pub(super) fn drop(
     dialect: Dialect,
     table: &Ident,
@@ -142,7 +143,13 @@ pub(super) fn drop(
         (Dialect::Mariadb, Found::Unique(_)) => format!("DROP INDEX {name}"),
         (Dialect::Mariadb, Found::ForeignKey(_)) => {
             let gone = before.indexes.iter().filter(|index| !after.indexes.contains(index));
-            let indexes: String = gone.map(|index| format!(", DROP INDEX {}", quote(dialect, &index.name))).collect();
+            let come = after.indexes.iter().filter(|index| !before.indexes.contains(index));
+            let gone = gone.map(|index| format!(", DROP INDEX {}", quote(dialect, &index.name)));
+            let come = come.map(|index| {
+                let columns = names(dialect, index.columns.iter().map(|column| &column.name));
+                format!(", ADD INDEX {} ({columns})", quote(dialect, &index.name))
+            });
+            let indexes: String = gone.chain(come).collect();
             format!("DROP FOREIGN KEY {name}{indexes}")
         }
         _ => format!("DROP CONSTRAINT {name}"),

@@ -21,7 +21,7 @@ pub(super) fn bulk_insert(
 ) -> Vec<Statement> {
     let rows = rows
         .iter()
-        .map(|row| columns.iter().zip(row).map(|(column, value)| constant(dialect, table, column, value)).collect());
+        .map(|row| columns.iter().zip(row).map(|(column, value)| inserted(dialect, table, column, value)).collect());
     insert(dialect, table_name, columns, rows, table)
 }
 
@@ -34,9 +34,11 @@ pub(super) fn execute(dialect: Dialect, statement: &Dml, table: &Table) -> Vec<S
     };
     match statement {
         Dml::Insert { table: table_name, columns, rows } => {
-            let rows = rows.iter().map(|row| {
-                columns.iter().zip(row).map(|(column, value)| assigned(dialect, table, column, value)).collect()
-            });
+            let cell = |(column, value): (&Ident, &Expr)| match value {
+                Expr::Value(value) => inserted(dialect, table, column, value),
+                other => expression(dialect, table, other),
+            };
+            let rows = rows.iter().map(|row| columns.iter().zip(row).map(cell).collect());
             insert(dialect, table_name, columns, rows, table)
         }
         Dml::Update { assignments, condition, .. } => {
@@ -104,23 +106,22 @@ fn type_of(table: &Table, column: &Ident) -> Option<ColumnType> {
     }
 }
 
-/// A constant that goes into a column.
-fn constant(dialect: Dialect, table: &Table, column: &Ident, value: &Value) -> String {
-    let numbered = table.column(column).is_some_and(|column| column.auto_increment);
-    if *value == Value::Null && numbered && dialect == Dialect::Postgres {
-        // As on SQLite and MariaDB: no number asks for the next one.
-        return "DEFAULT".to_owned();
-    }
-    let column_type = type_of(table, column);
-    literal(dialect, &typed(value, column_type), column_type)
-}
-
-/// What goes into a column.
+/// What an UPDATE sets a column to.
 fn assigned(dialect: Dialect, table: &Table, column: &Ident, value: &Expr) -> String {
     match value {
-        Expr::Value(value) => constant(dialect, table, column, value),
+        Expr::Value(value) => literal(dialect, value, type_of(table, column)),
         other => expression(dialect, table, other),
     }
+}
+
+/// A constant that an INSERT puts into a column. NULL asks for the next number of a column that numbers
+/// itself; PostgreSQL calls that DEFAULT.
+fn inserted(dialect: Dialect, table: &Table, column: &Ident, value: &Value) -> String {
+    let numbered = table.column(column).is_some_and(|column| column.auto_increment);
+    if numbered && dialect == Dialect::Postgres && *value == Value::Null {
+        return "DEFAULT".to_owned();
+    }
+    literal(dialect, value, type_of(table, column))
 }
 
 /// The value in the type of a column; as it is where it does not fit, for the server to judge.

@@ -1,17 +1,11 @@
 //! Indexes: made and dropped.
 
 use super::schema_statement;
-use crate::dialect::{Dialect, Statement, Unsupported, quote};
+use crate::dialect::{Dialect, Statement, quote};
 use crate::operation::{Ident, Index, IndexOrder};
-use crate::schema::Table;
 
 /// `CREATE INDEX`.
-pub(super) fn create(
-    dialect: Dialect,
-    table_name: &Ident,
-    index: &Index,
-    _table: &Table,
-) -> Result<Vec<Statement>, Unsupported> {
+pub(super) fn create(dialect: Dialect, table_name: &Ident, index: &Index) -> Vec<Statement> {
     let unique = if index.unique { "UNIQUE " } else { "" };
     let columns: Vec<_> = index
         .columns
@@ -25,7 +19,7 @@ pub(super) fn create(
         })
         .collect();
     let (name, table) = (quote(dialect, &index.name), quote(dialect, table_name));
-    Ok(vec![schema_statement(format!("CREATE {unique}INDEX {name} ON {table} ({})", columns.join(", ")))])
+    vec![schema_statement(format!("CREATE {unique}INDEX {name} ON {table} ({})", columns.join(", ")))]
 }
 
 /// `DROP INDEX`; index names belong to the table on MariaDB, to the schema elsewhere.

@@ -9,7 +9,10 @@ mod column;
 mod constraint;
 mod data;
 mod index;
+mod shape;
 mod table;
+#[cfg(test)]
+mod tests;
 mod types;
 
 pub use types::type_name;
@@ -24,6 +27,13 @@ use crate::schema::{Column, Schema, Table};
 /// # Errors
 /// What the dialect cannot do is refused with the reason; nothing is dropped silently.
 pub fn render(dialect: Dialect, op: &Op, before: &Schema, after: &Schema) -> Result<Vec<Statement>, Unsupported> {
+    if matches!(
+        op,
+        Op::CreateTable { .. } | Op::AlterColumn { .. } | Op::CreateIndex { .. } | Op::CreateConstraint { .. }
+    ) {
+        let name = op.table();
+        shape::check(dialect, before.tables.get(name).map(|table| &**table), find(after, name)?)?;
+    }
     match op {
         Op::CreateTable { table } => table::create(dialect, table, find(after, &table.name)?),
         Op::DropTable { name } => Ok(table::drop(dialect, name)),
@@ -35,7 +45,7 @@ pub fn render(dialect: Dialect, op: &Op, before: &Schema, after: &Schema) -> Res
             let (old, new) = (find(before, table)?, find(after, table)?);
             column::alter(dialect, table, changes, find_column(old, name)?, find_column(new, name)?)
         }
-        Op::CreateIndex { table, index } => index::create(dialect, table, index, find(after, table)?),
+        Op::CreateIndex { table, index } => Ok(index::create(dialect, table, index)),
         Op::DropIndex { table, name } => Ok(index::drop(dialect, table, name)),
         Op::CreateConstraint { table, constraint: _ } => {
             constraint::create(dialect, table, find(before, table)?, find(after, table)?)
