@@ -1,0 +1,262 @@
+//! A fresh, empty database for one test, on each of the three databases. A server that does not run is
+//! started with `tests/servers.sh`; if that fails the test fails, it is never skipped.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use ptah_wasm::database::Target;
+use ptah_wasm::dialect::Dialect;
+use sqlx::{AssertSqlSafe, Connection as _, MySqlConnection, PgConnection, Row, SqliteConnection, ValueRef};
+use tempfile::TempDir;
+
+/// Declares tests that run once on each database:
+///
+/// ```ignore
+/// on_every_database! {
+///     async fn a_fresh_database_is_empty(target: &TestTarget) {
+///         assert!(target.fetch("SELECT 1").await.len() == 1);
+///     }
+/// }
+/// ```
+///
+/// Each becomes a module of the test's name with the tests `sqlite`, `postgres` and `mariadb`.
+#[macro_export]
+macro_rules! on_every_database {
+    ($($(#[$meta:meta])* async fn $name:ident($target:ident: &TestTarget) $body:block)+) => {$(
+        mod $name {
+            #[allow(unused_imports)]
+            use super::*;
+
+            async fn body($target: &$crate::target::TestTarget) $body
+
+            $(#[$meta])*
+            #[test]
+            fn sqlite() {
+                $crate::target::run(ptah_wasm::dialect::Dialect::Sqlite, body);
+            }
+
+            $(#[$meta])*
+            #[test]
+            fn postgres() {
+                $crate::target::run(ptah_wasm::dialect::Dialect::Postgres, body);
+            }
+
+            $(#[$meta])*
+            #[test]
+            fn mariadb() {
+                $crate::target::run(ptah_wasm::dialect::Dialect::Mariadb, body);
+            }
+        }
+    )+};
+}
+
+/// Runs a test's body on a fresh database.
+pub fn run(dialect: Dialect, body: impl AsyncFn(&TestTarget)) {
+    runtime().block_on(async {
+        let target = TestTarget::new(dialect).await;
+        body(&target).await;
+    });
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
+}
+
+/// One database, gone when dropped.
+pub struct TestTarget {
+    dialect: Dialect,
+    url: String,
+    /// The database's name on a server.
+    name: String,
+    /// The test's own folder; on SQLite the file is in it.
+    folder: TempDir,
+}
+
+impl TestTarget {
+    /// Creates it.
+    pub async fn new(dialect: Dialect) -> Self {
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        let name = format!("ptah_t_{}_{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        let folder = tempfile::Builder::new().prefix("ptah-test-").tempdir().unwrap();
+        let url = match dialect {
+            Dialect::Sqlite => format!("sqlite:{}", folder.path().join("test.db").display()),
+            Dialect::Postgres => {
+                let server = &servers().postgres;
+                admin(dialect, &format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")).await;
+                admin(dialect, &format!("CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8'")).await;
+                format!("{}/{name}", server.rsplit_once('/').unwrap().0)
+            }
+            Dialect::Mariadb => {
+                let server = &servers().mariadb;
+                admin(dialect, &format!("DROP DATABASE IF EXISTS {name}")).await;
+                admin(dialect, &format!("CREATE DATABASE {name} CHARACTER SET utf8mb4")).await;
+                format!("{}/{name}", server.rsplit_once('/').unwrap().0)
+            }
+        };
+        Self { dialect, url, name, folder }
+    }
+
+    /// Which kind of database it is.
+    pub fn dialect(&self) -> Dialect {
+        self.dialect
+    }
+
+    /// Its URL, for `--database`.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Its URL, parsed.
+    pub fn target(&self) -> Target {
+        Target::parse(&self.url).unwrap()
+    }
+
+    /// A folder of the test's own. On SQLite it holds `test.db`.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Runs statements as some other program would, on a connection of its own; on SQLite it creates the file.
+    pub async fn execute(&self, sql: &str) {
+        self.try_execute(sql).await.unwrap_or_else(|error| panic!("{}: {sql}: {error}", self.dialect));
+    }
+
+    /// As [`Self::execute`], for statements that may be refused.
+    pub async fn try_execute(&self, sql: &str) -> Result<(), sqlx::Error> {
+        let query = sqlx::raw_sql(AssertSqlSafe(sql.to_owned()));
+        match self.dialect {
+            Dialect::Sqlite => {
+                let mut connection = SqliteConnection::connect(&format!("{}?mode=rwc", self.url)).await?;
+                query.execute(&mut connection).await?;
+                connection.close().await
+            }
+            Dialect::Postgres => {
+                let mut connection = PgConnection::connect(&self.url).await?;
+                query.execute(&mut connection).await?;
+                connection.close().await
+            }
+            Dialect::Mariadb => {
+                let mut connection = MySqlConnection::connect(&self.url).await?;
+                query.execute(&mut connection).await?;
+                connection.close().await
+            }
+        }
+    }
+
+    /// The rows of a query, every value as text.
+    pub async fn fetch(&self, sql: &str) -> Vec<Vec<Option<String>>> {
+        let query = sqlx::raw_sql(AssertSqlSafe(sql.to_owned()));
+        match self.dialect {
+            Dialect::Sqlite => {
+                let mut connection = SqliteConnection::connect(&self.url).await.unwrap();
+                let rows = query.fetch_all(&mut connection).await.unwrap();
+                rows.iter()
+                    .map(|row| (0..row.len()).map(|at| text(row.try_get_unchecked(at).unwrap())).collect())
+                    .collect()
+            }
+            Dialect::Postgres => {
+                let mut connection = PgConnection::connect(&self.url).await.unwrap();
+                let rows = query.fetch_all(&mut connection).await.unwrap();
+                let value = |row: &sqlx::postgres::PgRow, at| {
+                    let value = row.try_get_raw(at).unwrap();
+                    (!value.is_null()).then(|| value.as_str().unwrap().to_owned())
+                };
+                rows.iter().map(|row| (0..row.len()).map(|at| value(row, at)).collect()).collect()
+            }
+            Dialect::Mariadb => {
+                let mut connection = MySqlConnection::connect(&self.url).await.unwrap();
+                let rows = query.fetch_all(&mut connection).await.unwrap();
+                rows.iter()
+                    .map(|row| (0..row.len()).map(|at| text(row.try_get_unchecked(at).unwrap())).collect())
+                    .collect()
+            }
+        }
+    }
+
+    /// The tables that are there, sorted.
+    pub async fn tables(&self) -> Vec<String> {
+        let sql = match self.dialect {
+            Dialect::Sqlite => {
+                "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY 1"
+            }
+            Dialect::Postgres => "SELECT tablename FROM pg_tables WHERE schemaname = current_schema() ORDER BY 1",
+            Dialect::Mariadb => {
+                "SELECT table_name FROM information_schema.tables WHERE table_schema = DATABASE() ORDER BY 1"
+            }
+        };
+        self.fetch(sql).await.into_iter().flatten().flatten().collect()
+    }
+}
+
+fn text(bytes: Option<Vec<u8>>) -> Option<String> {
+    bytes.map(|bytes| String::from_utf8(bytes).unwrap())
+}
+
+impl Drop for TestTarget {
+    fn drop(&mut self) {
+        let (dialect, name) = (self.dialect, self.name.clone());
+        let drop_it = match dialect {
+            Dialect::Sqlite => return,
+            Dialect::Postgres => format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"),
+            Dialect::Mariadb => format!("DROP DATABASE IF EXISTS {name}"),
+        };
+        // In a thread of its own, as a runtime may be at work in this one.
+        let _ = std::thread::spawn(move || runtime().block_on(admin(dialect, &drop_it))).join();
+    }
+}
+
+/// Runs one statement on the server's own database.
+async fn admin(dialect: Dialect, sql: &str) {
+    let query = sqlx::raw_sql(AssertSqlSafe(sql.to_owned()));
+    let done = match dialect {
+        Dialect::Sqlite => Ok(()),
+        Dialect::Postgres => {
+            async {
+                let mut connection = PgConnection::connect(&servers().postgres).await?;
+                query.execute(&mut connection).await.map(|_| ())
+            }
+            .await
+        }
+        Dialect::Mariadb => {
+            async {
+                let mut connection = MySqlConnection::connect(&servers().mariadb).await?;
+                query.execute(&mut connection).await.map(|_| ())
+            }
+            .await
+        }
+    };
+    done.unwrap_or_else(|error| panic!("{dialect}: {sql}: {error}"));
+}
+
+/// The servers' URLs: `PTAH_TEST_POSTGRES` (with a database to log in to) and `PTAH_TEST_MARIADB` (ending
+/// in `/`).
+pub struct Servers {
+    /// PostgreSQL.
+    pub postgres: String,
+    /// MariaDB.
+    pub mariadb: String,
+}
+
+/// From the environment, or started once per process.
+pub fn servers() -> &'static Servers {
+    static SERVERS: OnceLock<Servers> = OnceLock::new();
+    SERVERS.get_or_init(|| {
+        let given = |name| std::env::var(name).ok().filter(|url| !url.is_empty());
+        if let (Some(postgres), Some(mariadb)) = (given("PTAH_TEST_POSTGRES"), given("PTAH_TEST_MARIADB")) {
+            return Servers { postgres, mariadb };
+        }
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("servers.sh");
+        let output =
+            Command::new("bash").arg(&script).arg("start").stdin(Stdio::null()).stderr(Stdio::inherit()).output();
+        let output = output.unwrap_or_else(|error| panic!("{}: {error}", script.display()));
+        assert!(output.status.success(), "the test servers did not start: {}", output.status);
+        let lines = String::from_utf8(output.stdout).unwrap();
+        let line = |name: &str| {
+            let value = lines.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
+            given(name).or(value.map(str::to_owned)).unwrap_or_else(|| panic!("tests/servers.sh printed no {name}"))
+        };
+        Servers { postgres: line("PTAH_TEST_POSTGRES"), mariadb: line("PTAH_TEST_MARIADB") }
+    })
+}
