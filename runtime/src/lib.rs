@@ -9,6 +9,7 @@ pub mod policy;
 pub mod revision;
 pub mod sandbox;
 pub mod schema;
+pub mod store;
 
 /// Bytes in lower-case hex.
 pub(crate) fn hex(bytes: &[u8]) -> String {

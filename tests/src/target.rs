@@ -243,7 +243,7 @@ pub struct Servers {
 pub fn servers() -> &'static Servers {
     static SERVERS: OnceLock<Servers> = OnceLock::new();
     SERVERS.get_or_init(|| {
-        let given = |name| std::env::var(name).ok().filter(|url| !url.is_empty());
+        let given = |name: &str| std::env::var(name).ok().filter(|url| !url.is_empty());
         if let (Some(postgres), Some(mariadb)) = (given("PTAH_TEST_POSTGRES"), given("PTAH_TEST_MARIADB")) {
             return Servers { postgres, mariadb };
         }

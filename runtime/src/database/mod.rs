@@ -120,6 +120,24 @@ impl Connection {
         .await
     }
 
+    /// Begins a transaction that only reads, as of one moment. Rolling it back ends it.
+    ///
+    /// # Errors
+    /// As [`Self::begin`].
+    pub async fn begin_to_look(&mut self) -> Result<(), DatabaseError> {
+        self.begin_with(match self.dialect {
+            Dialect::Sqlite => "BEGIN",
+            Dialect::Postgres => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+            Dialect::Mariadb => "START TRANSACTION READ ONLY",
+        })
+        .await
+    }
+
+    /// Whether a transaction is open, be it a failed one.
+    pub fn in_transaction(&self) -> bool {
+        self.transaction != Transaction::None
+    }
+
     async fn begin_with(&mut self, statement: &str) -> Result<(), DatabaseError> {
         if self.transaction != Transaction::None {
             return Err(DatabaseError::Transaction("a transaction is open already"));
@@ -177,12 +195,7 @@ impl Connection {
     pub async fn catalog(&mut self) -> Result<Catalog, DatabaseError> {
         let own_transaction = self.transaction == Transaction::None;
         if own_transaction {
-            self.begin_with(match self.dialect {
-                Dialect::Sqlite => "BEGIN",
-                Dialect::Postgres => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
-                Dialect::Mariadb => "START TRANSACTION READ ONLY",
-            })
-            .await?;
+            self.begin_to_look().await?;
         }
         let mut results = Vec::new();
         for query in catalog::queries(self.dialect) {

@@ -2,6 +2,7 @@
 //! settings, naming rules. The only place that matches on the dialect. Pure: queries go out as text,
 //! rows come in as text.
 
+pub mod bookkeeping;
 pub mod catalog;
 mod expr;
 mod literal;
