@@ -43,7 +43,7 @@ impl Session {
                 Place::Postgres { options, .. } => {
                     options.connect().await.map(Self::Postgres).map(Some).map_err(|error| unreachable(target, &error))
                 }
-                Place::Mariadb { options, .. } => {
+                Place::Mariadb { options } => {
                     options.connect().await.map(Self::Mariadb).map(Some).map_err(|error| unreachable(target, &error))
                 }
             }

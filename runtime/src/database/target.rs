@@ -25,7 +25,7 @@ pub struct Target {
 pub(super) enum Place {
     Sqlite { options: SqliteConnectOptions, path: PathBuf, writable: Writable },
     Postgres { options: PgConnectOptions, schema: Option<String> },
-    Mariadb { options: MySqlConnectOptions, database: String },
+    Mariadb { options: MySqlConnectOptions },
 }
 
 /// Whether the URL of a SQLite file allows writing.
@@ -222,7 +222,7 @@ fn mariadb(url: &str) -> Result<Target, DatabaseError> {
         Some(socket) => format!("mariadb://{}/{database}", socket.display()),
         None => format!("mariadb://{}:{}/{database}", options.get_host(), options.get_port()),
     };
-    Ok(Target { place: Place::Mariadb { options, database }, label })
+    Ok(Target { place: Place::Mariadb { options }, label })
 }
 
 #[cfg(test)]
