@@ -13,6 +13,9 @@ mod rename;
 mod table;
 mod typing;
 
+#[cfg(test)]
+mod tests;
+
 pub use compare::compare;
 pub use table::{Check, CheckCondition, Column, ModelDefault, ModelType, Opaque, Schema, Table};
 
