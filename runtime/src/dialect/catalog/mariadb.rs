@@ -97,20 +97,22 @@ impl Facts<'_> {
     fn table(&self, name: &str, described: &TextRow) -> Result<Table, String> {
         let mut table = empty_table();
         table.comment = Some(cell(described, 5)).filter(|text| !text.is_empty()).map(str::to_owned);
-        let checks = of(&self.checks, name);
+        let (of_columns, of_table): (Vec<&TextRow>, Vec<&TextRow>) =
+            of(&self.checks, name).iter().copied().partition(|row| cell(row, 2) == "Column");
+        let mut other_columns = of_columns;
         for row in of(&self.columns, name) {
-            let own: Vec<&str> = checks
-                .iter()
-                .filter(|check| cell(check, 2) == "Column" && cell(check, 1) == cell(row, 1))
-                .map(|check| cell(check, 3))
-                .collect();
+            let own;
+            (own, other_columns) = other_columns.into_iter().partition(|check| is_check_of(check, row));
             table.columns.push(column(row, &own)?);
         }
-        for row in checks.iter().filter(|row| cell(row, 2) != "Column") {
+        for row in of_table {
             match constraint_name(DIALECT, cell(row, 1)) {
                 Some(name) => table.checks.push(check(DIALECT, Some(name), cell(row, 3))),
                 None => table.opaque.push(opaque("constraint", cell(row, 1), format!("CHECK ({})", cell(row, 3)))),
             }
+        }
+        for row in other_columns {
+            table.opaque.push(opaque("constraint", cell(row, 1), format!("column CHECK ({})", cell(row, 3))));
         }
         self.indexes(name, &mut table);
         self.foreign_keys(name, &mut table);
@@ -163,16 +165,25 @@ impl Facts<'_> {
     }
 }
 
-/// A column with the conditions that belong to it alone.
-fn column(row: &TextRow, checks: &[&str]) -> Result<Column, String> {
+/// Whether a check of a column is this column's. It has the name that the column had when it was made, and
+/// only its condition follows a rename.
+fn is_check_of(check: &TextRow, column: &TextRow) -> bool {
+    match cell(check, 3).strip_prefix("json_valid(`").and_then(|rest| rest.strip_suffix("`)")) {
+        Some(name) => name == cell(column, 1),
+        None => cell(check, 1) == cell(column, 1),
+    }
+}
+
+/// A column with the checks that belong to it alone.
+fn column(row: &TextRow, checks: &[&TextRow]) -> Result<Column, String> {
     let name = column_name(DIALECT, cell(row, 1))?;
     let (declared, generation) = (cell(row, 2), cell(row, 8));
     // JSON is an alias of LONGTEXT in a collation of its own with this check.
     let valid_json = format!("json_valid(`{name}`)");
-    let is_json = declared == "longtext" && checks.contains(&valid_json.as_str());
+    let is_json = declared == "longtext" && checks.iter().any(|check| cell(check, 3) == valid_json);
     let column_type = if is_json { ModelType::Portable(ColumnType::Json) } else { model_type(declared) };
-    let mut extra: Vec<String> =
-        checks.iter().filter(|text| !(is_json && **text == valid_json)).map(|text| format!("CHECK ({text})")).collect();
+    let conditions = checks.iter().map(|check| cell(check, 3)).filter(|text| !(is_json && *text == valid_json));
+    let mut extra: Vec<String> = conditions.map(|text| format!("CHECK ({text})")).collect();
     if let Some(collation) = optional(row, 6).filter(|collation| !(is_json && *collation == "utf8mb4_bin")) {
         extra.push(format!("COLLATE {collation}"));
     }
@@ -207,7 +218,9 @@ fn index(name: &str, rows: &[&TextRow]) -> Option<Index> {
             "D" => IndexOrder::Descending,
             _ => return None,
         };
-        let plain = optional(row, 5).is_none() && cell(row, 6) == "BTREE" && cell(row, 7) != "YES";
+        // A unique constraint over a long text is kept by a hash of it; no one can ask for that otherwise.
+        let method = cell(row, 6) == "BTREE" || (cell(row, 6) == "HASH" && cell(row, 2) == "0");
+        let plain = optional(row, 5).is_none() && method && cell(row, 7) != "YES";
         object_name(DIALECT, cell(row, 3)).filter(|_| plain).map(|name| IndexColumn { name, order })
     };
     Some(Index {
