@@ -1,3 +1,4 @@
+//! What the parser takes, and how it refuses the rest.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use super::*;

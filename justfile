@@ -1,0 +1,35 @@
+# Shortcuts. Nothing needs `just`: each recipe is one or two commands.
+
+_list:
+    @just --list --unsorted
+
+# the main job: release build, example packages, embedded SQLite
+demo *arguments:
+    example-packages/demo.sh {{ arguments }}
+
+# all tests, on all databases
+test *arguments:
+    tests/run.sh {{ arguments }}
+
+# the test servers: start, status, stop
+servers action="start":
+    tests/servers.sh {{ action }}
+
+# format and lint
+lint:
+    cargo fmt --all
+    cargo clippy --workspace --all-targets -- -D warnings
+
+# build the example packages anew, into their places
+examples:
+    example-packages/build.sh
+
+# copy the contract into the crates that carry it
+wit:
+    rm -f runtime/wit/*.wit guest-sdk/rust/wit/*.wit
+    cp wit/*.wit runtime/wit/
+    cp wit/*.wit guest-sdk/rust/wit/
+
+# what continuous integration runs
+ci:
+    .ci/run

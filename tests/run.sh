@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# Passes all tests of the workspace: `tests/run.sh [ARGUMENTS OF cargo test]`.
+#
+# Installs or finds what they need (a C compiler, PostgreSQL, MariaDB, a compiler for wasm), starts private
+# servers in a temporary directory unless they run already, and stops the ones it started. What is missing and cannot be
+# had is an error: no test is skipped. Ends with the summary of cargo test.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+# shellcheck source=tests/toolchain.sh
+. tests/toolchain.sh
+
+if ! tests/servers.sh status >/dev/null 2>&1; then
+    trap 'tests/servers.sh stop >/dev/null 2>&1 </dev/null || :' EXIT
+    trap 'exit 130' INT
+    trap 'exit 143' TERM
+fi
+servers=$(tests/servers.sh start)
+while IFS='=' read -r name url; do
+    export "$name=$url"
+done <<<"$servers"
+
+# The tests that rebuild guests look for it themselves. Prepared here, its failure has a plain message; the compiler it
+# names is for guests only.
+guest-sdk/wasm-target.sh >/dev/null
+
+# Builds the binary that tests run, and all tests.
+cargo build --locked --workspace --all-targets
+cargo test --locked --workspace --no-fail-fast "$@"
