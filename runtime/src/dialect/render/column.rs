@@ -192,7 +192,12 @@ fn alter_postgres(table: &Ident, before: &Column, after: &Column) -> Result<Vec<
         if before.default.is_some() {
             actions.push("DROP DEFAULT".to_owned());
         }
-        actions.push(format!("TYPE {column_type} USING {name}::{column_type}"));
+        // An explicit cast to varchar cuts what is too long; the assignment of a text refuses it.
+        let cast = match portable_type(after)? {
+            ColumnType::Varchar(_) => type_name(dialect, ColumnType::Text),
+            _ => column_type.clone(),
+        };
+        actions.push(format!("TYPE {column_type} USING {name}::{cast}"));
     }
     if before.nullable != after.nullable {
         actions.push(if after.nullable { "DROP NOT NULL" } else { "SET NOT NULL" }.to_owned());

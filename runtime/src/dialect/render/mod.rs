@@ -36,7 +36,7 @@ pub fn render(dialect: Dialect, op: &Op, before: &Schema, after: &Schema) -> Res
     }
     match op {
         Op::CreateTable { table } => table::create(dialect, table, find(after, &table.name)?),
-        Op::DropTable { name } => Ok(table::drop(dialect, name)),
+        Op::DropTable { name } => table::drop(dialect, name, find(before, name)?),
         Op::RenameTable { name, new_name } => Ok(table::rename(dialect, name, new_name)),
         Op::AddColumn { table, column } => column::add(dialect, table, column, find(after, table)?),
         Op::DropColumn { table, name } => Ok(column::drop(dialect, table, name)),

@@ -275,6 +275,10 @@ fn columns() -> Vec<(&'static str, Op)> {
         ),
         ("its type", alter("state", ColumnChanges { column_type: Some(ColumnType::Text), ..keep() })),
         (
+            "a shorter text is never cut",
+            alter("state", ColumnChanges { column_type: Some(ColumnType::Varchar(5)), ..keep() }),
+        ),
+        (
             "its type and default together",
             alter(
                 "state",
