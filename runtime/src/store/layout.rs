@@ -188,9 +188,9 @@ pub(super) fn count(number: u64) -> Value {
     Value::Integer(i64::try_from(number).unwrap_or(i64::MAX))
 }
 
-/// What is known of the version table that is there.
+/// A version table that somebody else made and that is narrower than [`ensure_tables`] makes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct VersionTable {
+pub(super) struct ForeignVersionTable {
     /// Whether its key is the package alone.
     pub(super) one_row_per_package: bool,
     /// The key's name, if it has a key.
@@ -200,8 +200,9 @@ pub(super) struct VersionTable {
     pub(super) version_width: Option<u32>,
 }
 
-impl VersionTable {
-    pub(super) async fn read(connection: &mut Connection) -> Result<Self, StoreError> {
+impl ForeignVersionTable {
+    /// None: it is as wide as ours.
+    pub(super) async fn read(connection: &mut Connection) -> Result<Option<Self>, StoreError> {
         let rows = connection.fetch(&bookkeeping::version_columns(connection.dialect(), VERSIONS)).await?;
         let (mut key_columns, mut key) = (Vec::new(), None);
         let (mut package_width, mut version_width) = (None, None);
@@ -223,17 +224,11 @@ impl VersionTable {
         let (Some(package_width), Some(version_width)) = (package_width, version_width) else {
             return Err(StoreError::Damaged(format!("{VERSIONS} lacks the columns package and version_num")));
         };
-        Ok(Self { one_row_per_package: key_columns == ["package"], key, package_width, version_width })
-    }
-
-    /// One that [`ensure_tables`] made.
-    pub(super) fn full() -> Self {
-        Self {
-            one_row_per_package: false,
-            key: None,
-            package_width: Some(NAME_WIDTH),
-            version_width: Some(VERSION_WIDTH),
-        }
+        let narrow = |width: Option<u32>, full: u32| width.is_some_and(|width| width < full);
+        let one_row_per_package = key_columns == ["package"];
+        let is_full =
+            !one_row_per_package && !narrow(package_width, NAME_WIDTH) && !narrow(version_width, VERSION_WIDTH);
+        Ok((!is_full).then_some(Self { one_row_per_package, key, package_width, version_width }))
     }
 
     /// Whether a package's heads after a change do not fit.
@@ -270,7 +265,7 @@ pub async fn ensure_tables(
         connection.execute(&format!("DELETE FROM {OBJECTS} WHERE {}", equals(dialect, "kind", "layout"))).await?;
         connection.execute(&OBJECTS_LAYOUT.insert(dialect, &layout)?).await?;
     }
-    if let Some(table) = &state.version_table {
+    if let Some(table) = &state.foreign_versions {
         let before = state.versions.get(package).map_or(0, |heads| heads.len());
         let heads = (before + coming.add.len()).saturating_sub(coming.remove.len());
         if table.is_too_narrow(package, heads, &coming.add) {

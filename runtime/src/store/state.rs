@@ -9,7 +9,9 @@ use crate::revision::Dependency;
 use super::StoreError;
 use super::history::{HISTORY_DIGESTED, HistoryEntry, Kind, Outcome, heads_of};
 use super::journal::{self, InFlight};
-use super::layout::{self, HISTORY, JOURNAL, LAYOUT, OBJECTS, OBJECTS_LAYOUT, VERSIONS, VERSIONS_LAYOUT, VersionTable};
+use super::layout::{
+    self, ForeignVersionTable, HISTORY, JOURNAL, LAYOUT, OBJECTS, OBJECTS_LAYOUT, VERSIONS, VERSIONS_LAYOUT,
+};
 use super::record::{StepRecord, TableChange};
 
 /// What is recorded on a target.
@@ -29,7 +31,7 @@ pub struct State {
     pub populated: BTreeMap<String, BTreeSet<String>>,
     /// Which of the tables are there.
     pub(super) present: BTreeSet<String>,
-    pub(super) version_table: Option<VersionTable>,
+    pub(super) foreign_versions: Option<ForeignVersionTable>,
 }
 
 /// Who owns a table.
@@ -85,7 +87,7 @@ async fn read(connection: &mut Connection, present: &BTreeSet<String>) -> Result
         }
     }
     if present.contains(VERSIONS) {
-        state.version_table = Some(VersionTable::read(connection).await?);
+        state.foreign_versions = ForeignVersionTable::read(connection).await?;
         for row in connection.fetch(&VERSIONS_LAYOUT.select(dialect, "")).await? {
             // A row without a version, as another program may leave for base, records nothing.
             if let [Some(package), Some(version)] = row.as_slice()
@@ -178,16 +180,11 @@ impl State {
 
     fn mark_tables_present(&mut self, record: &StepRecord) {
         self.present.extend([VERSIONS, HISTORY, OBJECTS, JOURNAL].map(str::to_owned));
-        // What was widened is wide now; what was not needed to be.
-        if let Some(table) = &mut self.version_table {
-            let before = self.versions.get(&record.entry.package).map_or(0, BTreeSet::len);
-            let heads = (before + record.versions.add.len()).saturating_sub(record.versions.remove.len());
-            if table.is_too_narrow(&record.entry.package, heads, &record.versions.add) {
-                *table = VersionTable::full();
-            }
-        } else {
-            self.version_table = Some(VersionTable::full());
-        }
+        let package = &record.entry.package;
+        let before = self.versions.get(package).map_or(0, BTreeSet::len);
+        let heads = (before + record.versions.add.len()).saturating_sub(record.versions.remove.len());
+        // It was widened for this.
+        self.foreign_versions.take_if(|table| table.is_too_narrow(package, heads, &record.versions.add));
     }
 
     /// What one row of history means for what is applied.
