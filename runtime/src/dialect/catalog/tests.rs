@@ -107,7 +107,8 @@ fn describe_column(column: &Column) -> String {
     line
 }
 
-/// `fixtures/*.txt` were accepted by reading them beside `fixtures/*.sql`.
+/// `fixtures/*.txt` are accepted by reading them beside `fixtures/*.sql`; `PTAH_UPDATE_SNAPSHOTS=1` writes
+/// them anew.
 #[test]
 fn recorded_databases_read_as_their_snapshots() {
     let expected = [
@@ -117,8 +118,9 @@ fn recorded_databases_read_as_their_snapshots() {
     ];
     for (dialect, expected) in expected {
         let found = show(&catalog(dialect));
-        if let Some(folder) = std::env::var_os("PTAH_ACCEPT_CATALOGS") {
-            std::fs::write(std::path::Path::new(&folder).join(format!("{dialect}.txt")), &found).unwrap();
+        if std::env::var_os("PTAH_UPDATE_SNAPSHOTS").is_some() {
+            let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/dialect/catalog/fixtures");
+            std::fs::write(format!("{folder}/{dialect}.txt"), &found).unwrap();
             continue;
         }
         for (found, expected) in found.lines().zip(expected.lines()) {

@@ -29,7 +29,11 @@ use crate::schema::{Column, Schema, Table};
 pub fn render(dialect: Dialect, op: &Op, before: &Schema, after: &Schema) -> Result<Vec<Statement>, Unsupported> {
     if matches!(
         op,
-        Op::CreateTable { .. } | Op::AlterColumn { .. } | Op::CreateIndex { .. } | Op::CreateConstraint { .. }
+        Op::CreateTable { .. }
+            | Op::AddColumn { .. }
+            | Op::AlterColumn { .. }
+            | Op::CreateIndex { .. }
+            | Op::CreateConstraint { .. }
     ) {
         let name = op.table();
         shape::check(dialect, before.tables.get(name).map(|table| &**table), find(after, name)?)?;

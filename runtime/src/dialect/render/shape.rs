@@ -1,10 +1,10 @@
 //! Shapes of a table that a server refuses, or quietly makes something else of: keys over types that
-//! cannot be compared or are too long, checks over columns that the server itself changes. Refused here,
-//! while the step is planned, so that no such statement fails half way.
+//! cannot be compared or are too long, checks over columns that the server itself changes, texts that it
+//! does not keep. Refused here, while the step is planned, so that no such statement fails half way.
 
 use crate::dialect::{Dialect, Unsupported};
-use crate::operation::{ColumnType, Ident, ReferentialAction};
-use crate::schema::{CheckCondition, ModelType, Table};
+use crate::operation::{ColumnDefault, ColumnType, Expr, Ident, ReferentialAction, Value};
+use crate::schema::{CheckCondition, ModelDefault, ModelType, Table};
 
 /// InnoDB's longest key, in bytes; utf8mb4 takes four a character. A longer index is cut to a prefix, a
 /// longer unique constraint becomes a hash.
@@ -25,7 +25,7 @@ fn problems(dialect: Dialect, table: &Table) -> Vec<String> {
         Dialect::Postgres => keys(table).filter_map(|key| postgres_key(table, &key)).collect(),
         Dialect::Mariadb => {
             let keys = keys(table).filter_map(|key| mariadb_key(table, &key));
-            keys.chain(mariadb_checks(table)).collect()
+            keys.chain(mariadb_checks(table)).chain(mariadb_texts(table)).collect()
         }
     }
 }
@@ -89,4 +89,48 @@ fn mariadb_checks(table: &Table) -> Vec<String> {
         }
     }
     problems
+}
+
+/// MariaDB answers its own catalog in three bytes a character: what is beyond U+FFFF comes back as `?`, and a
+/// MODIFY would write that.
+fn mariadb_texts(table: &Table) -> Vec<String> {
+    let lost = |text: &str| text.chars().any(|found| found > '\u{ffff}');
+    let mut problems = Vec::new();
+    let mut refuse = |what: String| {
+        problems.push(format!("MariaDB does not keep the characters beyond U+FFFF of {what}"));
+    };
+    if table.comment.as_deref().is_some_and(lost) {
+        refuse("the table comment".to_owned());
+    }
+    for column in &table.columns {
+        if column.comment.as_deref().is_some_and(lost) {
+            refuse(format!("the comment of column {}", column.name));
+        }
+        let default = match &column.default {
+            Some(ModelDefault::Portable(ColumnDefault::Value(value))) => text_of(value).is_some_and(lost),
+            Some(ModelDefault::Portable(ColumnDefault::Expression(expression))) => any_text(expression, &lost),
+            _ => false,
+        };
+        if default {
+            refuse(format!("the default of column {}", column.name));
+        }
+    }
+    for check in &table.checks {
+        if matches!(&check.condition, CheckCondition::Portable(condition) if any_text(condition, &lost)) {
+            refuse(format!("check {}", check.name.as_ref().map(Ident::as_str).unwrap_or_default()));
+        }
+    }
+    problems
+}
+
+fn text_of(value: &Value) -> Option<&str> {
+    match value {
+        Value::Text(text) | Value::Json(text) => Some(text),
+        _ => None,
+    }
+}
+
+fn any_text(expression: &Expr, is: &dyn Fn(&str) -> bool) -> bool {
+    let own = matches!(expression, Expr::Value(value) if text_of(value).is_some_and(is));
+    own || expression.children().into_iter().any(|child| any_text(child, is))
 }

@@ -7,7 +7,10 @@ mod script;
 use std::fmt::Write as _;
 
 use super::*;
-use crate::operation::{ColumnChanges, ColumnSpec, ColumnType, Dml, Expr, TableSpec, Value};
+use crate::operation::{
+    BinaryOperator, CheckSpec, ColumnChanges, ColumnDefault, ColumnSpec, ColumnType, Constraint, Dml, Expr, TableSpec,
+    Value,
+};
 use crate::schema;
 use script::{column, ident, keep, key, script};
 
@@ -155,5 +158,32 @@ fn only_a_demanded_comment_is_refused_on_sqlite() {
         let op = Op::AddColumn { table: ident("numbers"), column: spec };
         let result = step(Dialect::Sqlite, &mut numbers_table(Dialect::Sqlite), &op);
         assert_eq!(result.is_err(), refused, "{result:?}");
+    }
+}
+
+#[test]
+fn what_mariadb_would_answer_as_question_marks_is_refused_there() {
+    let text = "\u{1f600}";
+    let spec = |name: &str| column(name, ColumnType::Varchar(9));
+    let default = Some(ColumnDefault::Value(Value::Text(text.into())));
+    let comment = Some(Comment { text: text.into(), demand: Demand::IfSupported });
+    let check = Expr::Binary(
+        Box::new(Expr::Column(ident("body"))),
+        BinaryOperator::NotEqual,
+        Box::new(Expr::Value(Value::Text(text.into()))),
+    );
+    let table = || ident("numbers");
+    let operations = [
+        Op::AddColumn { table: table(), column: ColumnSpec { default, ..spec("a") } },
+        Op::AddColumn { table: table(), column: ColumnSpec { comment, ..spec("b") } },
+        Op::CreateConstraint {
+            table: table(),
+            constraint: Constraint::Check(CheckSpec { name: None, condition: check }),
+        },
+    ];
+    for op in operations {
+        assert!(step(Dialect::Mariadb, &mut numbers_table(Dialect::Mariadb), &op).is_err(), "{op:?}");
+        let refused = step(Dialect::Postgres, &mut numbers_table(Dialect::Postgres), &op);
+        assert!(refused.is_ok(), "{refused:?}");
     }
 }
