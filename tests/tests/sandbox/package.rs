@@ -3,9 +3,12 @@
 use std::fs;
 use std::path::Path;
 
+use ptah_wasm::dialect::Dialect;
 use ptah_wasm::package::{Package, PackageError};
-use ptah_wasm::policy::Limits;
-use ptah_wasm::sandbox::StepCall;
+use ptah_wasm::plan::Planner;
+use ptah_wasm::policy::{Access, Limits};
+use ptah_wasm::sandbox::{RunValues, StepCall};
+use ptah_wasm::schema::Schema;
 use tempfile::TempDir;
 
 use crate::sandbox;
@@ -183,5 +186,21 @@ mod unix {
     #[test]
     fn a_device_is_refused() {
         assert!(matches!(open(Path::new("/dev/zero")), Err(PackageError::NotAFile { .. })));
+    }
+}
+
+#[test]
+fn a_package_written_with_the_rust_sdk_opens_and_plans_its_first_revision() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../example-packages/crowd/crowd.wasm");
+    let package = open(&path).unwrap();
+    assert_eq!(package.info().name, "crowd");
+    assert!(!package.components()[0].imports.is_empty());
+    let first = package.info().revisions.iter().find(|revision| revision.down_revisions.is_empty()).unwrap();
+    let call = StepCall::Upgrade(&first.id);
+    for dialect in Dialect::ALL {
+        let planner = Planner::new(dialect, Schema::default(), Access::default(), Limits::default());
+        let guest = package.guest_for(&call).unwrap();
+        let outcome = guest.run(call, planner, &RunValues::default(), &mut |_| ()).unwrap();
+        assert!(!outcome.planner.finish().0.operations.is_empty());
     }
 }
