@@ -151,3 +151,156 @@ fn referential_action(action: ReferentialAction) -> types::ReferentialAction {
         ReferentialAction::SetNull => types::ReferentialAction::SetNull,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use crate::dialect;
+    use crate::operation::{ColumnSpec, Constraint, Demand, Grammar, IdentKind, IndexColumn, Op, Position, TableSpec};
+    use crate::operation::{Comment, ForeignKey, parse_expr};
+    use crate::plan::Planner;
+    use crate::policy::{Access, Limits};
+    use crate::sandbox::convert::{self, Converter};
+    use crate::schema::Schema;
+
+    fn planner(dialect: Dialect) -> Planner {
+        Planner::new(dialect, Schema::default(), Access::default(), Limits::default())
+    }
+
+    fn ident(name: &str) -> Ident {
+        Ident::parse(IdentKind::Object, 63, name).unwrap()
+    }
+
+    #[test]
+    fn a_value_that_is_answered_is_the_same_value_when_it_is_asked_for() {
+        for constant in [
+            Value::Null,
+            Value::Boolean(true),
+            Value::Integer(-7),
+            Value::double(1.5).unwrap(),
+            Value::numeric("-12.50").unwrap(),
+            Value::text("it's").unwrap(),
+            Value::Binary(vec![0, 255]),
+            Value::date("2026-01-02").unwrap(),
+            Value::time("03:04:05.000006").unwrap(),
+            Value::timestamp("2026-01-02 03:04:05").unwrap(),
+            Value::timestamp_with_zone("2026-01-02T03:04:05.000006+02:00").unwrap(),
+            Value::uuid("67e55044-10b1-426f-9247-bb680e5fe0c8").unwrap(),
+            Value::json("{\"a\":1}").unwrap(),
+        ] {
+            assert_eq!(convert::value(value(&constant)).unwrap(), constant);
+        }
+    }
+
+    /// A table with one of everything that the contract has.
+    fn everything(planner: &Planner) -> Vec<Op> {
+        let column = |name: &str, column_type, default| ColumnSpec {
+            name: ident(name),
+            column_type,
+            nullable: name != "id",
+            default,
+            auto_increment: name == "id",
+            comment: Some(Comment { text: format!("about {name}"), demand: Demand::IfSupported }),
+        };
+        let parse = |position, text| parse_expr(Grammar::Portable, position, &planner.parse_limits(), text).unwrap();
+        let clock = ColumnDefault::Expression(parse(Position::Default, "CURRENT_TIMESTAMP"));
+        let table = TableSpec {
+            name: ident("pages"),
+            columns: vec![
+                column("id", ColumnType::BigInteger, None),
+                column("parent", ColumnType::BigInteger, None),
+                column("title", ColumnType::Varchar(80), Some(ColumnDefault::Value(Value::text("new").unwrap()))),
+                column("price", ColumnType::Numeric { precision: 8, scale: 2 }, None),
+                column("made", ColumnType::TimestampWithZone, Some(clock)),
+            ],
+            constraints: vec![
+                Constraint::PrimaryKey(Key { name: None, columns: vec![ident("id")] }),
+                Constraint::Unique(Key { name: Some(ident("by_title")), columns: vec![ident("title")] }),
+                Constraint::ForeignKey(ForeignKey {
+                    name: Some(ident("to_parent")),
+                    columns: vec![ident("parent")],
+                    referred_table: ident("pages"),
+                    referred_columns: vec![ident("id")],
+                    on_update: ReferentialAction::NoAction,
+                    on_delete: ReferentialAction::Cascade,
+                }),
+                Constraint::Check(crate::operation::CheckSpec {
+                    name: Some(ident("priced")),
+                    condition: parse(Position::Check, "\"price\" > 0 AND length(\"title\") <= 80"),
+                }),
+            ],
+            comment: Some(Comment { text: "all pages".into(), demand: Demand::IfSupported }),
+        };
+        let index = Index {
+            name: ident("pages_by_made"),
+            columns: vec![IndexColumn { name: ident("made"), order: IndexOrder::Descending }],
+            unique: false,
+        };
+        vec![Op::CreateTable { table }, Op::CreateIndex { table: ident("pages"), index }]
+    }
+
+    #[test]
+    fn a_table_made_from_the_answers_is_the_same_table() {
+        for target in Dialect::ALL {
+            let mut first = planner(target);
+            for op in everything(&first) {
+                first.push(op).unwrap();
+            }
+            let table = first.schema().tables.get(&ident("pages")).unwrap().clone();
+            let mut second = planner(target);
+            let convert = Converter::new(&second);
+            let comment = |text: &Option<String>| {
+                text.clone().map(|text| types::Comment { text, demand: types::Demand::Required })
+            };
+            let columns = columns(target, &table)
+                .into_iter()
+                .map(|column| types::Column {
+                    name: column.name,
+                    column_type: column.column_type.unwrap(),
+                    nullable: column.nullable,
+                    default: column.default,
+                    auto_increment: column.auto_increment,
+                    comment: comment(&column.comment),
+                })
+                .collect();
+            let asked = types::Table {
+                name: "pages".into(),
+                columns,
+                constraints: constraints(&table),
+                comment: comment(&table.comment),
+            };
+            let table_again = convert.table(asked).unwrap();
+            let indexes_again = indexes(&table).iter().map(|index| convert.index(index).unwrap()).collect::<Vec<_>>();
+            second.push(Op::CreateTable { table: table_again }).unwrap();
+            for index in indexes_again {
+                // MariaDB makes the index of a foreign key by itself.
+                let made = second.schema().tables.get(&ident("pages")).unwrap().indexes.clone();
+                if !made.iter().any(|made| made.name == index.name) {
+                    second.push(Op::CreateIndex { table: ident("pages"), index }).unwrap();
+                }
+            }
+            assert_eq!(**second.schema().tables.get(&ident("pages")).unwrap(), *table, "{target}");
+        }
+    }
+
+    #[test]
+    fn what_the_contract_cannot_express_is_answered_as_the_database_says_it() {
+        let opaque = Column {
+            name: ident("shape"),
+            column_type: ModelType::Opaque("geometry(Point,4326)".into()),
+            nullable: true,
+            default: Some(ModelDefault::Opaque("st_point(0, 0)".into())),
+            auto_increment: false,
+            comment: None,
+            extra: vec![],
+        };
+        let answer = column(Dialect::Postgres, &opaque);
+        assert!(answer.column_type.is_none());
+        assert_eq!(answer.native_type, "geometry(Point,4326)");
+        let Some(types::DefaultValue::Expression(text)) = answer.default else { unreachable!() };
+        assert_eq!((text.text.as_str(), text.syntax), ("st_point(0, 0)", types::SqlSyntax::Target));
+        assert_eq!(dialect::type_name(Dialect::Sqlite, ColumnType::Boolean), "BOOLEAN");
+    }
+}
