@@ -69,9 +69,9 @@ pub use wit_bindgen::rt as __rt;
 pub use bindings::ptah::migration::inspect::ColumnInfo;
 pub use bindings::ptah::migration::schema::{ColumnChanges, CommentChange, DefaultChange};
 pub use bindings::ptah::migration::types::{
-    Check, Column, ColumnType, Comment, Constraint, ConstraintSelector, DefaultValue, Demand, Dialect,
-    Error, ForeignKey, Index, IndexColumn, IndexOrder, NumericType, PrimaryKey, ReferentialAction,
-    SqlSyntax, SqlText, Table, UniqueConstraint, Value,
+    Check, Column, ColumnType, Comment, Constraint, ConstraintSelector, DefaultValue, Demand, Dialect, Error,
+    ForeignKey, Index, IndexColumn, IndexOrder, NumericType, PrimaryKey, ReferentialAction, SqlSyntax, SqlText, Table,
+    UniqueConstraint, Value,
 };
 pub use op::Op;
 pub use package::{Package, Populate, Revision, Step};
@@ -84,9 +84,8 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 pub mod prelude {
     pub use crate::ReferentialAction::{Cascade, NoAction, Restrict, SetNull};
     pub use crate::{
-        Check, Column, ColumnChanges, ColumnType, Comment, Constraint, ConstraintSelector, Dialect, Error,
-        ForeignKey, Index, Op, Package, Populate, PrimaryKey, Result, Revision, UniqueConstraint, Value, now,
-        sql, target_sql,
+        Check, Column, ColumnChanges, ColumnType, Comment, Constraint, ConstraintSelector, Dialect, Error, ForeignKey,
+        Index, Op, Package, Populate, PrimaryKey, Result, Revision, UniqueConstraint, Value, now, sql, target_sql,
     };
 }
 
@@ -116,7 +115,7 @@ macro_rules! export {
             }
 
             #[cfg(target_family = "wasm")]
-            $crate::bindings::__export_migrations!(Exported with_types_in $crate::bindings);
+    $crate::bindings::__export_migrations!(Exported with_types_in $crate::bindings);
         };
     };
 }

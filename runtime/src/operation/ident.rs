@@ -124,8 +124,26 @@ mod tests {
     #[test]
     fn refuses_everything_outside_the_grammar() {
         for name in [
-            "", "1a", "a b", "a.b", "a\"b", "a`b", "a;b", "a--", "a\0", "a\n", "é", "а", "a\u{200b}", "../x", "x'",
-            "ptah_db_versions", "PTAH_DB_x", "sqlite_master", "pg_class", &"n".repeat(64),
+            "",
+            "1a",
+            "a b",
+            "a.b",
+            "a\"b",
+            "a`b",
+            "a;b",
+            "a--",
+            "a\0",
+            "a\n",
+            "é",
+            "а",
+            "a\u{200b}",
+            "../x",
+            "x'",
+            "ptah_db_versions",
+            "PTAH_DB_x",
+            "sqlite_master",
+            "pg_class",
+            &"n".repeat(64),
         ] {
             assert!(object(name).is_err(), "{name:?} was taken");
         }

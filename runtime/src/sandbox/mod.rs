@@ -1,6 +1,6 @@
 //! Guests in wasmtime: compiling them, and running one step of one in a store of its own, within limits.
 //! Decides nothing about operations: every host call is converted and handed to a
-//! [`Planner`](crate::plan::Planner). Calls are synchronous: in an async program run a step in
+//! [`Planner`]. Calls are synchronous: in an async program run a step in
 //! `tokio::task::spawn_blocking`.
 
 mod answer;

@@ -164,7 +164,7 @@ pub(super) fn drop_implicit(table: &mut Table, rules: &Rules, key: &ForeignKey) 
     let own = |index: &Index| {
         index.columns.len() == key.columns.len() && index_covers(index, &key.columns) && is_implicit(&with_key, index)
     };
-    if !rules.foreign_key_makes_index || !table.indexes.iter().any(|index| own(index)) {
+    if !rules.foreign_key_makes_index || !table.indexes.iter().any(&own) {
         return;
     }
     table.indexes.retain(|index| !own(index));

@@ -99,10 +99,10 @@ pub(super) fn rename_column(
     table.foreign_keys.iter_mut().flat_map(|key| &mut key.columns).for_each(rename);
     table.indexes.iter_mut().flat_map(|index| &mut index.columns).for_each(|column| rename(&mut column.name));
     for check in &mut table.checks {
-        if let CheckCondition::Portable(condition) = &mut check.condition {
-            if condition.columns().contains(name) {
-                *condition = (rules.normal_form)(&condition.with_column_renamed(name, new_name));
-            }
+        if let CheckCondition::Portable(condition) = &mut check.condition
+            && condition.columns().contains(name)
+        {
+            *condition = (rules.normal_form)(&condition.with_column_renamed(name, new_name));
         }
     }
     table.sort();

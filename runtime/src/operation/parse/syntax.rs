@@ -269,14 +269,14 @@ fn tokens(syntax: &Syntax, bounds: &Bounds, text: &str) -> Result<Vec<Token>, Pa
             kept.pop();
         }
         // `TRIM(BOTH FROM x)`, which `sqlparser` does not take without a text to trim, is `TRIM(x)`.
-        if syntax.is_server(Grammar::Postgres) && is_keyword(&token, Keyword::FROM) {
-            if let [.., trim, Token::LParen, both] = kept.as_slice()
-                && is_keyword(trim, Keyword::TRIM)
-                && is_keyword(both, Keyword::BOTH)
-            {
-                kept.pop();
-                continue;
-            }
+        if syntax.is_server(Grammar::Postgres)
+            && is_keyword(&token, Keyword::FROM)
+            && let [.., trim, Token::LParen, both] = kept.as_slice()
+            && is_keyword(trim, Keyword::TRIM)
+            && is_keyword(both, Keyword::BOTH)
+        {
+            kept.pop();
+            continue;
         }
         kept.push(match token {
             Token::EscapedStringLiteral(text) => Token::SingleQuotedString(text),
