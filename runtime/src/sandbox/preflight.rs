@@ -88,9 +88,7 @@ fn check_imports(imports: &[String]) -> Result<(), SandboxError> {
     };
     match unknown.first() {
         None => Ok(()),
-        Some(found) if unknown.iter().all(other_version) => {
-            Err(SandboxError::OtherVersion { found: shown(found) })
-        }
+        Some(found) if unknown.iter().all(other_version) => Err(SandboxError::OtherVersion { found: shown(found) }),
         Some(_) => Err(SandboxError::UnknownImports { imports: unknown.iter().map(|name| shown(name)).collect() }),
     }
 }
