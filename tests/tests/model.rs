@@ -373,13 +373,17 @@ async fn run_sequence(target: &TestTarget, seed: u64) -> usize {
 
 on_every_database! {
     async fn what_the_model_accepts_the_database_takes_and_gives_back(target: &TestTarget) {
-        let seeds = std::env::var("PTAH_TEST_SEED").ok().map(|seed| seed.parse::<u64>().unwrap());
-        let seeds = seeds.map_or(0..SEQUENCES, |seed| seed..seed + 1);
+        // PTAH_TEST_SEEDS=first,end looks for more than the few sequences of every day.
+        let asked = std::env::var("PTAH_TEST_SEEDS").ok();
+        let (first, end) = asked.as_deref().and_then(|text| text.split_once(',')).map_or((0, SEQUENCES), |(first, end)| {
+            (first.parse().unwrap(), end.parse().unwrap())
+        });
         let mut done = 0;
-        for seed in seeds {
+        for seed in first..end {
             let fresh = TestTarget::new(target.dialect()).await;
             done += run_sequence(&fresh, seed).await;
         }
+        println!("{}: {done} operations", target.dialect());
         assert!(done > 20, "only {done} operations were accepted on {}", Dialect::as_str(target.dialect()));
     }
 }

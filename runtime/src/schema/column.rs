@@ -245,6 +245,10 @@ fn check_retype(
     if column.auto_increment && !asked.is_integer() {
         return refused("it is auto-increment".to_owned());
     }
+    let (old, new) = (Kind::of_column(column), Kind::of_type(asked));
+    if !new.converts_from(old) {
+        return refused(format!("{old} does not become {new} in the same way on every database"));
+    }
     if table.foreign_keys.iter().any(|key| key.columns.contains(name)) {
         return refused("a foreign key uses it".to_owned());
     }

@@ -43,7 +43,7 @@ pub(super) fn keys(table: &Table) -> impl Iterator<Item = &Key> {
 
 /// Whether a text that the model does not understand may mention a name: a match inside a longer word
 /// counts too, as nothing is to be missed.
-fn mentions(text: &str, name: &Ident) -> bool {
+pub(super) fn mentions(text: &str, name: &Ident) -> bool {
     text.to_ascii_lowercase().contains(&name.folded())
 }
 

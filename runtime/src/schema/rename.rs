@@ -83,10 +83,13 @@ pub(super) fn rename_column(
     new_name: &Ident,
 ) -> Result<(), SchemaError> {
     let table = find::table(schema, table_name)?;
-    find::column(table, table_name, name)?;
+    let renamed = find::column(table, table_name, name)?;
     column::check_free(table, table_name, new_name)?;
     if let Some(what) = find::opaque_mention(table, name) {
         return Err(not_followed(name, &what));
+    }
+    if let Some(own) = renamed.extra.iter().find(|text| find::mentions(text, name)) {
+        return Err(not_followed(name, &format!("its own attribute {own}")));
     }
     let table = find::table_mut(schema, table_name)?;
     let rename = |own: &mut Ident| {

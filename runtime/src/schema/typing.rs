@@ -109,6 +109,15 @@ impl Kind {
             _ => self == other,
         }
     }
+
+    /// Whether a column of the kind `other` can become one of this kind with its rows: what every database
+    /// converts to the same value. Truth values and bytes have no text in common.
+    pub(super) fn converts_from(self, other: Self) -> bool {
+        match (self, other) {
+            (Self::Text, kind) | (kind, Self::Text) => !matches!(kind, Self::Boolean | Self::Binary),
+            _ => self.takes(other),
+        }
+    }
 }
 
 /// The columns that an expression may mention.

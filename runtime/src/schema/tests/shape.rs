@@ -267,7 +267,10 @@ fn a_column_is_altered_as_far_as_what_hangs_on_it_allows() {
         (alter("pages", "body", retype(ColumnType::Varchar(0))), "length"),
         (alter("pages", "author", retype(ColumnType::BigInteger)), "a foreign key uses it"),
         (alter("pages", "title", retype(ColumnType::Text)), "the check title_given uses it"),
-        (alter("pages", "hits", retype(ColumnType::Date)), "default"),
+        (alter("pages", "hits", retype(ColumnType::Date)), "number does not become date"),
+        (alter("pages", "body", retype(ColumnType::Binary)), "text does not become binary"),
+        (alter("pages", "body", retype(ColumnType::Boolean)), "text does not become boolean"),
+        (alter("pages", "hits", retype(ColumnType::Text)), "does not fit the new type"),
         (alter("pages", "id", ColumnChanges { nullable: Some(true), ..KEEP }), "part of the primary key"),
         (
             alter(
@@ -289,7 +292,7 @@ fn a_column_is_altered_as_far_as_what_hangs_on_it_allows() {
     accepted(vec![
         alter("pages", "body", retype(ColumnType::Varchar(20))),
         alter("pages", "hits", retype(ColumnType::BigInteger)),
-        alter("pages", "hits", ColumnChanges { default: Change::Clear, ..retype(ColumnType::Date) }),
+        alter("pages", "hits", ColumnChanges { default: Change::Clear, ..retype(ColumnType::Text) }),
         alter("pages", "title", ColumnChanges { nullable: Some(true), ..KEEP }),
     ]);
 }
