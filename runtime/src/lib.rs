@@ -1,7 +1,11 @@
 //! Per-package database migrations whose steps are sandboxed WebAssembly components.
 
+#[cfg(feature = "cli")]
+pub mod cli;
+pub mod config;
 pub mod database;
 pub mod dialect;
+pub mod migrate;
 pub mod operation;
 pub mod package;
 pub mod plan;

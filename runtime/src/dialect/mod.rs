@@ -127,3 +127,12 @@ impl fmt::Display for Dialect {
         f.write_str(self.as_str())
     }
 }
+
+impl std::str::FromStr for Dialect {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        let known = Self::ALL.into_iter().find(|dialect| dialect.as_str() == name);
+        known.ok_or_else(|| format!("{name} is none of sqlite, postgres, mariadb"))
+    }
+}

@@ -1,9 +1,12 @@
 //! What a guest says to the operator, made safe to show.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
+
+use serde::Serialize;
 
 /// Something that a guest said.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "log", rename_all = "kebab-case")]
 pub enum LogEvent {
     /// A message; its text is escaped.
     Message {
@@ -21,8 +24,19 @@ pub enum LogEvent {
     },
 }
 
+impl fmt::Display for LogEvent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Message { text, .. } => f.write_str(text),
+            Self::Progress { done, total: Some(total) } => write!(f, "{done} of {total}"),
+            Self::Progress { done, total: None } => write!(f, "{done}"),
+        }
+    }
+}
+
 /// How much a message matters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum LogLevel {
     /// For the author of the package.
     Debug,

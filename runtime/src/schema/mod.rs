@@ -5,6 +5,7 @@ mod column;
 mod compare;
 mod constraint;
 mod create;
+mod creation;
 mod data;
 mod find;
 mod index;
@@ -17,6 +18,7 @@ mod typing;
 mod tests;
 
 pub use compare::compare;
+pub use creation::creations;
 pub use table::{Check, CheckCondition, Column, ModelDefault, ModelType, Opaque, Schema, Table};
 
 use sha2::{Digest, Sha256};

@@ -1,6 +1,7 @@
 //! The history: one row for everything done, each holding the hash of the one before, so that a row that was
 //! altered, removed or put in between shows.
 
+use serde::Serialize;
 use std::collections::BTreeSet;
 
 use sha2::{Digest, Sha256};
@@ -13,7 +14,8 @@ use super::StoreError;
 use super::layout::{HISTORY, HISTORY_LAYOUT, column, count, words};
 
 /// What was done.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Kind {
     /// A revision was applied.
     #[default]
@@ -52,7 +54,8 @@ impl Kind {
 }
 
 /// How it ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Outcome {
     /// It took effect.
     #[default]
@@ -76,7 +79,7 @@ impl Outcome {
 }
 
 /// What a run says about something it did.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct HistoryEntry {
     /// The package.
     pub package: String,
@@ -114,12 +117,26 @@ pub struct HistoryEntry {
     pub seed: Option<u64>,
 }
 
+/// One line for people: `3 2026-11-22T10:00:00Z crowd upgrade 001 applied`.
+impl std::fmt::Display for HistoryRow {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let HistoryEntry { package, kind, step, outcome, started, error, .. } = &self.entry;
+        write!(f, "{} {started} {package} {} {step} {}", self.id, kind.as_str(), outcome.as_str())?;
+        write!(f, ", by {}@{}", self.actor, self.host)?;
+        match error.as_deref().and_then(|error| error.lines().next()) {
+            Some(error) => write!(f, ": {error}"),
+            None => Ok(()),
+        }
+    }
+}
+
 /// A row of the history.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct HistoryRow {
     /// Its number, from 1 without gaps.
     pub id: i64,
     /// What the run said.
+    #[serde(flatten)]
     pub entry: HistoryEntry,
     /// The user who ran it.
     pub actor: String,

@@ -115,7 +115,7 @@ pub(super) const JOURNAL_LAYOUT: Layout = Layout {
 };
 
 impl Layout {
-    fn create(&self, dialect: Dialect) -> String {
+    pub(super) fn create(&self, dialect: Dialect) -> String {
         let columns: Vec<String> = self
             .columns
             .iter()

@@ -9,6 +9,7 @@ mod journal;
 mod layout;
 mod lock;
 mod record;
+mod script;
 mod state;
 
 pub use history::{ChainError, HistoryEntry, HistoryRow, Kind, Outcome, history, record_failure, verify_chain};
@@ -16,6 +17,7 @@ pub use journal::{FlightState, InFlight, advance, announce, clear, refuse};
 pub use layout::{HISTORY, JOURNAL, OBJECTS, VERSIONS, ensure_tables};
 pub use lock::{Holder, LockError, TargetLock, acquire};
 pub use record::{StepRecord, TableChange, VersionChange, record};
+pub use script::{script_step, script_tables};
 pub use state::{Owner, Requirement, State, load};
 
 use crate::database::DatabaseError;

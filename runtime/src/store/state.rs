@@ -203,8 +203,10 @@ impl State {
             Kind::Populate => {
                 self.populated.entry(entry.package.clone()).or_default().insert(entry.step.clone());
             }
-            // Which other revisions a stamp stands for only the package knows.
-            Kind::Stamp => applied.clear(),
+            // Every revision that is stamped has a row.
+            Kind::Stamp => {
+                applied.insert(entry.step.clone());
+            }
             Kind::Adopt | Kind::DiscardJournal => {}
         }
         applied.extend(entry.heads_after.iter().cloned());

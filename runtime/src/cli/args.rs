@@ -1,0 +1,156 @@
+//! What the command line takes.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::dialect::Dialect;
+
+/// Applies per-package database migrations whose steps are sandboxed WebAssembly components.
+#[derive(Debug, Parser)]
+#[command(name = "ptah-wasm", version, max_term_width = 100, after_help = EXIT_CODES)]
+pub(super) struct Cli {
+    #[command(flatten)]
+    pub(super) common: Common,
+    #[command(subcommand)]
+    pub(super) verb: Verb,
+}
+
+const EXIT_CODES: &str = "Exit codes: 0 done, 1 other errors, 2 wrong usage, 3 a package cannot be used, \
+4 the target's state needs a decision, 5 a step of a guest failed or was stopped, 6 the database refused a \
+statement, 7 the database or its lock cannot be had, 130 interrupted.";
+
+/// Options of every verb.
+#[derive(Debug, Args)]
+pub(super) struct Common {
+    /// The target: sqlite:FILE, postgres://…[?schema=NAME], mysql://…; TLS options as sqlx takes them
+    #[arg(long, global = true, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
+    pub(super) database: Option<String>,
+    /// The configuration file [default: ptah.toml in the current folder, if there]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
+    /// Seconds to wait for another runner on the same target
+    #[arg(long, global = true, default_value_t = 60, value_name = "SECONDS")]
+    pub(super) lock_timeout: u64,
+    /// Folder of compiled code [default: the user's cache folder]
+    #[arg(long, global = true, env = "PTAH_WASM_CACHE", value_name = "DIR")]
+    pub(super) cache: Option<PathBuf>,
+    /// One JSON document on stdout instead of text
+    #[arg(long, global = true)]
+    pub(super) json: bool,
+    /// Only errors on stderr
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub(super) quiet: bool,
+    /// Debug messages of the packages too
+    #[arg(short, long, global = true)]
+    pub(super) verbose: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Verb {
+    /// Bring packages to a revision (their head without one)
+    Upgrade(UpgradeArgs),
+    /// Take a package back to a revision, or to base
+    Downgrade(DowngradeArgs),
+    /// Make a package's latest schema where nothing is there, and run populate steps
+    Populate(PopulateArgs),
+    /// Show which revisions are recorded
+    Current(PackagesArgs),
+    /// Show the revisions of packages and which are applied
+    History(HistoryArgs),
+    /// List the registered packages and where they stand
+    List,
+    /// Show what a package file holds, without any database
+    Inspect(InspectArgs),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct UpgradeArgs {
+    /// Packages: a path or a registered name, each with an optional :REV [default: all registered ones]
+    #[arg(value_name = "PKG[:REV]")]
+    pub(super) packages: Vec<String>,
+    /// Take over tables that are there already and equal the base schema or that of a revision; =REV says
+    /// which, where several match
+    #[arg(long, value_name = "REV", num_args = 0..=1, require_equals = true, conflicts_with = "sql")]
+    pub(super) adopt: Option<Option<String>>,
+    /// Start from base, step by step, where no version is recorded
+    #[arg(long)]
+    pub(super) force: bool,
+    /// Show what would be done and do nothing
+    #[arg(long, conflicts_with = "sql")]
+    pub(super) dry_run: bool,
+    /// Drop the account of a step that was cut short, once the schema has been put right
+    #[arg(long, conflicts_with = "sql")]
+    pub(super) discard_journal: bool,
+    /// Print the statements from base (PKG:FROM:TO for a part) without any database
+    #[arg(long, requires = "dialect")]
+    pub(super) sql: bool,
+    /// The dialect of --sql: sqlite, postgres or mariadb
+    #[arg(long, requires = "sql", value_name = "DIALECT")]
+    pub(super) dialect: Option<Dialect>,
+    /// With --sql: ptah-db-schema and the stamp instead of the steps
+    #[arg(long, requires = "sql")]
+    pub(super) populate: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct DowngradeArgs {
+    /// The package and where to: PKG:REV or PKG:base
+    #[arg(value_name = "PKG:REV")]
+    pub(super) package: String,
+    /// Show what would be done and do nothing
+    #[arg(long)]
+    pub(super) dry_run: bool,
+    /// Drop the account of a step that was cut short, once the schema has been put right
+    #[arg(long)]
+    pub(super) discard_journal: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct PopulateArgs {
+    /// The package: a path or a registered name
+    #[arg(value_name = "PKG")]
+    pub(super) package: String,
+    /// Populate steps to run, recorded or not, after what they require
+    #[arg(value_name = "STEP", conflicts_with_all = ["list", "all"])]
+    pub(super) steps: Vec<String>,
+    /// List the populate steps
+    #[arg(short, long, conflicts_with = "all")]
+    pub(super) list: bool,
+    /// Run all active steps that are not recorded yet (what happens without step names)
+    #[arg(short, long)]
+    pub(super) all: bool,
+    /// Take over tables that are there already, as in upgrade
+    #[arg(long, value_name = "REV", num_args = 0..=1, require_equals = true)]
+    pub(super) adopt: Option<Option<String>>,
+    /// Show what would be done and do nothing
+    #[arg(long)]
+    pub(super) dry_run: bool,
+    /// Drop the account of a step that was cut short, once the schema has been put right
+    #[arg(long)]
+    pub(super) discard_journal: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct PackagesArgs {
+    /// Packages: a path or a registered name [default: the registered ones, else all that are recorded]
+    #[arg(value_name = "PKG")]
+    pub(super) packages: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct HistoryArgs {
+    /// Packages: a path or a registered name [default: the registered ones]
+    #[arg(value_name = "PKG")]
+    pub(super) packages: Vec<String>,
+    /// What was ever done on the target instead, oldest first
+    #[arg(long)]
+    pub(super) records: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct InspectArgs {
+    /// A component, or a folder with ptah-package.toml
+    #[arg(value_name = "FILE")]
+    pub(super) file: PathBuf,
+}

@@ -1,0 +1,159 @@
+//! The command line: takes arguments, calls the library, prints. The only place that prints.
+
+mod args;
+mod output;
+mod registry;
+mod verbs;
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Parser;
+
+use crate::config::ConfigError;
+use crate::migrate::{ErrorKind, Interrupt, MigrateError, Migrator, Options};
+use crate::policy::Limits;
+use crate::sandbox::CacheLocation;
+use args::{Cli, Common, Verb};
+use output::Output;
+use registry::Registry;
+
+/// What goes wrong on the command line.
+#[derive(Debug, thiserror::Error)]
+enum CliError {
+    #[error(transparent)]
+    Migrate(#[from] MigrateError),
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error("{0}")]
+    Usage(String),
+    #[error("cannot write to standard output: {0}")]
+    Write(#[from] std::io::Error),
+}
+
+impl CliError {
+    /// The documented exit code.
+    fn code(&self) -> u8 {
+        match self {
+            Self::Config(_) | Self::Write(_) => 1,
+            Self::Usage(_) => 2,
+            Self::Migrate(error) => match &*error.kind {
+                ErrorKind::Package(_) | ErrorKind::Sandbox(_) => 3,
+                ErrorKind::Graph(_)
+                | ErrorKind::GivenTwice
+                | ErrorKind::NotByName(_)
+                | ErrorKind::MissingDependency(_)
+                | ErrorKind::Needed { .. }
+                | ErrorKind::Adoptable { .. }
+                | ErrorKind::Differs { .. }
+                | ErrorKind::Outside(_)
+                | ErrorKind::InFlight(_)
+                | ErrorKind::Pending(_)
+                | ErrorKind::Offline(_) => 4,
+                ErrorKind::Step(_) => 5,
+                ErrorKind::Refused { .. } => 6,
+                ErrorKind::Database(_) | ErrorKind::Store(_) | ErrorKind::Lock(_) | ErrorKind::Unstable => 7,
+                ErrorKind::Interrupted(_) => 130,
+                ErrorKind::Task(_) => 1,
+            },
+        }
+    }
+}
+
+/// Runs the command line of this process.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let output = Output::new(&cli.common);
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return output.fail(&error.into()),
+    };
+    let interrupt = Interrupt::default();
+    let done = runtime.block_on(async {
+        tokio::spawn(watch_signals(interrupt.clone()));
+        run(cli, &output, &interrupt).await
+    });
+    // A guest that does not end by itself is stopped by its limits; nobody waits for it here.
+    runtime.shutdown_background();
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(CliError::Write(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(error) => output.fail(&error),
+    }
+}
+
+async fn run(cli: Cli, output: &Output, interrupt: &Interrupt) -> Result<(), CliError> {
+    let registry = Registry::read(&cli.common)?;
+    match cli.verb {
+        Verb::Inspect(args) => verbs::inspect(&sandbox(&cli.common)?, output, &args),
+        Verb::Upgrade(args) if args.sql => verbs::sql(&sandbox(&cli.common)?, output, &registry, &args),
+        verb => {
+            let migrator = migrator(&cli.common, output, &registry, interrupt)?;
+            match verb {
+                Verb::Upgrade(args) => verbs::upgrade(&migrator, output, &registry, &args).await,
+                Verb::Downgrade(args) => verbs::downgrade(&migrator, output, &registry, &args).await,
+                Verb::Populate(args) => verbs::populate(&migrator, output, &registry, &args).await,
+                Verb::Current(args) => verbs::current(&migrator, output, &registry, &args).await,
+                Verb::History(args) => verbs::history(&migrator, output, &registry, &args).await,
+                Verb::List => verbs::list(&migrator, output, &registry).await,
+                Verb::Inspect(args) => verbs::inspect(&sandbox(&cli.common)?, output, &args),
+            }
+        }
+    }
+}
+
+fn options(common: &Common) -> Options {
+    Options {
+        limits: Limits::default(),
+        cache: common.cache.clone().map_or(CacheLocation::Default, CacheLocation::Directory),
+        lock_timeout: Duration::from_secs(common.lock_timeout),
+    }
+}
+
+fn sandbox(common: &Common) -> Result<crate::sandbox::Sandbox, CliError> {
+    let options = options(common);
+    let sandbox = crate::sandbox::Sandbox::new(options.limits, options.cache);
+    Ok(sandbox.map_err(MigrateError::from)?)
+}
+
+fn migrator(
+    common: &Common,
+    output: &Output,
+    registry: &Registry,
+    interrupt: &Interrupt,
+) -> Result<Migrator, CliError> {
+    let url = registry.database(common, output);
+    let migrator = Migrator::with_options(&url, options(common))?;
+    Ok(migrator.observed_by(output.observer()).interrupted_by(interrupt.clone()))
+}
+
+/// The first signal asks the run to stop at the next safe point; the second ends the process.
+async fn watch_signals(interrupt: Interrupt) {
+    let mut asked = false;
+    loop {
+        if !signalled().await {
+            return;
+        }
+        if asked {
+            std::process::exit(130);
+        }
+        asked = true;
+        interrupt.raise();
+        output::interrupted();
+    }
+}
+
+#[cfg(unix)]
+async fn signalled() -> bool {
+    use tokio::signal::unix::{SignalKind, signal};
+    let Ok(mut terminate) = signal(SignalKind::terminate()) else { return false };
+    tokio::select! {
+        _ = terminate.recv() => true,
+        pressed = tokio::signal::ctrl_c() => pressed.is_ok(),
+    }
+}
+
+#[cfg(not(unix))]
+async fn signalled() -> bool {
+    tokio::signal::ctrl_c().await.is_ok()
+}

@@ -1,0 +1,146 @@
+//! `ptah.toml`: the registered packages and the database of an application.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+/// What `ptah.toml` says. Paths are resolved against the folder that holds it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Config {
+    /// The target's URL.
+    pub database: Option<String>,
+    /// The registered packages in order.
+    pub packages: Vec<Registered>,
+}
+
+/// A registered package.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Registered {
+    /// Its name; what it describes must agree.
+    pub name: String,
+    /// Where it lies.
+    pub path: PathBuf,
+    /// Its title for lists; the described one without it.
+    pub title: Option<String>,
+    /// Whether it always starts from base, step by step.
+    #[serde(default)]
+    pub force: bool,
+    /// Whether tables that are there already and match become its own.
+    #[serde(default)]
+    pub adopt: bool,
+}
+
+/// Why `ptah.toml` cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// It cannot be read.
+    #[error("cannot read {path}: {error}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        error: std::io::Error,
+    },
+    /// It is not what it should be. The text shows the line.
+    #[error("{path}: {error}")]
+    Parse {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        error: Box<toml::de::Error>,
+    },
+    /// A name stands twice.
+    #[error("{path}: package {name} is registered twice")]
+    Twice {
+        /// The file.
+        path: PathBuf,
+        /// The name.
+        name: String,
+    },
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    database: Option<String>,
+    #[serde(default, rename = "package")]
+    packages: Vec<Registered>,
+}
+
+impl Config {
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// It cannot be read, does not parse, has an unknown key or registers a name twice.
+    pub fn read(path: &Path) -> Result<Self, ConfigError> {
+        let text = std::fs::read_to_string(path).map_err(|error| ConfigError::Read { path: path.into(), error })?;
+        Self::parse(path, &text)
+    }
+
+    /// As [`Config::read`], with no file at all being an empty one.
+    ///
+    /// # Errors
+    /// As [`Config::read`].
+    pub fn read_if_there(path: &Path) -> Result<Self, ConfigError> {
+        match Self::read(path) {
+            Err(ConfigError::Read { error, .. }) if error.kind() == std::io::ErrorKind::NotFound => Ok(Self::default()),
+            other => other,
+        }
+    }
+
+    fn parse(path: &Path, text: &str) -> Result<Self, ConfigError> {
+        let parsed: File =
+            toml::from_str(text).map_err(|error| ConfigError::Parse { path: path.into(), error: Box::new(error) })?;
+        let folder = path.parent().unwrap_or(Path::new(""));
+        let mut names = BTreeSet::new();
+        let mut packages = parsed.packages;
+        for package in &mut packages {
+            if !names.insert(package.name.clone()) {
+                return Err(ConfigError::Twice { path: path.into(), name: package.name.clone() });
+            }
+            package.path = folder.join(&package.path);
+        }
+        Ok(Self { database: parsed.database, packages })
+    }
+
+    /// The registered package of that name.
+    pub fn package(&self, name: &str) -> Option<&Registered> {
+        self.packages.iter().find(|package| package.name == name)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<Config, ConfigError> {
+        Config::parse(Path::new("app/ptah.toml"), text)
+    }
+
+    #[test]
+    fn packages_are_resolved_against_the_folder_of_the_file() {
+        let config =
+            parse("database = 'sqlite:x.db'\n[[package]]\nname = 'a'\npath = 'a.wasm'\nforce = true\n").unwrap();
+        assert_eq!(config.database.as_deref(), Some("sqlite:x.db"));
+        assert_eq!(config.packages[0].path, Path::new("app/a.wasm"));
+        assert!(config.packages[0].force && !config.packages[0].adopt);
+    }
+
+    #[test]
+    fn a_name_registered_twice_an_unknown_key_and_bad_syntax_are_errors() {
+        let twice = "[[package]]\nname = 'a'\npath = 'a'\n[[package]]\nname = 'a'\npath = 'b'\n";
+        assert!(matches!(parse(twice), Err(ConfigError::Twice { .. })));
+        assert!(matches!(parse("databse = 'x'"), Err(ConfigError::Parse { .. })));
+        assert!(matches!(parse("["), Err(ConfigError::Parse { .. })));
+    }
+
+    #[test]
+    fn a_missing_file_is_an_empty_one_only_when_it_may_be() {
+        let missing = Path::new("no-such-folder/ptah.toml");
+        assert!(Config::read(missing).is_err());
+        assert_eq!(Config::read_if_there(missing).unwrap(), Config::default());
+    }
+}

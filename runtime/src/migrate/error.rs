@@ -1,0 +1,165 @@
+//! Why a run did not do what was asked, and where.
+
+use crate::database::DatabaseError;
+use crate::package::PackageError;
+use crate::revision::{Dependency, GraphError};
+use crate::sandbox::{SandboxError, StepError};
+use crate::store::{LockError, StoreError};
+
+/// A failure with the package, step and target that it concerns.
+#[derive(Debug, thiserror::Error)]
+#[error("{}{kind}", place(package.as_deref(), step.as_deref(), target.as_deref()))]
+pub struct MigrateError {
+    /// The package, where one is concerned.
+    pub package: Option<String>,
+    /// The step: `upgrade 001`, `populate ptah-db-schema`, …
+    pub step: Option<String>,
+    /// The target without its password.
+    pub target: Option<String>,
+    /// What went wrong.
+    #[source]
+    pub kind: Box<ErrorKind>,
+}
+
+fn place(package: Option<&str>, step: Option<&str>, target: Option<&str>) -> String {
+    let mut text = String::new();
+    for part in [package, step].into_iter().flatten() {
+        text.push_str(part);
+        text.push_str(": ");
+    }
+    if let Some(target) = target {
+        text.push_str("on ");
+        text.push_str(target);
+        text.push_str(": ");
+    }
+    text
+}
+
+/// What went wrong.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The package cannot be used.
+    #[error(transparent)]
+    Package(#[from] PackageError),
+    /// The engine cannot be set up.
+    #[error(transparent)]
+    Sandbox(#[from] SandboxError),
+    /// Revisions, steps or packages make no order, or a goal makes no sense.
+    #[error(transparent)]
+    Graph(#[from] GraphError),
+    /// One package was given twice.
+    #[error("the package is given twice")]
+    GivenTwice,
+    /// A guest's step failed or was stopped.
+    #[error(transparent)]
+    Step(#[from] StepError),
+    /// A populate step that only the runner itself runs.
+    #[error("{0} runs by itself where it is needed, not by name")]
+    NotByName(String),
+    /// Something must be applied first.
+    #[error("it depends on {}:{}, which is not applied here; upgrade {} first, or give its package too", .0.package, .0.revision, .0.package)]
+    MissingDependency(Dependency),
+    /// Another package needs what a downgrade would take away.
+    #[error("{dependent} depends on revision {revision}; downgrade that first")]
+    Needed {
+        /// The revision.
+        revision: String,
+        /// `package:step` that depends on it.
+        dependent: String,
+    },
+    /// Tables of the package are there, with no version recorded, and match.
+    #[error(
+        "its tables are there already ({}) but no version is recorded; they equal {}: `--adopt` takes them over{}",
+        tables.join(", "),
+        matches.join(" and "),
+        if matches.len() > 1 { ", `--adopt=REV` says as which" } else { "" }
+    )]
+    Adoptable {
+        /// The tables.
+        tables: Vec<String>,
+        /// `base`, or the revisions whose schema they equal.
+        matches: Vec<String>,
+    },
+    /// Tables of the package are there, and match nothing that it ever was.
+    #[error("its tables are there already, with no version recorded, and equal no revision; nearest is {nearest}:\n  {}", differences.join("\n  "))]
+    Differs {
+        /// `base`, or the revision that is nearest.
+        nearest: String,
+        /// How they differ from it.
+        differences: Vec<String>,
+    },
+    /// A step would make something whose name is taken by something that is not the package's.
+    #[error("{0}")]
+    Outside(String),
+    /// A step was cut short earlier and the account of it stands.
+    #[error("{0}")]
+    InFlight(String),
+    /// The database refused a statement. What the step did is rolled back, or accounted for.
+    #[error("the database refused statement {position} of {total}: {message}\n  {sql}{after}")]
+    Refused {
+        /// Which statement, from 1.
+        position: usize,
+        /// Of how many.
+        total: usize,
+        /// The statement, cut.
+        sql: String,
+        /// The database's words, without row values.
+        message: String,
+        /// The state that this leaves.
+        after: String,
+    },
+    /// The target changed again and again while it was planned for.
+    #[error("the target keeps changing; nothing was done")]
+    Unstable,
+    /// Asked to stop.
+    #[error("interrupted: {0}")]
+    Interrupted(&'static str),
+    /// Steps are pending where none may be.
+    #[error("{}", .0.join("; "))]
+    Pending(Vec<String>),
+    /// What cannot be known without a database.
+    #[error("{0}")]
+    Offline(String),
+    /// The database.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+    /// The bookkeeping.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The lock.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    /// A task of the runner ended abnormally.
+    #[error("the planning task ended abnormally: {0}")]
+    Task(String),
+}
+
+impl MigrateError {
+    /// Says which package is concerned, unless that is said.
+    #[must_use]
+    pub fn of(mut self, package: &str) -> Self {
+        self.package.get_or_insert_with(|| package.to_owned());
+        self
+    }
+
+    /// Says which step is concerned, unless that is said.
+    #[must_use]
+    pub fn at(mut self, step: impl Into<String>) -> Self {
+        self.step.get_or_insert_with(|| step.into());
+        self
+    }
+
+    /// Says which target is concerned, unless that is said.
+    #[must_use]
+    pub fn on(mut self, target: &str) -> Self {
+        self.target.get_or_insert_with(|| target.to_owned());
+        self
+    }
+}
+
+impl<E: Into<ErrorKind>> From<E> for MigrateError {
+    fn from(kind: E) -> Self {
+        Self { package: None, step: None, target: None, kind: Box::new(kind.into()) }
+    }
+}

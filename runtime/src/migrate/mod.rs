@@ -1,0 +1,300 @@
+//! Orchestration: what an upgrade, downgrade or populate does to a target, step by step. Each verb plans
+//! first, without a lock or a transaction, and then applies what was planned to a target that is found
+//! unchanged under the lock.
+
+mod apply;
+mod error;
+mod event;
+mod look;
+mod offline;
+mod plan;
+mod snapshot;
+mod states;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+pub use error::{ErrorKind, MigrateError};
+pub use event::Event;
+pub use look::{Current, PackageState, Pending};
+pub use offline::{OfflineRange, Script};
+pub use plan::{PackagePlan, PlannedStep, StepKind};
+
+pub use crate::revision::Goal;
+
+use crate::database::Target;
+use crate::package::Package;
+use crate::policy::Limits;
+use crate::sandbox::{CacheLocation, Sandbox};
+use snapshot::Snapshot;
+
+/// Whether tables that are there already, with no version recorded, become the package's own.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Adopt {
+    /// No: finding them is an error.
+    #[default]
+    No,
+    /// If they equal the base schema or that of just one revision.
+    Matching,
+    /// If they equal the schema of this revision (`base` for the base schema).
+    Revision(String),
+}
+
+/// How a package without a recorded version starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Start {
+    /// With the latest schema, if it has `ptah-db-schema` and goes to its head.
+    #[default]
+    Latest,
+    /// From base, every step (`force` in `ptah.toml`).
+    Base,
+}
+
+/// What to do about the account that a crashed or refused step left on a database without transactional
+/// schema changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Journal {
+    /// Refuse to go on while there is one.
+    #[default]
+    Respect,
+    /// The operator has put the schema right: drop the account once the new plan stands.
+    Discard,
+}
+
+/// One package and where it is to go.
+#[derive(Debug, Clone)]
+pub struct Upgrade {
+    /// The package.
+    pub package: Arc<Package>,
+    /// How far.
+    pub goal: Goal,
+    /// How it starts.
+    pub start: Start,
+    /// What to do with tables that are there already.
+    pub adopt: Adopt,
+}
+
+impl Upgrade {
+    /// To the head, adopting nothing.
+    pub fn to_head(package: Arc<Package>) -> Self {
+        Self { package, goal: Goal::Head, start: Start::default(), adopt: Adopt::default() }
+    }
+}
+
+/// Which populate steps run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Populate {
+    /// All active ones that are not recorded yet.
+    Active,
+    /// These, recorded or not, after what they require.
+    Named(Vec<String>),
+}
+
+/// How a [`Migrator`] works.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The limits of every step.
+    pub limits: Limits,
+    /// Where compiled code is kept.
+    pub cache: CacheLocation,
+    /// How long to wait for another runner on the same target.
+    pub lock_timeout: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { limits: Limits::default(), cache: CacheLocation::Default, lock_timeout: Duration::from_secs(60) }
+    }
+}
+
+/// Says from another thread that a run is to stop: a transaction is rolled back; on MariaDB the step in
+/// flight is finished first.
+#[derive(Debug, Clone, Default)]
+pub struct Interrupt(Arc<AtomicBool>);
+
+impl Interrupt {
+    /// Asks the run to stop.
+    pub fn raise(&self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether it was asked to.
+    pub fn is_raised(&self) -> bool {
+        self.0.load(Ordering::SeqCst)
+    }
+}
+
+type Observer = Arc<dyn Fn(&Event) + Send + Sync>;
+
+/// Applies packages to one target.
+#[derive(Clone)]
+pub struct Migrator {
+    target: Target,
+    sandbox: Sandbox,
+    lock_timeout: Duration,
+    observer: Observer,
+    interrupt: Interrupt,
+    known: Vec<Arc<Package>>,
+}
+
+impl Migrator {
+    /// For a target with the default options: `sqlite:app.db`, `postgres://…?schema=…`, `mysql://…`.
+    ///
+    /// # Errors
+    /// A URL that cannot be read. Nothing is connected to yet.
+    pub fn new(url: &str) -> Result<Self, MigrateError> {
+        Self::with_options(url, Options::default())
+    }
+
+    /// For a target with options.
+    ///
+    /// # Errors
+    /// A URL that cannot be read, an engine that cannot be set up.
+    pub fn with_options(url: &str, options: Options) -> Result<Self, MigrateError> {
+        let target = Target::parse(url)?;
+        let sandbox = Sandbox::new(options.limits, options.cache)?;
+        Ok(Self {
+            target,
+            sandbox,
+            lock_timeout: options.lock_timeout,
+            observer: Arc::new(|_| ()),
+            interrupt: Interrupt::default(),
+            known: Vec::new(),
+        })
+    }
+
+    /// Calls `observer` at everything that happens.
+    #[must_use]
+    pub fn observed_by(mut self, observer: impl Fn(&Event) + Send + Sync + 'static) -> Self {
+        self.observer = Arc::new(observer);
+        self
+    }
+
+    /// Stops when `interrupt` is raised.
+    #[must_use]
+    pub fn interrupted_by(mut self, interrupt: Interrupt) -> Self {
+        self.interrupt = interrupt;
+        self
+    }
+
+    /// Packages that are not to be run but whose revisions may be looked up.
+    #[must_use]
+    pub fn knowing(mut self, packages: impl IntoIterator<Item = Arc<Package>>) -> Self {
+        self.known.extend(packages);
+        self
+    }
+
+    /// Opens a package for this migrator: a component, or a directory with `ptah-package.toml`.
+    ///
+    /// # Errors
+    /// Whatever is wrong with it, naming the file.
+    pub fn open(&self, path: impl Into<PathBuf>) -> Result<Arc<Package>, MigrateError> {
+        Ok(Arc::new(Package::open(&self.sandbox, &path.into())?))
+    }
+
+    /// The sandbox that its packages run in.
+    pub fn sandbox(&self) -> &Sandbox {
+        &self.sandbox
+    }
+
+    /// The target without its password.
+    pub fn target(&self) -> &Target {
+        &self.target
+    }
+
+    /// Brings packages to their goals, in dependency order. What was applied stays applied when a later
+    /// step fails.
+    ///
+    /// # Errors
+    /// See [`ErrorKind`]; the error names package, step and target.
+    pub async fn upgrade(&self, packages: &[Upgrade], journal: Journal) -> Result<Vec<PackagePlan>, MigrateError> {
+        let order = plan::upgrade_order(packages)?;
+        let mut done = Vec::with_capacity(packages.len());
+        for upgrade in order {
+            done.push(self.run(plan::Verb::Upgrade(upgrade), journal, packages).await?);
+        }
+        Ok(done)
+    }
+
+    /// What [`Migrator::upgrade`] would do. Changes nothing; a later package is planned as if the earlier
+    /// ones had been applied.
+    ///
+    /// # Errors
+    /// As [`Migrator::upgrade`], as far as planning goes.
+    pub async fn plan_upgrade(&self, packages: &[Upgrade], journal: Journal) -> Result<Vec<PackagePlan>, MigrateError> {
+        let order = plan::upgrade_order(packages)?;
+        let mut snapshot = Snapshot::look(&self.target).await?;
+        let mut done = Vec::with_capacity(packages.len());
+        for upgrade in order {
+            let (plan, after) = self.plan(plan::Verb::Upgrade(upgrade), journal, packages, snapshot).await?;
+            snapshot = after;
+            done.push(plan);
+        }
+        Ok(done)
+    }
+
+    /// Takes a package back to a revision, or to base with none.
+    ///
+    /// # Errors
+    /// A revision that is unknown, not applied, or that another package depends on; else as upgrade.
+    pub async fn downgrade(
+        &self,
+        package: &Arc<Package>,
+        target: Option<&str>,
+        journal: Journal,
+    ) -> Result<PackagePlan, MigrateError> {
+        let verb = plan::Verb::Downgrade { package: package.clone(), target: target.map(str::to_owned) };
+        self.run(verb, journal, &[]).await
+    }
+
+    /// What [`Migrator::downgrade`] would do.
+    ///
+    /// # Errors
+    /// As [`Migrator::downgrade`], as far as planning goes.
+    pub async fn plan_downgrade(
+        &self,
+        package: &Arc<Package>,
+        target: Option<&str>,
+        journal: Journal,
+    ) -> Result<PackagePlan, MigrateError> {
+        let verb = plan::Verb::Downgrade { package: package.clone(), target: target.map(str::to_owned) };
+        let snapshot = Snapshot::look(&self.target).await?;
+        Ok(self.plan(verb, journal, &[], snapshot).await?.0)
+    }
+
+    /// Makes a package's latest schema where nothing of it is there, and runs populate steps. Never runs
+    /// a revision.
+    ///
+    /// # Errors
+    /// As [`Migrator::upgrade`]; an unknown populate step; a cycle among them.
+    pub async fn populate(
+        &self,
+        upgrade: &Upgrade,
+        steps: &Populate,
+        journal: Journal,
+    ) -> Result<PackagePlan, MigrateError> {
+        self.run(plan::Verb::Populate(upgrade.clone(), steps.clone()), journal, &[]).await
+    }
+
+    /// What [`Migrator::populate`] would do.
+    ///
+    /// # Errors
+    /// As [`Migrator::populate`], as far as planning goes.
+    pub async fn plan_populate(
+        &self,
+        upgrade: &Upgrade,
+        steps: &Populate,
+        journal: Journal,
+    ) -> Result<PackagePlan, MigrateError> {
+        let snapshot = Snapshot::look(&self.target).await?;
+        Ok(self.plan(plan::Verb::Populate(upgrade.clone(), steps.clone()), journal, &[], snapshot).await?.0)
+    }
+}
+
+impl std::fmt::Debug for Migrator {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Migrator").field("target", &self.target.label()).finish_non_exhaustive()
+    }
+}

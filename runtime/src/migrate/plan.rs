@@ -1,0 +1,493 @@
+//! Planning: which steps a verb takes on a target as it is, and what each of them does. Runs the guests;
+//! touches no database.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use super::snapshot::Snapshot;
+use super::{ErrorKind, Event, Interrupt, Journal, MigrateError, Migrator, Observer, Populate, Upgrade};
+use crate::package::Package;
+use crate::plan::{Plan, Planner};
+use crate::policy::{Access, Limits};
+use crate::revision::{self, Dependency, Graph, GraphError, LATEST_SCHEMA, Move, PackageInfo};
+use crate::sandbox::{RunValues, StepCall, StepError};
+use crate::schema::Schema;
+
+/// How soon a running guest learns of an interrupt.
+const INTERRUPT_POLL: std::time::Duration = std::time::Duration::from_millis(50);
+
+/// What is asked for.
+#[derive(Debug, Clone)]
+pub(super) enum Verb {
+    /// To a goal.
+    Upgrade(Upgrade),
+    /// Back to a revision, or to base with none.
+    Downgrade { package: Arc<Package>, target: Option<String> },
+    /// The latest schema where nothing is there, and populate steps.
+    Populate(Upgrade, Populate),
+}
+
+impl Verb {
+    pub(super) fn package(&self) -> &Arc<Package> {
+        match self {
+            Self::Upgrade(upgrade) | Self::Populate(upgrade, _) => &upgrade.package,
+            Self::Downgrade { package, .. } => package,
+        }
+    }
+}
+
+/// What will happen to one package on one target.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PackagePlan {
+    /// The package.
+    pub package: String,
+    /// The digest of its components.
+    pub component_digest: String,
+    /// The heads recorded beforehand, sorted.
+    pub recorded: Vec<String>,
+    /// The heads recorded afterwards, sorted.
+    pub records: Vec<String>,
+    /// The steps in order; empty when there is nothing to do.
+    pub steps: Vec<PlannedStep>,
+    #[serde(skip)]
+    pub(super) run: RunValues,
+}
+
+/// One step of a [`PackagePlan`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PlannedStep {
+    /// What it is.
+    #[serde(flatten)]
+    pub kind: StepKind,
+    /// Ptah's log line.
+    pub line: String,
+    /// What it does to the schema and rows.
+    pub plan: Plan,
+    /// Recorded heads that go.
+    pub remove: Vec<String>,
+    /// Recorded heads that come.
+    pub add: Vec<String>,
+    /// Revisions that are recorded as applied without having been run.
+    pub stamps: Vec<String>,
+    /// Tables that become the package's own.
+    pub claims: Vec<String>,
+    /// Tables that cease to be.
+    pub releases: Vec<String>,
+    /// What is relied on from now on, by this step or by one that it stamps: recorded, so that the other
+    /// package cannot take it away.
+    pub requires: Vec<(String, Dependency)>,
+    /// Fuel that the guest used while it was planned.
+    pub fuel: u64,
+    /// The digest of the package's own tables afterwards.
+    pub schema_digest: String,
+}
+
+/// What a step is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum StepKind {
+    /// A populate step.
+    Populate {
+        /// Its name.
+        name: String,
+    },
+    /// Tables that are there become the package's own.
+    Adopt {
+        /// As which revisions; none for base.
+        revisions: Vec<String>,
+    },
+    /// A revision's upgrade.
+    Upgrade {
+        /// The revision.
+        revision: String,
+    },
+    /// A revision's downgrade.
+    Downgrade {
+        /// The revision.
+        revision: String,
+    },
+}
+
+impl StepKind {
+    /// What messages call it.
+    pub fn title(&self) -> String {
+        match self {
+            Self::Populate { name } => format!("populate {name}"),
+            Self::Adopt { .. } => "adopt".to_owned(),
+            Self::Upgrade { revision } => format!("upgrade {revision}"),
+            Self::Downgrade { revision } => format!("downgrade {revision}"),
+        }
+    }
+}
+
+/// Upgrades in dependency order.
+pub(super) fn upgrade_order(upgrades: &[Upgrade]) -> Result<Vec<Upgrade>, MigrateError> {
+    let mut names = BTreeSet::new();
+    for upgrade in upgrades {
+        if !names.insert(&upgrade.package.info().name) {
+            return Err(MigrateError::from(ErrorKind::GivenTwice).of(&upgrade.package.info().name));
+        }
+    }
+    let infos: Vec<&PackageInfo> = upgrades.iter().map(|upgrade| upgrade.package.info()).collect();
+    let order = revision::package_order(&infos)?;
+    Ok(order.into_iter().filter_map(|index| upgrades.get(index).cloned()).collect())
+}
+
+impl Migrator {
+    /// Plans one verb on a snapshot; the snapshot afterwards is the target as it will be.
+    pub(super) async fn plan(
+        &self,
+        verb: Verb,
+        journal: Journal,
+        given: &[Upgrade],
+        snapshot: Snapshot,
+    ) -> Result<(PackagePlan, Snapshot), MigrateError> {
+        let (name, label) = (verb.package().info().name.clone(), snapshot.label.clone());
+        let place = |error: MigrateError| error.of(&name).on(&label);
+        if let (Journal::Respect, Some(account)) = (journal, &snapshot.state.journal) {
+            return Err(place(ErrorKind::InFlight(super::apply::account(account)).into()));
+        }
+        let mut known = self.known.clone();
+        known.extend(given.iter().map(|upgrade| upgrade.package.clone()));
+        let observer = self.observer.clone();
+        let limits = self.sandbox.limits().clone();
+        let interrupt = self.interrupt.clone();
+        let mut told = false;
+        let mut task = tokio::task::spawn_blocking(move || {
+            let package = verb.package().clone();
+            let mut planning = Planning::new(&package, &known, limits, &observer, &interrupt, snapshot)?;
+            planning.verb(&verb)?;
+            Ok::<_, MigrateError>(planning.finish())
+        });
+        let done = loop {
+            tokio::select! {
+                done = &mut task => break done,
+                () = tokio::time::sleep(INTERRUPT_POLL), if !told => {
+                    if self.interrupt.is_raised() {
+                        self.sandbox.interrupt();
+                        told = true;
+                    }
+                }
+            }
+        };
+        done.map_err(|error| place(ErrorKind::Task(error.to_string()).into()))?.map_err(place)
+    }
+}
+
+/// A plan in the making.
+pub(super) struct Planning<'a> {
+    pub(super) package: &'a Package,
+    pub(super) info: &'a PackageInfo,
+    pub(super) graph: Graph<'a>,
+    pub(super) snapshot: Snapshot,
+    known: &'a [Arc<Package>],
+    limits: Limits,
+    observer: &'a Observer,
+    interrupt: &'a Interrupt,
+    run: RunValues,
+    recorded: BTreeSet<String>,
+    steps: Vec<PlannedStep>,
+}
+
+/// What a guest made of a schema.
+#[derive(Debug, Clone)]
+pub(super) struct Outcome {
+    pub(super) plan: Plan,
+    /// The package's own tables afterwards.
+    pub(super) after: Schema,
+    pub(super) fuel: u64,
+}
+
+impl<'a> Planning<'a> {
+    pub(super) fn new(
+        package: &'a Package,
+        known: &'a [Arc<Package>],
+        limits: Limits,
+        observer: &'a Observer,
+        interrupt: &'a Interrupt,
+        snapshot: Snapshot,
+    ) -> Result<Self, MigrateError> {
+        let info = package.info();
+        let graph = Graph::new(&info.revisions)?;
+        let recorded = snapshot.heads(&info.name);
+        graph.applied(&recorded)?;
+        let run = draw_run_values()?;
+        Ok(Self {
+            package,
+            info,
+            graph,
+            snapshot,
+            known,
+            limits,
+            observer,
+            interrupt,
+            run,
+            recorded,
+            steps: Vec::new(),
+        })
+    }
+
+    pub(super) fn finish(self) -> (PackagePlan, Snapshot) {
+        let plan = PackagePlan {
+            package: self.info.name.clone(),
+            component_digest: self.package.digest().to_owned(),
+            recorded: self.recorded.into_iter().collect(),
+            records: self.snapshot.heads(&self.info.name).into_iter().collect(),
+            steps: self.steps,
+            run: self.run,
+        };
+        (plan, self.snapshot)
+    }
+
+    pub(super) fn verb(&mut self, verb: &Verb) -> Result<(), MigrateError> {
+        match verb {
+            Verb::Upgrade(upgrade) => self.upgrade(upgrade),
+            Verb::Populate(upgrade, steps) => self.populate(upgrade, steps),
+            Verb::Downgrade { target, .. } => self.downgrade(target.as_deref()),
+        }
+    }
+
+    fn downgrade(&mut self, target: Option<&str>) -> Result<(), MigrateError> {
+        let recorded = self.snapshot.heads(&self.info.name);
+        for step in self.graph.downgrade(&recorded, target)? {
+            let id = &step.revision.id;
+            let needed = self.snapshot.state.dependencies.iter().find(|requirement| {
+                requirement.on.package == self.info.name
+                    && requirement.on.revision == *id
+                    && requirement.package != self.info.name
+            });
+            if let Some(requirement) = needed {
+                let dependent = format!("{}:{}", requirement.package, requirement.step);
+                let error = MigrateError::from(ErrorKind::Needed { revision: id.clone(), dependent });
+                return Err(error.at(format!("downgrade {id}")));
+            }
+            let own = self.own()?;
+            let outcome = self.guest(StepCall::Downgrade(id), &own)?;
+            let line = format!(
+                "{}: running downgrade {id} -> {}, {}",
+                self.info.name,
+                revision::list(&step.revision.down_revisions),
+                step.revision.message
+            );
+            self.add(StepKind::Downgrade { revision: id.clone() }, line, &own, outcome, &step)?;
+        }
+        Ok(())
+    }
+
+    /// Plans the upgrade steps from what is recorded to a goal.
+    pub(super) fn pending(&mut self, goal: &revision::Goal) -> Result<(), MigrateError> {
+        let recorded = self.snapshot.heads(&self.info.name);
+        for step in self.graph.upgrade(&recorded, goal)? {
+            let id = &step.revision.id;
+            self.require(&step.revision.depends_on).map_err(|error| error.at(format!("upgrade {id}")))?;
+            let own = self.own()?;
+            let outcome = self.guest(StepCall::Upgrade(id), &own)?;
+            let line = format!(
+                "{}: running upgrade {} -> {id}, {}",
+                self.info.name,
+                revision::list(&step.revision.down_revisions),
+                step.revision.message
+            );
+            self.add(StepKind::Upgrade { revision: id.clone() }, line, &own, outcome, &step)?;
+        }
+        Ok(())
+    }
+
+    /// The package's own tables as they are now.
+    pub(super) fn own(&self) -> Result<Schema, MigrateError> {
+        let owned = self.snapshot.owned(&self.info.name);
+        self.snapshot.schema(&owned).map_err(|(table, reason)| {
+            ErrorKind::Outside(format!("table {table} is not one that this runner can manage: {reason}")).into()
+        })
+    }
+
+    /// Whether a dependency is applied on the target.
+    fn is_met(&self, dependency: &Dependency) -> bool {
+        let state = &self.snapshot.state;
+        if state.applied.get(&dependency.package).is_some_and(|applied| applied.contains(&dependency.revision)) {
+            return true;
+        }
+        let Some(heads) = state.versions.get(&dependency.package) else { return false };
+        let known = self.known.iter().map(|package| package.info());
+        known.filter(|info| info.name == dependency.package).any(|info| {
+            Graph::new(&info.revisions)
+                .and_then(|graph| Ok(graph.applied(heads)?.contains(dependency.revision.as_str())))
+                .unwrap_or(false)
+        })
+    }
+
+    /// Demands that all of these are met.
+    pub(super) fn require(&self, dependencies: &[Dependency]) -> Result<(), MigrateError> {
+        match dependencies.iter().find(|dependency| !self.is_met(dependency)) {
+            None => Ok(()),
+            Some(missing) => Err(ErrorKind::MissingDependency(missing.clone()).into()),
+        }
+    }
+
+    /// The tables of other packages that this one may refer to: those of every dependency that is met.
+    fn referable(&self) -> Result<Schema, MigrateError> {
+        let met = self.info.dependencies().into_iter().filter(|dependency| self.is_met(dependency));
+        let packages: BTreeSet<&str> = met.map(|dependency| dependency.package.as_str()).collect();
+        let owned = packages.iter().filter(|name| **name != self.info.name).flat_map(|name| self.snapshot.owned(name));
+        // A table that the model cannot hold cannot be referred to; it is not this package's trouble.
+        let readable: BTreeSet<String> = owned.filter(|table| self.snapshot.schema([table]).is_ok()).collect();
+        self.snapshot
+            .schema(&readable)
+            .map_err(|(table, reason)| ErrorKind::Outside(format!("table {table}: {reason}")).into())
+    }
+
+    /// A planner over the package's own tables and those that it may refer to.
+    pub(super) fn planner(&self, own: &Schema) -> Result<(Planner, Access), MigrateError> {
+        let referable = self.referable()?;
+        let access = Access { referable: referable.tables.keys().cloned().collect() };
+        let mut schema = own.clone();
+        schema.tables.extend(referable.tables);
+        let planner = Planner::new(self.snapshot.dialect, schema, access.clone(), self.limits.clone());
+        Ok((planner, access))
+    }
+
+    /// Runs one step of the guest on a model.
+    pub(super) fn guest(&self, call: StepCall<'_>, own: &Schema) -> Result<Outcome, MigrateError> {
+        let title = match call {
+            StepCall::Populate(name) => format!("populate {name}"),
+            StepCall::Upgrade(id) => format!("upgrade {id}"),
+            StepCall::Downgrade(id) => format!("downgrade {id}"),
+        };
+        if self.interrupt.is_raised() {
+            return Err(MigrateError::from(ErrorKind::Interrupted("nothing was changed")).at(title));
+        }
+        let (planner, access) = self.planner(own)?;
+        let Some(guest) = self.package.guest_for(&call) else {
+            let missing = match call {
+                StepCall::Populate(name) => GraphError::UnknownPopulateStep(name.to_owned()),
+                StepCall::Upgrade(id) | StepCall::Downgrade(id) => GraphError::UnknownRevision(id.to_owned()),
+            };
+            return Err(missing.into());
+        };
+        let mut say = |log| {
+            let (package, step) = (self.info.name.clone(), title.clone());
+            (self.observer)(&Event::Guest { package, step, log });
+        };
+        let outcome = guest.run(call, planner, &self.run, &mut say);
+        let outcome = outcome.map_err(|error: StepError| MigrateError::from(error).at(title.clone()))?;
+        let (plan, mut after) = outcome.planner.finish();
+        after.tables.retain(|name, _| !access.referable.contains(name));
+        Ok(Outcome { plan, after, fuel: outcome.fuel })
+    }
+
+    /// Adds a step that moves along the graph.
+    fn add(
+        &mut self,
+        kind: StepKind,
+        line: String,
+        before: &Schema,
+        outcome: Outcome,
+        along: &Move<'_>,
+    ) -> Result<(), MigrateError> {
+        let depends_on = match kind {
+            StepKind::Upgrade { .. } => along.revision.depends_on.as_slice(),
+            _ => &[],
+        };
+        let mut step = self.step(kind, line, before, outcome, depends_on)?;
+        step.remove.clone_from(&along.remove);
+        step.add.clone_from(&along.add);
+        self.push(step);
+        Ok(())
+    }
+
+    /// A step out of what a guest planned, checked against everything outside the package; its effect on
+    /// the schema is carried forward. Heads and stamps are the caller's to fill in before [`Self::push`].
+    pub(super) fn step(
+        &mut self,
+        kind: StepKind,
+        line: String,
+        before: &Schema,
+        outcome: Outcome,
+        depends_on: &[Dependency],
+    ) -> Result<PlannedStep, MigrateError> {
+        let Outcome { plan, after, fuel } = outcome;
+        if let Some(conflict) = self.snapshot.conflict(before, &after) {
+            return Err(MigrateError::from(ErrorKind::Outside(conflict)).at(kind.title()));
+        }
+        self.snapshot.carry(&self.info.name, before, &after);
+        let names = |from: &Schema, without: &Schema| {
+            let names = from.tables.keys().filter(|name| !without.tables.contains_key(*name));
+            names.map(|name| name.as_str().to_owned()).collect::<Vec<_>>()
+        };
+        let requires = requirements(&kind.subject(), depends_on);
+        Ok(PlannedStep {
+            kind,
+            line,
+            remove: Vec::new(),
+            add: Vec::new(),
+            stamps: Vec::new(),
+            claims: names(&after, before),
+            releases: names(before, &after),
+            requires,
+            fuel,
+            schema_digest: after.digest(),
+            plan,
+        })
+    }
+
+    /// Appends a step and carries what it records forward.
+    pub(super) fn push(&mut self, step: PlannedStep) {
+        let state = &mut self.snapshot.state;
+        let heads = state.versions.entry(self.info.name.clone()).or_default();
+        for id in &step.remove {
+            heads.remove(id);
+        }
+        heads.extend(step.add.iter().cloned());
+        if heads.is_empty() {
+            state.versions.remove(&self.info.name);
+        }
+        let applied = state.applied.entry(self.info.name.clone()).or_default();
+        applied.extend(step.stamps.iter().cloned());
+        match &step.kind {
+            StepKind::Upgrade { revision } => {
+                applied.insert(revision.clone());
+            }
+            StepKind::Downgrade { revision } => {
+                applied.remove(revision);
+                state.dependencies.retain(|kept| kept.package != self.info.name || kept.step != *revision);
+            }
+            StepKind::Populate { name } => {
+                state.populated.entry(self.info.name.clone()).or_default().insert(name.clone());
+            }
+            StepKind::Adopt { .. } => {}
+        }
+        self.steps.push(step);
+    }
+
+    /// The schema that `ptah-db-schema` makes out of nothing, if the package has it.
+    pub(super) fn latest(&self) -> Result<Option<Outcome>, MigrateError> {
+        self.from_nothing(LATEST_SCHEMA)
+    }
+
+    /// What a populate step makes out of nothing, if the package has it.
+    pub(super) fn from_nothing(&self, name: &str) -> Result<Option<Outcome>, MigrateError> {
+        let mut made: Option<Outcome> = None;
+        if self.info.populate_step(name).is_some() {
+            for step in revision::populate_order(&self.info.populate_steps, &[name])? {
+                self.require(&step.depends_on).map_err(|error| error.at(format!("populate {}", step.name)))?;
+                let own = made.map_or_else(Schema::default, |outcome| outcome.after);
+                made = Some(self.guest(StepCall::Populate(&step.name), &own)?);
+            }
+        }
+        Ok(made)
+    }
+}
+
+/// What a step relies on, as it is recorded.
+pub(super) fn requirements(step: &str, depends_on: &[Dependency]) -> Vec<(String, Dependency)> {
+    depends_on.iter().map(|on| (step.to_owned(), on.clone())).collect()
+}
+
+/// The clock and the seed that guests of this run see.
+fn draw_run_values() -> Result<RunValues, MigrateError> {
+    let seed = getrandom::u64().map_err(|error| ErrorKind::Task(format!("no randomness: {error}")))?;
+    let now = jiff::Timestamp::now().round(jiff::Unit::Microsecond).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+    Ok(RunValues { started: format!("{now:.6}"), seed })
+}

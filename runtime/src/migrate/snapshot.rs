@@ -1,0 +1,193 @@
+//! What a target holds at one moment: its catalog and the runner's bookkeeping. Planning works on a copy
+//! and carries its own changes forward in it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::MigrateError;
+use crate::database::{Connection, Target};
+use crate::dialect::{Catalog, CatalogTable, Dialect};
+use crate::operation::Ident;
+use crate::schema::Schema;
+use crate::store::{self, State};
+
+/// A target at one moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Snapshot {
+    pub(super) dialect: Dialect,
+    /// For messages: the target without its password, or the dialect of an offline script.
+    pub(super) label: String,
+    pub(super) catalog: Catalog,
+    pub(super) state: State,
+}
+
+impl Snapshot {
+    /// A database that holds nothing.
+    pub(super) fn empty(dialect: Dialect, label: String) -> Self {
+        Self { dialect, label, catalog: Catalog::default(), state: State::default() }
+    }
+
+    /// Looks at the target through a connection of its own, which is closed before this returns.
+    pub(super) async fn look(target: &Target) -> Result<Self, MigrateError> {
+        let label = target.label().to_owned();
+        match target.connect_to_look().await {
+            Ok(None) => Ok(Self::empty(target.dialect(), label)),
+            Ok(Some(mut connection)) => {
+                let found = Self::read(target, &mut connection).await;
+                connection.close().await;
+                found
+            }
+            Err(error) => Err(MigrateError::from(error).on(&label)),
+        }
+    }
+
+    /// Looks at the target through a connection that is open already.
+    pub(super) async fn read(target: &Target, connection: &mut Connection) -> Result<Self, MigrateError> {
+        let label = target.label().to_owned();
+        let catalog = connection.catalog().await.map_err(|error| MigrateError::from(error).on(&label))?;
+        let state = store::load(connection, &catalog.bookkeeping).await;
+        let state = state.map_err(|error| MigrateError::from(error).on(&label))?;
+        Ok(Self { dialect: target.dialect(), label, catalog, state })
+    }
+
+    /// The names of the tables that a package owns here and that still exist.
+    pub(super) fn owned(&self, package: &str) -> BTreeSet<String> {
+        let owned = self.state.tables.iter().filter(|(_, owner)| owner.package == package);
+        owned.map(|(table, _)| table.clone()).filter(|table| self.catalog.tables.contains_key(table)).collect()
+    }
+
+    /// The tables that no other package owns.
+    pub(super) fn unclaimed(&self, package: &str) -> BTreeSet<String> {
+        let others = |table: &&String| self.state.tables.get(*table).is_none_or(|owner| owner.package == package);
+        self.catalog.tables.keys().filter(others).cloned().collect()
+    }
+
+    /// The recorded heads of a package.
+    pub(super) fn heads(&self, package: &str) -> BTreeSet<String> {
+        self.state.versions.get(package).cloned().unwrap_or_default()
+    }
+
+    /// The model of these tables.
+    ///
+    /// # Errors
+    /// The table that the model cannot hold, and why.
+    pub(super) fn schema<'a>(&self, names: impl IntoIterator<Item = &'a String>) -> Result<Schema, (String, String)> {
+        let mut tables = BTreeMap::new();
+        for name in names {
+            match self.catalog.tables.get(name) {
+                Some(CatalogTable::Readable(table)) => {
+                    tables.insert(Ident::internal(name.as_str()), table.clone().into());
+                }
+                Some(CatalogTable::Unreadable(reason)) => return Err((name.clone(), reason.clone())),
+                None => return Err((name.clone(), "it is gone".to_owned())),
+            }
+        }
+        Ok(Schema { tables })
+    }
+
+    /// Carries a step's changes forward: own tables as they are afterwards, and who owns them.
+    pub(super) fn carry(&mut self, package: &str, before: &Schema, after: &Schema) {
+        for name in before.tables.keys().filter(|name| !after.tables.contains_key(*name)) {
+            self.catalog.tables.remove(name.as_str());
+            self.state.tables.remove(name.as_str());
+        }
+        for (name, table) in &after.tables {
+            self.catalog.tables.insert(name.as_str().to_owned(), CatalogTable::Readable((**table).clone()));
+            if !before.tables.contains_key(name) {
+                self.claim(package, name.as_str());
+            }
+        }
+        self.carry_names(before, after);
+    }
+
+    /// Makes a table the package's own.
+    pub(super) fn claim(&mut self, package: &str, table: &str) {
+        let owner = store::Owner { package: package.to_owned(), history_id: 0 };
+        self.state.tables.insert(table.to_owned(), owner);
+    }
+
+    /// Index names share a scope with tables on some dialects; [`Catalog::other_names`] follows the model.
+    fn carry_names(&mut self, before: &Schema, after: &Schema) {
+        let names = |schema: &Schema| -> BTreeSet<String> {
+            let indexes = schema.tables.values().flat_map(|table| table.indexes.iter());
+            indexes.map(|index| index.name.as_str().to_owned()).collect()
+        };
+        let (old, new) = (names(before), names(after));
+        for name in old.difference(&new) {
+            self.catalog.other_names.remove(name);
+        }
+        for name in new.difference(&old) {
+            self.catalog.other_names.insert(name.clone(), "index".to_owned());
+        }
+    }
+
+    /// What stands in the way of a step outside the package's own tables: a taken name, a reference from
+    /// another table to something that goes.
+    pub(super) fn conflict(&self, before: &Schema, after: &Schema) -> Option<String> {
+        let folded = |name: &str| name.to_lowercase();
+        for name in after.tables.keys().filter(|name| !before.tables.contains_key(*name)) {
+            let taken = |other: &&String| folded(other) == name.folded();
+            let gone = |other: &&String| before.tables.keys().any(|own| own.as_str() == other.as_str());
+            if self.catalog.tables.keys().filter(|other| !gone(other)).any(|other| taken(&other)) {
+                return Some(format!("there is a table {name} already, which is not the package's"));
+            }
+            if let Some((_, what)) = self.catalog.other_names.iter().find(|(other, _)| taken(other)) {
+                return Some(format!("there is {} {what} named {name} already", article(what)));
+            }
+        }
+        self.conflicting_index(before, after).or_else(|| self.broken_reference(before, after))
+    }
+
+    fn conflicting_index(&self, before: &Schema, after: &Schema) -> Option<String> {
+        if self.dialect.rules().index_scope != crate::schema::NameScope::Schema {
+            return None;
+        }
+        let indexes = |schema: &Schema| -> BTreeSet<Ident> {
+            schema.tables.values().flat_map(|table| table.indexes.iter().map(|index| index.name.clone())).collect()
+        };
+        let old = indexes(before);
+        let new = indexes(after);
+        let mut names = new.difference(&old);
+        names.find_map(|name| {
+            let taken = |other: &&String| other.to_lowercase() == name.folded();
+            let table = self.catalog.tables.keys().find(|other| taken(other) && !before.tables.contains_key(name));
+            let other = self.catalog.other_names.keys().find(taken);
+            table.or(other).map(|_| format!("the name {name} of an index is taken by something else on the target"))
+        })
+    }
+
+    /// A foreign key of a table outside `before` to a table that goes, is renamed, or loses the key.
+    fn broken_reference(&self, before: &Schema, after: &Schema) -> Option<String> {
+        for (name, table) in &self.catalog.tables {
+            let CatalogTable::Readable(table) = table else { continue };
+            if before.tables.keys().any(|own| own.as_str() == name) {
+                continue;
+            }
+            for key in &table.foreign_keys {
+                if !before.tables.contains_key(&key.referred_table) {
+                    continue;
+                }
+                let stays = after.tables.get(&key.referred_table).is_some_and(|referred| {
+                    let keys = referred.primary_key.iter().chain(&referred.uniques);
+                    keys.into_iter().any(|found| found.columns == key.referred_columns)
+                        && key.referred_columns.iter().all(|column| {
+                            let old = before.tables.get(&key.referred_table).and_then(|table| table.column(column));
+                            let new = referred.column(column);
+                            old.map(|column| &column.column_type) == new.map(|column| &column.column_type)
+                        })
+                });
+                if !stays {
+                    return Some(format!(
+                        "table {name}, which is not the package's, refers to {} ({})",
+                        key.referred_table,
+                        key.referred_columns.iter().map(Ident::as_str).collect::<Vec<_>>().join(", ")
+                    ));
+                }
+            }
+        }
+        None
+    }
+}
+
+fn article(noun: &str) -> &'static str {
+    if noun.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" }
+}

@@ -1,0 +1,73 @@
+//! A model's tables as the operations that make them.
+
+use std::collections::BTreeSet;
+
+use super::{Check, CheckCondition, Column, ModelDefault, ModelType, Rules, Schema, Table};
+use crate::operation::{CheckSpec, ColumnSpec, Comment, Constraint, Demand, Ident, Op, TableSpec};
+
+/// The operations that make these tables with their indexes, each after the tables that it refers to. What
+/// the contract cannot express is left out; a model that the contract made has none of it.
+pub fn creations(schema: &Schema, rules: &Rules) -> Vec<Op> {
+    let mut made: BTreeSet<&Ident> = BTreeSet::new();
+    let mut operations = Vec::new();
+    while made.len() < schema.tables.len() {
+        let ready = |(name, table): &(&Ident, &std::sync::Arc<Table>)| {
+            let waits = |other: &Ident| other != *name && schema.tables.contains_key(other) && !made.contains(other);
+            !made.contains(name) && !table.foreign_keys.iter().any(|key| waits(&key.referred_table))
+        };
+        // Tables that refer to each other in a circle: any order is as wrong; the model says so.
+        let open = |(name, _): &(&Ident, &std::sync::Arc<Table>)| !made.contains(name);
+        let next = schema.tables.iter().find(ready).or_else(|| schema.tables.iter().find(open));
+        let Some((name, table)) = next else { break };
+        made.insert(name);
+        operations.push(Op::CreateTable { table: table_spec(name, table) });
+        let implied = |index: &&crate::operation::Index| {
+            rules.foreign_key_makes_index && table.foreign_keys.iter().any(|key| key.name.as_ref() == Some(&index.name))
+        };
+        for index in table.indexes.iter().filter(|index| !implied(index)) {
+            operations.push(Op::CreateIndex { table: name.clone(), index: index.clone() });
+        }
+    }
+    operations
+}
+
+fn table_spec(name: &Ident, table: &Table) -> TableSpec {
+    let keys = table.primary_key.iter().cloned().map(Constraint::PrimaryKey);
+    let uniques = table.uniques.iter().cloned().map(Constraint::Unique);
+    let foreign_keys = table.foreign_keys.iter().cloned().map(Constraint::ForeignKey);
+    let checks = table.checks.iter().filter_map(check_spec);
+    TableSpec {
+        name: name.clone(),
+        columns: table.columns.iter().filter_map(column_spec).collect(),
+        constraints: keys.chain(uniques).chain(foreign_keys).chain(checks).collect(),
+        comment: table.comment.as_ref().map(comment),
+    }
+}
+
+fn check_spec(check: &Check) -> Option<Constraint> {
+    match &check.condition {
+        CheckCondition::Portable(condition) => {
+            Some(Constraint::Check(CheckSpec { name: check.name.clone(), condition: condition.clone() }))
+        }
+        CheckCondition::Opaque(_) => None,
+    }
+}
+
+fn column_spec(column: &Column) -> Option<ColumnSpec> {
+    let ModelType::Portable(column_type) = column.column_type else { return None };
+    Some(ColumnSpec {
+        name: column.name.clone(),
+        column_type,
+        nullable: column.nullable,
+        default: match &column.default {
+            Some(ModelDefault::Portable(default)) => Some(default.clone()),
+            _ => None,
+        },
+        auto_increment: column.auto_increment,
+        comment: column.comment.as_ref().map(comment),
+    })
+}
+
+fn comment(text: &String) -> Comment {
+    Comment { text: text.clone(), demand: Demand::Required }
+}

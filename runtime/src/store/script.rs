@@ -1,0 +1,54 @@
+//! The bookkeeping of an offline script, as statements: no history, which only a run can chain.
+
+use super::layout::{
+    HISTORY_LAYOUT, JOURNAL_LAYOUT, LAYOUT, OBJECTS, OBJECTS_LAYOUT, VERSIONS, VERSIONS_LAYOUT, column, count, equals,
+    words,
+};
+use super::{StoreError, VersionChange};
+use crate::dialect::Dialect;
+use crate::operation::Value;
+
+/// The statements that make the bookkeeping tables where they are missing.
+///
+/// # Errors
+/// None that these constants can cause.
+pub fn script_tables(dialect: Dialect) -> Result<Vec<String>, StoreError> {
+    let layouts = [&VERSIONS_LAYOUT, &HISTORY_LAYOUT, &OBJECTS_LAYOUT, &JOURNAL_LAYOUT];
+    let mut statements: Vec<String> = layouts.iter().map(|layout| layout.create(dialect)).collect();
+    let layout = [words("layout"), words(""), words(""), words(""), words(""), words(""), count(LAYOUT.into())];
+    let table = column(dialect, OBJECTS);
+    statements.push(format!("DELETE FROM {table} WHERE {}", equals(dialect, "kind", "layout")));
+    statements.push(OBJECTS_LAYOUT.insert(dialect, &layout)?);
+    Ok(statements)
+}
+
+/// The statements that record what one step does to a package's version rows and to who owns which table.
+///
+/// # Errors
+/// A name that is longer than the tables take.
+pub fn script_step(
+    dialect: Dialect,
+    package: &str,
+    versions: &VersionChange,
+    dropped: &[String],
+    owned: &[String],
+) -> Result<Vec<String>, StoreError> {
+    let of_package = equals(dialect, "package", package);
+    let mut statements = Vec::new();
+    for head in &versions.remove {
+        let this = equals(dialect, "version_num", head);
+        statements.push(format!("DELETE FROM {} WHERE {of_package} AND {this}", column(dialect, VERSIONS)));
+    }
+    for head in &versions.add {
+        statements.push(VERSIONS_LAYOUT.insert(dialect, &[words(package), words(head)])?);
+    }
+    for table in dropped {
+        let this = [equals(dialect, "kind", "table"), of_package.clone(), equals(dialect, "name", table)];
+        statements.push(format!("DELETE FROM {} WHERE {}", column(dialect, OBJECTS), this.join(" AND ")));
+    }
+    for table in owned {
+        let values = [words("table"), words(table), words(package), words(""), words(""), words(""), Value::Integer(0)];
+        statements.push(OBJECTS_LAYOUT.insert(dialect, &values)?);
+    }
+    Ok(statements)
+}
