@@ -47,3 +47,4 @@ component() {
     "$componentize" "$target_dir/$target/release/$1.wasm" -o "${out:-$2}/$1.wasm"
 }
 component crowd "$here/crowd"
+component scripted "$root/tests/guests"

@@ -23,7 +23,8 @@ pub mod ptah {
             use super::super::super::_rt;
             /// The kind of database that a step runs against.
             #[repr(u8)]
-            #[derive(Clone, Copy, Eq, Ord, PartialEq, PartialOrd)]
+            #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[derive(Clone, Copy, Eq, Ord, PartialEq, PartialOrd)]
             pub enum Dialect {
                 /// SQLite 3.
                 Sqlite,
@@ -60,7 +61,8 @@ pub mod ptah {
             }
             /// An exact decimal type: `precision` digits in all, `scale` of them after the point.
             #[repr(C)]
-            #[derive(Clone, Copy, PartialEq)]
+            #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[derive(Clone, Copy, PartialEq)]
             pub struct NumericType {
                 /// Digits in all, 1 to 65.
                 pub precision: u8,
@@ -79,7 +81,8 @@ pub mod ptah {
                 }
             }
             /// A portable column type. What each becomes on a dialect is listed in `docs/types.md`.
-            #[derive(Clone, Copy, PartialEq)]
+            #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[derive(Clone, Copy, PartialEq)]
             pub enum ColumnType {
                 /// True or false.
                 Boolean,
@@ -157,7 +160,8 @@ pub mod ptah {
                 }
             }
             /// A typed value. A text that is not a valid value of its case is the error `invalid`.
-            #[derive(Clone, PartialEq)]
+            #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[derive(Clone, PartialEq)]
             pub enum Value {
                 /// SQL NULL.
                 Null,
@@ -225,7 +229,8 @@ pub mod ptah {
             /// In which grammar a piece of SQL text is written. Either way it is parsed into closed types and
             /// rendered anew; the text itself never reaches a database.
             #[repr(u8)]
-            #[derive(Clone, Copy, Eq, Ord, PartialEq, PartialOrd)]
+            #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[derive(Clone, Copy, Eq, Ord, PartialEq, PartialOrd)]
             pub enum SqlSyntax {
                 /// One grammar on every dialect: `"name"`, `'text'`, `||`, `?` for a parameter.
                 Portable,
@@ -259,7 +264,8 @@ pub mod ptah {
                 }
             }
             /// An expression, or a statement, as text.
-            #[derive(Clone, PartialEq)]
+            #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[derive(Clone, PartialEq)]
             pub struct SqlText {
                 /// The text.
                 pub text: _rt::String,
@@ -278,7 +284,8 @@ pub mod ptah {
                 }
             }
             /// What a column holds when an INSERT leaves it out.
-            #[derive(Clone, PartialEq)]
+            #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[derive(Clone, PartialEq)]
             pub enum DefaultValue {
                 /// A constant.
                 Value(Value),
@@ -302,7 +309,8 @@ pub mod ptah {
             }
             /// Whether an option that a dialect may lack is demanded.
             #[repr(u8)]
-            #[derive(Clone, Copy, Eq, Ord, PartialEq, PartialOrd)]
+            #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[derive(Clone, Copy, Eq, Ord, PartialEq, PartialOrd)]
             pub enum Demand {
                 /// The error `unsupported` where the dialect lacks it.
                 Required,
@@ -336,7 +344,8 @@ pub mod ptah {
                 }
             }
             /// A comment on a table or column. SQLite has none.
-            #[derive(Clone, PartialEq)]
+            #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[derive(Clone, PartialEq)]
             pub struct Comment {
                 /// The text, at most 1,024 bytes.
                 pub text: _rt::String,
@@ -355,7 +364,8 @@ pub mod ptah {
                 }
             }
             /// A column as it is to be made.
-            #[derive(Clone, PartialEq)]
+            #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[derive(Clone, PartialEq)]
             pub struct Column {
                 /// Its name.
                 pub name: _rt::String,
@@ -386,7 +396,8 @@ pub mod ptah {
                 }
             }
             /// The primary key of a table.
-            #[derive(Clone, PartialEq)]
+            #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[derive(Clone, PartialEq)]
             pub struct PrimaryKey {
                 /// Its name; the dialect's own default without one.
                 pub name: Option<_rt::String>,
@@ -405,7 +416,8 @@ pub mod ptah {
                 }
             }
             /// A unique constraint.
-            #[derive(Clone, PartialEq)]
+            #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[derive(Clone, PartialEq)]
             pub struct UniqueConstraint {
                 /// Its name; the dialect's own default without one.
                 pub name: Option<_rt::String>,
@@ -425,7 +437,8 @@ pub mod ptah {
             }
             /// What happens to a referring row when the row that it refers to changes or goes.
             #[repr(u8)]
-            #[derive(Clone, Copy, Eq, Ord, PartialEq, PartialOrd)]
+            #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[derive(Clone, Copy, Eq, Ord, PartialEq, PartialOrd)]
             pub enum ReferentialAction {
                 /// Refused at the end of the statement.
                 NoAction,
@@ -473,7 +486,8 @@ pub mod ptah {
                 }
             }
             /// A foreign key.
-            #[derive(Clone, PartialEq)]
+            #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[derive(Clone, PartialEq)]
             pub struct ForeignKey {
                 /// Its name; the dialect's own default without one.
                 pub name: Option<_rt::String>,
@@ -504,7 +518,8 @@ pub mod ptah {
                 }
             }
             /// A check constraint.
-            #[derive(Clone, PartialEq)]
+            #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[derive(Clone, PartialEq)]
             pub struct Check {
                 /// Its name; the dialect's own default without one.
                 pub name: Option<_rt::String>,
@@ -523,7 +538,8 @@ pub mod ptah {
                 }
             }
             /// Any constraint of a table.
-            #[derive(Clone, PartialEq)]
+            #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[derive(Clone, PartialEq)]
             pub enum Constraint {
                 /// The primary key.
                 PrimaryKey(PrimaryKey),
@@ -556,7 +572,8 @@ pub mod ptah {
                 }
             }
             /// Which constraint of a table is meant.
-            #[derive(Clone, PartialEq)]
+            #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[derive(Clone, PartialEq)]
             pub enum ConstraintSelector {
                 /// The one of this name.
                 Name(_rt::String),
@@ -597,7 +614,8 @@ pub mod ptah {
             }
             /// The order of an index column.
             #[repr(u8)]
-            #[derive(Clone, Copy, Eq, Ord, PartialEq, PartialOrd)]
+            #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[derive(Clone, Copy, Eq, Ord, PartialEq, PartialOrd)]
             pub enum IndexOrder {
                 /// Smallest first.
                 Ascending,
@@ -633,7 +651,8 @@ pub mod ptah {
                 }
             }
             /// One column of an index.
-            #[derive(Clone, PartialEq)]
+            #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[derive(Clone, PartialEq)]
             pub struct IndexColumn {
                 /// The column's name.
                 pub name: _rt::String,
@@ -652,7 +671,8 @@ pub mod ptah {
                 }
             }
             /// An index.
-            #[derive(Clone, PartialEq)]
+            #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[derive(Clone, PartialEq)]
             pub struct Index {
                 /// Its name.
                 pub name: _rt::String,
@@ -674,7 +694,8 @@ pub mod ptah {
                 }
             }
             /// A table as it is to be made.
-            #[derive(Clone, PartialEq)]
+            #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[derive(Clone, PartialEq)]
             pub struct Table {
                 /// Its name.
                 pub name: _rt::String,
@@ -699,7 +720,8 @@ pub mod ptah {
                 }
             }
             /// Why a call failed. No message carries SQL, a URL or a row.
-            #[derive(Clone, PartialEq)]
+            #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[derive(Clone, PartialEq)]
             pub enum Error {
                 /// Something of that name is there already.
                 AlreadyExists(_rt::String),
@@ -774,7 +796,8 @@ pub mod ptah {
             pub type ConstraintSelector = super::super::super::ptah::migration::types::ConstraintSelector;
             pub type Error = super::super::super::ptah::migration::types::Error;
             /// What becomes of a column's default.
-            #[derive(Clone, PartialEq)]
+            #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[derive(Clone, PartialEq)]
             pub enum DefaultChange {
                 /// It stays.
                 Keep,
@@ -802,7 +825,8 @@ pub mod ptah {
                 }
             }
             /// What becomes of a column's comment.
-            #[derive(Clone, PartialEq)]
+            #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[derive(Clone, PartialEq)]
             pub enum CommentChange {
                 /// It stays.
                 Keep,
@@ -830,7 +854,8 @@ pub mod ptah {
                 }
             }
             /// The aspects of a column to change; whatever is not named stays as it is.
-            #[derive(Clone, PartialEq)]
+            #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[derive(Clone, PartialEq)]
             pub struct ColumnChanges {
                 /// The new type, if it changes.
                 pub column_type: Option<ColumnType>,
@@ -4852,7 +4877,8 @@ pub mod ptah {
             pub type Index = super::super::super::ptah::migration::types::Index;
             pub type Error = super::super::super::ptah::migration::types::Error;
             /// A column as it is.
-            #[derive(Clone, PartialEq)]
+            #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[derive(Clone, PartialEq)]
             pub struct ColumnInfo {
                 /// Its name.
                 pub name: _rt::String,
@@ -7333,7 +7359,8 @@ pub mod ptah {
             use super::super::super::_rt;
             /// How much a message matters.
             #[repr(u8)]
-            #[derive(Clone, Copy, Eq, Ord, PartialEq, PartialOrd)]
+            #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[derive(Clone, Copy, Eq, Ord, PartialEq, PartialOrd)]
             pub enum Level {
                 /// For the author of the package.
                 Debug,
@@ -7493,7 +7520,8 @@ pub mod exports {
                 use super::super::super::super::_rt;
                 pub type Error = super::super::super::super::ptah::migration::types::Error;
                 /// One revision.
-                #[derive(Clone, PartialEq)]
+                #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[derive(Clone, PartialEq)]
                 pub struct Revision {
                     /// Its id, `[A-Za-z0-9_.]{1,64}`, unique in the package.
                     pub id: _rt::String,
@@ -7518,7 +7546,8 @@ pub mod exports {
                     }
                 }
                 /// One populate step.
-                #[derive(Clone, PartialEq)]
+                #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[derive(Clone, PartialEq)]
                 pub struct PopulateStep {
                     /// Its name, `[A-Za-z0-9_.-]{1,64}`, unique in the package. `ptah-db-schema` makes the latest
                     /// schema; `ptah-base-schema` what exists before the first revision.
@@ -7547,7 +7576,8 @@ pub mod exports {
                     }
                 }
                 /// What a package is.
-                #[derive(Clone, PartialEq)]
+                #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[derive(Clone, PartialEq)]
                 pub struct PackageInfo {
                     /// Its name, `[A-Za-z0-9_.-]{1,64}`.
                     pub name: _rt::String,

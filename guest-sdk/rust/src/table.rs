@@ -99,7 +99,8 @@ impl Column {
 }
 
 impl Table {
-    pub(crate) fn new(name: &str) -> Table {
+    /// A table without columns yet.
+    pub fn new(name: &str) -> Table {
         Table { name: name.into(), columns: Vec::new(), constraints: Vec::new(), comment: None }
     }
 

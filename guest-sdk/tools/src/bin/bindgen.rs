@@ -68,5 +68,9 @@ fn bindings(wit: &Path) -> Result<Vec<u8>, Box<dyn Error>> {
     let mut files = Files::default();
     options.build().generate(&mut resolve, world, &mut files)?;
     let (_, source) = files.iter().next().ok_or("the generator wrote nothing")?;
-    Ok(source.to_vec())
+    // Every record, variant and enum, but no resource, derives Clone.
+    let source = std::str::from_utf8(source)?;
+    let plain = "#[derive(Clone";
+    let with_serde = format!("#[cfg_attr(feature = \"serde\", derive(serde::Serialize, serde::Deserialize))]\n{plain}");
+    Ok(source.replace(plain, &with_serde).into_bytes())
 }
