@@ -9,6 +9,7 @@ use std::fs::{self, File, OpenOptions};
 use std::hash::{Hash, Hasher};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
@@ -50,6 +51,9 @@ const SECRET_LENGTH: usize = 64;
 
 /// Files that are kept; the oldest go first.
 const ENTRIES: usize = 256;
+
+/// After so long a file under its temporary name belongs to nobody.
+const HALF_WRITTEN: Duration = Duration::from_secs(60 * 60);
 
 /// Bytes of one file that are read at most: the code of the largest component by far.
 const ENTRY_BYTES: u64 = 512 << 20;
@@ -117,18 +121,27 @@ impl Cache {
         mac
     }
 
-    /// Deletes the oldest files beyond [`ENTRIES`].
+    /// Deletes the oldest files beyond [`ENTRIES`], and what killed runners left half written.
     fn prune(&self) -> io::Result<()> {
         let mut entries = Vec::new();
         for entry in fs::read_dir(&self.directory)? {
-            let entry = entry?;
-            if entry.path().extension().is_some_and(|extension| extension == "native") {
-                entries.push((entry.metadata()?.modified()?, entry.path()));
+            let path = entry?.path();
+            // Another runner may have deleted it since.
+            let Ok(modified) = fs::symlink_metadata(&path).and_then(|metadata| metadata.modified()) else { continue };
+            if path.extension().is_some_and(|extension| extension == "native") {
+                entries.push((modified, path));
+            } else if path.extension().is_some_and(|extension| extension == "new")
+                && modified.elapsed().is_ok_and(|age| age > HALF_WRITTEN)
+            {
+                let _ = fs::remove_file(path);
             }
         }
         entries.sort();
         let surplus = entries.len().saturating_sub(ENTRIES);
-        entries.iter().take(surplus).try_for_each(|(_, path)| fs::remove_file(path))
+        for (_, path) in entries.iter().take(surplus) {
+            let _ = fs::remove_file(path);
+        }
+        Ok(())
     }
 }
 

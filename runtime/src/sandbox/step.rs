@@ -160,7 +160,10 @@ fn ended(error: &wasmtime::Error, limits: &Limits) -> StepError {
         return budget::call_bytes(limits);
     }
     if message.contains("resource limit exceeded") {
-        return StepError::LimitExceeded(format!("the guest has more than {} instances", limits.instances));
+        return StepError::LimitExceeded(format!(
+            "the guest has more than {} instances, memories or tables",
+            limits.instances
+        ));
     }
     StepError::Trap(super::log::escaped(&message, 200))
 }

@@ -173,3 +173,20 @@ fn a_folder_that_cannot_be_made_only_costs_time() {
     assert!(sandbox.cache_warning().is_some());
     assert!(sandbox.load(&Guest::new(OK).component()).is_ok());
 }
+
+#[test]
+fn the_oldest_files_go_when_there_are_too_many() {
+    let folder = tempfile::tempdir().unwrap();
+    let long_ago = std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_000);
+    for number in 0..300 {
+        let file = fs::File::create(folder.path().join(format!("{number}.native"))).unwrap();
+        file.set_modified(long_ago).unwrap();
+    }
+    fs::File::create(folder.path().join("dead.new")).unwrap().set_modified(long_ago).unwrap();
+    fs::write(folder.path().join("alive.new"), "").unwrap();
+    assert_eq!(compilations(folder.path()), 1);
+    assert_eq!(entries(folder.path()).len(), 256);
+    assert_eq!(compilations(folder.path()), 0, "the newest was deleted");
+    assert!(!folder.path().join("dead.new").exists());
+    assert!(folder.path().join("alive.new").exists());
+}

@@ -78,6 +78,16 @@ fn memory_that_is_declared_counts_before_anything_runs() {
 }
 
 #[test]
+fn counts_of_tables() {
+    let tables = |count: usize| {
+        Guest::new(OK).fields(&format!("(memory (export \"memory\") 2) {}", "(table 0 funcref)".repeat(count)))
+    };
+    let limits = Limits { instances: 16, ..Limits::default() };
+    upgrade(&limits, &tables(15)).unwrap();
+    assert!(exceeded(upgrade(&limits, &tables(17))).contains("more than 16 instances, memories or tables"));
+}
+
+#[test]
 fn stack() {
     let recursing = |depth| {
         Guest::new(&format!("(call $down (i32.const {depth})) {OK}")).fields(
