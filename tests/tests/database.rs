@@ -262,3 +262,33 @@ fn a_mariadb_url_names_a_database() {
         assert!(matches!(missing.connect_to_change().await.err(), Some(DatabaseError::Unreachable { .. })));
     });
 }
+
+#[test]
+fn tls_that_the_url_demands_and_the_server_lacks_is_an_error() {
+    on_postgres(async |target| {
+        let demanding = Target::parse(&format!("{}?sslmode=require", target.url())).unwrap();
+        let error = demanding.connect_to_change().await.err().unwrap();
+        assert!(matches!(error, DatabaseError::Unreachable { .. }), "{error:?}");
+    });
+    on_mariadb(async |target| {
+        let demanding = Target::parse(&format!("{}?ssl-mode=REQUIRED", target.url())).unwrap();
+        let error = demanding.connect_to_change().await.err().unwrap();
+        assert!(matches!(error, DatabaseError::Unreachable { .. }), "{error:?}");
+    });
+}
+
+#[test]
+fn a_session_that_died_is_lost_and_what_was_not_committed_is_gone() {
+    on_postgres(async |target| {
+        target.execute("CREATE TABLE t (n INTEGER)").await;
+        let mut connection = target.target().connect_to_change().await.unwrap();
+        connection.begin().await.unwrap();
+        connection.execute("INSERT INTO t VALUES (1)").await.unwrap();
+        target
+            .execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'ptah-wasm %' AND datname = current_database()")
+            .await;
+        assert!(matches!(connection.commit().await, Err(DatabaseError::CommitUnknown(_))));
+        assert_eq!(connection.execute("SELECT 1").await, Err(DatabaseError::Closed));
+        assert!(target.fetch("SELECT * FROM t").await.is_empty());
+    });
+}

@@ -49,7 +49,7 @@ on_every_database! {
         let error = acquire(&target.target(), Duration::from_millis(700), |holder| told.push(holder.clone())).await.unwrap_err();
         let LockError::Held { holder: named, waited, .. } = error else { panic!("{error:?}") };
         assert!(waited >= Duration::from_millis(700) && started.elapsed() < Duration::from_secs(3), "{waited:?}");
-        assert_eq!(told, [named.clone()], "told once");
+        assert_eq!(told, std::slice::from_ref(&named), "told once");
         let expected = match target.dialect() {
             Dialect::Sqlite => format!("process {}", holder.0.id()),
             Dialect::Postgres => format!(":{} (PostgreSQL session ", holder.0.id()),

@@ -27,18 +27,19 @@ async fn load(target: &TestTarget) -> State {
 }
 
 async fn try_load(target: &TestTarget) -> Result<State, StoreError> {
-    let present = bookkeeping(target).await;
     match target.target().connect_to_look().await.unwrap() {
-        Some(mut connection) => store::load(&mut connection, &present).await,
+        Some(mut connection) => {
+            let catalog = connection.catalog().await?;
+            store::load(&mut connection, &catalog.bookkeeping).await
+        }
         None => Ok(State::default()),
     }
 }
 
-async fn bookkeeping(target: &TestTarget) -> BTreeSet<String> {
-    if target.dialect() == Dialect::Sqlite && !target.folder().join("test.db").exists() {
-        return BTreeSet::new();
-    }
-    target.tables().await.into_iter().filter(|table| table.starts_with("ptah_db_")).collect()
+async fn bookkeeping(connection: &mut Connection) -> BTreeSet<String> {
+    let catalog = connection.catalog().await.unwrap();
+    assert!(!catalog.tables.keys().any(|table| table.starts_with("ptah_db_")), "they are nobody's tables");
+    catalog.bookkeeping
 }
 
 /// Records a step as a run does: tables first where they commit, else within.
@@ -353,7 +354,7 @@ on_every_database! {
         }
         let failed = HistoryEntry { outcome: Outcome::Failed, ..upgrade("minicms", &["001"], "002").entry };
         store::record_failure(&mut connection, &failed).await.unwrap();
-        let present = bookkeeping(target).await;
+        let present = bookkeeping(&mut connection).await;
         let all = store::history(&mut connection, &present, &[]).await.unwrap();
         assert_eq!(all.iter().map(|row| row.id).collect::<Vec<_>>(), [1, 2, 3]);
         assert_eq!(all[0].entry, full.entry);
@@ -378,7 +379,8 @@ on_every_database! {
         connection.rollback().await.unwrap();
         let entry = HistoryEntry { outcome: Outcome::Failed, error: Some("refused".into()), ..step.entry };
         store::record_failure(&mut connection, &entry).await.unwrap();
-        let rows = store::history(&mut connection, &bookkeeping(target).await, &["crowd"]).await.unwrap();
+        let present = bookkeeping(&mut connection).await;
+        let rows = store::history(&mut connection, &present, &["crowd"]).await.unwrap();
         assert_eq!(rows.into_iter().map(|row| row.entry).collect::<Vec<_>>(), [entry]);
         assert!(load(target).await.versions.is_empty());
     }
@@ -476,11 +478,38 @@ on_every_database! {
             state.apply(&step, id);
         }
         connection.commit().await.unwrap();
-        let present = bookkeeping(target).await;
+        let present = bookkeeping(&mut connection).await;
         let started = Instant::now();
         let loaded = store::load(&mut connection, &present).await.unwrap();
         assert!(started.elapsed() < Duration::from_millis(500), "{:?}", started.elapsed());
         assert_eq!(loaded, state);
         assert_eq!(loaded.applied["crowd"].len(), 1_000);
     }
+}
+
+#[test]
+fn a_schema_of_any_name_has_books_of_its_own() {
+    ptah_wasm_tests::target::run(Dialect::Postgres, async |target| {
+        target.execute("CREATE SCHEMA \"No\"\"rth\"; CREATE SCHEMA south").await;
+        target
+            .execute("CREATE TABLE south.ptah_db_versions (package VARCHAR(9) PRIMARY KEY, version_num VARCHAR(9))")
+            .await;
+        target.execute("INSERT INTO south.ptah_db_versions VALUES ('crowd', '001')").await;
+        for (schema, from) in [("No%22rth", &[] as &[&str]), ("south", &["001"])] {
+            let url = format!("{}?schema={schema}", target.url());
+            let mut connection = ptah_wasm::database::Target::parse(&url).unwrap().connect_to_change().await.unwrap();
+            let present = bookkeeping(&mut connection).await;
+            let mut state = store::load(&mut connection, &present).await.unwrap();
+            for step in [
+                upgrade("crowd", from, "a_longer_id"),
+                step("crowd", Kind::Upgrade, "two", &["a_longer_id"], &["a_longer_id", "two"]),
+            ] {
+                let id = record(&mut connection, &state, &step).await.unwrap();
+                state.apply(&step, id);
+            }
+            let present = bookkeeping(&mut connection).await;
+            assert_eq!(store::load(&mut connection, &present).await.unwrap(), state);
+        }
+        assert!(target.tables().await.is_empty(), "nothing is in the schema public");
+    });
 }

@@ -19,6 +19,7 @@ pub(super) async fn pin(
     }
     if let Place::Postgres { schema, .. } = &target.place {
         pin_schema(connection, schema.as_deref()).await?;
+        notice_a_dead_client(connection).await?;
     }
     read_back(connection, target).await?;
     if purpose == Purpose::Look {
@@ -81,6 +82,17 @@ async fn pin_schema(connection: &mut Connection, wanted: Option<&str>) -> Result
         return Err(unsupported(connection, format!("the login may not use the schema \"{schema}\"")));
     }
     Ok(())
+}
+
+/// Lets the server end a long statement soon after its client died, which it otherwise notices when it answers.
+async fn notice_a_dead_client(connection: &mut Connection) -> Result<(), DatabaseError> {
+    let setting = "SELECT set_config(name, '2s', false) FROM pg_catalog.pg_settings \
+                   WHERE name = 'client_connection_check_interval'";
+    match connection.fetch(setting).await {
+        // The server is older, or its system cannot do it.
+        Err(DatabaseError::Refused { .. }) => Ok(()),
+        other => other.map(|_| ()),
+    }
 }
 
 /// What a rendered statement's meaning hangs on.

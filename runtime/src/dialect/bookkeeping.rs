@@ -32,9 +32,10 @@ pub fn version_columns(dialect: Dialect, table: &str) -> String {
         Dialect::Postgres => format!(
             "SELECT a.attname, array_position(k.conkey, a.attnum), \
              CASE WHEN a.atttypmod > 4 THEN a.atttypmod - 4 END, k.conname \
-             FROM pg_catalog.pg_class c JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 \
+             FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+             AND n.nspname = current_schema() JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 \
              AND NOT a.attisdropped LEFT JOIN pg_catalog.pg_constraint k ON k.conrelid = c.oid AND k.contype = 'p' \
-             WHERE c.relname = {table} AND c.relnamespace = current_schema()::regnamespace ORDER BY a.attnum"
+             WHERE c.relname = {table} AND c.relkind IN ('r', 'p') ORDER BY a.attnum"
         ),
         Dialect::Mariadb => format!(
             "SELECT lower(c.column_name), k.ordinal_position, c.character_maximum_length, k.constraint_name \

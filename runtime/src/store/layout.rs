@@ -104,7 +104,7 @@ pub(super) const JOURNAL_LAYOUT: Layout = Layout {
         ("package", Text(NAME_WIDTH)),
         ("kind", Text(16)),
         ("step", Text(NAME_WIDTH)),
-        ("plan_digest", Text(64)),
+        ("plan_digest", Text(128)),
         ("statements", LongText),
         ("position", Number),
         ("state", Text(16)),

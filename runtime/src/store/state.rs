@@ -193,6 +193,8 @@ impl State {
             return;
         }
         let applied = self.applied.entry(entry.package.clone()).or_default();
+        // Heads that another program had recorded are in no row of their own.
+        applied.extend(entry.heads_before.iter().cloned());
         match entry.kind {
             Kind::Upgrade => {
                 applied.insert(entry.step.clone());
