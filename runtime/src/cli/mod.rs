@@ -85,8 +85,8 @@ pub fn main() -> ExitCode {
 async fn run(cli: Cli, output: &Output, interrupt: &Interrupt) -> Result<(), CliError> {
     let registry = Registry::read(&cli.common)?;
     match cli.verb {
-        Verb::Inspect(args) => verbs::inspect(&sandbox(&cli.common)?, output, &args),
-        Verb::Upgrade(args) if args.sql => verbs::sql(&sandbox(&cli.common)?, output, &registry, &args),
+        Verb::Inspect(args) => verbs::inspect(&sandbox(&cli.common, output)?, output, &args),
+        Verb::Upgrade(args) if args.sql => verbs::sql(&sandbox(&cli.common, output)?, output, &registry, &args),
         verb => {
             let migrator = migrator(&cli.common, output, &registry, interrupt)?;
             match verb {
@@ -96,7 +96,7 @@ async fn run(cli: Cli, output: &Output, interrupt: &Interrupt) -> Result<(), Cli
                 Verb::Current(args) => verbs::current(&migrator, output, &registry, &args).await,
                 Verb::History(args) => verbs::history(&migrator, output, &registry, &args).await,
                 Verb::List => verbs::list(&migrator, output, &registry).await,
-                Verb::Inspect(args) => verbs::inspect(&sandbox(&cli.common)?, output, &args),
+                Verb::Inspect(args) => verbs::inspect(&sandbox(&cli.common, output)?, output, &args),
             }
         }
     }
@@ -110,10 +110,17 @@ fn options(common: &Common) -> Options {
     }
 }
 
-fn sandbox(common: &Common) -> Result<crate::sandbox::Sandbox, CliError> {
+fn sandbox(common: &Common, output: &Output) -> Result<crate::sandbox::Sandbox, CliError> {
     let options = options(common);
-    let sandbox = crate::sandbox::Sandbox::new(options.limits, options.cache);
-    Ok(sandbox.map_err(MigrateError::from)?)
+    let sandbox = crate::sandbox::Sandbox::new(options.limits, options.cache).map_err(MigrateError::from)?;
+    warn_of_cache(&sandbox, output);
+    Ok(sandbox)
+}
+
+fn warn_of_cache(sandbox: &crate::sandbox::Sandbox, output: &Output) {
+    if let Some(warning) = sandbox.cache_warning() {
+        output.note(warning);
+    }
 }
 
 fn migrator(
@@ -124,6 +131,7 @@ fn migrator(
 ) -> Result<Migrator, CliError> {
     let url = registry.database(common, output);
     let migrator = Migrator::with_options(&url, options(common))?;
+    warn_of_cache(migrator.sandbox(), output);
     Ok(migrator.observed_by(output.observer()).interrupted_by(interrupt.clone()))
 }
 

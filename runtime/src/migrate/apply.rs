@@ -287,11 +287,14 @@ impl Applying<'_> {
     fn records(&self) -> Vec<StepRecord> {
         let dropped = self.step.releases.iter().cloned().map(TableChange::Dropped);
         let owned = self.step.claims.iter().cloned().map(TableChange::Owned);
+        let entry = self.entry();
+        let relied = self.state.dependencies.iter().filter(|held| held.package == self.plan.package);
         let releases = match &self.step.kind {
+            // At base nothing is relied on any more, by populate steps neither.
+            StepKind::Downgrade { .. } if entry.heads_after.is_empty() => relied.map(|held| held.step.clone()).collect(),
             StepKind::Downgrade { revision } => vec![revision.clone()],
             _ => Vec::new(),
         };
-        let entry = self.entry();
         let heads = entry.heads_after.clone();
         let own = StepRecord {
             versions: self.versions(),

@@ -371,7 +371,13 @@ impl<'a> Planning<'a> {
             (self.observer)(&Event::Guest { package, step, log });
         };
         let outcome = guest.run(call, planner, &self.run, &mut say);
-        let outcome = outcome.map_err(|error: StepError| MigrateError::from(error).at(title.clone()))?;
+        let outcome = outcome.map_err(|error| {
+            let kind = match error {
+                StepError::Interrupted => ErrorKind::Interrupted("nothing was changed"),
+                other => ErrorKind::Step(other),
+            };
+            MigrateError::from(kind).at(title.clone())
+        })?;
         let (plan, mut after) = outcome.planner.finish();
         after.tables.retain(|name, _| !access.referable.contains(name));
         Ok(Outcome { plan, after, fuel: outcome.fuel })
