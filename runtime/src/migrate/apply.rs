@@ -46,7 +46,8 @@ impl Migrator {
 
     async fn lock(&self) -> Result<TargetLock, MigrateError> {
         let waiting = |holder: &store::Holder| (self.observer)(&Event::Waiting { holder: holder.to_string() });
-        Ok(store::acquire(&self.target, self.lock_timeout, waiting).await?)
+        let acquired = self.interrupt.unless_raised(store::acquire(&self.target, self.lock_timeout, waiting)).await;
+        Ok(acquired.ok_or(ErrorKind::Interrupted("nothing was changed"))??)
     }
 
     async fn apply(&self, plan: &PackagePlan, planned_on: &Snapshot) -> Result<Applied, MigrateError> {
@@ -108,10 +109,11 @@ impl Migrator {
     async fn apply_inside(&self, connection: &mut Connection, applying: &Applying<'_>) -> Result<(), MigrateError> {
         applying.ensure_tables(connection).await?;
         for (index, statement) in applying.step.plan.statements().enumerate() {
-            if self.interrupt.is_raised() {
+            // A statement that is dropped half way closes its connection, and the database rolls back.
+            let Some(sent) = self.interrupt.unless_raised(connection.execute(&statement.sql)).await else {
                 return Err(ErrorKind::Interrupted("this step is rolled back").into());
-            }
-            if let Err(error) = connection.execute(&statement.sql).await {
+            };
+            if let Err(error) = sent {
                 return Err(applying
                     .refused(index, statement, &error, "\n  the step is rolled back".to_owned())
                     .into());

@@ -109,6 +109,9 @@ impl Default for Options {
     }
 }
 
+/// How soon an interrupt is noticed.
+const POLL: Duration = Duration::from_millis(50);
+
 /// Says from another thread that a run is to stop: a transaction is rolled back; on MariaDB the step in
 /// flight is finished first.
 #[derive(Debug, Clone, Default)]
@@ -123,6 +126,18 @@ impl Interrupt {
     /// Whether it was asked to.
     pub fn is_raised(&self) -> bool {
         self.0.load(Ordering::SeqCst)
+    }
+
+    /// What the future answers; none if the run was asked to stop before, and the future is dropped.
+    async fn unless_raised<T>(&self, future: impl Future<Output = T>) -> Option<T> {
+        let mut future = std::pin::pin!(future);
+        while !self.is_raised() {
+            tokio::select! {
+                answer = &mut future => return Some(answer),
+                () = tokio::time::sleep(POLL) => {}
+            }
+        }
+        None
     }
 }
 

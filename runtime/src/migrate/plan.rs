@@ -15,9 +15,6 @@ use crate::revision::{self, Dependency, Graph, GraphError, LATEST_SCHEMA, Move, 
 use crate::sandbox::{RunValues, StepCall, StepError};
 use crate::schema::Schema;
 
-/// How soon a running guest learns of an interrupt.
-const INTERRUPT_POLL: std::time::Duration = std::time::Duration::from_millis(50);
-
 /// What is asked for.
 #[derive(Debug, Clone)]
 pub(super) enum Verb {
@@ -154,22 +151,17 @@ impl Migrator {
         let observer = self.observer.clone();
         let limits = self.sandbox.limits().clone();
         let interrupt = self.interrupt.clone();
-        let mut told = false;
         let mut task = tokio::task::spawn_blocking(move || {
             let package = verb.package().clone();
             let mut planning = Planning::new(&package, &known, limits, &observer, &interrupt, snapshot)?;
             planning.verb(&verb)?;
             Ok::<_, MigrateError>(planning.finish())
         });
-        let done = loop {
-            tokio::select! {
-                done = &mut task => break done,
-                () = tokio::time::sleep(INTERRUPT_POLL), if !told => {
-                    if self.interrupt.is_raised() {
-                        self.sandbox.interrupt();
-                        told = true;
-                    }
-                }
+        let done = match self.interrupt.unless_raised(&mut task).await {
+            Some(done) => done,
+            None => {
+                self.sandbox.interrupt();
+                task.await
             }
         };
         done.map_err(|error| place(ErrorKind::Task(error.to_string()).into()))?.map_err(place)

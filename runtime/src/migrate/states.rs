@@ -244,6 +244,14 @@ impl Planning<'_> {
     /// Makes the whole tables of the latest schema that neither exist on the target nor are made by a step
     /// that is not applied yet.
     fn make_missing(&mut self) -> Result<(), MigrateError> {
+        // Where what it depends on is not there yet, its tables cannot be made either.
+        let order = match self.info.populate_step(LATEST_SCHEMA) {
+            Some(_) => revision::populate_order(&self.info.populate_steps, &[LATEST_SCHEMA])?,
+            None => return Ok(()),
+        };
+        if order.iter().any(|step| self.require(&step.depends_on).is_err()) {
+            return Ok(());
+        }
         let Some(latest) = self.latest()? else { return Ok(()) };
         let mut missing = latest.after;
         missing.tables.retain(|name, _| !self.snapshot.catalog.tables.contains_key(name.as_str()));
