@@ -355,6 +355,7 @@ impl Applying<'_> {
             heads_after: self.entry().heads_before,
             ..self.entry()
         };
+        let _ = connection.rollback().await;
         let _ = store::record_failure(connection, &entry).await;
     }
 
