@@ -293,7 +293,9 @@ impl Applying<'_> {
         let relied = self.state.dependencies.iter().filter(|held| held.package == self.plan.package);
         let releases = match &self.step.kind {
             // At base nothing is relied on any more, by populate steps neither.
-            StepKind::Downgrade { .. } if entry.heads_after.is_empty() => relied.map(|held| held.step.clone()).collect(),
+            StepKind::Downgrade { .. } if entry.heads_after.is_empty() => {
+                relied.map(|held| held.step.clone()).collect()
+            }
             StepKind::Downgrade { revision } => vec![revision.clone()],
             _ => Vec::new(),
         };
