@@ -17,7 +17,7 @@ use ptah_wasm_tests::on_every_database;
 use ptah_wasm_tests::target::TestTarget;
 
 /// Sequences for each database, and operations tried in each.
-const SEQUENCES: u64 = 6;
+const SEQUENCES: u64 = 5;
 const OPERATIONS: usize = 120;
 
 /// A small generator of numbers (splitmix64).
@@ -51,7 +51,14 @@ fn expr(text: &str, position: Position) -> Expr {
     parse_expr(Grammar::Portable, position, &limits, text).unwrap_or_else(|error| panic!("{text}: {error}"))
 }
 
-const TYPES: [ColumnType; 18] = [
+const TYPES: [ColumnType; 25] = [
+    ColumnType::Integer,
+    ColumnType::Integer,
+    ColumnType::Integer,
+    ColumnType::Integer,
+    ColumnType::Integer,
+    ColumnType::Integer,
+    ColumnType::Integer,
     ColumnType::Boolean,
     ColumnType::SmallInteger,
     ColumnType::Integer,
@@ -234,7 +241,7 @@ fn constraint(dice: &mut Dice, schema: &Schema, columns: &[(Ident, Option<Column
 
 fn create_table(dice: &mut Dice, schema: &Schema) -> Op {
     let mut columns: Vec<ColumnSpec> = Vec::new();
-    for _ in 0..=dice.below(6) {
+    for _ in 0..3 + dice.below(6) {
         let text = dice.pick(&COLUMNS);
         if columns.iter().all(|column| column.name.as_str() != *text) {
             columns.push(column(dice, text));
@@ -255,7 +262,7 @@ fn create_table(dice: &mut Dice, schema: &Schema) -> Op {
         constraints.push(Constraint::PrimaryKey(Key { name: given(dice), columns: vec![first.name.clone()] }));
     }
     let typed: Vec<_> = columns.iter().map(|column| (column.name.clone(), Some(column.column_type))).collect();
-    for _ in 0..dice.below(4) {
+    for _ in 0..dice.below(6) {
         constraints.push(constraint(dice, schema, &typed));
     }
     let text = *dice.pick(&TABLES);
@@ -264,7 +271,7 @@ fn create_table(dice: &mut Dice, schema: &Schema) -> Op {
 
 fn operation(dice: &mut Dice, schema: &Schema) -> Op {
     let tables: Vec<&Ident> = schema.tables.keys().collect();
-    if tables.len() < 3 || dice.one_in(8) {
+    if tables.len() < 4 || dice.one_in(16) {
         return create_table(dice, schema);
     }
     let table = (*dice.pick(&tables)).clone();
@@ -272,7 +279,7 @@ fn operation(dice: &mut Dice, schema: &Schema) -> Op {
     let columns = typed(model);
     let names: Vec<Ident> = columns.iter().map(|(name, _)| name.clone()).collect();
     let one = dice.pick(&names).clone();
-    match dice.below(16) {
+    match dice.below(20) {
         0 => Op::DropTable { name: table },
         1 => Op::RenameTable { name: table, new_name: name(dice.pick(&TABLES)) },
         2 | 3 => {
@@ -304,11 +311,11 @@ fn operation(dice: &mut Dice, schema: &Schema) -> Op {
             let name = dice.pick(&model.indexes).name.clone();
             Op::DropIndex { table, name }
         }
-        11 | 12 => {
+        11 | 12 | 16 | 17 | 18 => {
             let constraint = constraint(dice, schema, &columns);
             Op::CreateConstraint { table, constraint }
         }
-        13 => {
+        13 | 19 => {
             let mut all = vec![ConstraintSelector::PrimaryKey];
             all.extend(model.uniques.iter().map(|key| ConstraintSelector::Unique(key.columns.clone())));
             all.extend(model.foreign_keys.iter().map(|key| ConstraintSelector::ForeignKey(key.columns.clone())));
@@ -383,7 +390,6 @@ on_every_database! {
             let fresh = TestTarget::new(target.dialect()).await;
             done += run_sequence(&fresh, seed).await;
         }
-        println!("{}: {done} operations", target.dialect());
         assert!(done > 20, "only {done} operations were accepted on {}", Dialect::as_str(target.dialect()));
     }
 }
