@@ -304,7 +304,7 @@ fn operation(dice: &mut Dice, schema: &Schema) -> Op {
         8 | 9 => {
             let order = |dice: &mut Dice| if dice.one_in(4) { IndexOrder::Descending } else { IndexOrder::Ascending };
             let columns = some(dice, &names).into_iter().map(|name| IndexColumn { name, order: order(dice) }).collect();
-            let index = Index { name: name(&format!("ix {}", dice.below(9))), columns, unique: dice.one_in(3) };
+            let index = Index { name: name(format!("ix {}", dice.below(9))), columns, unique: dice.one_in(3) };
             Op::CreateIndex { table, index }
         }
         10 if !model.indexes.is_empty() => {
