@@ -47,4 +47,5 @@ component() {
     "$componentize" "$target_dir/$target/release/$1.wasm" -o "${out:-$2}/$1.wasm"
 }
 component crowd "$here/crowd"
+component minicms "$here/minicms"
 component scripted "$root/tests/guests"

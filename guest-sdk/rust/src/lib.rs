@@ -85,7 +85,8 @@ pub mod prelude {
     pub use crate::ReferentialAction::{Cascade, NoAction, Restrict, SetNull};
     pub use crate::{
         Check, Column, ColumnChanges, ColumnType, Comment, Constraint, ConstraintSelector, Dialect, Error, ForeignKey,
-        Index, Op, Package, Populate, PrimaryKey, Result, Revision, UniqueConstraint, Value, now, sql, target_sql,
+        Index, Op, Package, Populate, PrimaryKey, Result, Revision, Table, UniqueConstraint, Value, now, sql,
+        target_sql,
     };
 }
 
