@@ -1,4 +1,29 @@
 //! Per-package database migrations whose steps are sandboxed WebAssembly components.
+//!
+//! An application brings its packages to their heads when it starts, or refuses to start while steps are
+//! pending; each is one call of a [`migrate::Migrator`]:
+//!
+//! ```no_run
+//! use ptah_wasm::migrate::{Journal, MigrateError, Migrator, Upgrade};
+//!
+//! # async fn start() -> Result<(), MigrateError> {
+//! let migrator = Migrator::new("sqlite:app.db")?.observed_by(|event| eprintln!("{event}"));
+//! let crowd = migrator.open("crowd.wasm")?;
+//! let minicms = migrator.open("minicms.wasm")?;
+//!
+//! // Migrate …
+//! let upgrades = [Upgrade::to_head(crowd.clone()), Upgrade::to_head(minicms.clone())];
+//! migrator.upgrade(&upgrades, Journal::Respect).await?;
+//!
+//! // … or refuse.
+//! migrator.check(&[crowd, minicms]).await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! A step runs against a model of the schema and leaves a [`plan::Plan`]; the plan is rendered and applied. How that
+//! goes through the code is in `docs/architecture.md`. The command line (the default feature `cli`) is a thin
+//! layer over the same calls.
 
 #[cfg(feature = "cli")]
 pub mod cli;
