@@ -281,7 +281,7 @@ impl Applying<'_> {
             operations: self.step.plan.operations.len() as u64,
             rows: self.step.plan.rows() as u64,
             statements: self.step.plan.statements().count() as u64,
-            seed: Some(self.plan.run.seed),
+            seed: self.step.reads_run_values.then_some(self.plan.run.seed),
         }
     }
 

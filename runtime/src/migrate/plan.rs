@@ -77,6 +77,8 @@ pub struct PlannedStep {
     pub requires: Vec<(String, Dependency)>,
     /// Fuel that the guest used while it was planned.
     pub fuel: u64,
+    /// Whether the guest asked for the run's clock or seed, so that another run may plan otherwise.
+    pub reads_run_values: bool,
     /// The digest of the package's own tables afterwards.
     pub schema_digest: String,
 }
@@ -190,6 +192,7 @@ pub(super) struct Outcome {
     /// The package's own tables afterwards.
     pub(super) after: Schema,
     pub(super) fuel: u64,
+    pub(super) reads_run_values: bool,
 }
 
 impl<'a> Planning<'a> {
@@ -372,7 +375,7 @@ impl<'a> Planning<'a> {
         })?;
         let (plan, mut after) = outcome.planner.finish();
         after.tables.retain(|name, _| !access.referable.contains(name));
-        Ok(Outcome { plan, after, fuel: outcome.fuel })
+        Ok(Outcome { plan, after, fuel: outcome.fuel, reads_run_values: outcome.run_values_read })
     }
 
     /// Adds a step that moves along the graph.
@@ -405,7 +408,7 @@ impl<'a> Planning<'a> {
         outcome: Outcome,
         depends_on: &[Dependency],
     ) -> Result<PlannedStep, MigrateError> {
-        let Outcome { plan, after, fuel } = outcome;
+        let Outcome { plan, after, fuel, reads_run_values } = outcome;
         if let Some(conflict) = self.snapshot.conflict(before, &after) {
             return Err(MigrateError::from(ErrorKind::Outside(conflict)).at(kind.title()));
         }
@@ -425,6 +428,7 @@ impl<'a> Planning<'a> {
             releases: names(before, &after),
             requires,
             fuel,
+            reads_run_values,
             schema_digest: after.digest(),
             plan,
         })

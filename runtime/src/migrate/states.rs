@@ -185,6 +185,7 @@ impl Planning<'_> {
             releases: Vec::new(),
             requires,
             fuel: 0,
+            reads_run_values: false,
             schema_digest: after.digest(),
         });
         Ok(())
@@ -325,6 +326,6 @@ impl Planning<'_> {
         }
         let (plan, mut after) = planner.finish();
         after.tables.retain(|name, _| !access.referable.contains(name));
-        Ok(Outcome { plan, after, fuel: 0 })
+        Ok(Outcome { plan, after, fuel: 0, reads_run_values: false })
     }
 }
