@@ -4,6 +4,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
+mod random;
+mod specs;
+
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
 use ptah_wasm::database::Connection;
@@ -19,93 +22,8 @@ use ptah_wasm::schema::{Schema, compare};
 use ptah_wasm_tests::on_every_database;
 use ptah_wasm_tests::target::TestTarget;
 
-fn ident(text: &str) -> Ident {
-    Ident::parse(IdentKind::Object, 63, text).unwrap()
-}
-
-fn expr(position: Position, text: &str) -> ptah_wasm::operation::Expr {
-    let limits = ParseLimits { bytes: 10_000, depth: 32, expression_nodes: 256, statement_nodes: 4_096, ident: 63 };
-    parse_expr(Grammar::Portable, position, &limits, text).unwrap_or_else(|error| panic!("{text}: {error}"))
-}
-
-fn execute(text: &str, parameters: &[Value]) -> Op {
-    let limits = ParseLimits { bytes: 10_000, depth: 32, expression_nodes: 256, statement_nodes: 4_096, ident: 63 };
-    Op::Execute { statement: parse_dml(Grammar::Portable, &limits, text, parameters).unwrap() }
-}
-
-fn column(name: &str, column_type: ColumnType) -> ColumnSpec {
-    let name = ident(name);
-    ColumnSpec { name, column_type, nullable: true, default: None, auto_increment: false, comment: None }
-}
-
-fn not_null(column: ColumnSpec) -> ColumnSpec {
-    ColumnSpec { nullable: false, ..column }
-}
-
-fn with_default(column: ColumnSpec, value: Value) -> ColumnSpec {
-    ColumnSpec { default: Some(ColumnDefault::Value(value)), ..column }
-}
-
-fn comment(text: &str) -> Option<Comment> {
-    Some(Comment { text: text.to_owned(), demand: Demand::IfSupported })
-}
-
-fn idents(names: &[&str]) -> Vec<Ident> {
-    names.iter().map(|name| ident(name)).collect()
-}
-
-fn key(columns: &[&str]) -> Key {
-    Key { name: None, columns: idents(columns) }
-}
-
-fn id() -> ColumnSpec {
-    ColumnSpec { nullable: false, auto_increment: true, ..column("id", ColumnType::BigInteger) }
-}
-
-const TYPES: [ColumnType; 15] = [
-    ColumnType::Boolean,
-    ColumnType::SmallInteger,
-    ColumnType::Integer,
-    ColumnType::BigInteger,
-    ColumnType::Numeric { precision: 10, scale: 2 },
-    ColumnType::Double,
-    ColumnType::Varchar(40),
-    ColumnType::Text,
-    ColumnType::Binary,
-    ColumnType::Date,
-    ColumnType::Time,
-    ColumnType::Timestamp,
-    ColumnType::TimestampWithZone,
-    ColumnType::Uuid,
-    ColumnType::Json,
-];
-
-/// A value that fits a type; `which` picks among a few, the awkward ones among them.
-fn value(column_type: ColumnType, which: u8) -> Value {
-    let pick = |values: &[&str]| values[usize::from(which) % values.len()].to_owned();
-    match column_type {
-        ColumnType::Boolean => Value::Boolean(which % 2 == 0),
-        ColumnType::SmallInteger => Value::Integer([0, -1, 32_767, -32_768][usize::from(which) % 4]),
-        ColumnType::Integer => Value::Integer([0, -1, 2_147_483_647, -2_147_483_648][usize::from(which) % 4]),
-        ColumnType::BigInteger => Value::Integer([0, -7, i64::MAX, i64::MIN][usize::from(which) % 4]),
-        ColumnType::Numeric { .. } => Value::numeric(&pick(&["0", "-1.50", "12345678.99", "9.9"])).unwrap(),
-        ColumnType::Double => Value::double([0.0, -0.5, 1e300, 2.25][usize::from(which) % 4]).unwrap(),
-        ColumnType::Varchar(_) | ColumnType::Text => {
-            Value::text(pick(&["", "it's", "a\\b\\'", "ünï ☃ \"q\" `t` -- x\n;", "NULL", "0x41"])).unwrap()
-        }
-        ColumnType::Binary => Value::Binary([vec![], vec![0, 255, 39], vec![65]][usize::from(which) % 3].clone()),
-        ColumnType::Date => Value::date(&pick(&["2026-02-28", "0999-12-31"])).unwrap(),
-        ColumnType::Time => Value::time(&pick(&["00:00:00", "23:59:59.999999", "10:20:30.5"])).unwrap(),
-        ColumnType::Timestamp => {
-            Value::timestamp(&pick(&["2026-02-28 01:02:03", "1999-12-31 23:59:59.000001"])).unwrap()
-        }
-        ColumnType::TimestampWithZone => {
-            Value::timestamp_with_zone(&pick(&["2026-02-28T01:02:03+02:00", "1999-12-31T23:59:59.5Z"])).unwrap()
-        }
-        ColumnType::Uuid => Value::uuid("67e55044-10b1-426f-9247-bb680e5fe0c8").unwrap(),
-        ColumnType::Json => Value::json(pick(&["{\"a\": [1, \"it's\"]}", "[]", "\"x\\\\y\""])).unwrap(),
-    }
-}
+use random::random_op;
+use specs::*;
 
 /// A model and the database that it is held against.
 struct Twin {
@@ -192,35 +110,6 @@ impl Twin {
         }
         Ok(())
     }
-}
-
-fn table(name: &str, columns: Vec<ColumnSpec>, constraints: Vec<Constraint>) -> Op {
-    Op::CreateTable { table: TableSpec { name: ident(name), columns, constraints, comment: comment("it's a table") } }
-}
-
-fn check(text: &str) -> Constraint {
-    Constraint::Check(CheckSpec { name: None, condition: expr(Position::Check, text) })
-}
-
-fn foreign_key(
-    columns: &[&str],
-    referred: &str,
-    on_delete: ReferentialAction,
-    on_update: ReferentialAction,
-) -> Constraint {
-    Constraint::ForeignKey(ForeignKey {
-        name: None,
-        columns: idents(columns),
-        referred_table: ident(referred),
-        referred_columns: idents(&["id"]),
-        on_update,
-        on_delete,
-    })
-}
-
-fn index(name: &str, columns: &[(&str, IndexOrder)], unique: bool) -> Index {
-    let columns = columns.iter().map(|(name, order)| IndexColumn { name: ident(name), order: *order }).collect();
-    Index { name: ident(name), columns, unique }
 }
 
 on_every_database! {
@@ -434,136 +323,4 @@ async fn wipe(target: &TestTarget) {
             target.execute(&format!("DROP DATABASE {name}; CREATE DATABASE {name} CHARACTER SET utf8mb4")).await;
         }
     }
-}
-
-/// An operation out of a few bytes, mostly valid on the model as it is.
-fn random_op(schema: &Schema, seed: [u8; 8]) -> Op {
-    let [kind, a, b, c, d, e, f, g] = seed.map(usize::from);
-    let tables: Vec<&Ident> = schema.tables.keys().collect();
-    let new_table = || ident(["t0", "t1", "t2", "order"][a % 4]);
-    let new_column = |n: usize| ["c0", "c1", "c2", "c3", "select"][n % 5];
-    if tables.is_empty() || kind % 16 < 3 {
-        let mut columns = vec![];
-        let mut constraints = vec![];
-        if b % 3 > 0 {
-            columns.push(ColumnSpec { column_type: [ColumnType::Integer, ColumnType::BigInteger][b % 2], ..id() });
-            constraints.push(Constraint::PrimaryKey(key(&["id"])));
-        }
-        for n in 0..=(c % 4) {
-            columns.push(random_column(new_column(n), (d + n * 7) as u8, (e + n) as u8));
-        }
-        if f % 3 == 0 {
-            constraints.push(Constraint::Unique(key(&["c0"])));
-        }
-        if let Some(referred) = tables.get(g % (tables.len() + 1)) {
-            columns.push(column("ref", ColumnType::BigInteger));
-            columns.push(column("ref4", ColumnType::Integer));
-            constraints.push(foreign_key(&[["ref", "ref4"][d % 2]], referred.as_str(), actions(e), actions(f)));
-        }
-        return Op::CreateTable { table: TableSpec { name: new_table(), columns, constraints, comment: None } };
-    }
-    let table = tables[a % tables.len()].clone();
-    let found = &schema.tables[&table];
-    let existing = |n: usize| found.columns[n % found.columns.len()].name.clone();
-    let name = Ident::parse(IdentKind::Constraint, 63, ["k0", "k1", "k 2"][e % 3]).unwrap();
-    match kind % 16 {
-        3 => Op::DropTable { name: table },
-        4 => Op::RenameTable { name: table, new_name: ident(["t0", "t1", "t2", "t3", "order"][b % 5]) },
-        5 | 6 => Op::AddColumn { table, column: random_column(new_column(b), c as u8, d as u8) },
-        7 => Op::DropColumn { name: existing(b), table: table.clone() },
-        8 => Op::RenameColumn { name: existing(b), table: table.clone(), new_name: ident(new_column(c)) },
-        9 | 10 => Op::AlterColumn {
-            name: existing(b),
-            table: table.clone(),
-            changes: ColumnChanges {
-                column_type: (c % 3 == 0).then(|| TYPES[d % TYPES.len()]),
-                nullable: [None, Some(true), Some(false)][e % 3],
-                default: match f % 3 {
-                    0 => Change::Keep,
-                    1 => Change::Clear,
-                    _ => Change::Set(ColumnDefault::Value(value(TYPES[d % TYPES.len()], g as u8))),
-                },
-                comment: if g % 4 == 0 {
-                    Change::Set(Comment { text: "x'y".into(), demand: Demand::IfSupported })
-                } else {
-                    Change::Keep
-                },
-            },
-        },
-        11 => {
-            let order = |n: usize| [IndexOrder::Ascending, IndexOrder::Descending][n % 2];
-            let mut columns = vec![IndexColumn { name: existing(b), order: order(f) }];
-            if g % 2 == 0 {
-                columns.push(IndexColumn { name: existing(c), order: order(g / 2) });
-            }
-            Op::CreateIndex { table: table.clone(), index: Index { name, columns, unique: d % 2 == 0 } }
-        }
-        12 => {
-            let names: Vec<&Ident> = found
-                .indexes
-                .iter()
-                .map(|index| &index.name)
-                .chain(found.uniques.iter().filter_map(|key| key.name.as_ref()))
-                .collect();
-            let name = names.get(b % names.len().max(1)).map_or(name, |name| (*name).clone());
-            Op::DropIndex { table, name }
-        }
-        13 | 14 => {
-            let name = (f % 2 == 0).then_some(name);
-            let constraint = match b % 5 {
-                0 => Constraint::Unique(Key { name, columns: vec![existing(c)] }),
-                1 => Constraint::Unique(Key { name, columns: vec![existing(c), existing(d)] }),
-                2 => Constraint::PrimaryKey(Key { name, columns: vec![existing(c)] }),
-                3 => Constraint::Check(CheckSpec {
-                    name,
-                    condition: expr(Position::Check, &format!("{} IS NOT NULL OR 1 = {}", existing(c), d % 3)),
-                }),
-                _ => {
-                    let referred = tables[d % tables.len()].clone();
-                    let columns = vec![existing(c)];
-                    Constraint::ForeignKey(ForeignKey {
-                        name,
-                        columns,
-                        referred_table: referred,
-                        referred_columns: idents(&["id"]),
-                        on_update: actions(e),
-                        on_delete: actions(g),
-                    })
-                }
-            };
-            Op::CreateConstraint { table, constraint }
-        }
-        _ => {
-            let which = match b % 5 {
-                0 => ConstraintSelector::PrimaryKey,
-                1 => found
-                    .foreign_keys
-                    .first()
-                    .map_or(ConstraintSelector::PrimaryKey, |key| ConstraintSelector::ForeignKey(key.columns.clone())),
-                2 => found
-                    .uniques
-                    .first()
-                    .map_or(ConstraintSelector::PrimaryKey, |key| ConstraintSelector::Unique(key.columns.clone())),
-                3 => found
-                    .checks
-                    .first()
-                    .and_then(|check| check.name.clone())
-                    .map_or(ConstraintSelector::PrimaryKey, ConstraintSelector::Name),
-                _ => ConstraintSelector::Check(vec![existing(c)]),
-            };
-            Op::DropConstraint { table, which }
-        }
-    }
-}
-
-fn random_column(name: &str, kind: u8, options: u8) -> ColumnSpec {
-    let column_type = TYPES[usize::from(kind) % TYPES.len()];
-    let with = column(name, column_type);
-    let with = if options % 3 == 0 { with_default(with, value(column_type, options)) } else { with };
-    if options % 2 == 0 { not_null(with) } else { with }
-}
-
-fn actions(n: usize) -> ReferentialAction {
-    [ReferentialAction::NoAction, ReferentialAction::Restrict, ReferentialAction::Cascade, ReferentialAction::SetNull]
-        [n % 4]
 }

@@ -1,0 +1,120 @@
+//! Operations and what they are made of, in few words.
+
+use super::*;
+
+pub(super) fn ident(text: &str) -> Ident {
+    Ident::parse(IdentKind::Object, 63, text).unwrap()
+}
+
+pub(super) fn expr(position: Position, text: &str) -> ptah_wasm::operation::Expr {
+    let limits = ParseLimits { bytes: 10_000, depth: 32, expression_nodes: 256, statement_nodes: 4_096, ident: 63 };
+    parse_expr(Grammar::Portable, position, &limits, text).unwrap_or_else(|error| panic!("{text}: {error}"))
+}
+
+pub(super) fn execute(text: &str, parameters: &[Value]) -> Op {
+    let limits = ParseLimits { bytes: 10_000, depth: 32, expression_nodes: 256, statement_nodes: 4_096, ident: 63 };
+    Op::Execute { statement: parse_dml(Grammar::Portable, &limits, text, parameters).unwrap() }
+}
+
+pub(super) fn column(name: &str, column_type: ColumnType) -> ColumnSpec {
+    let name = ident(name);
+    ColumnSpec { name, column_type, nullable: true, default: None, auto_increment: false, comment: None }
+}
+
+pub(super) fn not_null(column: ColumnSpec) -> ColumnSpec {
+    ColumnSpec { nullable: false, ..column }
+}
+
+pub(super) fn with_default(column: ColumnSpec, value: Value) -> ColumnSpec {
+    ColumnSpec { default: Some(ColumnDefault::Value(value)), ..column }
+}
+
+pub(super) fn comment(text: &str) -> Option<Comment> {
+    Some(Comment { text: text.to_owned(), demand: Demand::IfSupported })
+}
+
+pub(super) fn idents(names: &[&str]) -> Vec<Ident> {
+    names.iter().map(|name| ident(name)).collect()
+}
+
+pub(super) fn key(columns: &[&str]) -> Key {
+    Key { name: None, columns: idents(columns) }
+}
+
+pub(super) fn id() -> ColumnSpec {
+    ColumnSpec { nullable: false, auto_increment: true, ..column("id", ColumnType::BigInteger) }
+}
+
+pub(super) const TYPES: [ColumnType; 15] = [
+    ColumnType::Boolean,
+    ColumnType::SmallInteger,
+    ColumnType::Integer,
+    ColumnType::BigInteger,
+    ColumnType::Numeric { precision: 10, scale: 2 },
+    ColumnType::Double,
+    ColumnType::Varchar(40),
+    ColumnType::Text,
+    ColumnType::Binary,
+    ColumnType::Date,
+    ColumnType::Time,
+    ColumnType::Timestamp,
+    ColumnType::TimestampWithZone,
+    ColumnType::Uuid,
+    ColumnType::Json,
+];
+
+/// A value that fits a type; `which` picks among a few, the awkward ones among them.
+pub(super) fn value(column_type: ColumnType, which: u8) -> Value {
+    let pick = |values: &[&str]| values[usize::from(which) % values.len()].to_owned();
+    match column_type {
+        ColumnType::Boolean => Value::Boolean(which % 2 == 0),
+        ColumnType::SmallInteger => Value::Integer([0, -1, 32_767, -32_768][usize::from(which) % 4]),
+        ColumnType::Integer => Value::Integer([0, -1, 2_147_483_647, -2_147_483_648][usize::from(which) % 4]),
+        ColumnType::BigInteger => Value::Integer([0, -7, i64::MAX, i64::MIN][usize::from(which) % 4]),
+        ColumnType::Numeric { .. } => Value::numeric(&pick(&["0", "-1.50", "12345678.99", "9.9"])).unwrap(),
+        ColumnType::Double => Value::double([0.0, -0.5, 1e300, 2.25][usize::from(which) % 4]).unwrap(),
+        ColumnType::Varchar(_) | ColumnType::Text => {
+            Value::text(pick(&["", "it's", "a\\b\\'", "ünï ☃ \"q\" `t` -- x\n;", "NULL", "0x41"])).unwrap()
+        }
+        ColumnType::Binary => Value::Binary([vec![], vec![0, 255, 39], vec![65]][usize::from(which) % 3].clone()),
+        ColumnType::Date => Value::date(&pick(&["2026-02-28", "0999-12-31"])).unwrap(),
+        ColumnType::Time => Value::time(&pick(&["00:00:00", "23:59:59.999999", "10:20:30.5"])).unwrap(),
+        ColumnType::Timestamp => {
+            Value::timestamp(&pick(&["2026-02-28 01:02:03", "1999-12-31 23:59:59.000001"])).unwrap()
+        }
+        ColumnType::TimestampWithZone => {
+            Value::timestamp_with_zone(&pick(&["2026-02-28T01:02:03+02:00", "1999-12-31T23:59:59.5Z"])).unwrap()
+        }
+        ColumnType::Uuid => Value::uuid("67e55044-10b1-426f-9247-bb680e5fe0c8").unwrap(),
+        ColumnType::Json => Value::json(pick(&["{\"a\": [1, \"it's\"]}", "[]", "\"x\\\\y\""])).unwrap(),
+    }
+}
+
+pub(super) fn table(name: &str, columns: Vec<ColumnSpec>, constraints: Vec<Constraint>) -> Op {
+    Op::CreateTable { table: TableSpec { name: ident(name), columns, constraints, comment: comment("it's a table") } }
+}
+
+pub(super) fn check(text: &str) -> Constraint {
+    Constraint::Check(CheckSpec { name: None, condition: expr(Position::Check, text) })
+}
+
+pub(super) fn foreign_key(
+    columns: &[&str],
+    referred: &str,
+    on_delete: ReferentialAction,
+    on_update: ReferentialAction,
+) -> Constraint {
+    Constraint::ForeignKey(ForeignKey {
+        name: None,
+        columns: idents(columns),
+        referred_table: ident(referred),
+        referred_columns: idents(&["id"]),
+        on_update,
+        on_delete,
+    })
+}
+
+pub(super) fn index(name: &str, columns: &[(&str, IndexOrder)], unique: bool) -> Index {
+    let columns = columns.iter().map(|(name, order)| IndexColumn { name: ident(name), order: *order }).collect();
+    Index { name: ident(name), columns, unique }
+}
