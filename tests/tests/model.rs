@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use ptah_wasm::database::Connection;
-use ptah_wasm::dialect::{CatalogTable, Dialect, render};
+use ptah_wasm::dialect::{CatalogTable, Dialect, render, render_portable};
 use ptah_wasm::operation::{
     Change, CheckSpec, ColumnChanges, ColumnDefault, ColumnSpec, ColumnType, Comment, Constraint, ConstraintSelector,
     Demand, Dml, Expr, ForeignKey, Grammar, Ident, IdentKind, Index, IndexColumn, IndexOrder, Key, Op, ParseLimits,
@@ -370,7 +370,7 @@ async fn run_sequence(target: &TestTarget, seed: u64) -> usize {
         model = after;
         done += 1;
         let found = read_back(&mut connection).await;
-        let differences = compare(&model, &found);
+        let differences = compare(&model, &found, render_portable);
         assert!(differences.is_empty(), "seed {seed}: {differences:#?}\n{op:?}\n{}", history.join(";\n"));
         assert_eq!(model.digest(), found.digest(), "seed {seed}: {op:?}\n{}", history.join(";\n"));
     }

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use super::plan::{Outcome, PlannedStep, Planning, StepKind, requirements};
 use super::{Adopt, ErrorKind, MigrateError, Populate, Start, Upgrade};
+use crate::dialect::render_portable;
 use crate::operation::{Ident, Op};
 use crate::plan::Planner;
 use crate::policy::{Access, Limits};
@@ -89,7 +90,7 @@ impl Planning<'_> {
         }
         if !owned.is_empty()
             && let Some(base) = self.from_nothing(BASE_SCHEMA)?
-            && schema::compare(&base.after, &self.own()?).is_empty()
+            && base.after == self.own()?
         {
             return Ok(Found::Base);
         }
@@ -130,7 +131,7 @@ impl Planning<'_> {
     /// Takes over tables that are there, as the revision whose schema they equal.
     fn adopt(&mut self, adopt: &Adopt, tables: BTreeSet<String>, past: &[Past]) -> Result<(), MigrateError> {
         let differences = |state: &Past| match self.snapshot.schema(&tables) {
-            Ok(found) => schema::compare(&state.schema, &found),
+            Ok(found) => schema::compare(&state.schema, &found, render_portable),
             Err((table, reason)) => vec![format!("table {table}: cannot be read: {reason}")],
         };
         let judged: Vec<(&Past, Vec<String>)> = past.iter().map(|state| (state, differences(state))).collect();

@@ -3,14 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use serde::Serialize;
-
 use super::{Check, CheckCondition, Column, ModelDefault, ModelType, Schema, Table, find};
-use crate::operation::{ColumnDefault, Expr, ForeignKey, Ident, Index, IndexOrder, Key, ReferentialAction, Value};
+use crate::operation::{ColumnDefault, Expr, ForeignKey, Ident, Index, IndexOrder, Key, ReferentialAction};
+
+/// Writes an expression in words for people.
+type Show = fn(&Expr) -> String;
 
 /// The differences between an expected and a found schema, one a line: `table pages: column title: type is
-/// varchar(50), expected text`. Empty for schemas that are the same.
-pub fn compare(expected: &Schema, found: &Schema) -> Vec<String> {
+/// varchar(50), expected text`. Empty for schemas that are the same. `show` writes an expression: the model
+/// knows no SQL.
+pub fn compare(expected: &Schema, found: &Schema, show: Show) -> Vec<String> {
     let names: BTreeSet<&Ident> = expected.tables.keys().chain(found.tables.keys()).collect();
     let mut report = Vec::new();
     for name in names {
@@ -18,7 +20,7 @@ pub fn compare(expected: &Schema, found: &Schema) -> Vec<String> {
             (Some(_), None) => report.push(format!("table {name} is missing")),
             (None, Some(_)) => report.push(format!("table {name} is not expected")),
             (Some(expected), Some(found)) => {
-                let lines = compare_tables(expected, found);
+                let lines = compare_tables(expected, found, show);
                 report.extend(lines.into_iter().map(|line| format!("table {name}: {line}")));
             }
             (None, None) => {}
@@ -27,8 +29,8 @@ pub fn compare(expected: &Schema, found: &Schema) -> Vec<String> {
     report
 }
 
-fn compare_tables(expected: &Table, found: &Table) -> Vec<String> {
-    let mut report = compare_columns(&expected.columns, &found.columns);
+fn compare_tables(expected: &Table, found: &Table, show: Show) -> Vec<String> {
+    let mut report = compare_columns(&expected.columns, &found.columns, show);
     let mut each =
         |kind: &str, expected: Vec<Entry>, found: Vec<Entry>| compare_entries(&mut report, kind, expected, found);
     let key_entry = |key: &Key| Entry::new(key.name.as_ref(), format!("over {}", find::listed(&key.columns)));
@@ -38,7 +40,7 @@ fn compare_tables(expected: &Table, found: &Table) -> Vec<String> {
     each("unique constraint", uniques(expected), uniques(found));
     let foreign_keys = |table: &Table| table.foreign_keys.iter().map(foreign_key_entry).collect();
     each("foreign key", foreign_keys(expected), foreign_keys(found));
-    let checks = |table: &Table| table.checks.iter().map(check_entry).collect();
+    let checks = |table: &Table| table.checks.iter().map(|check| check_entry(check, show)).collect();
     each("check", checks(expected), checks(found));
     let indexes = |table: &Table| table.indexes.iter().map(index_entry).collect();
     each("index", indexes(expected), indexes(found));
@@ -54,14 +56,14 @@ fn compare_tables(expected: &Table, found: &Table) -> Vec<String> {
     report
 }
 
-fn compare_columns(expected: &[Column], found: &[Column]) -> Vec<String> {
+fn compare_columns(expected: &[Column], found: &[Column], show: Show) -> Vec<String> {
     let mut report = Vec::new();
     let by_name = |columns: &'_ [Column], name: &Ident| columns.iter().position(|column| column.name == *name);
     for column in expected {
         match found.iter().find(|other| other.name == column.name) {
             None => report.push(format!("column {} is missing", column.name)),
             Some(other) => {
-                let lines = compare_column(column, other);
+                let lines = compare_column(column, other, show);
                 report.extend(lines.into_iter().map(|line| format!("column {}: {line}", column.name)));
             }
         }
@@ -78,7 +80,7 @@ fn compare_columns(expected: &[Column], found: &[Column]) -> Vec<String> {
     report
 }
 
-fn compare_column(expected: &Column, found: &Column) -> Vec<String> {
+fn compare_column(expected: &Column, found: &Column, show: Show) -> Vec<String> {
     let mut report = Vec::new();
     let type_of = |column: &Column| match &column.column_type {
         ModelType::Portable(portable) => portable.to_string(),
@@ -89,7 +91,12 @@ fn compare_column(expected: &Column, found: &Column) -> Vec<String> {
     let extra = |column: &Column| if column.extra.is_empty() { "none".to_owned() } else { column.extra.join(", ") };
     differ(&mut report, "type", &type_of(expected), &type_of(found));
     differ(&mut report, "nullability", null(expected), null(found));
-    differ(&mut report, "default", &shown_default(expected.default.as_ref()), &shown_default(found.default.as_ref()));
+    differ(
+        &mut report,
+        "default",
+        &shown_default(expected.default.as_ref(), show),
+        &shown_default(found.default.as_ref(), show),
+    );
     differ(&mut report, "auto-increment", numbered(expected), numbered(found));
     differ(&mut report, "comment", &shown_text(expected.comment.as_deref()), &shown_text(found.comment.as_deref()));
     differ(&mut report, "other attributes", &extra(expected), &extra(found));
@@ -169,9 +176,9 @@ fn action(action: ReferentialAction) -> &'static str {
     }
 }
 
-fn check_entry(check: &Check) -> Entry {
+fn check_entry(check: &Check, show: Show) -> Entry {
     let content = match &check.condition {
-        CheckCondition::Portable(condition) => shown_expr(condition),
+        CheckCondition::Portable(condition) => show(condition),
         CheckCondition::Opaque(text) => text.clone(),
     };
     Entry::new(check.name.as_ref(), content)
@@ -190,30 +197,11 @@ fn shown_text(text: Option<&str>) -> String {
     text.map_or_else(|| "none".to_owned(), |text| format!("{text:?}"))
 }
 
-fn shown_default(default: Option<&ModelDefault>) -> String {
+fn shown_default(default: Option<&ModelDefault>, show: Show) -> String {
     match default {
         None => "none".to_owned(),
         Some(ModelDefault::Opaque(text)) => text.clone(),
-        Some(ModelDefault::Portable(ColumnDefault::Expression(expr))) => shown_expr(expr),
-        Some(ModelDefault::Portable(ColumnDefault::Value(value))) => shown_value(value),
+        Some(ModelDefault::Portable(ColumnDefault::Expression(expr))) => show(expr),
+        Some(ModelDefault::Portable(ColumnDefault::Value(value))) => show(&Expr::Value(value.clone())),
     }
-}
-
-fn shown_value(value: &Value) -> String {
-    match value {
-        Value::Boolean(value) => value.to_string(),
-        Value::Integer(number) => number.to_string(),
-        Value::Text(text) => format!("{text:?}"),
-        Value::Null => "null".to_owned(),
-        other => json(other),
-    }
-}
-
-/// The canonical form: the model knows no SQL.
-fn shown_expr(expr: &Expr) -> String {
-    json(expr)
-}
-
-fn json(value: &impl Serialize) -> String {
-    serde_json::to_string(value).unwrap_or_default()
 }

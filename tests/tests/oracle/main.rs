@@ -10,7 +10,7 @@ mod specs;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
 use ptah_wasm::database::Connection;
-use ptah_wasm::dialect::{CatalogTable, Dialect};
+use ptah_wasm::dialect::{CatalogTable, Dialect, render_portable};
 use ptah_wasm::operation::{
     Change, CheckSpec, ColumnChanges, ColumnDefault, ColumnSpec, ColumnType, Comment, Constraint, ConstraintSelector,
     Demand, ForeignKey, Grammar, Ident, IdentKind, Index, IndexColumn, IndexOrder, Key, Op, ParseLimits, Position,
@@ -98,7 +98,7 @@ impl Twin {
                 CatalogTable::Unreadable(reason) => return Err(format!("table {name} cannot be read: {reason}")),
             }
         }
-        let differences = compare(self.planner.schema(), &found);
+        let differences = compare(self.planner.schema(), &found, render_portable);
         if !differences.is_empty() {
             return Err(format!("{}: {}", self.planner.dialect(), differences.join("\n  ")));
         }
