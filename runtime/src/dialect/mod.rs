@@ -8,6 +8,8 @@ mod expr;
 mod literal;
 mod normal;
 mod render;
+#[cfg(test)]
+mod round_trip;
 mod rules;
 mod session;
 

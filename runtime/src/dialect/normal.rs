@@ -24,7 +24,8 @@ pub fn normal_form(dialect: Dialect, expr: &Expr) -> Expr {
             join(*operator, condition(dialect, *operator, left), condition(dialect, *operator, right))
         }
         Expr::Binary(left, operator, right) => {
-            binary(normal_form(dialect, left), *operator, normal_form(dialect, right))
+            let (left, right) = (normal_form(dialect, left), normal_form(dialect, right));
+            folded(dialect, &left, *operator, &right).unwrap_or_else(|| binary(left, *operator, right))
         }
         Expr::IsNull { operand, negated } => {
             Expr::IsNull { operand: Box::new(normal_form(dialect, operand)), negated: *negated }
@@ -70,6 +71,22 @@ fn binary(left: Expr, operator: BinaryOperator, right: Expr) -> Expr {
     Expr::Binary(Box::new(left), operator, Box::new(right))
 }
 
+/// MariaDB computes constant integers next to a 64-bit column.
+fn folded(dialect: Dialect, left: &Expr, operator: BinaryOperator, right: &Expr) -> Option<Expr> {
+    let (Dialect::Mariadb, Expr::Value(Value::Integer(left)), Expr::Value(Value::Integer(right))) =
+        (dialect, left, right)
+    else {
+        return None;
+    };
+    let number = match operator {
+        BinaryOperator::Add => left.checked_add(*right),
+        BinaryOperator::Subtract => left.checked_sub(*right),
+        BinaryOperator::Multiply => left.checked_mul(*right),
+        _ => None,
+    };
+    number.map(|number| Expr::Value(Value::Integer(number)))
+}
+
 /// `left` and `right` joined so that a chain of one associative operator always leans to the left.
 fn join(operator: BinaryOperator, left: Expr, right: Expr) -> Expr {
     let mut rest = Vec::new();
@@ -106,12 +123,13 @@ fn negation(operand: &Expr) -> Expr {
     match operand {
         Expr::Column(_) => binary(operand.clone(), BinaryOperator::Equal, zero()),
         Expr::Value(Value::Boolean(truth)) => Expr::Value(Value::Integer(i64::from(!*truth))),
-        Expr::Unary(UnaryOperator::Not, inner) => match &**inner {
-            Expr::Column(_) => binary((**inner).clone(), BinaryOperator::NotEqual, zero()),
-            inner => normal_form(dialect, inner),
-        },
-        Expr::Binary(left, BinaryOperator::And, right) => join(BinaryOperator::Or, negation(left), negation(right)),
-        Expr::Binary(left, BinaryOperator::Or, right) => join(BinaryOperator::And, negation(left), negation(right)),
+        Expr::Unary(UnaryOperator::Not, inner) => double_negation(inner),
+        Expr::Binary(left, BinaryOperator::And, right) => {
+            join(BinaryOperator::Or, negated_operand(left), negated_operand(right))
+        }
+        Expr::Binary(left, BinaryOperator::Or, right) => {
+            join(BinaryOperator::And, negated_operand(left), negated_operand(right))
+        }
         Expr::Binary(left, operator, right) if let Some(opposite) = opposite(*operator) => {
             binary(normal_form(dialect, left), opposite, normal_form(dialect, right))
         }
@@ -129,6 +147,47 @@ fn negation(operand: &Expr) -> Expr {
             normal_form(dialect, &Expr::Like { operand: operand.clone(), pattern: pattern.clone(), negated: !*negated })
         }
         other => Expr::Unary(UnaryOperator::Not, Box::new(normal_form(dialect, other))),
+    }
+}
+
+/// An operand of AND or OR under a NOT that moved in: there `NOT NOT x` is x.
+fn negated_operand(operand: &Expr) -> Expr {
+    match operand {
+        Expr::Unary(UnaryOperator::Not, inner) if !matches!(**inner, Expr::Unary(UnaryOperator::Not, _)) => {
+            condition(Dialect::Mariadb, BinaryOperator::And, inner)
+        }
+        _ => negation(operand),
+    }
+}
+
+/// `NOT NOT x` on MariaDB: x where that is a condition, else its comparison with zero.
+fn double_negation(inner: &Expr) -> Expr {
+    let against_zero = |operator, operand: &Expr| {
+        binary(normal_form(Dialect::Mariadb, operand), operator, Expr::Value(Value::Integer(0)))
+    };
+    match inner {
+        Expr::Unary(UnaryOperator::Not, third) if is_condition(third) => negation(third),
+        Expr::Unary(UnaryOperator::Not, third) => match &**third {
+            Expr::Unary(UnaryOperator::Not, fourth) => double_negation(fourth),
+            third => against_zero(BinaryOperator::Equal, third),
+        },
+        inner if is_condition(inner) => normal_form(Dialect::Mariadb, inner),
+        inner => against_zero(BinaryOperator::NotEqual, inner),
+    }
+}
+
+/// Whether MariaDB takes it for true or false by itself, NOT apart.
+fn is_condition(expr: &Expr) -> bool {
+    match expr {
+        Expr::Binary(_, operator, _) => {
+            matches!(operator, BinaryOperator::And | BinaryOperator::Or) || opposite(*operator).is_some()
+        }
+        Expr::Value(Value::Boolean(_))
+        | Expr::IsNull { .. }
+        | Expr::In { .. }
+        | Expr::Between { .. }
+        | Expr::Like { .. } => true,
+        Expr::Value(_) | Expr::Column(_) | Expr::Unary(..) | Expr::Call(..) => false,
     }
 }
 

@@ -152,6 +152,12 @@ impl Reader<'_> {
         if self.syntax.grammar != Grammar::Postgres || *kind != ast::CastKind::DoubleColon {
             return Err(not_allowed());
         }
+        if self.syntax.source == Source::Server
+            && let ast::Expr::Value(value) = operand
+            && value.value == ast::Value::Null
+        {
+            return Ok(Expr::Value(Value::Null));
+        }
         let target = target(data_type).ok_or_else(not_allowed)?;
         if let ast::Expr::Value(value) = operand
             && let ast::Value::SingleQuotedString(text) = &value.value
@@ -161,9 +167,8 @@ impl Reader<'_> {
         if self.syntax.source == Source::Guest {
             return Err(not_allowed());
         }
-        match (operand, target) {
-            (ast::Expr::Value(value), _) if value.value == ast::Value::Null => Ok(Expr::Value(Value::Null)),
-            (_, Target::Text | Target::Integer | Target::Numeric | Target::Double) => self.expr(operand),
+        match target {
+            Target::Text | Target::Integer | Target::Numeric | Target::Double => self.expr(operand),
             _ => Err(not_allowed()),
         }
     }

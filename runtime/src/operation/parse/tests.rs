@@ -272,3 +272,146 @@ fn hostile_sizes_are_refused_quickly_and_never_overflow() {
     }
     assert!(matches!(check(Grammar::Portable, &"a".repeat(mega + 1)), Err(ParseError::TooLarge(_))));
 }
+
+fn dml(grammar: Grammar, sql: &str, parameters: &[Value]) -> Result<Dml, ParseError> {
+    parse_dml(grammar, &LIMITS, sql, parameters)
+}
+
+#[test]
+fn statements_over_one_table_are_taken_over() {
+    assert_eq!(
+        dml(
+            Grammar::Portable,
+            "INSERT INTO pages (id, title) VALUES (1, ?), (2, lower(?));",
+            &[Value::Text("a".into()), Value::Text("B".into())]
+        ),
+        Ok(Dml::Insert {
+            table: ident("pages"),
+            columns: vec![ident("id"), ident("title")],
+            rows: vec![vec![integer(1), text("a")], vec![integer(2), Expr::Call(Function::Lower, vec![text("B")])],],
+        })
+    );
+    assert_eq!(
+        dml(
+            Grammar::Portable,
+            "update pages set title = pages.title || ?, n = n + 1 where pages.id = ?",
+            &[Value::Text("x".into()), Value::Integer(7)]
+        ),
+        Ok(Dml::Update {
+            table: ident("pages"),
+            assignments: vec![
+                (ident("title"), binary(column("title"), BinaryOperator::Concat, text("x"))),
+                (ident("n"), binary(column("n"), BinaryOperator::Add, integer(1))),
+            ],
+            condition: Some(binary(column("id"), BinaryOperator::Equal, integer(7))),
+        })
+    );
+    assert_eq!(
+        dml(Grammar::Portable, "DELETE FROM pages", &[]),
+        Ok(Dml::Delete { table: ident("pages"), condition: None })
+    );
+}
+
+#[test]
+fn parameters_are_bound_by_place_and_all_of_them() {
+    let two = [Value::Integer(1), Value::Null];
+    let bound = dml(Grammar::Portable, "DELETE FROM t WHERE a BETWEEN ? AND ?", &two).unwrap();
+    assert_eq!(dml(Grammar::Postgres, "DELETE FROM t WHERE a BETWEEN $1 AND $2", &two), Ok(bound.clone()));
+    assert_eq!(dml(Grammar::Mariadb, "DELETE FROM `t` WHERE a BETWEEN ? AND ?", &two), Ok(bound.clone()));
+    assert_eq!(dml(Grammar::Sqlite, "DELETE FROM t WHERE a BETWEEN ?1 AND ?2", &two), Ok(bound));
+    for (grammar, sql, count) in [
+        (Grammar::Portable, "DELETE FROM t WHERE a = ?", 0),
+        (Grammar::Portable, "DELETE FROM t WHERE a = ?", 2),
+        (Grammar::Portable, "DELETE FROM t WHERE a = ? AND b = ?", 1),
+        (Grammar::Portable, "DELETE FROM t WHERE a = $1", 1),
+        (Grammar::Portable, "DELETE FROM t WHERE a = :name", 1),
+        (Grammar::Postgres, "DELETE FROM t WHERE a = ?", 1),
+        (Grammar::Postgres, "DELETE FROM t WHERE a = $0", 1),
+        (Grammar::Postgres, "DELETE FROM t WHERE a = $2", 2),
+        (Grammar::Postgres, "DELETE FROM t WHERE a = $x", 1),
+        (Grammar::Sqlite, "DELETE FROM t WHERE a = @x", 1),
+        (Grammar::Mariadb, "DELETE FROM t WHERE a = @@version", 1),
+    ] {
+        assert!(dml(grammar, sql, &vec![Value::Integer(1); count]).is_err(), "{sql} with {count} was taken");
+    }
+}
+
+#[test]
+fn every_other_statement_is_refused_with_a_reason() {
+    for (sql, reason) in [
+        ("INSERT INTO t VALUES (1)", "list of its columns"),
+        ("INSERT INTO t (a) SELECT 1", "SELECT"),
+        ("INSERT INTO t (a) SELECT * FROM secrets", "SELECT"),
+        ("INSERT INTO t (a) VALUES (1) ON CONFLICT DO NOTHING", "ON CONFLICT"),
+        ("INSERT INTO t (a) VALUES (1) RETURNING a", "RETURNING"),
+        ("INSERT INTO t (a) VALUES ((SELECT 1))", "subqueries"),
+        ("INSERT INTO t (a, b) VALUES (1)", "1 values for 2 columns"),
+        ("INSERT INTO t (a) VALUES (b)", "VALUES"),
+        ("INSERT INTO t (a) VALUES (DEFAULT)", "DEFAULT"),
+        ("INSERT INTO t DEFAULT VALUES", "columns"),
+        ("INSERT INTO other.t (a) VALUES (1)", "schema"),
+        ("INSERT t (a) VALUES (1)", "INTO"),
+        ("REPLACE INTO t (a) VALUES (1)", "only INSERT"),
+        ("UPDATE t SET a = 1 FROM u", "FROM"),
+        ("UPDATE t, u SET a = 1", "understood"),
+        ("UPDATE t JOIN u ON t.id = u.id SET a = 1", "join"),
+        ("UPDATE t AS x SET a = 1", "alias"),
+        ("UPDATE t SET (a, b) = (1, 2)", "SET (a, b)"),
+        ("UPDATE t SET a = 1 RETURNING a", "RETURNING"),
+        ("UPDATE t SET u.a = 1", "qualified"),
+        ("UPDATE t SET a = u.b", "qualified"),
+        ("DELETE FROM t USING u", "USING"),
+        ("DELETE FROM t, u", "one table"),
+        ("DELETE FROM t LIMIT 1", "LIMIT"),
+        ("DELETE FROM (SELECT 1)", "table"),
+        ("DELETE FROM generate_series(1, 2)", "table"),
+        ("DELETE t FROM t", "one table"),
+        ("WITH x AS (SELECT 1) DELETE FROM t", "only INSERT"),
+        ("SELECT 1", "only INSERT"),
+        ("DROP TABLE t", "only INSERT"),
+        ("DELETE FROM t; DELETE FROM u", "one statement"),
+        ("DELETE FROM t;;", "one statement"),
+        ("DELETE FROM t WHERE a = 1 garbage", "more text"),
+        ("DELETE FROM ptah_db_versions", "reserved"),
+        ("DELETE FROM 't'", "name belongs"),
+        ("", "empty"),
+        (";", "empty"),
+    ] {
+        let found = refusal(dml(Grammar::Portable, sql, &[]));
+        assert!(found.contains(reason), "{sql}: {found}");
+    }
+    for sql in [
+        "INSERT IGNORE INTO t (a) VALUES (1)",
+        "INSERT INTO t SET a = 1",
+        "DELETE FROM t ORDER BY a LIMIT 1",
+        "INSERT INTO t (a) VALUES (1) ON DUPLICATE KEY UPDATE a = 2",
+        "UPDATE t SET a = 1 ORDER BY a",
+        "DELETE LOW_PRIORITY FROM t",
+        "DELETE FROM t PARTITION (p0)",
+        "UPDATE \"t\" SET a = 1",
+        "UPDATE /*+ x */ t SET a = 1",
+        "UPDATE t SET a = 1 # x",
+    ] {
+        refusal(dml(Grammar::Mariadb, sql, &[]));
+    }
+    for sql in
+        ["INSERT OR REPLACE INTO t (a) VALUES (1)", "UPDATE OR IGNORE t SET a = 1", "REPLACE INTO t (a) VALUES (1)"]
+    {
+        refusal(dml(Grammar::Sqlite, sql, &[]));
+    }
+}
+
+#[test]
+fn a_statement_may_be_wide_but_not_deep() {
+    let wide = format!("DELETE FROM t WHERE a IN ({})", vec!["1"; 4_000].join(", "));
+    assert!(dml(Grammar::Portable, &wide, &[]).is_ok());
+    let wider = format!("DELETE FROM t WHERE a IN ({})", vec!["1"; 4_096].join(", "));
+    assert!(matches!(dml(Grammar::Portable, &wider, &[]), Err(ParseError::TooLarge(_))));
+    let long = vec!["a = 1"; 40].join(" AND ");
+    assert!(check(Grammar::Portable, &long).is_ok(), "a chain is one level");
+    let longer = vec!["a = 1"; 100].join(" AND ");
+    assert!(matches!(check(Grammar::Portable, &longer), Err(ParseError::TooLarge(_))));
+    let deep = |levels: usize| "abs(".repeat(levels) + "1" + &")".repeat(levels);
+    assert!(check(Grammar::Portable, &deep(31)).is_ok());
+    assert!(matches!(check(Grammar::Portable, &deep(32)), Err(ParseError::TooLarge(_))));
+}
