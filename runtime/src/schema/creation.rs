@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::index::is_implicit;
 use super::{Check, CheckCondition, Column, ModelDefault, ModelType, Rules, Schema, Table};
 use crate::operation::{CheckSpec, ColumnSpec, Comment, Constraint, Demand, Ident, Op, TableSpec};
 
@@ -21,9 +22,7 @@ pub fn creations(schema: &Schema, rules: &Rules) -> Vec<Op> {
         let Some((name, table)) = next else { break };
         made.insert(name);
         operations.push(Op::CreateTable { table: table_spec(name, table) });
-        let implied = |index: &&crate::operation::Index| {
-            rules.foreign_key_makes_index && table.foreign_keys.iter().any(|key| key.name.as_ref() == Some(&index.name))
-        };
+        let implied = |index: &&crate::operation::Index| rules.foreign_key_makes_index && is_implicit(table, index);
         for index in table.indexes.iter().filter(|index| !implied(index)) {
             operations.push(Op::CreateIndex { table: name.clone(), index: index.clone() });
         }
@@ -40,7 +39,7 @@ fn table_spec(name: &Ident, table: &Table) -> TableSpec {
         name: name.clone(),
         columns: table.columns.iter().filter_map(column_spec).collect(),
         constraints: keys.chain(uniques).chain(foreign_keys).chain(checks).collect(),
-        comment: table.comment.as_ref().map(comment),
+        comment: table.comment.as_deref().map(comment),
     }
 }
 
@@ -64,10 +63,10 @@ fn column_spec(column: &Column) -> Option<ColumnSpec> {
             _ => None,
         },
         auto_increment: column.auto_increment,
-        comment: column.comment.as_ref().map(comment),
+        comment: column.comment.as_deref().map(comment),
     })
 }
 
-fn comment(text: &String) -> Comment {
-    Comment { text: text.clone(), demand: Demand::Required }
+fn comment(text: &str) -> Comment {
+    Comment { text: text.to_owned(), demand: Demand::Required }
 }

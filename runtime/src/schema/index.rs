@@ -107,7 +107,7 @@ pub(super) fn check_covered(
 
 /// Whether MariaDB made the index for a foreign key: it has its columns and its name, or, where the table
 /// was renamed since, the one that it had then.
-fn is_implicit(table: &Table, index: &Index) -> bool {
+pub(super) fn is_implicit(table: &Table, index: &Index) -> bool {
     let plain = !index.unique && index.columns.iter().all(|column| column.order == IndexOrder::Ascending);
     plain
         && table.foreign_keys.iter().any(|key| {

@@ -38,6 +38,7 @@ fn tables_that_no_database_takes_are_refused() {
         (create_table("t", integers(&["a"]), vec![unique(None, &["a"]), unique(None, &["a"])]), "a key over a already"),
         (create_table("t", integers(&["a"]), vec![check(None, "b > 0")]), "no column b"),
         (create_table("t", integers(&["a"]), vec![check(None, "a + 1")]), "not boolean"),
+        (create_table("t", integers(&["a"]), vec![check(None, "1 = 1")]), "mentions no column"),
         (create_table("t", integers(&["a"]), vec![check(None, "lower(a) = 'x'")]), "not text"),
         (create_table("t", integers(&["a"]), vec![foreign(None, &["a"], "none", &["id"])]), "none does not exist"),
         (
