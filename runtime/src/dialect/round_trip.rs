@@ -4,11 +4,13 @@
 
 use proptest::prelude::*;
 
-use super::{Dialect, normal_form, render_expr, render_portable};
+use super::{Dialect, default_normal_form, literal, normal_form, quote, render_expr, render_portable};
 use crate::operation::{
-    BinaryOperator, Expr, Function, Grammar, Ident, IdentKind, ParseLimits, Position, UnaryOperator, Value, parse_dml,
-    parse_expr, parse_server_expr,
+    BinaryOperator, ColumnDefault, ColumnType, Expr, Function, Grammar, Ident, IdentKind, ParseLimits, Position,
+    UnaryOperator, Value, parse_dml, parse_expr, parse_server_expr,
 };
+
+mod printed;
 
 const LIMITS: ParseLimits =
     ParseLimits { bytes: 1 << 20, depth: 32, expression_nodes: 4_096, statement_nodes: 4_096, ident: 63 };
