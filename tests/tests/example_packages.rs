@@ -122,7 +122,7 @@ fn an_example_imports_the_contract_alone_and_stays_small() {
         let bytes = std::fs::read(example(name)).unwrap();
         assert!(bytes.len() < 100 * 1024, "{name}: {} bytes", bytes.len());
         let text = String::from_utf8_lossy(&bytes);
-        for place in ["/home/", "/root/", "/tmp/", ".cargo"] {
+        for place in ["/home", "/root", "/tmp", ".cargo"] {
             assert!(!text.contains(place), "{name} names the place {place} of the machine that built it");
         }
     }

@@ -465,11 +465,11 @@ impl<'a> Planning<'a> {
 
     /// The schema that `ptah-db-schema` makes out of nothing, if the package has it.
     pub(super) fn latest(&self) -> Result<Option<Outcome>, MigrateError> {
-        self.from_nothing(LATEST_SCHEMA)
+        self.made_from_nothing(LATEST_SCHEMA)
     }
 
     /// What a populate step makes out of nothing, if the package has it.
-    pub(super) fn from_nothing(&self, name: &str) -> Result<Option<Outcome>, MigrateError> {
+    pub(super) fn made_from_nothing(&self, name: &str) -> Result<Option<Outcome>, MigrateError> {
         let mut made: Option<Outcome> = None;
         if self.info.populate_step(name).is_some() {
             for step in revision::populate_order(&self.info.populate_steps, &[name])? {

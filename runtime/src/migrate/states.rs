@@ -89,7 +89,7 @@ impl Planning<'_> {
             return Ok(Found::Nothing);
         }
         if !owned.is_empty()
-            && let Some(base) = self.from_nothing(BASE_SCHEMA)?
+            && let Some(base) = self.made_from_nothing(BASE_SCHEMA)?
             && base.after == self.own()?
         {
             return Ok(Found::Base);
@@ -106,7 +106,7 @@ impl Planning<'_> {
         let mut ever = BTreeSet::new();
         let mut note = |schema: &Schema| ever.extend(schema.tables.keys().map(|name| name.as_str().to_owned()));
         let mut past = Vec::new();
-        let base = self.from_nothing(BASE_SCHEMA).ok().flatten();
+        let base = self.made_from_nothing(BASE_SCHEMA).ok().flatten();
         let mut at = base.map_or_else(Schema::default, |outcome| outcome.after);
         let mut heads: BTreeSet<String> = BTreeSet::new();
         note(&at);

@@ -125,8 +125,8 @@ pub(super) fn random_op(schema: &Schema, seed: [u8; 8]) -> Op {
 pub(super) fn random_column(name: &str, kind: u8, options: u8) -> ColumnSpec {
     let column_type = TYPES[usize::from(kind) % TYPES.len()];
     let with = column(name, column_type);
-    let with = if options % 3 == 0 { with_default(with, value(column_type, options)) } else { with };
-    if options % 2 == 0 { not_null(with) } else { with }
+    let with = if options.is_multiple_of(3) { with_default(with, value(column_type, options)) } else { with };
+    if options.is_multiple_of(2) { not_null(with) } else { with }
 }
 
 pub(super) fn actions(n: usize) -> ReferentialAction {
