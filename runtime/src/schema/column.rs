@@ -18,6 +18,7 @@ const NUMERIC_SCALE: u8 = 30;
 /// The column of the model that a request makes.
 pub(super) fn build(rules: &Rules, table: &Ident, spec: &ColumnSpec) -> Result<Column, SchemaError> {
     let at = || format!("column {} of table {table}", spec.name);
+    check_name(&spec.name)?;
     check_type(&at(), spec.column_type)?;
     if spec.auto_increment && !spec.column_type.is_integer() {
         return Err(invalid(format!("{} is auto-increment but not an integer", at())));
@@ -38,6 +39,18 @@ pub(super) fn build(rules: &Rules, table: &Ident, spec: &ColumnSpec) -> Result<C
         comment: comment(rules, spec.comment.as_ref())?,
         extra: Vec::new(),
     })
+}
+
+/// Columns that every table of PostgreSQL or InnoDB has unasked, in lower case.
+const SYSTEM_COLUMNS: [&str; 10] =
+    ["cmax", "cmin", "ctid", "db_roll_ptr", "db_row_id", "db_trx_id", "fts_doc_id", "tableoid", "xmax", "xmin"];
+
+/// Refuses the name of a new column that some database keeps for itself.
+fn check_name(name: &Ident) -> Result<(), SchemaError> {
+    if SYSTEM_COLUMNS.contains(&name.folded().as_str()) {
+        return Err(invalid(format!("the column name {name} is one that some databases keep for themselves")));
+    }
+    Ok(())
 }
 
 fn check_type(at: &str, column_type: ColumnType) -> Result<(), SchemaError> {
@@ -120,6 +133,7 @@ pub(super) fn add(
 
 /// Refuses a new column name that is taken.
 pub(super) fn check_free(table: &Table, table_name: &Ident, name: &Ident) -> Result<(), SchemaError> {
+    check_name(name)?;
     let folded = name.folded();
     match table.columns.iter().find(|column| column.name.folded() == folded) {
         Some(found) => {

@@ -1,6 +1,7 @@
 //! Names: which are taken, and what a dialect calls a constraint that was given none.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use super::{DefaultNames, NameScope, Rules, Schema, SchemaError, Table, find};
 use crate::operation::{CheckSpec, ForeignKey, Ident, Key};
@@ -52,15 +53,25 @@ pub(super) fn check_table(schema: &Schema, rules: &Rules, name: &Ident) -> Resul
         return Err(exists(format!("table {found} exists already")));
     }
     match relation_owner(schema, rules, &folded) {
-        Some(table) => Err(exists(format!("the name {name} is taken by an index of table {table}"))),
+        Some(table) => Err(exists(format!("the name {name} is taken by an index or sequence of table {table}"))),
         None => Ok(()),
     }
 }
 
 /// The table that has an index or key of that name in the scope of the tables.
 fn relation_owner<'a>(schema: &'a Schema, rules: &Rules, folded: &str) -> Option<&'a Ident> {
-    let owns = |table: &Table| own_names(table).any(|(kind, name)| kind.is_relation(rules) && name.folded() == folded);
-    schema.tables.iter().find(|(_, table)| owns(table)).map(|(name, _)| name)
+    let owns = |(name, table): &(&'a Ident, &Arc<Table>)| {
+        own_names(table).any(|(kind, own)| kind.is_relation(rules) && own.folded() == folded)
+            || sequence(rules, name, table).is_some_and(|sequence| sequence.to_ascii_lowercase() == folded)
+    };
+    schema.tables.iter().find(owns).map(|(name, _)| name)
+}
+
+/// The sequence that numbers a column on PostgreSQL; it shares the scope of the tables.
+fn sequence(rules: &Rules, name: &Ident, table: &Table) -> Option<String> {
+    let column = table.columns.iter().find(|column| column.auto_increment)?;
+    let has_sequences = rules.default_names == DefaultNames::Postgres;
+    has_sequences.then(|| make_object_name(name.as_str(), column.name.as_str(), "seq", rules.ident_limit))
 }
 
 /// Refuses the name of a new constraint or index of a table that is taken or reserved.

@@ -91,6 +91,15 @@ fn postgres_keys_share_their_scope_with_tables() {
 }
 
 #[test]
+fn a_postgres_sequence_keeps_its_name() {
+    for dialect in Dialect::ALL {
+        let mut schema = base(dialect);
+        let result = apply(&mut schema, dialect.rules(), &create_table("pages_id_seq", integers(&["a"]), vec![]));
+        assert_eq!(result.is_ok(), dialect != Dialect::Postgres, "{dialect}");
+    }
+}
+
+#[test]
 fn index_names_are_unique_in_the_schema_except_on_mariadb() {
     for dialect in Dialect::ALL {
         let mut schema = base(dialect);

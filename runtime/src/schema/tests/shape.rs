@@ -154,6 +154,9 @@ fn columns_are_added_and_dropped_only_where_nothing_is_in_the_way() {
     refused(vec![
         (add_column("none", column("x", ColumnType::Text)), "table none does not exist"),
         (add_column("pages", column("TITLE", ColumnType::Text)), "has a column title already"),
+        (add_column("pages", column("XMin", ColumnType::Text)), "keep for themselves"),
+        (rename_column("pages", "body", "db_row_id"), "keep for themselves"),
+        (create_table("t", integers(&["ctid"]), vec![]), "keep for themselves"),
         (add_column("pages", numbered("x")), "not the primary key"),
         (drop_column("pages", "none"), "no column none"),
         (drop_column("pages", "id"), "the primary key uses it"),
