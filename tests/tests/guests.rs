@@ -136,6 +136,13 @@ fn misbehaviour_ends_the_step() {
 }
 
 #[test]
+fn what_a_panic_says_reaches_the_log() {
+    let (plan, log) = upgrade([Action::Panic("boom".into())]);
+    plan.unwrap_err();
+    assert!(log.iter().any(|line| line.contains("boom")), "{log:?}");
+}
+
+#[test]
 fn describe_may_not_change_anything() {
     let package = GuestPackage::new("p").describe([pages()]);
     assert!(SANDBOX.load(&package.build()).unwrap().describe().is_err());

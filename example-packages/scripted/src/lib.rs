@@ -34,6 +34,7 @@ struct Scripted;
 
 impl Guest for Scripted {
     fn describe() -> PackageInfo {
+        ptah_guest::__report_panics();
         if let Some(actions) = find("describe") {
             perform(actions).expect("describe");
         }
@@ -54,6 +55,7 @@ impl Guest for Scripted {
 }
 
 fn run(direction: &str, name: &str) -> Result<()> {
+    ptah_guest::__report_panics();
     let key = format!("{direction}:{name}");
     match find(&key) {
         Some(actions) => perform(actions),

@@ -90,6 +90,16 @@ pub mod prelude {
     };
 }
 
+/// Logs what a panic says before it ends the step; without it the operator sees a bare trap.
+#[doc(hidden)]
+pub fn __report_panics() {
+    #[cfg(target_family = "wasm")]
+    std::panic::set_hook(Box::new(|panic| {
+        use bindings::ptah::migration::log;
+        log::message(log::Level::Warn, &panic.to_string());
+    }));
+}
+
 /// Makes the component's exports from a function that returns the [`Package`]. Said once, in the
 /// crate root of a `cdylib`. On other targets than wasm it only checks the types.
 #[macro_export]
@@ -102,15 +112,19 @@ macro_rules! export {
 
             impl migration::Guest for Exported {
                 fn describe() -> migration::PackageInfo {
+                    $crate::__report_panics();
                     $package().__describe()
                 }
                 fn populate(step: ::std::string::String) -> $crate::Result<()> {
+                    $crate::__report_panics();
                     $package().__populate(&step)
                 }
                 fn upgrade(revision: ::std::string::String) -> $crate::Result<()> {
+                    $crate::__report_panics();
                     $package().__upgrade(&revision)
                 }
                 fn downgrade(revision: ::std::string::String) -> $crate::Result<()> {
+                    $crate::__report_panics();
                     $package().__downgrade(&revision)
                 }
             }
