@@ -24,11 +24,9 @@ lint:
 examples:
     example-packages/build.sh
 
-# copy the contract into the crates that carry it
+# copy the contract into the crates that carry it, and generate the guest bindings
 wit:
-    rm -f runtime/wit/*.wit guest-sdk/rust/wit/*.wit
-    cp wit/*.wit runtime/wit/
-    cp wit/*.wit guest-sdk/rust/wit/
+    cargo run --quiet --locked --manifest-path guest-sdk/tools/Cargo.toml --bin bindgen
 
 # what continuous integration runs
 ci:

@@ -27,10 +27,13 @@ case ${1-} in
     ;;
 esac
 
-# The tool that makes components runs here, so the host's compiler builds it.
-tools=$root/guest-sdk/tools
-cargo build --quiet --locked --manifest-path "$tools/Cargo.toml" --target-dir "$target_dir/tools" --bin componentize
-componentize=$target_dir/tools/debug/componentize
+# The tools run here, so the host's compiler builds them.
+tools=$target_dir/tools
+cargo build --quiet --locked --manifest-path "$root/guest-sdk/tools/Cargo.toml" --target-dir "$tools"
+"$tools/debug/bindgen" --check || {
+    echo "build.sh: the guest bindings are not those of wit/: run \`just wit\`" >&2
+    exit 1
+}
 
 wasm_target=$("$root/guest-sdk/wasm-target.sh")
 eval "$wasm_target"
@@ -44,7 +47,7 @@ cargo build --quiet --locked --release --target "$target" --target-dir "$target_
 
 # component NAME FOLDER: the component of one crate, where it is committed or in $out.
 component() {
-    "$componentize" "$target_dir/$target/release/$1.wasm" -o "${out:-$2}/$1.wasm"
+    "$tools/debug/componentize" "$target_dir/$target/release/$1.wasm" -o "${out:-$2}/$1.wasm"
 }
 component crowd "$here/crowd"
 component minicms "$here/minicms"

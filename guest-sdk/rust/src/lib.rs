@@ -77,6 +77,11 @@ pub use op::Op;
 pub use package::{Package, Populate, Revision, Step};
 pub use value::{Row, now, sql, target_sql};
 
+/// Compiles what the README shows.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 /// What a step returns.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 

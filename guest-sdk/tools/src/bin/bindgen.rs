@@ -1,4 +1,4 @@
-//! Writes `guest-sdk/rust/src/bindings.rs` and the SDK's copy of the contract from `wit/`.
+//! Writes `guest-sdk/rust/src/bindings.rs`, and the copies of the contract that the crates carry, from `wit/`.
 //!
 //! Run it after every change of the contract:
 //!
@@ -20,14 +20,17 @@ const WORLD: &str = "migrations";
 
 fn main() -> Result<ExitCode, Box<dyn Error>> {
     let check = std::env::args().any(|argument| argument == "--check");
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize()?;
     let sdk = root.join("guest-sdk/rust");
 
     let mut outputs = vec![(sdk.join("src/bindings.rs"), bindings(&root.join("wit"))?)];
     let mut contract: Vec<_> = fs::read_dir(root.join("wit"))?.collect::<Result<_, _>>()?;
     contract.sort_by_key(|entry| entry.file_name());
     for entry in contract {
-        outputs.push((sdk.join("wit").join(entry.file_name()), fs::read(entry.path())?));
+        let text = fs::read(entry.path())?;
+        for copy in [sdk.join("wit"), root.join("runtime/wit")] {
+            outputs.push((copy.join(entry.file_name()), text.clone()));
+        }
     }
 
     let mut stale = false;
