@@ -1,51 +1,55 @@
-//! Operations and what they are made of, in few words.
+//! Short ways to write operations, the types, and values that fit them.
 
-use super::*;
+use ptah_wasm::operation::{
+    CheckSpec, ColumnDefault, ColumnSpec, ColumnType, Comment, Constraint, Demand, Expr, ForeignKey, Grammar, Ident,
+    IdentKind, Index, IndexColumn, IndexOrder, Key, Op, ParseLimits, Position, ReferentialAction, TableSpec, Value,
+    parse_dml, parse_expr,
+};
 
-pub(super) fn ident(text: &str) -> Ident {
+pub(crate) fn ident(text: &str) -> Ident {
     Ident::parse(IdentKind::Object, 63, text).unwrap()
 }
 
-pub(super) fn expr(position: Position, text: &str) -> ptah_wasm::operation::Expr {
+pub(crate) fn expr(position: Position, text: &str) -> Expr {
     let limits = ParseLimits { bytes: 10_000, depth: 32, expression_nodes: 256, statement_nodes: 4_096, ident: 63 };
     parse_expr(Grammar::Portable, position, &limits, text).unwrap_or_else(|error| panic!("{text}: {error}"))
 }
 
-pub(super) fn execute(text: &str, parameters: &[Value]) -> Op {
+pub(crate) fn execute(text: &str, parameters: &[Value]) -> Op {
     let limits = ParseLimits { bytes: 10_000, depth: 32, expression_nodes: 256, statement_nodes: 4_096, ident: 63 };
     Op::Execute { statement: parse_dml(Grammar::Portable, &limits, text, parameters).unwrap() }
 }
 
-pub(super) fn column(name: &str, column_type: ColumnType) -> ColumnSpec {
+pub(crate) fn column(name: &str, column_type: ColumnType) -> ColumnSpec {
     let name = ident(name);
     ColumnSpec { name, column_type, nullable: true, default: None, auto_increment: false, comment: None }
 }
 
-pub(super) fn not_null(column: ColumnSpec) -> ColumnSpec {
+pub(crate) fn not_null(column: ColumnSpec) -> ColumnSpec {
     ColumnSpec { nullable: false, ..column }
 }
 
-pub(super) fn with_default(column: ColumnSpec, value: Value) -> ColumnSpec {
+pub(crate) fn with_default(column: ColumnSpec, value: Value) -> ColumnSpec {
     ColumnSpec { default: Some(ColumnDefault::Value(value)), ..column }
 }
 
-pub(super) fn comment(text: &str) -> Option<Comment> {
+pub(crate) fn comment(text: &str) -> Option<Comment> {
     Some(Comment { text: text.to_owned(), demand: Demand::IfSupported })
 }
 
-pub(super) fn idents(names: &[&str]) -> Vec<Ident> {
+pub(crate) fn idents(names: &[&str]) -> Vec<Ident> {
     names.iter().map(|name| ident(name)).collect()
 }
 
-pub(super) fn key(columns: &[&str]) -> Key {
+pub(crate) fn key(columns: &[&str]) -> Key {
     Key { name: None, columns: idents(columns) }
 }
 
-pub(super) fn id() -> ColumnSpec {
+pub(crate) fn id() -> ColumnSpec {
     ColumnSpec { nullable: false, auto_increment: true, ..column("id", ColumnType::BigInteger) }
 }
 
-pub(super) const TYPES: [ColumnType; 15] = [
+pub(crate) const TYPES: [ColumnType; 15] = [
     ColumnType::Boolean,
     ColumnType::SmallInteger,
     ColumnType::Integer,
@@ -64,10 +68,10 @@ pub(super) const TYPES: [ColumnType; 15] = [
 ];
 
 /// A value that fits a type; `which` picks among a few, the awkward ones among them.
-pub(super) fn value(column_type: ColumnType, which: u8) -> Value {
+pub(crate) fn value(column_type: ColumnType, which: u8) -> Value {
     let pick = |values: &[&str]| values[usize::from(which) % values.len()].to_owned();
     match column_type {
-        ColumnType::Boolean => Value::Boolean(which.is_multiple_of(2)),
+        ColumnType::Boolean => Value::Boolean(which % 2 == 0),
         ColumnType::SmallInteger => Value::Integer([0, -1, 32_767, -32_768][usize::from(which) % 4]),
         ColumnType::Integer => Value::Integer([0, -1, 2_147_483_647, -2_147_483_648][usize::from(which) % 4]),
         ColumnType::BigInteger => Value::Integer([0, -7, i64::MAX, i64::MIN][usize::from(which) % 4]),
@@ -90,15 +94,15 @@ pub(super) fn value(column_type: ColumnType, which: u8) -> Value {
     }
 }
 
-pub(super) fn table(name: &str, columns: Vec<ColumnSpec>, constraints: Vec<Constraint>) -> Op {
+pub(crate) fn table(name: &str, columns: Vec<ColumnSpec>, constraints: Vec<Constraint>) -> Op {
     Op::CreateTable { table: TableSpec { name: ident(name), columns, constraints, comment: comment("it's a table") } }
 }
 
-pub(super) fn check(text: &str) -> Constraint {
+pub(crate) fn check(text: &str) -> Constraint {
     Constraint::Check(CheckSpec { name: None, condition: expr(Position::Check, text) })
 }
 
-pub(super) fn foreign_key(
+pub(crate) fn foreign_key(
     columns: &[&str],
     referred: &str,
     on_delete: ReferentialAction,
@@ -114,7 +118,7 @@ pub(super) fn foreign_key(
     })
 }
 
-pub(super) fn index(name: &str, columns: &[(&str, IndexOrder)], unique: bool) -> Index {
+pub(crate) fn index(name: &str, columns: &[(&str, IndexOrder)], unique: bool) -> Index {
     let columns = columns.iter().map(|(name, order)| IndexColumn { name: ident(name), order: *order }).collect();
     Index { name: ident(name), columns, unique }
 }

@@ -1,0 +1,186 @@
+//! Fixed sequences: every type, default, check, key, reference, index and change, and statements over rows.
+
+use ptah_wasm::dialect::Dialect;
+use ptah_wasm::operation::{
+    Change, ColumnChanges, ColumnDefault, ColumnSpec, ColumnType, Comment, Constraint, ConstraintSelector, Demand,
+    ForeignKey, Ident, IdentKind, IndexOrder, Key, Op, Position, ReferentialAction, Value,
+};
+use ptah_wasm_tests::on_every_database;
+
+use crate::build::{
+    TYPES, check, column, comment, execute, expr, foreign_key, id, ident, idents, index, key, not_null, table, value,
+    with_default,
+};
+use crate::twin::Twin;
+
+on_every_database! {
+    async fn every_type_reads_back_as_the_model(target: &TestTarget) {
+        let mut twin = Twin::new(target).await;
+        let mut columns = vec![id()];
+        for (number, column_type) in TYPES.into_iter().enumerate() {
+            columns.push(column(&format!("n{number}"), column_type));
+            columns.push(not_null(column(&format!("m{number}"), column_type)));
+        }
+        twin.must(table("kinds", columns, vec![Constraint::PrimaryKey(key(&["id"]))])).await;
+        for (number, column_type) in TYPES.into_iter().enumerate() {
+            for which in 0..6 {
+                let mut names = vec![format!("n{number}")];
+                let mut row = vec![value(column_type, which)];
+                for (other, other_type) in TYPES.into_iter().enumerate() {
+                    names.push(format!("m{other}"));
+                    row.push(value(other_type, which));
+                }
+                let columns = names.iter().map(|name| ident(name)).collect();
+                twin.must(Op::BulkInsert { table: ident("kinds"), columns, rows: vec![row] }).await;
+            }
+        }
+        for small in [ColumnType::SmallInteger, ColumnType::Integer] {
+            let name = format!("auto_{}", if small == ColumnType::Integer { "i" } else { "s" });
+            let id = ColumnSpec { column_type: small, ..id() };
+            twin.must(table(&name, vec![id], vec![Constraint::PrimaryKey(key(&["id"]))])).await;
+        }
+    }
+
+    async fn every_default_reads_back_as_the_model(target: &TestTarget) {
+        let mut twin = Twin::new(target).await;
+        for (number, column_type) in TYPES.into_iter().enumerate() {
+            for which in 0..6 {
+                let with = with_default(column("c", column_type), value(column_type, which));
+                let op = table(&format!("d{number}_{which}"), vec![with], vec![]);
+                twin.must(op).await;
+            }
+        }
+        for (number, (column_type, text)) in [
+            (ColumnType::TimestampWithZone, "CURRENT_TIMESTAMP"),
+            (ColumnType::Timestamp, "CURRENT_TIMESTAMP"),
+            (ColumnType::Date, "CURRENT_DATE"),
+            (ColumnType::Integer, "1 + 2 * 3"),
+            (ColumnType::Text, "lower('ABC') || 'x'"),
+            (ColumnType::Integer, "-5"),
+            (ColumnType::Varchar(20), "coalesce(NULL, 'x')"),
+        ].into_iter().enumerate() {
+            let with = ColumnSpec {
+                default: Some(ColumnDefault::Expression(expr(Position::Default, text))),
+                ..column("c", column_type)
+            };
+            twin.must(table(&format!("e{number}"), vec![with], vec![])).await;
+        }
+    }
+
+    async fn every_check_reads_back_as_the_model(target: &TestTarget) {
+        let mut twin = Twin::new(target).await;
+        let columns = || vec![
+            column("a", ColumnType::Integer),
+            column("b", ColumnType::Integer),
+            column("price", ColumnType::Numeric { precision: 10, scale: 2 }),
+            column("title", ColumnType::Varchar(50)),
+            column("body", ColumnType::Text),
+            column("flag", ColumnType::Boolean),
+            column("day", ColumnType::Date),
+            column("x", ColumnType::Double),
+        ];
+        for (number, text) in [
+            "a > 0", "a >= -1 AND b <= 10", "a = 1 OR b <> 2 OR a < b", "NOT (a = b)", "price > 0", "price >= -1.5",
+            "price * 2 < 100.25", "a + b - 3 > a * b", "a / 2 = 1", "a % 2 = 0", "title <> ''", "length(title) > 0",
+            "lower(title) = title", "upper(body) LIKE 'A%'", "title NOT LIKE '%x'", "a IN (1, 2, 3)", "a IN (1)",
+            "title IN ('draft', 'it''s')", "title NOT IN ('a', 'b\\')", "a BETWEEN 1 AND 10", "a NOT BETWEEN 1 AND 2",
+            "a IS NULL", "b IS NOT NULL OR a IS NULL", "flag = TRUE", "flag OR a = 1", "NOT flag", "coalesce(a, b, 0) > 0",
+            "nullif(a, 0) = 1", "abs(a) < 5", "trim(title) = title", "replace(title, 'a', 'b') <> 'c'",
+            "substr(title, 1, 1) = 'x'", "substr(title, 2) = 'x'", "title || body <> 'ab'", "title || '-' || body || 'z' <> 'ab'",
+            "x > 0.5", "x < 1e10", "-a < 3", "- a - -3 > 0", "(a + 1) * 2 > 0", "(a = 1) = (b = 2)", "(a > 1 AND b > 1) OR (a < 0 AND b < 0)",
+            "a = 1 AND (b = 2 AND (a = 3 AND b = 4))", "NOT (a > 1 AND NOT (b > 2 OR a IS NULL))",
+        ].into_iter().enumerate() {
+            twin.must(table(&format!("c{number}"), columns(), vec![check(text)])).await;
+        }
+    }
+
+    async fn keys_references_indexes_and_changes_read_back_as_the_model(target: &TestTarget) {
+        use IndexOrder::{Ascending, Descending};
+        use ReferentialAction::{Cascade, NoAction, Restrict, SetNull};
+        let mut twin = Twin::new(target).await;
+        let alters = target.dialect() != Dialect::Sqlite;
+        twin.must(table("users", vec![id(), not_null(column("name", ColumnType::Varchar(80)))], vec![
+            Constraint::PrimaryKey(key(&["id"])), Constraint::Unique(key(&["name"])),
+        ])).await;
+        twin.must(table("order", vec![
+            id(),
+            column("select", ColumnType::BigInteger), column("u2", ColumnType::BigInteger),
+            column("u3", ColumnType::BigInteger), column("parent", ColumnType::BigInteger),
+            ColumnSpec { comment: comment("what's it \\ \"called\""), ..not_null(column("title", ColumnType::Varchar(200))) },
+        ], vec![
+            Constraint::PrimaryKey(key(&["id"])),
+            foreign_key(&["select"], "users", Cascade, NoAction),
+            foreign_key(&["u2"], "users", SetNull, Cascade),
+            foreign_key(&["u3"], "users", Restrict, SetNull),
+            foreign_key(&["parent"], "order", NoAction, Restrict),
+            Constraint::Unique(key(&["title", "u2"])),
+            check("length(title) > 1"),
+        ])).await;
+        twin.must(table("pair", vec![not_null(column("a", ColumnType::Integer)), not_null(column("b", ColumnType::Varchar(10)))], vec![
+            Constraint::PrimaryKey(Key { name: Some(ident("pair_key")), columns: idents(&["b", "a"]) }),
+        ])).await;
+        let t = || ident("order");
+        twin.must(Op::CreateIndex { table: t(), index: index("ix_title", &[("title", Descending), ("u2", Ascending)], false) }).await;
+        twin.must(Op::CreateIndex { table: t(), index: index("ux_u3", &[("u3", Ascending)], true) }).await;
+        twin.must(Op::CreateIndex { table: t(), index: index("ux_desc", &[("u3", Descending), ("id", Ascending)], true) }).await;
+        twin.must(Op::AddColumn { table: t(), column: column("note", ColumnType::Text) }).await;
+        twin.must(Op::AddColumn { table: t(), column: not_null(with_default(column("state", ColumnType::Varchar(10)), Value::Text("new".into()))) }).await;
+        twin.must(Op::RenameColumn { table: t(), name: ident("title"), new_name: ident("heading") }).await;
+        twin.must(Op::RenameTable { name: t(), new_name: ident("orders") }).await;
+        let t = || ident("orders");
+        twin.must(Op::RenameTable { name: ident("users"), new_name: ident("people") }).await;
+        twin.must(Op::RenameColumn { table: ident("people"), name: ident("id"), new_name: ident("pid") }).await;
+        twin.must(Op::DropIndex { table: t(), name: ident("ix_title") }).await;
+        twin.must(Op::DropColumn { table: t(), name: ident("note") }).await;
+        twin.must_not(Op::DropColumn { table: t(), name: ident("heading") }).await;
+        twin.must_not(Op::DropTable { name: ident("people") }).await;
+        let changes = ColumnChanges { column_type: None, nullable: None, default: Change::Keep, comment: Change::Keep };
+        let alter = |name: &str, changes: ColumnChanges| Op::AlterColumn { table: t(), name: ident(name), changes };
+        let altered = [
+            alter("state", ColumnChanges { column_type: Some(ColumnType::Text), ..changes.clone() }),
+            alter("state", ColumnChanges { column_type: Some(ColumnType::Varchar(99)), nullable: Some(true), ..changes.clone() }),
+            alter("state", ColumnChanges { default: Change::Set(ColumnDefault::Value(Value::Text("it's".into()))), ..changes.clone() }),
+            alter("state", ColumnChanges { default: Change::Clear, comment: Change::Set(Comment { text: "s".into(), demand: Demand::Required }), ..changes.clone() }),
+            alter("state", ColumnChanges { comment: Change::Clear, nullable: Some(!alters), ..changes.clone() }),
+            Op::DropConstraint { table: t(), which: ConstraintSelector::ForeignKey(idents(&["select"])) },
+            Op::DropConstraint { table: t(), which: ConstraintSelector::Unique(idents(&["heading", "u2"])) },
+            Op::DropConstraint { table: t(), which: ConstraintSelector::Check(idents(&["heading"])) },
+            Op::CreateConstraint { table: t(), constraint: check("heading <> 'x'") },
+            Op::CreateConstraint { table: t(), constraint: Constraint::Unique(key(&["select"])) },
+            Op::CreateConstraint { table: t(), constraint: Constraint::ForeignKey(ForeignKey {
+                name: Some(Ident::parse(IdentKind::Constraint, 63, "fk a.b-c").unwrap()),
+                columns: idents(&["select"]), referred_table: ident("people"), referred_columns: idents(&["pid"]),
+                on_update: NoAction, on_delete: SetNull,
+            }) },
+            Op::DropConstraint { table: ident("pair"), which: ConstraintSelector::PrimaryKey },
+            Op::CreateConstraint { table: ident("pair"), constraint: Constraint::PrimaryKey(key(&["a"])) },
+        ];
+        for op in altered {
+            if alters { twin.must(op).await } else { twin.must_not(op).await }
+        }
+        twin.must(Op::DropTable { name: t() }).await;
+        twin.must(Op::DropTable { name: ident("people") }).await;
+    }
+
+    async fn statements_over_rows_are_accepted_with_every_kind_of_parameter(target: &TestTarget) {
+        let mut twin = Twin::new(target).await;
+        let mut columns = vec![id()];
+        columns.extend(TYPES.into_iter().enumerate().map(|(number, column_type)| column(&format!("c{number}"), column_type)));
+        twin.must(table("samples", columns, vec![Constraint::PrimaryKey(key(&["id"]))])).await;
+        for (number, column_type) in TYPES.into_iter().enumerate() {
+            for which in 0..6 {
+                let value = value(column_type, which);
+                twin.must(execute(&format!("INSERT INTO samples (c{number}) VALUES (?)"), std::slice::from_ref(&value))).await;
+                twin.must(execute(&format!("UPDATE samples SET c{number} = ? WHERE c{number} IS NULL"), std::slice::from_ref(&value))).await;
+                if column_type != ColumnType::Json {
+                    twin.must(execute(&format!("DELETE FROM samples WHERE c{number} = ? AND id > 1000"), std::slice::from_ref(&value))).await;
+                }
+            }
+        }
+        twin.must(execute("UPDATE samples SET c7 = upper(c6) || '-' || coalesce(c7, 'x'), c2 = abs(c2) + 1 WHERE c2 < 100 AND (c6 LIKE 'a%' OR c0 = TRUE)", &[])).await;
+        twin.must(Op::BulkInsert { table: ident("samples"), columns: idents(&["id", "c6"]), rows: vec![vec![Value::Integer(500), Value::Text("x".into())]] }).await;
+        twin.must(execute("INSERT INTO samples (c6) VALUES ('after')", &[])).await;
+        let found = target.fetch("SELECT count(*) FROM samples WHERE id > 500 AND c6 = 'after'").await;
+        assert_eq!(found, [[Some("1".to_owned())]], "numbering goes on after an explicit key");
+    }
+}

@@ -1,0 +1,323 @@
+//! A random operation, mostly valid on the model as it is.
+
+use ptah_wasm::operation::{
+    Change, CheckSpec, ColumnChanges, ColumnDefault, ColumnSpec, ColumnType, Comment, Constraint, ConstraintSelector,
+    Demand, Dml, ForeignKey, Ident, IdentKind, Index, IndexColumn, IndexOrder, Key, Op, Position, ReferentialAction,
+    TableSpec, Value,
+};
+use ptah_wasm::schema::{Column, ModelType, Schema, Table};
+
+use crate::build::{TYPES, column, id, ident, key, not_null, value, with_default};
+use crate::dice::Dice;
+use crate::expression;
+
+const TABLES: [&str; 6] = ["t0", "t1", "t2", "order", "Mixed", "t0_c0_key"];
+const COLUMNS: [&str; 7] = ["c0", "c1", "c2", "c3", "select", "Mixed", "t0"];
+/// Names for constraints and indexes, some of which a dialect would choose itself or has taken.
+const NAMES: [&str; 14] = [
+    "k0",
+    "k1",
+    "k 2",
+    "k.3-x",
+    "k`4",
+    "c0",
+    "c1_2",
+    "t0",
+    "t0_pkey",
+    "t0_c0_key",
+    "t1_c0_fkey",
+    "t0_ibfk_1",
+    "t1_ibfk_2",
+    "CONSTRAINT_1",
+];
+const COMMENTS: [&str; 5] = ["", "x'y", "a\\b \"q\" `t`", "ünï ☃\nline", "%s -- ;"];
+
+pub(crate) fn operation(schema: &Schema, dice: &mut Dice) -> Op {
+    let tables: Vec<&Ident> = schema.tables.keys().collect();
+    if tables.is_empty() || dice.once_in(if tables.len() < 3 { 5 } else { 30 }) {
+        return create_table(schema, dice);
+    }
+    let table = (*dice.pick(&tables)).clone();
+    let found = &*schema.tables[&table];
+    match dice.roll(24) {
+        0 => Op::DropTable { name: table },
+        1 => Op::RenameTable { name: table, new_name: ident(dice.word(&TABLES)) },
+        2..4 => Op::AddColumn { table, column: random_column(dice.word(&COLUMNS), dice) },
+        4 => Op::DropColumn { name: existing(found, dice), table },
+        5 => Op::RenameColumn { name: existing(found, dice), table, new_name: ident(dice.word(&COLUMNS)) },
+        6..11 => alter_column(table, found, dice),
+        11 | 12 => {
+            let columns = some_columns(found, dice).into_iter().map(|name| {
+                let order = if dice.once_in(3) { IndexOrder::Descending } else { IndexOrder::Ascending };
+                IndexColumn { name, order }
+            });
+            let columns = columns.collect();
+            Op::CreateIndex { table, index: Index { name: random_name(dice), columns, unique: dice.once_in(2) } }
+        }
+        13 => {
+            let indexes = found.indexes.iter().map(|index| index.name.clone());
+            let mut names: Vec<Ident> = indexes.chain(found.uniques.iter().filter_map(|key| key.name.clone())).collect();
+            names.push(random_name(dice));
+            Op::DropIndex { table, name: dice.pick(&names).clone() }
+        }
+        14..17 => {
+            let constraint = match dice.roll(7) {
+                0 => Constraint::PrimaryKey(Key { name: maybe_name(dice), columns: some_columns(found, dice) }),
+                1 | 2 => Constraint::Unique(Key { name: maybe_name(dice), columns: some_columns(found, dice) }),
+                3 | 4 => match check(&found.columns, dice) {
+                    Some(check) => check,
+                    None => Constraint::Unique(Key { name: None, columns: some_columns(found, dice) }),
+                },
+                _ => foreign_key(schema, found, dice),
+            };
+            Op::CreateConstraint { table, constraint }
+        }
+        17 => Op::DropConstraint { which: selector(found, dice), table },
+        18..22 => bulk_insert(table, found, dice),
+        22 => Op::Execute { statement: update(table, found, dice) },
+        _ => {
+            let condition = (!dice.once_in(8)).then(|| expression::condition(&found.columns, Position::Statement, dice));
+            Op::Execute { statement: Dml::Delete { table, condition: condition.flatten() } }
+        }
+    }
+}
+
+fn random_name(dice: &mut Dice) -> Ident {
+    Ident::parse(IdentKind::Constraint, 63, dice.word(&NAMES)).unwrap()
+}
+
+fn maybe_name(dice: &mut Dice) -> Option<Ident> {
+    dice.once_in(2).then(|| random_name(dice))
+}
+
+fn existing(table: &Table, dice: &mut Dice) -> Ident {
+    dice.pick(&table.columns).name.clone()
+}
+
+/// One column, or now and then a few.
+fn some_columns(table: &Table, dice: &mut Dice) -> Vec<Ident> {
+    let mut columns = vec![existing(table, dice)];
+    while dice.once_in(3) {
+        let next = existing(table, dice);
+        if !columns.contains(&next) {
+            columns.push(next);
+        }
+    }
+    columns
+}
+
+fn random_comment(dice: &mut Dice) -> Comment {
+    Comment { text: dice.word(&COMMENTS).to_owned(), demand: Demand::IfSupported }
+}
+
+fn random_column(name: &str, dice: &mut Dice) -> ColumnSpec {
+    let column_type = *dice.pick(&TYPES);
+    let mut spec = column(name, column_type);
+    spec.comment = dice.once_in(4).then(|| random_comment(dice));
+    match dice.roll(6) {
+        0 | 1 => spec = with_default(spec, value(column_type, dice.byte())),
+        2 => spec.default = default_expression(column_type, dice),
+        _ => {}
+    }
+    if dice.once_in(2) { not_null(spec) } else { spec }
+}
+
+fn default_expression(column_type: ColumnType, dice: &mut Dice) -> Option<ColumnDefault> {
+    expression::constant(column_type, dice).map(ColumnDefault::Expression)
+}
+
+fn create_table(schema: &Schema, dice: &mut Dice) -> Op {
+    let mut columns = vec![];
+    let mut constraints = vec![];
+    let count = 1 + dice.roll(4);
+    for number in 0..count {
+        columns.push(random_column(COLUMNS[number], dice));
+    }
+    match dice.roll(5) {
+        0 | 1 => {
+            let column_type = [ColumnType::SmallInteger, ColumnType::Integer, ColumnType::BigInteger][dice.roll(3)];
+            let comment = dice.once_in(3).then(|| random_comment(dice));
+            columns.push(ColumnSpec { column_type, auto_increment: !dice.once_in(4), comment, ..id() });
+            let name = maybe_name(dice);
+            constraints.push(Constraint::PrimaryKey(Key { name, ..key(&["id"]) }));
+        }
+        2 => {
+            let members = columns.iter_mut().rev().take(1 + dice.roll(2));
+            let members = members.map(|column| {
+                column.nullable = false;
+                column.name.clone()
+            });
+            constraints.push(Constraint::PrimaryKey(Key { name: maybe_name(dice), columns: members.collect() }));
+        }
+        _ => {}
+    }
+    if dice.once_in(3) {
+        constraints.push(Constraint::Unique(Key { name: maybe_name(dice), ..key(&["c0"]) }));
+    }
+    let keys: Vec<(&Ident, &Table, &Key)> = keys(schema).collect();
+    while !keys.is_empty() && dice.once_in(2) && columns.len() < 10 {
+        let (referred_table, referred, key) = *dice.pick(&keys);
+        let mut own = vec![];
+        for name in &key.columns {
+            let ModelType::Portable(column_type) = referred.column(name).unwrap().column_type else { unreachable!() };
+            let name = format!("r{}", columns.len());
+            own.push(ident(&name));
+            let spec = column(&name, column_type);
+            columns.push(if dice.once_in(4) { not_null(spec) } else { spec });
+        }
+        constraints.push(Constraint::ForeignKey(ForeignKey {
+            name: maybe_name(dice),
+            columns: own,
+            referred_table: referred_table.clone(),
+            referred_columns: key.columns.clone(),
+            on_update: action(dice),
+            on_delete: action(dice),
+        }));
+    }
+    let comment = dice.once_in(3).then(|| random_comment(dice));
+    let spec = TableSpec { name: ident(dice.word(&TABLES)), columns, constraints, comment };
+    Op::CreateTable { table: with_checks(spec, dice) }
+}
+
+fn with_checks(mut spec: TableSpec, dice: &mut Dice) -> TableSpec {
+    let columns: Vec<(Ident, ColumnType)> =
+        spec.columns.iter().map(|column| (column.name.clone(), column.column_type)).collect();
+    while dice.once_in(3) {
+        let condition = expression::condition_over(&columns, Position::Check, dice);
+        let name = maybe_name(dice);
+        spec.constraints.extend(condition.map(|condition| Constraint::Check(CheckSpec { name, condition })));
+    }
+    spec
+}
+
+fn check(columns: &[Column], dice: &mut Dice) -> Option<Constraint> {
+    let condition = expression::condition(columns, Position::Check, dice)?;
+    Some(Constraint::Check(CheckSpec { name: maybe_name(dice), condition }))
+}
+
+fn keys(schema: &Schema) -> impl Iterator<Item = (&Ident, &Table, &Key)> {
+    schema.tables.iter().flat_map(|(name, table)| {
+        table.primary_key.iter().chain(&table.uniques).map(move |key| (name, &**table, key))
+    })
+}
+
+/// Over columns of the same types where there are such.
+fn foreign_key(schema: &Schema, own: &Table, dice: &mut Dice) -> Constraint {
+    let keys: Vec<(&Ident, &Table, &Key)> = keys(schema).collect();
+    if keys.is_empty() {
+        return Constraint::Unique(Key { name: None, columns: some_columns(own, dice) });
+    }
+    let (referred_table, referred, key) = *dice.pick(&keys);
+    let mut columns: Vec<Ident> = vec![];
+    for name in &key.columns {
+        let column_type = &referred.column(name).unwrap().column_type;
+        let fitting: Vec<&Column> = own
+            .columns
+            .iter()
+            .filter(|column| column.column_type == *column_type && !columns.contains(&column.name))
+            .collect();
+        columns.push(if fitting.is_empty() { existing(own, dice) } else { dice.pick(&fitting).name.clone() });
+    }
+    Constraint::ForeignKey(ForeignKey {
+        name: maybe_name(dice),
+        columns,
+        referred_table: referred_table.clone(),
+        referred_columns: key.columns.clone(),
+        on_update: action(dice),
+        on_delete: action(dice),
+    })
+}
+
+fn action(dice: &mut Dice) -> ReferentialAction {
+    use ReferentialAction::{Cascade, NoAction, Restrict, SetNull};
+    *dice.pick(&[NoAction, Restrict, Cascade, SetNull])
+}
+
+fn alter_column(table: Ident, found: &Table, dice: &mut Dice) -> Op {
+    let old = dice.pick(&found.columns);
+    let ModelType::Portable(old_type) = old.column_type else { unreachable!() };
+    let new_type = dice.once_in(2).then(|| match dice.roll(6) {
+        0 => ColumnType::Varchar(5 + dice.roll(900) as u32),
+        1 => ColumnType::Numeric { precision: 12, scale: dice.roll(5) as u8 },
+        _ => *dice.pick(&TYPES),
+    });
+    let kept = new_type.unwrap_or(old_type);
+    let changes = ColumnChanges {
+        column_type: new_type,
+        nullable: *dice.pick(&[None, None, Some(true), Some(false)]),
+        default: match dice.roll(6) {
+            0 => Change::Clear,
+            1 | 2 => Change::Set(ColumnDefault::Value(value(kept, dice.byte()))),
+            3 => default_expression(kept, dice).map_or(Change::Keep, Change::Set),
+            _ => Change::Keep,
+        },
+        comment: match dice.roll(6) {
+            0 => Change::Clear,
+            1 => Change::Set(random_comment(dice)),
+            _ => Change::Keep,
+        },
+    };
+    Op::AlterColumn { table, name: old.name.clone(), changes }
+}
+
+fn selector(table: &Table, dice: &mut Dice) -> ConstraintSelector {
+    let mut choices = vec![ConstraintSelector::Check(vec![existing(table, dice)])];
+    for key in table.primary_key.iter().chain(&table.uniques) {
+        choices.push(ConstraintSelector::Unique(key.columns.clone()));
+        choices.extend(key.name.clone().map(ConstraintSelector::Name));
+    }
+    if table.primary_key.is_some() {
+        choices.push(ConstraintSelector::PrimaryKey);
+    }
+    for key in &table.foreign_keys {
+        choices.push(ConstraintSelector::ForeignKey(key.columns.clone()));
+        choices.extend(key.name.clone().map(ConstraintSelector::Name));
+    }
+    choices.extend(table.checks.iter().filter_map(|check| check.name.clone()).map(ConstraintSelector::Name));
+    dice.pick(&choices).clone()
+}
+
+/// A value for a row: small numbers among them, so that rows refer to each other.
+fn row_value(column: &Column, dice: &mut Dice) -> Value {
+    let ModelType::Portable(column_type) = column.column_type else { unreachable!() };
+    if column.nullable && dice.once_in(3) {
+        return Value::Null;
+    }
+    match column_type {
+        _ if column_type.is_integer() && !dice.once_in(4) => Value::Integer(dice.roll(6) as i64),
+        ColumnType::Varchar(length) => match value(ColumnType::Text, dice.byte()) {
+            Value::Text(text) => Value::Text(text.chars().take(length as usize).collect()),
+            other => other,
+        },
+        _ => value(column_type, dice.byte()),
+    }
+}
+
+fn bulk_insert(table: Ident, found: &Table, dice: &mut Dice) -> Op {
+    let given: Vec<&Column> = found
+        .columns
+        .iter()
+        .filter(|column| {
+            let left_out = (column.auto_increment && !dice.once_in(4)) || (column.default.is_some() && dice.once_in(3));
+            !left_out
+        })
+        .collect();
+    let given = if given.is_empty() { found.columns.iter().collect() } else { given };
+    let count = 1 + dice.roll(3);
+    let rows = (0..count).map(|_| given.iter().map(|column| row_value(column, dice)).collect()).collect();
+    Op::BulkInsert { table, columns: given.iter().map(|column| column.name.clone()).collect(), rows }
+}
+
+fn update(table: Ident, found: &Table, dice: &mut Dice) -> Dml {
+    let mut assignments: Vec<(Ident, _)> = vec![];
+    while assignments.is_empty() || dice.once_in(3) {
+        let column = dice.pick(&found.columns);
+        if assignments.iter().any(|(name, _)| *name == column.name) {
+            break;
+        }
+        let value = expression::assignable(&found.columns, column, dice);
+        assignments.push((column.name.clone(), value));
+    }
+    let condition = (!dice.once_in(3)).then(|| expression::condition(&found.columns, Position::Statement, dice));
+    Dml::Update { table, assignments, condition: condition.flatten() }
+}

@@ -1,0 +1,1 @@
+//! What the random sequences have found, kept as fixed ones.

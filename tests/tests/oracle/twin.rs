@@ -1,0 +1,171 @@
+//! A model and the database that it is held against.
+
+use std::collections::BTreeMap;
+
+use ptah_wasm::database::{Connection, DatabaseError};
+use ptah_wasm::dialect::{CatalogTable, Dialect, Statement, quote};
+use ptah_wasm::operation::{Ident, Op};
+use ptah_wasm::plan::Planner;
+use ptah_wasm::policy::{Access, Limits};
+use ptah_wasm::schema::{Schema, compare};
+use ptah_wasm_tests::target::TestTarget;
+
+use crate::build::ident;
+
+/// What became of an operation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// The model and the database took it.
+    Taken,
+    /// The model or the renderer refused it.
+    Refused(String),
+    /// The database refused it for the rows that are there; nothing has changed.
+    Conflict(String),
+}
+
+pub(crate) struct Twin {
+    dialect: Dialect,
+    schema: Schema,
+    connection: Connection,
+    /// Rows of each table.
+    rows: BTreeMap<Ident, u64>,
+}
+
+impl Twin {
+    pub(crate) async fn new(target: &TestTarget) -> Self {
+        let connection = target.target().connect_to_change().await.unwrap();
+        Self { dialect: target.dialect(), schema: Schema::default(), connection, rows: BTreeMap::new() }
+    }
+
+    pub(crate) fn schema(&self) -> &Schema {
+        &self.schema
+    }
+
+    /// Pushes one operation. An error is a find: the database refused what the model took, or is not what
+    /// the model says.
+    pub(crate) async fn push(&mut self, op: &Op) -> Result<Outcome, String> {
+        let mut planner = Planner::new(self.dialect, self.schema.clone(), Access::default(), Limits::default());
+        if let Err(error) = planner.push(op.clone()) {
+            return Ok(Outcome::Refused(error.to_string()));
+        }
+        let (plan, after) = planner.finish();
+        let statements: Vec<&Statement> = plan.statements().collect();
+        let outcome = match self.apply(&statements).await {
+            Ok(()) => {
+                self.schema = after;
+                self.follow(op).await;
+                Outcome::Taken
+            }
+            Err((error, _)) if is_conflict(self.dialect, &error) => Outcome::Conflict(error.to_string()),
+            Err((error, sql)) => return Err(format!("{}: {error}\n  {sql}", self.dialect)),
+        };
+        self.equal().await.map_err(|error| {
+            let sql: Vec<&str> = statements.iter().map(|statement| statement.sql.as_str()).collect();
+            format!("{}: after {outcome:?}: {error}\n  {}", self.dialect, sql.join("\n  "))
+        })?;
+        Ok(outcome)
+    }
+
+    pub(crate) async fn must(&mut self, op: Op) {
+        match self.push(&op).await {
+            Ok(Outcome::Taken) => {}
+            Ok(other) => panic!("{other:?}\n{}", serde_json::to_string(&op).unwrap()),
+            Err(error) => panic!("{error}\n{}", serde_json::to_string(&op).unwrap()),
+        }
+    }
+
+    /// Refused by the model or the renderer, on this dialect.
+    pub(crate) async fn must_not(&mut self, op: Op) {
+        match self.push(&op).await {
+            Ok(Outcome::Refused(_)) => {}
+            Ok(other) => panic!("{other:?}\n{}", serde_json::to_string(&op).unwrap()),
+            Err(error) => panic!("{error}\n{}", serde_json::to_string(&op).unwrap()),
+        }
+    }
+
+    /// In one transaction, which on MariaDB holds no schema statement.
+    async fn apply(&mut self, statements: &[&Statement]) -> Result<(), (DatabaseError, String)> {
+        self.connection.begin().await.unwrap();
+        for statement in statements {
+            if let Err(error) = self.connection.execute(&statement.sql).await {
+                self.connection.rollback().await.unwrap();
+                return Err((error, statement.sql.clone()));
+            }
+        }
+        self.connection.commit().await.map_err(|error| (error, "COMMIT".to_owned()))
+    }
+
+    /// Follows the number of rows that every table must have.
+    async fn follow(&mut self, op: &Op) {
+        match op {
+            Op::CreateTable { table } => {
+                self.rows.insert(table.name.clone(), 0);
+            }
+            Op::DropTable { name } => {
+                self.rows.remove(name);
+            }
+            Op::RenameTable { name, new_name } => {
+                let rows = self.rows.remove(name).unwrap();
+                self.rows.insert(new_name.clone(), rows);
+            }
+            Op::BulkInsert { table, rows, .. } => *self.rows.get_mut(table).unwrap() += rows.len() as u64,
+            Op::Execute { .. } => self.rows = self.count().await,
+            _ => {}
+        }
+    }
+
+    async fn count(&mut self) -> BTreeMap<Ident, u64> {
+        let counts: Vec<String> = self
+            .schema
+            .tables
+            .keys()
+            .map(|name| format!("SELECT '{name}', count(*) FROM {}", quote(self.dialect, name)))
+            .collect();
+        if counts.is_empty() {
+            return BTreeMap::new();
+        }
+        let rows = self.connection.fetch(&counts.join(" UNION ALL ")).await.unwrap();
+        rows.iter().map(|row| (ident(row[0].as_ref().unwrap()), row[1].as_ref().unwrap().parse().unwrap())).collect()
+    }
+
+    async fn equal(&mut self) -> Result<(), String> {
+        let catalog = self.connection.catalog().await.unwrap();
+        let mut found = Schema::default();
+        for (name, table) in catalog.tables {
+            match table {
+                CatalogTable::Readable(table) => {
+                    found.tables.insert(ident(&name), table.into());
+                }
+                CatalogTable::Unreadable(reason) => return Err(format!("table {name} cannot be read: {reason}")),
+            }
+        }
+        let differences = compare(&self.schema, &found);
+        if !differences.is_empty() {
+            return Err(differences.join("\n  "));
+        }
+        if self.schema != found || self.schema.digest() != found.digest() {
+            let shown = |schema: &Schema| serde_json::to_string(schema).unwrap();
+            let (model, found) = (shown(&self.schema), shown(&found));
+            return Err(format!("compare finds no difference, but there is one\nmodel {model}\nfound {found}"));
+        }
+        let counted = self.count().await;
+        if counted != self.rows {
+            return Err(format!("rows are {counted:?}, not {:?}", self.rows));
+        }
+        Ok(())
+    }
+}
+
+/// Whether a database refuses rows: duplicates, NULLs, values that do not convert, checks and references that
+/// they do not meet.
+fn is_conflict(dialect: Dialect, error: &DatabaseError) -> bool {
+    let DatabaseError::Refused { code, .. } = error else { return false };
+    match dialect {
+        Dialect::Sqlite => code.parse::<u32>().is_ok_and(|code| code & 0xff == 19),
+        Dialect::Postgres => code.starts_with("22") || code.starts_with("23"),
+        Dialect::Mariadb => [
+            "1048", "1062", "1138", "1264", "1265", "1292", "1365", "1366", "1406", "1451", "1452", "1690", "4025",
+        ]
+        .contains(&code.as_str()),
+    }
+}
