@@ -5,8 +5,8 @@ use super::{
     AutoIncrement, CheckCondition, Column, ModelDefault, ModelType, Rules, Schema, SchemaError, Table, find, invalid,
 };
 use crate::operation::{
-    Change, ColumnChanges, ColumnDefault, ColumnSpec, ColumnType, Comment, Expr, Ident, ReferentialAction, Value,
-    coerce,
+    Change, ColumnChanges, ColumnDefault, ColumnSpec, ColumnType, Comment, Expr, Ident, ReferentialAction,
+    UnaryOperator, Value, coerce,
 };
 
 /// The longest text that a `varchar` may hold on every dialect.
@@ -75,20 +75,34 @@ fn build_default(
     default: &ColumnDefault,
     column_type: ColumnType,
 ) -> Result<Option<ModelDefault>, SchemaError> {
-    let checked = match default {
-        ColumnDefault::Value(Value::Null) | ColumnDefault::Expression(Expr::Value(Value::Null)) => return Ok(None),
-        ColumnDefault::Value(value) => {
+    let constant = match default {
+        ColumnDefault::Value(value) => Some(value.clone()),
+        ColumnDefault::Expression(expr) => constant(expr),
+    };
+    let checked = match (default, constant) {
+        (_, Some(Value::Null)) => return Ok(None),
+        (_, Some(value)) => {
             let fitting =
-                coerce(value, column_type).map_err(|error| invalid(format!("the default of {at} is {error}")))?;
+                coerce(&value, column_type).map_err(|error| invalid(format!("the default of {at} is {error}")))?;
             ColumnDefault::Value(fitting)
         }
-        ColumnDefault::Expression(expr) => {
+        (ColumnDefault::Expression(expr), None) => {
             check_default_expression(at, expr, column_type)?;
             default.clone()
         }
+        (ColumnDefault::Value(_), None) => default.clone(),
     };
     let canonical = (rules.canonical)(column_type, AutoIncrement::No);
     Ok(Some(ModelDefault::Portable((rules.default_form)(&checked, canonical))))
+}
+
+/// The constant that an expression is, a negated one among them: servers take it for no expression.
+fn constant(expr: &Expr) -> Option<Value> {
+    match expr {
+        Expr::Value(value) => Some(value.clone()),
+        Expr::Unary(UnaryOperator::Negate, operand) => constant(operand)?.negated(),
+        _ => None,
+    }
 }
 
 fn check_default_expression(at: &str, expr: &Expr, column_type: ColumnType) -> Result<(), SchemaError> {

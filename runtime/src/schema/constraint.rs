@@ -152,6 +152,10 @@ fn agree(rules: &Rules, own: &ModelType, other: &ModelType) -> bool {
 
 fn build_check(chooser: &Chooser<'_>, asked: &CheckSpec) -> Result<Check, SchemaError> {
     let table = find::table(chooser.schema, chooser.table)?;
+    if asked.condition.columns().is_empty() {
+        // MariaDB drops such a check together with any column.
+        return Err(invalid(format!("a check of table {} mentions no column", chooser.table)));
+    }
     Scope { table, name: chooser.table }.check_condition(&asked.condition)?;
     // MariaDB drops such a check with whatever column is dropped.
     if asked.condition.columns().is_empty() {

@@ -56,7 +56,8 @@ pub(crate) fn operation(schema: &Schema, dice: &mut Dice) -> Op {
         }
         13 => {
             let indexes = found.indexes.iter().map(|index| index.name.clone());
-            let mut names: Vec<Ident> = indexes.chain(found.uniques.iter().filter_map(|key| key.name.clone())).collect();
+            let mut names: Vec<Ident> =
+                indexes.chain(found.uniques.iter().filter_map(|key| key.name.clone())).collect();
             names.push(random_name(dice));
             Op::DropIndex { table, name: dice.pick(&names).clone() }
         }
@@ -76,7 +77,8 @@ pub(crate) fn operation(schema: &Schema, dice: &mut Dice) -> Op {
         18..22 => bulk_insert(table, found, dice),
         22 => Op::Execute { statement: update(table, found, dice) },
         _ => {
-            let condition = (!dice.once_in(8)).then(|| expression::condition(&found.columns, Position::Statement, dice));
+            let condition =
+                (!dice.once_in(8)).then(|| expression::condition(&found.columns, Position::Statement, dice));
             Op::Execute { statement: Dml::Delete { table, condition: condition.flatten() } }
         }
     }
@@ -196,9 +198,10 @@ fn check(columns: &[Column], dice: &mut Dice) -> Option<Constraint> {
 }
 
 fn keys(schema: &Schema) -> impl Iterator<Item = (&Ident, &Table, &Key)> {
-    schema.tables.iter().flat_map(|(name, table)| {
-        table.primary_key.iter().chain(&table.uniques).map(move |key| (name, &**table, key))
-    })
+    schema
+        .tables
+        .iter()
+        .flat_map(|(name, table)| table.primary_key.iter().chain(&table.uniques).map(move |key| (name, &**table, key)))
 }
 
 /// Over columns of the same types where there are such.

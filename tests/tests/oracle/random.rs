@@ -17,7 +17,7 @@ on_every_database! {
     async fn random_sequences_leave_the_model_and_the_database_equal(target: &TestTarget) {
         let cases = std::env::var("PTAH_ORACLE_CASES").ok().and_then(|text| text.parse().ok()).unwrap_or(CASES);
         let handle = tokio::runtime::Handle::current();
-        let config = Config { cases, failure_persistence: None, max_shrink_iters: 300, ..Config::default() };
+        let config = Config { cases, failure_persistence: None, max_shrink_iters: 120, ..Config::default() };
         let mut runner = match std::env::var("PTAH_ORACLE_SEED") {
             Ok(seed) => {
                 let mut bytes = [0; 32];

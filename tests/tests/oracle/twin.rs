@@ -164,7 +164,8 @@ fn is_conflict(dialect: Dialect, error: &DatabaseError) -> bool {
         Dialect::Sqlite => code.parse::<u32>().is_ok_and(|code| code & 0xff == 19),
         Dialect::Postgres => code.starts_with("22") || code.starts_with("23"),
         Dialect::Mariadb => [
-            "1048", "1062", "1138", "1264", "1265", "1292", "1365", "1366", "1406", "1451", "1452", "1690", "4025",
+            "167", "1048", "1062", "1138", "1264", "1265", "1292", "1365", "1366", "1406", "1451", "1452", "1467",
+            "1690", "4025",
         ]
         .contains(&code.as_str()),
     }

@@ -9,6 +9,7 @@ use sqlparser::ast::{
 };
 use sqlparser::dialect::SQLiteDialect;
 use sqlparser::parser::Parser;
+use sqlparser::tokenizer::{Location, Token, Tokenizer};
 
 use super::{
     cell, check, column_name, constraint_name, default, empty_table, file, group, is_bookkeeping, object_name, of,
@@ -72,15 +73,19 @@ pub(super) fn read(results: &[Vec<TextRow>]) -> Catalog {
 impl Facts<'_> {
     fn table(&self, name: &str, sql: &str) -> Result<Table, String> {
         let definition = parse(sql)?;
+        let mut checks = check_texts(sql)?.into_iter();
         let mut table = empty_table();
         self.columns(name, &definition, &mut table)?;
         for (column, written) in definition.columns.iter().zip(table.columns.clone()) {
             for option in &column.options {
-                self.column_constraint(&written.name, option, &mut table)?;
+                self.column_constraint(&written.name, option, &mut checks, &mut table)?;
             }
         }
         for constraint in &definition.constraints {
-            self.table_constraint(constraint, &mut table)?;
+            self.table_constraint(constraint, &mut checks, &mut table)?;
+        }
+        if checks.next().is_some() {
+            return Err(DIFFERS.to_owned());
         }
         self.indexes(name, &mut table)?;
         self.cross_check(name, &mut table)?;
@@ -124,10 +129,11 @@ impl Facts<'_> {
         Ok(())
     }
 
-    fn column_constraint(
+    fn column_constraint<'a>(
         &self,
         column: &Ident,
         written: &ast::ColumnOptionDef,
+        checks: &mut impl Iterator<Item = &'a str>,
         table: &mut Table,
     ) -> Result<(), String> {
         let name = written.name.as_ref().map(|name| name.value.as_str());
@@ -142,13 +148,18 @@ impl Facts<'_> {
                 Err(odd) => table.opaque.push(opaque("constraint", &odd, written.to_string())),
             },
             ColumnOption::ForeignKey(key) => self.foreign_key(name, columns(), key, &written.to_string(), table),
-            ColumnOption::Check(written_check) => add_check(name, written_check, table),
+            ColumnOption::Check(_) => add_check(name, checks.next().ok_or(DIFFERS)?, table),
             _ => {}
         }
         Ok(())
     }
 
-    fn table_constraint(&self, written: &TableConstraint, table: &mut Table) -> Result<(), String> {
+    fn table_constraint<'a>(
+        &self,
+        written: &TableConstraint,
+        checks: &mut impl Iterator<Item = &'a str>,
+        table: &mut Table,
+    ) -> Result<(), String> {
         let definition = written.to_string();
         match written {
             TableConstraint::PrimaryKey(key) => {
@@ -176,7 +187,8 @@ impl Facts<'_> {
                 self.foreign_key(name, columns, key, &definition, table);
             }
             TableConstraint::Check(written_check) => {
-                add_check(written_check.name.as_ref().map(|name| name.value.as_str()), written_check, table);
+                let name = written_check.name.as_ref().map(|name| name.value.as_str());
+                add_check(name, checks.next().ok_or(DIFFERS)?, table);
             }
             _ => table.opaque.push(opaque("constraint", "", definition)),
         }
@@ -368,11 +380,48 @@ fn plain_column(column: &ast::IndexColumn) -> Option<&str> {
     }
 }
 
-fn add_check(name: Option<&str>, written: &ast::CheckConstraint, table: &mut Table) {
+fn add_check(name: Option<&str>, condition: &str, table: &mut Table) {
     match named(name) {
-        Ok(name) => table.checks.push(check(DIALECT, name, &written.expr.to_string())),
-        Err(odd) => table.opaque.push(opaque("constraint", &odd, written.to_string())),
+        Ok(name) => table.checks.push(check(DIALECT, name, condition)),
+        Err(odd) => table.opaque.push(opaque("constraint", &odd, format!("CHECK ({condition})"))),
     }
+}
+
+/// The conditions of the checks of a CREATE TABLE, in order, as they are written: what `sqlparser` prints of a
+/// text with two quotes in a row, or one after a backslash, is another text.
+fn check_texts(sql: &str) -> Result<Vec<&str>, String> {
+    let tokens = Tokenizer::new(&SQLiteDialect {}, sql)
+        .tokenize_with_location()
+        .map_err(|error| format!("its definition does not parse: {error}"))?;
+    let mut tokens = tokens.iter().filter(|token| !matches!(token.token, Token::Whitespace(_)));
+    let mut texts = Vec::new();
+    while let Some(token) = tokens.next() {
+        // Only quoted it may be a name.
+        if !matches!(&token.token, Token::Word(word) if word.quote_style.is_none() && same(&word.value, "CHECK")) {
+            continue;
+        }
+        let start = tokens.next().filter(|token| token.token == Token::LParen).ok_or(DIFFERS)?.span.end;
+        let mut depth = 1_usize;
+        let end = tokens.find(|token| {
+            match token.token {
+                Token::LParen => depth += 1,
+                Token::RParen => depth -= 1,
+                _ => {}
+            }
+            depth == 0
+        });
+        let text = end.and_then(|end| sql.get(offset(sql, start)?..offset(sql, end.span.start)?));
+        texts.push(text.ok_or(DIFFERS)?);
+    }
+    Ok(texts)
+}
+
+/// Where in a text a line and column are, both counted in characters from 1.
+fn offset(sql: &str, at: Location) -> Option<usize> {
+    let (line, column) = (usize::try_from(at.line).ok()?, usize::try_from(at.column).ok()?);
+    let start: usize = sql.split_inclusive('\n').take(line.checked_sub(1)?).map(str::len).sum();
+    let rest = sql.get(start..)?;
+    Some(start + rest.char_indices().nth(column.checked_sub(1)?).map_or(rest.len(), |(at, _)| at))
 }
 
 fn action(written: Option<&Action>) -> Option<ReferentialAction> {
