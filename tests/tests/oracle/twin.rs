@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use ptah_wasm::database::{Connection, DatabaseError};
-use ptah_wasm::dialect::{CatalogTable, Dialect, Statement, quote};
+use ptah_wasm::dialect::{CatalogTable, Dialect, Statement, quote, render_portable};
 use ptah_wasm::operation::{Ident, Op};
 use ptah_wasm::plan::Planner;
 use ptah_wasm::policy::{Access, Limits};
@@ -139,7 +139,7 @@ impl Twin {
                 CatalogTable::Unreadable(reason) => return Err(format!("table {name} cannot be read: {reason}")),
             }
         }
-        let differences = compare(&self.schema, &found);
+        let differences = compare(&self.schema, &found, render_portable);
         if !differences.is_empty() {
             return Err(differences.join("\n  "));
         }
