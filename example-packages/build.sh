@@ -7,7 +7,7 @@
 #
 # Needs the target wasm32-unknown-unknown, or Debian's packages for it (guest-sdk/wasm-target.sh).
 # The guests have a target directory of their own, example-packages/target or $PTAH_GUEST_TARGET_DIR:
-# their compiler may be another one. The same compiler gives the same bytes in any directory.
+# their compiler may be another one. The same compiler gives the same example packages in any directory.
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)

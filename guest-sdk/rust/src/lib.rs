@@ -113,24 +113,27 @@ macro_rules! export {
         const _: () = {
             use $crate::bindings::exports::ptah::migration::migration;
 
+            const PACKAGE: fn() -> $crate::Package = $package;
+            const _: fn() -> $crate::Package = PACKAGE;
+
             struct Exported;
 
             impl migration::Guest for Exported {
                 fn describe() -> migration::PackageInfo {
                     $crate::__report_panics();
-                    $package().__describe()
+                    PACKAGE().__describe()
                 }
                 fn populate(step: ::std::string::String) -> $crate::Result<()> {
                     $crate::__report_panics();
-                    $package().__populate(&step)
+                    PACKAGE().__populate(&step)
                 }
                 fn upgrade(revision: ::std::string::String) -> $crate::Result<()> {
                     $crate::__report_panics();
-                    $package().__upgrade(&revision)
+                    PACKAGE().__upgrade(&revision)
                 }
                 fn downgrade(revision: ::std::string::String) -> $crate::Result<()> {
                     $crate::__report_panics();
-                    $package().__downgrade(&revision)
+                    PACKAGE().__downgrade(&revision)
                 }
             }
 
