@@ -24,8 +24,7 @@ pub fn normal_form(dialect: Dialect, expr: &Expr) -> Expr {
             join(*operator, condition(dialect, *operator, left), condition(dialect, *operator, right))
         }
         Expr::Binary(left, operator, right) => {
-            let (left, right) = (normal_form(dialect, left), normal_form(dialect, right));
-            folded(dialect, &left, *operator, &right).unwrap_or_else(|| binary(left, *operator, right))
+            comparison(dialect, normal_form(dialect, left), *operator, normal_form(dialect, right))
         }
         Expr::IsNull { operand, negated } => {
             Expr::IsNull { operand: Box::new(normal_form(dialect, operand)), negated: *negated }
@@ -71,20 +70,22 @@ fn binary(left: Expr, operator: BinaryOperator, right: Expr) -> Expr {
     Expr::Binary(Box::new(left), operator, Box::new(right))
 }
 
-/// MariaDB computes constant integers next to a 64-bit column.
-fn folded(dialect: Dialect, left: &Expr, operator: BinaryOperator, right: &Expr) -> Option<Expr> {
-    let (Dialect::Mariadb, Expr::Value(Value::Integer(left)), Expr::Value(Value::Integer(right))) =
-        (dialect, left, right)
-    else {
-        return None;
-    };
-    let number = match operator {
-        BinaryOperator::Add => left.checked_add(*right),
-        BinaryOperator::Subtract => left.checked_sub(*right),
-        BinaryOperator::Multiply => left.checked_mul(*right),
+fn comparison(dialect: Dialect, left: Expr, operator: BinaryOperator, right: Expr) -> Expr {
+    if opposite(operator).is_some() {
+        binary(compared(dialect, left), operator, compared(dialect, right))
+    } else {
+        binary(left, operator, right)
+    }
+}
+
+/// MariaDB makes a decimal or double next to a 64-bit column an integer if it is one.
+fn compared(dialect: Dialect, operand: Expr) -> Expr {
+    let whole = match (dialect, &operand) {
+        (Dialect::Mariadb, Expr::Value(Value::Numeric(text))) => without_zeros(text).parse().ok(),
+        (Dialect::Mariadb, Expr::Value(Value::Double(number))) => number.get().to_string().parse().ok(),
         _ => None,
     };
-    number.map(|number| Expr::Value(Value::Integer(number)))
+    whole.map_or(operand, |whole| Expr::Value(Value::Integer(whole)))
 }
 
 /// `left` and `right` joined so that a chain of one associative operator always leans to the left.
@@ -131,7 +132,7 @@ fn negation(operand: &Expr) -> Expr {
             join(BinaryOperator::And, negated_operand(left), negated_operand(right))
         }
         Expr::Binary(left, operator, right) if let Some(opposite) = opposite(*operator) => {
-            binary(normal_form(dialect, left), opposite, normal_form(dialect, right))
+            comparison(dialect, normal_form(dialect, left), opposite, normal_form(dialect, right))
         }
         Expr::IsNull { operand, negated } => {
             Expr::IsNull { operand: Box::new(normal_form(dialect, operand)), negated: !*negated }
@@ -211,7 +212,7 @@ fn in_list(dialect: Dialect, operand: Expr, items: Vec<Expr>, negated: bool) -> 
     } else {
         (BinaryOperator::Equal, BinaryOperator::Or)
     };
-    let compare = |item: Expr| binary(operand.clone(), comparison, item);
+    let compare = |item: Expr| self::comparison(dialect, operand.clone(), comparison, item);
     let list = |items: Vec<Expr>| Expr::In { operand: Box::new(operand.clone()), items, negated };
     match (dialect, <[Expr; 1]>::try_from(items)) {
         (Dialect::Postgres | Dialect::Mariadb, Ok([item])) => compare(item),
