@@ -3,6 +3,7 @@
 use super::typing::{self, Kind};
 use super::{
     AutoIncrement, CheckCondition, Column, ModelDefault, ModelType, Rules, Schema, SchemaError, Table, find, invalid,
+    names,
 };
 use crate::operation::{
     Change, ColumnChanges, ColumnDefault, ColumnSpec, ColumnType, Comment, Expr, Ident, ReferentialAction,
@@ -141,7 +142,9 @@ pub(super) fn add(
             spec.name
         )));
     }
-    table.columns.push(build(rules, table_name, spec)?);
+    let column = build(rules, table_name, spec)?;
+    names::check_json(rules, table, &column.name, &column.column_type)?;
+    table.columns.push(column);
     Ok(())
 }
 
@@ -225,6 +228,7 @@ pub(super) fn alter(
         new_type = (rules.canonical)(asked, numbered);
         if new_type != old_type {
             check_retype(schema, table_name, table, column, asked)?;
+            names::check_json(rules, table, name, &ModelType::Portable(new_type))?;
         }
         altered.column_type = ModelType::Portable(new_type);
     }

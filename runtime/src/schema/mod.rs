@@ -47,6 +47,8 @@ pub struct Rules {
     pub foreign_key_makes_index: bool,
     /// MariaDB: a unique index is a unique constraint.
     pub unique_index_is_constraint: bool,
+    /// MariaDB: a JSON column is a text with a check of the column's name.
+    pub json_is_check: bool,
     /// Whether tables and columns can have comments.
     pub comments: bool,
     /// The canonical portable type of those that the dialect makes alike.

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::{DefaultNames, NameScope, Rules, Schema, SchemaError, Table, find};
-use crate::operation::{CheckSpec, ForeignKey, Ident, Key};
+use super::{Column, DefaultNames, ModelType, NameScope, Rules, Schema, SchemaError, Table, find};
+use crate::operation::{CheckSpec, ColumnType, ForeignKey, Ident, Key};
 
 /// What a name of a table's own is for; the scope depends on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,11 +92,33 @@ pub(super) fn check_own(
     }
 }
 
+fn is_json_check(rules: &Rules, column_type: &ModelType) -> bool {
+    rules.json_is_check && *column_type == ModelType::Portable(ColumnType::Json)
+}
+
+/// Refuses a column that is JSON from now on where its check would have the name of another constraint.
+pub(super) fn check_json(
+    rules: &Rules,
+    table: &Table,
+    name: &Ident,
+    column_type: &ModelType,
+) -> Result<(), SchemaError> {
+    let folded = name.folded();
+    if is_json_check(rules, column_type) && own_names(table).any(|(_, own)| own.folded() == folded) {
+        return Err(exists(format!("json column {name} comes with a check of its name, which is taken")));
+    }
+    Ok(())
+}
+
 /// By what a name is taken in its scope.
 fn taken(schema: &Schema, rules: &Rules, table_name: &Ident, kind: NameKind, folded: &str) -> Option<String> {
-    let own = schema.tables.get(table_name).filter(|table| own_names(table).any(|(_, name)| name.folded() == folded));
-    if own.is_some() {
+    let own = schema.tables.get(table_name);
+    if own.is_some_and(|table| own_names(table).any(|(_, name)| name.folded() == folded)) {
         return Some(format!("a constraint or index of table {table_name}"));
+    }
+    let json = |column: &Column| is_json_check(rules, &column.column_type) && column.name.folded() == folded;
+    if own.is_some_and(|table| table.columns.iter().any(json)) {
+        return Some(format!("the check that json column {folded} of table {table_name} comes with"));
     }
     if kind.is_relation(rules) {
         if let Some(table) = schema.tables.keys().find(|table| table.folded() == folded) {

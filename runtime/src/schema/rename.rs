@@ -85,6 +85,7 @@ pub(super) fn rename_column(
     let table = find::table(schema, table_name)?;
     let renamed = find::column(table, table_name, name)?;
     column::check_free(table, table_name, new_name)?;
+    names::check_json(rules, table, new_name, &renamed.column_type)?;
     if let Some(what) = find::opaque_mention(table, name) {
         return Err(not_followed(name, &what));
     }

@@ -144,10 +144,17 @@ pub(super) fn drop(dialect: Dialect, table: &Ident, name: &Ident) -> Vec<Stateme
     vec![schema_statement(format!("ALTER TABLE {table} DROP COLUMN {name}"))]
 }
 
-/// Constraints, indexes and defaults follow on every dialect.
-pub(super) fn rename(dialect: Dialect, table: &Ident, name: &Ident, new_name: &Ident) -> Vec<Statement> {
-    let (table, name, new_name) = (quote(dialect, table), quote(dialect, name), quote(dialect, new_name));
-    vec![schema_statement(format!("ALTER TABLE {table} RENAME COLUMN {name} TO {new_name}"))]
+/// Constraints, indexes and defaults follow on every dialect. MariaDB's RENAME COLUMN leaves its old name to
+/// the check that a JSON column comes with, where it would be in the way of a constraint of that name: the
+/// column is defined anew instead.
+pub(super) fn rename(dialect: Dialect, table: &Ident, name: &Ident, renamed: &Column) -> Vec<Statement> {
+    let (table, name) = (quote(dialect, table), quote(dialect, name));
+    let json = dialect == Dialect::Mariadb && renamed.column_type == ModelType::Portable(ColumnType::Json);
+    let action = match definition(dialect, renamed, None) {
+        Ok(definition) if json => format!("CHANGE COLUMN {name} {definition}"),
+        _ => format!("RENAME COLUMN {name} TO {}", quote(dialect, &renamed.name)),
+    };
+    vec![schema_statement(format!("ALTER TABLE {table} {action}"))]
 }
 
 /// Takes a column from `before` to `after`; nothing where the two are equal.

@@ -44,7 +44,10 @@ pub fn render(dialect: Dialect, op: &Op, before: &Schema, after: &Schema) -> Res
         Op::RenameTable { name, new_name } => Ok(table::rename(dialect, name, new_name)),
         Op::AddColumn { table, column } => column::add(dialect, table, column, find(after, table)?),
         Op::DropColumn { table, name } => Ok(column::drop(dialect, table, name)),
-        Op::RenameColumn { table, name, new_name } => Ok(column::rename(dialect, table, name, new_name)),
+        Op::RenameColumn { table, name, new_name } => {
+            let renamed = find_column(find(after, table)?, new_name)?;
+            Ok(column::rename(dialect, table, name, renamed))
+        }
         Op::AlterColumn { table, name, changes } => {
             let (old, new) = (find(before, table)?, find(after, table)?);
             column::alter(dialect, table, changes, find_column(old, name)?, find_column(new, name)?)

@@ -116,3 +116,14 @@ fn names_that_the_server_keeps_for_itself_are_refused() {
         assert!(change(&mut schema, op.clone()).is_err(), "{op:?}");
     }
 }
+
+#[test]
+fn a_json_column_brings_a_check_of_its_name() {
+    let mut schema = start(vec![check(Some("j"), "x > 0")]);
+    assert!(change(&mut schema, add_column("t", column("J", ColumnType::Json))).is_err());
+    change(&mut schema, add_column("t", column("k", ColumnType::Json))).unwrap();
+    assert!(change(&mut schema, rename_column("t", "k", "j")).is_err());
+    assert!(change(&mut schema, constrain("t", check(Some("K"), "y > 0"))).is_err());
+    let op = create_table("v", vec![column("a", ColumnType::Json)], vec![check(Some("a"), "a IS NULL")]);
+    assert!(change(&mut schema, op).is_err());
+}
