@@ -68,9 +68,9 @@ pub enum ErrorKind {
         /// `package:step` that depends on it.
         dependent: String,
     },
-    /// Tables of the package are there, with no version recorded, and match.
+    /// Tables of the package are there, not recorded as its own, and match.
     #[error(
-        "its tables are there already ({}) but no version is recorded; they equal {}: `--adopt` takes them over{}",
+        "its tables are there already ({}), not recorded as its own; they equal {}: `--adopt` takes them over{}",
         tables.join(", "),
         matches.join(" and "),
         if matches.len() > 1 { ", `--adopt=REV` says as which" } else { "" }
@@ -82,7 +82,7 @@ pub enum ErrorKind {
         matches: Vec<String>,
     },
     /// Tables of the package are there, and match nothing that it ever was.
-    #[error("its tables are there already, with no version recorded, and equal no revision; nearest is {nearest}:\n  {}", differences.join("\n  "))]
+    #[error("its tables are there already, not recorded as its own, and equal no revision; nearest is {nearest}:\n  {}", differences.join("\n  "))]
     Differs {
         /// `base`, or the revision that is nearest.
         nearest: String,

@@ -2,9 +2,11 @@
 //! first, without a lock or a transaction, and then applies what was planned to a target that is found
 //! unchanged under the lock.
 
+mod adopt;
 mod apply;
 mod error;
 mod event;
+mod guest;
 mod look;
 mod offline;
 mod plan;

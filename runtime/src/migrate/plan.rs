@@ -6,13 +6,14 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use super::guest::Outcome;
 use super::snapshot::Snapshot;
-use super::{ErrorKind, Event, Interrupt, Journal, MigrateError, Migrator, Observer, Populate, Upgrade};
+use super::{Adopt, ErrorKind, Interrupt, Journal, MigrateError, Migrator, Observer, Populate, Upgrade};
 use crate::package::Package;
-use crate::plan::{Plan, Planner};
-use crate::policy::{Access, Limits};
-use crate::revision::{self, Dependency, Graph, GraphError, LATEST_SCHEMA, Move, PackageInfo};
-use crate::sandbox::{RunValues, StepCall, StepError};
+use crate::plan::Plan;
+use crate::policy::Limits;
+use crate::revision::{self, Dependency, Graph, Move, PackageInfo};
+use crate::sandbox::{RunValues, StepCall};
 use crate::schema::Schema;
 
 /// What is asked for.
@@ -177,22 +178,12 @@ pub(super) struct Planning<'a> {
     pub(super) graph: Graph<'a>,
     pub(super) snapshot: Snapshot,
     known: &'a [Arc<Package>],
-    limits: Limits,
-    observer: &'a Observer,
-    interrupt: &'a Interrupt,
-    run: RunValues,
+    pub(super) limits: Limits,
+    pub(super) observer: &'a Observer,
+    pub(super) interrupt: &'a Interrupt,
+    pub(super) run: RunValues,
     recorded: BTreeSet<String>,
     steps: Vec<PlannedStep>,
-}
-
-/// What a guest made of a schema.
-#[derive(Debug, Clone)]
-pub(super) struct Outcome {
-    pub(super) plan: Plan,
-    /// The package's own tables afterwards.
-    pub(super) after: Schema,
-    pub(super) fuel: u64,
-    pub(super) reads_run_values: bool,
 }
 
 impl<'a> Planning<'a> {
@@ -246,7 +237,11 @@ impl<'a> Planning<'a> {
 
     fn downgrade(&mut self, target: Option<&str>) -> Result<(), MigrateError> {
         let recorded = self.snapshot.heads(&self.info.name);
-        for step in self.graph.downgrade(&recorded, target)? {
+        let steps = self.graph.downgrade(&recorded, target)?;
+        if !steps.is_empty() {
+            self.take_over(&Adopt::No)?;
+        }
+        for step in steps {
             let id = &step.revision.id;
             let needed = self.snapshot.state.dependencies.iter().find(|requirement| {
                 requirement.on.package == self.info.name
@@ -299,7 +294,7 @@ impl<'a> Planning<'a> {
     }
 
     /// Whether a dependency is applied on the target.
-    fn is_met(&self, dependency: &Dependency) -> bool {
+    pub(super) fn is_met(&self, dependency: &Dependency) -> bool {
         let state = &self.snapshot.state;
         if state.applied.get(&dependency.package).is_some_and(|applied| applied.contains(&dependency.revision)) {
             return true;
@@ -319,63 +314,6 @@ impl<'a> Planning<'a> {
             None => Ok(()),
             Some(missing) => Err(ErrorKind::MissingDependency(missing.clone()).into()),
         }
-    }
-
-    /// The tables of other packages that this one may refer to: those of every dependency that is met.
-    fn referable(&self) -> Result<Schema, MigrateError> {
-        let met = self.info.dependencies().into_iter().filter(|dependency| self.is_met(dependency));
-        let packages: BTreeSet<&str> = met.map(|dependency| dependency.package.as_str()).collect();
-        let owned = packages.iter().filter(|name| **name != self.info.name).flat_map(|name| self.snapshot.owned(name));
-        // A table that the model cannot hold cannot be referred to; it is not this package's trouble.
-        let readable: BTreeSet<String> = owned.filter(|table| self.snapshot.schema([table]).is_ok()).collect();
-        self.snapshot
-            .schema(&readable)
-            .map_err(|(table, reason)| ErrorKind::Outside(format!("table {table}: {reason}")).into())
-    }
-
-    /// A planner over the package's own tables and those that it may refer to.
-    pub(super) fn planner(&self, own: &Schema) -> Result<(Planner, Access), MigrateError> {
-        let referable = self.referable()?;
-        let access = Access { referable: referable.tables.keys().cloned().collect() };
-        let mut schema = own.clone();
-        schema.tables.extend(referable.tables);
-        let planner = Planner::new(self.snapshot.dialect, schema, access.clone(), self.limits.clone());
-        Ok((planner, access))
-    }
-
-    /// Runs one step of the guest on a model.
-    pub(super) fn guest(&self, call: StepCall<'_>, own: &Schema) -> Result<Outcome, MigrateError> {
-        let title = match call {
-            StepCall::Populate(name) => format!("populate {name}"),
-            StepCall::Upgrade(id) => format!("upgrade {id}"),
-            StepCall::Downgrade(id) => format!("downgrade {id}"),
-        };
-        if self.interrupt.is_raised() {
-            return Err(MigrateError::from(ErrorKind::Interrupted("nothing was changed")).at(title));
-        }
-        let (planner, access) = self.planner(own)?;
-        let Some(guest) = self.package.guest_for(&call) else {
-            let missing = match call {
-                StepCall::Populate(name) => GraphError::UnknownPopulateStep(name.to_owned()),
-                StepCall::Upgrade(id) | StepCall::Downgrade(id) => GraphError::UnknownRevision(id.to_owned()),
-            };
-            return Err(missing.into());
-        };
-        let mut say = |log| {
-            let (package, step) = (self.info.name.clone(), title.clone());
-            (self.observer)(&Event::Guest { package, step, log });
-        };
-        let outcome = guest.run(call, planner, &self.run, &mut say);
-        let outcome = outcome.map_err(|error| {
-            let kind = match error {
-                StepError::Interrupted => ErrorKind::Interrupted("nothing was changed"),
-                other => ErrorKind::Step(other),
-            };
-            MigrateError::from(kind).at(title.clone())
-        })?;
-        let (plan, mut after) = outcome.planner.finish();
-        after.tables.retain(|name, _| !access.referable.contains(name));
-        Ok(Outcome { plan, after, fuel: outcome.fuel, reads_run_values: outcome.run_values_read })
     }
 
     /// Adds a step that moves along the graph.
@@ -461,24 +399,6 @@ impl<'a> Planning<'a> {
             StepKind::Adopt { .. } => {}
         }
         self.steps.push(step);
-    }
-
-    /// The schema that `ptah-db-schema` makes out of nothing, if the package has it.
-    pub(super) fn latest(&self) -> Result<Option<Outcome>, MigrateError> {
-        self.made_from_nothing(LATEST_SCHEMA)
-    }
-
-    /// What a populate step makes out of nothing, if the package has it.
-    pub(super) fn made_from_nothing(&self, name: &str) -> Result<Option<Outcome>, MigrateError> {
-        let mut made: Option<Outcome> = None;
-        if self.info.populate_step(name).is_some() {
-            for step in revision::populate_order(&self.info.populate_steps, &[name])? {
-                self.require(&step.depends_on).map_err(|error| error.at(format!("populate {}", step.name)))?;
-                let own = made.map_or_else(Schema::default, |outcome| outcome.after);
-                made = Some(self.guest(StepCall::Populate(&step.name), &own)?);
-            }
-        }
-        Ok(made)
     }
 }
 

@@ -3,12 +3,11 @@
 
 use std::collections::BTreeSet;
 
-use super::plan::{Outcome, PlannedStep, Planning, StepKind, requirements};
+use super::adopt::Past;
+use super::guest::Outcome;
+use super::plan::{PlannedStep, Planning, StepKind, requirements};
 use super::{Adopt, ErrorKind, MigrateError, Populate, Start, Upgrade};
-use crate::dialect::render_portable;
 use crate::operation::{Ident, Op};
-use crate::plan::Planner;
-use crate::policy::{Access, Limits};
 use crate::revision::{self, BASE_SCHEMA, Goal, LATEST_SCHEMA, PopulateStep};
 use crate::sandbox::StepCall;
 use crate::schema::{self, Schema};
@@ -25,24 +24,11 @@ enum Found {
     Tables(BTreeSet<String>, Vec<Past>),
 }
 
-/// One state that the package's chain goes through.
-struct Past {
-    /// The heads then; none at base.
-    heads: Vec<String>,
-    schema: Schema,
-}
-
-impl Past {
-    fn label(&self) -> String {
-        if self.heads.is_empty() { "base".to_owned() } else { self.heads.join("+") }
-    }
-}
-
 impl Planning<'_> {
     pub(super) fn upgrade(&mut self, upgrade: &Upgrade) -> Result<(), MigrateError> {
         self.graph.resolve(&upgrade.goal)?;
         match self.find()? {
-            Found::Recorded => self.recorded(&upgrade.goal),
+            Found::Recorded => self.recorded(upgrade),
             Found::Base => self.pending(&upgrade.goal),
             Found::Tables(tables, past) => {
                 self.adopt(&upgrade.adopt, tables, &past)?;
@@ -51,9 +37,7 @@ impl Planning<'_> {
             Found::Nothing => match self.latest_for(upgrade)? {
                 true => self.populate_latest(),
                 false => {
-                    if let Some(step) = self.info.populate_step(BASE_SCHEMA) {
-                        self.populate_one(step, format!("{}: populated {}", self.info.name, step.name))?;
-                    }
+                    self.populate_base()?;
                     self.pending(&upgrade.goal)
                 }
             },
@@ -61,7 +45,11 @@ impl Planning<'_> {
     }
 
     pub(super) fn populate(&mut self, upgrade: &Upgrade, steps: &Populate) -> Result<(), MigrateError> {
-        match (self.find()?, upgrade.start) {
+        let found = self.find()?;
+        if matches!(found, Found::Recorded) && upgrade.adopt != Adopt::No {
+            self.take_over(&upgrade.adopt)?;
+        }
+        match (found, upgrade.start) {
             (Found::Nothing, Start::Latest) if self.latest_for(upgrade)? => self.populate_latest()?,
             (Found::Tables(tables, past), Start::Latest) => self.adopt(&upgrade.adopt, tables, &past)?,
             (Found::Base, Start::Latest) => {}
@@ -72,8 +60,12 @@ impl Planning<'_> {
 
     /// Whether the latest schema is made at once: the goal is the only head, and nobody asks for the steps.
     fn latest_for(&self, upgrade: &Upgrade) -> Result<bool, MigrateError> {
-        let target = self.graph.resolve(&upgrade.goal)?;
         let heads = self.graph.heads();
+        // Several of them are no error here: `populate` needs none.
+        if heads.len() > 1 && upgrade.goal == Goal::Head {
+            return Ok(false);
+        }
+        let target = self.graph.resolve(&upgrade.goal)?;
         let whole = heads.len() <= 1 && target == heads.first().copied();
         Ok(whole && upgrade.start == Start::Latest && self.info.populate_step(LATEST_SCHEMA).is_some())
     }
@@ -98,98 +90,6 @@ impl Planning<'_> {
         let present: BTreeSet<String> = unclaimed.into_iter().filter(|table| ever.contains(table)).collect();
         let present: BTreeSet<String> = present.union(&owned).cloned().collect();
         if present.is_empty() { Ok(Found::Nothing) } else { Ok(Found::Tables(present, past)) }
-    }
-
-    /// Every state from base to head, and the name of every table that the package ever has. Ends early
-    /// where a step cannot be planned here, as with a dependency that is not met.
-    fn replay(&self) -> (Vec<Past>, BTreeSet<String>) {
-        let mut ever = BTreeSet::new();
-        let mut note = |schema: &Schema| ever.extend(schema.tables.keys().map(|name| name.as_str().to_owned()));
-        let mut past = Vec::new();
-        let base = self.made_from_nothing(BASE_SCHEMA).ok().flatten();
-        let mut at = base.map_or_else(Schema::default, |outcome| outcome.after);
-        let mut heads: BTreeSet<String> = BTreeSet::new();
-        note(&at);
-        past.push(Past { heads: Vec::new(), schema: at.clone() });
-        for step in self.graph.order() {
-            let planned = self.require(&step.depends_on).and_then(|()| self.guest(StepCall::Upgrade(&step.id), &at));
-            let Ok(Outcome { after, .. }) = planned else { break };
-            at = after;
-            for parent in &step.down_revisions {
-                heads.remove(parent);
-            }
-            heads.insert(step.id.clone());
-            note(&at);
-            past.push(Past { heads: heads.iter().cloned().collect(), schema: at.clone() });
-        }
-        if let Ok(Some(latest)) = self.latest() {
-            note(&latest.after);
-        }
-        (past, ever)
-    }
-
-    /// Takes over tables that are there, as the revision whose schema they equal.
-    fn adopt(&mut self, adopt: &Adopt, tables: BTreeSet<String>, past: &[Past]) -> Result<(), MigrateError> {
-        let differences = |state: &Past| match self.snapshot.schema(&tables) {
-            Ok(found) => schema::compare(&state.schema, &found, render_portable),
-            Err((table, reason)) => vec![format!("table {table}: cannot be read: {reason}")],
-        };
-        let judged: Vec<(&Past, Vec<String>)> = past.iter().map(|state| (state, differences(state))).collect();
-        let equal: Vec<&Past> =
-            judged.iter().filter(|(_, differences)| differences.is_empty()).map(|(state, _)| *state).collect();
-        if equal.is_empty() {
-            let nearest = judged
-                .into_iter()
-                .filter(|(state, _)| !state.schema.tables.is_empty())
-                .min_by_key(|(_, differences)| differences.len());
-            let (nearest, differences) = match nearest {
-                Some((state, differences)) => (state.label(), differences),
-                None => ("base".to_owned(), tables.iter().map(|table| format!("table {table}: unexpected")).collect()),
-            };
-            return Err(ErrorKind::Differs { nearest, differences }.into());
-        }
-        let matching = match (adopt, equal.as_slice()) {
-            (Adopt::Matching, [only]) => Some(*only),
-            (Adopt::Revision(wanted), all) => all.iter().find(|state| state.label() == *wanted).copied(),
-            _ => None,
-        };
-        let Some(state) = matching else {
-            let matches = equal.iter().map(|state| state.label()).collect();
-            return Err(ErrorKind::Adoptable { tables: tables.into_iter().collect(), matches }.into());
-        };
-        let heads: BTreeSet<String> = state.heads.iter().cloned().collect();
-        let stamps: BTreeSet<&str> = self.graph.applied(&heads)?;
-        let stamped: Vec<_> = self.graph.order().iter().filter(|step| stamps.contains(step.id.as_str())).collect();
-        let requires = stamped.iter().flat_map(|step| requirements(&step.id, &step.depends_on)).collect();
-        let stamps: Vec<String> = stamped.iter().map(|step| step.id.clone()).collect();
-        let claims: Vec<String> = tables.difference(&self.snapshot.owned(&self.info.name)).cloned().collect();
-        for table in &claims {
-            self.snapshot.claim(&self.info.name, table);
-        }
-        let after = self.own()?;
-        let (plan, _) =
-            Planner::new(self.snapshot.dialect, Schema::default(), Access::default(), Limits::default()).finish();
-        let line = format!(
-            "{}: adopted {}, stamped {}",
-            self.info.name,
-            tables.iter().map(String::as_str).collect::<Vec<_>>().join(", "),
-            state.label()
-        );
-        self.push(PlannedStep {
-            kind: StepKind::Adopt { revisions: state.heads.clone() },
-            line,
-            plan,
-            remove: Vec::new(),
-            add: state.heads.clone(),
-            stamps,
-            claims,
-            releases: Vec::new(),
-            requires,
-            fuel: 0,
-            reads_run_values: false,
-            schema_digest: after.digest(),
-        });
-        Ok(())
     }
 
     /// Makes the latest schema and stamps the head.
@@ -221,21 +121,29 @@ impl Planning<'_> {
     }
 
     /// A recorded package: whole tables that are nowhere, then the pending steps.
-    fn recorded(&mut self, goal: &Goal) -> Result<(), MigrateError> {
+    fn recorded(&mut self, upgrade: &Upgrade) -> Result<(), MigrateError> {
         // A goal that makes no sense is said before anything is planned.
-        self.graph.upgrade(&self.snapshot.heads(&self.info.name), goal)?;
+        let pending = self.graph.upgrade(&self.snapshot.heads(&self.info.name), &upgrade.goal)?;
+        if !pending.is_empty() || upgrade.adopt != Adopt::No {
+            self.take_over(&upgrade.adopt)?;
+        }
         self.make_missing()?;
-        self.pending(goal)
+        self.pending(&upgrade.goal)
     }
 
-    /// The names of all tables that steps not applied yet make, beyond the goal too. None where one of
-    /// them cannot be planned here, so that nobody can know.
+    /// The names of all tables that steps not applied yet make, beyond the goal too, and before the first
+    /// one the base schema. None where one of them cannot be planned here, so that nobody can know.
     fn future_tables(&self) -> Result<Option<BTreeSet<Ident>>, MigrateError> {
-        let applied = self.graph.applied(&self.snapshot.heads(&self.info.name))?;
+        let heads = self.snapshot.heads(&self.info.name);
+        let applied = self.graph.applied(&heads)?;
         let mut at = self.own()?;
-        let mut made = BTreeSet::new();
+        if heads.is_empty() && at.tables.is_empty() {
+            let Ok(base) = self.made_from_nothing(BASE_SCHEMA) else { return Ok(None) };
+            at = base.map(|base| base.after).unwrap_or_default();
+        }
+        let mut made: BTreeSet<Ident> = at.tables.keys().cloned().collect();
         for step in self.graph.order().iter().filter(|step| !applied.contains(step.id.as_str())) {
-            let planned = self.guest(StepCall::Upgrade(&step.id), &at);
+            let planned = self.rehearse(StepCall::Upgrade(&step.id), &at);
             let Ok(Outcome { after, .. }) = planned else { return Ok(None) };
             at = after;
             made.extend(at.tables.keys().cloned());
@@ -297,6 +205,15 @@ impl Planning<'_> {
             let named = matches!(wanted, Populate::Named(names) if names.contains(&step.name));
             if !own(&step.name) && (named || !recorded) {
                 self.populate_one(step, format!("{}: populated {}, {}", self.info.name, step.name, step.title))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn populate_base(&mut self) -> Result<(), MigrateError> {
+        if self.info.populate_step(BASE_SCHEMA).is_some() {
+            for step in revision::populate_order(&self.info.populate_steps, &[BASE_SCHEMA])? {
+                self.populate_one(step, format!("{}: populated {}", self.info.name, step.name))?;
             }
         }
         Ok(())

@@ -34,6 +34,11 @@ pub fn judge(access: &Access, schema: &Schema, limits: &Limits, op: &Op) -> Resu
     if access.referable.contains(op.table()) {
         return Err(PolicyError::Denied(format!("table {} belongs to another package", op.table())));
     }
+    if let Op::RenameTable { new_name, .. } = op
+        && access.referable.contains(new_name)
+    {
+        return Err(PolicyError::Denied(format!("table {new_name} belongs to another package")));
+    }
     let too_many = |what: &str, table: &Ident, limit: usize| {
         Err(PolicyError::LimitExceeded(format!("table {table} would have more than {limit} {what}")))
     };

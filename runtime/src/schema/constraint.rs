@@ -136,7 +136,11 @@ fn foreign_key(chooser: &Chooser<'_>, asked: &ForeignKey) -> Result<ForeignKey, 
         }
     }
     let name = name_for(chooser, NameKind::ForeignKey, asked.name.as_ref(), || chooser.foreign_key(asked))?;
-    Ok(ForeignKey { name, ..asked.clone() })
+    let held = |action| match action {
+        ReferentialAction::Restrict if chooser.rules.restrict_is_no_action => ReferentialAction::NoAction,
+        other => other,
+    };
+    Ok(ForeignKey { name, on_update: held(asked.on_update), on_delete: held(asked.on_delete), ..asked.clone() })
 }
 
 /// Whether a column may refer to another one: the same type, or on SQLite any two integers, since what

@@ -45,6 +45,9 @@ pub struct Rules {
     /// MariaDB: a foreign key brings an index of its own name unless one covers its columns, and that index
     /// goes when another one covers them, and with the foreign key.
     pub foreign_key_makes_index: bool,
+    /// MariaDB: RESTRICT and NO ACTION are one thing, which InnoDB prints as RESTRICT where no action is said; the
+    /// model holds NO ACTION for both.
+    pub restrict_is_no_action: bool,
     /// MariaDB: a unique index is a unique constraint.
     pub unique_index_is_constraint: bool,
     /// MariaDB: a JSON column is a text with a check of the column's name.

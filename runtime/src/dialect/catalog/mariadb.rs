@@ -268,8 +268,8 @@ fn foreign_key_text(described: &TextRow, rows: &[&TextRow]) -> String {
 
 fn action(rule: &str) -> Option<ReferentialAction> {
     match rule {
-        "NO ACTION" => Some(ReferentialAction::NoAction),
-        "RESTRICT" => Some(ReferentialAction::Restrict),
+        // One thing to InnoDB; an action that was left out reads as RESTRICT.
+        "NO ACTION" | "RESTRICT" => Some(ReferentialAction::NoAction),
         "CASCADE" => Some(ReferentialAction::Cascade),
         "SET NULL" => Some(ReferentialAction::SetNull),
         _ => None,

@@ -127,3 +127,10 @@ fn a_json_column_brings_a_check_of_its_name() {
     let op = create_table("v", vec![column("a", ColumnType::Json)], vec![check(Some("a"), "a IS NULL")]);
     assert!(change(&mut schema, op).is_err());
 }
+
+#[test]
+fn restrict_and_no_action_are_one() {
+    let Constraint::ForeignKey(key) = one(&["x"], "f") else { unreachable!() };
+    let restrict = ForeignKey { on_delete: ReferentialAction::Restrict, ..key.clone() };
+    assert_eq!(start(vec![Constraint::ForeignKey(restrict)]), start(vec![Constraint::ForeignKey(key)]));
+}

@@ -1,0 +1,152 @@
+//! Tables that are there already: which state of the package they equal, and taking them over as that.
+
+use std::collections::BTreeSet;
+
+use super::guest::Outcome;
+use super::plan::{PlannedStep, Planning, StepKind, requirements};
+use super::{Adopt, ErrorKind, MigrateError};
+use crate::dialect::render_portable;
+use crate::plan::Planner;
+use crate::policy::{Access, Limits};
+use crate::revision::{BASE_SCHEMA, Goal};
+use crate::sandbox::StepCall;
+use crate::schema::{self, Schema};
+
+/// One state that the package's chain goes through.
+pub(super) struct Past {
+    /// The heads then; none at base.
+    pub(super) heads: Vec<String>,
+    pub(super) schema: Schema,
+}
+
+impl Past {
+    fn label(&self) -> String {
+        if self.heads.is_empty() { "base".to_owned() } else { self.heads.join("+") }
+    }
+}
+
+impl Planning<'_> {
+    /// Every state from base to head, and the name of every table that the package ever has. Ends early
+    /// where a step cannot be planned here, as with a dependency that is not met.
+    pub(super) fn replay(&self) -> (Vec<Past>, BTreeSet<String>) {
+        let mut ever = BTreeSet::new();
+        let mut note = |schema: &Schema| ever.extend(schema.tables.keys().map(|name| name.as_str().to_owned()));
+        let mut past = Vec::new();
+        let base = self.made_from_nothing(BASE_SCHEMA).ok().flatten();
+        let mut at = base.map_or_else(Schema::default, |outcome| outcome.after);
+        let mut heads: BTreeSet<String> = BTreeSet::new();
+        note(&at);
+        past.push(Past { heads: Vec::new(), schema: at.clone() });
+        for step in self.graph.order() {
+            let planned = self.require(&step.depends_on).and_then(|()| self.rehearse(StepCall::Upgrade(&step.id), &at));
+            let Ok(Outcome { after, .. }) = planned else { break };
+            at = after;
+            for parent in &step.down_revisions {
+                heads.remove(parent);
+            }
+            heads.insert(step.id.clone());
+            note(&at);
+            past.push(Past { heads: heads.iter().cloned().collect(), schema: at.clone() });
+        }
+        if let Ok(Some(latest)) = self.latest() {
+            note(&latest.after);
+        }
+        (past, ever)
+    }
+
+    /// What the package's tables are at some heads; none where a step on the way cannot be planned here.
+    fn past_at(&self, heads: &BTreeSet<String>) -> Result<Option<Past>, MigrateError> {
+        let applied = self.graph.applied(heads)?;
+        let mut schema = self.made_from_nothing(BASE_SCHEMA).ok().flatten().map(|base| base.after).unwrap_or_default();
+        for step in self.graph.order().iter().filter(|step| applied.contains(step.id.as_str())) {
+            let Ok(outcome) = self.rehearse(StepCall::Upgrade(&step.id), &schema) else { return Ok(None) };
+            schema = outcome.after;
+        }
+        Ok(Some(Past { heads: heads.iter().cloned().collect(), schema }))
+    }
+
+    /// Where a version is recorded but no table is the package's own, as another program leaves it: the tables
+    /// become its own once the operator says so.
+    pub(super) fn take_over(&mut self, adopt: &Adopt) -> Result<(), MigrateError> {
+        let name = &self.info.name;
+        if !self.snapshot.owned(name).is_empty() || self.snapshot.unclaimed(name).is_empty() {
+            return Ok(());
+        }
+        let Some(past) = self.past_at(&self.snapshot.heads(name))? else { return Ok(()) };
+        let unclaimed = self.snapshot.unclaimed(name);
+        let tables = past.schema.tables.keys().map(|table| table.as_str().to_owned());
+        let tables: BTreeSet<String> = tables.filter(|table| unclaimed.contains(table)).collect();
+        if tables.is_empty() { Ok(()) } else { self.adopt(adopt, tables, &[past]) }
+    }
+
+    /// Takes over tables that are there, as the revision whose schema they equal.
+    pub(super) fn adopt(&mut self, adopt: &Adopt, tables: BTreeSet<String>, past: &[Past]) -> Result<(), MigrateError> {
+        if let Adopt::Revision(wanted) = adopt
+            && !past.iter().any(|state| state.label() == *wanted)
+        {
+            self.graph.resolve(&Goal::Revision(wanted.clone()))?;
+        }
+        let differences = |state: &Past| match self.snapshot.schema(&tables) {
+            Ok(found) => schema::compare(&state.schema, &found, render_portable),
+            Err((table, reason)) => vec![format!("table {table}: cannot be read: {reason}")],
+        };
+        let judged: Vec<(&Past, Vec<String>)> = past.iter().map(|state| (state, differences(state))).collect();
+        let equal: Vec<&Past> =
+            judged.iter().filter(|(_, differences)| differences.is_empty()).map(|(state, _)| *state).collect();
+        if equal.is_empty() {
+            let nearest = judged
+                .into_iter()
+                .filter(|(state, _)| !state.schema.tables.is_empty())
+                .min_by_key(|(_, differences)| differences.len());
+            let (nearest, differences) = match nearest {
+                Some((state, differences)) => (state.label(), differences),
+                None => ("base".to_owned(), tables.iter().map(|table| format!("table {table}: unexpected")).collect()),
+            };
+            return Err(ErrorKind::Differs { nearest, differences }.into());
+        }
+        let matching = match (adopt, equal.as_slice()) {
+            (Adopt::Matching, [only]) => Some(*only),
+            (Adopt::Revision(wanted), all) => all.iter().find(|state| state.label() == *wanted).copied(),
+            _ => None,
+        };
+        let Some(state) = matching else {
+            let matches = equal.iter().map(|state| state.label()).collect();
+            return Err(ErrorKind::Adoptable { tables: tables.into_iter().collect(), matches }.into());
+        };
+        let heads: BTreeSet<String> = state.heads.iter().cloned().collect();
+        let stamps: BTreeSet<&str> = self.graph.applied(&heads)?;
+        let stamped: Vec<_> = self.graph.order().iter().filter(|step| stamps.contains(step.id.as_str())).collect();
+        let requires = stamped.iter().flat_map(|step| requirements(&step.id, &step.depends_on)).collect();
+        let stamps: Vec<String> = stamped.iter().map(|step| step.id.clone()).collect();
+        let claims: Vec<String> = tables.difference(&self.snapshot.owned(&self.info.name)).cloned().collect();
+        for table in &claims {
+            self.snapshot.claim(&self.info.name, table);
+        }
+        let recorded = self.snapshot.heads(&self.info.name);
+        let add = state.heads.iter().filter(|head| !recorded.contains(*head)).cloned().collect();
+        let after = self.own()?;
+        let (plan, _) =
+            Planner::new(self.snapshot.dialect, Schema::default(), Access::default(), Limits::default()).finish();
+        let line = format!(
+            "{}: adopted {}, stamped {}",
+            self.info.name,
+            tables.iter().map(String::as_str).collect::<Vec<_>>().join(", "),
+            state.label()
+        );
+        self.push(PlannedStep {
+            kind: StepKind::Adopt { revisions: state.heads.clone() },
+            line,
+            plan,
+            remove: Vec::new(),
+            add,
+            stamps,
+            claims,
+            releases: Vec::new(),
+            requires,
+            fuel: 0,
+            reads_run_values: false,
+            schema_digest: after.digest(),
+        });
+        Ok(())
+    }
+}

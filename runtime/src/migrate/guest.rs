@@ -1,0 +1,116 @@
+//! Running a package's guest on a model: for a plan, or only to see what a step makes.
+
+use std::collections::BTreeSet;
+
+use super::plan::Planning;
+use super::{ErrorKind, Event, MigrateError};
+use crate::plan::{Plan, Planner};
+use crate::policy::Access;
+use crate::revision::{self, GraphError, LATEST_SCHEMA};
+use crate::sandbox::{LogEvent, StepCall, StepError};
+use crate::schema::Schema;
+
+/// What a guest made of a schema.
+#[derive(Debug, Clone)]
+pub(super) struct Outcome {
+    pub(super) plan: Plan,
+    /// The package's own tables afterwards.
+    pub(super) after: Schema,
+    pub(super) fuel: u64,
+    pub(super) reads_run_values: bool,
+}
+
+impl Planning<'_> {
+    /// The tables of other packages that this one may refer to: those of every dependency that is met.
+    fn referable(&self) -> Result<Schema, MigrateError> {
+        let met = self.info.dependencies().into_iter().filter(|dependency| self.is_met(dependency));
+        let packages: BTreeSet<&str> = met.map(|dependency| dependency.package.as_str()).collect();
+        let owned = packages.iter().filter(|name| **name != self.info.name).flat_map(|name| self.snapshot.owned(name));
+        // A table that the model cannot hold cannot be referred to; it is not this package's trouble.
+        let readable: BTreeSet<String> = owned.filter(|table| self.snapshot.schema([table]).is_ok()).collect();
+        self.snapshot
+            .schema(&readable)
+            .map_err(|(table, reason)| ErrorKind::Outside(format!("table {table}: {reason}")).into())
+    }
+
+    /// A planner over the package's own tables and those that it may refer to.
+    pub(super) fn planner(&self, own: &Schema) -> Result<(Planner, Access), MigrateError> {
+        let referable = self.referable()?;
+        let access = Access { referable: referable.tables.keys().cloned().collect() };
+        let mut schema = own.clone();
+        schema.tables.extend(referable.tables);
+        let planner = Planner::new(self.snapshot.dialect, schema, access.clone(), self.limits.clone());
+        Ok((planner, access))
+    }
+
+    /// Runs one step of the guest on a model.
+    pub(super) fn guest(&self, call: StepCall<'_>, own: &Schema) -> Result<Outcome, MigrateError> {
+        let mut say = |log| {
+            let (package, step) = (self.info.name.clone(), title(call));
+            (self.observer)(&Event::Guest { package, step, log });
+        };
+        self.run_guest(call, own, &mut say)
+    }
+
+    /// Runs one step of the guest on a model only to see what it makes: what it says is nobody's business.
+    pub(super) fn rehearse(&self, call: StepCall<'_>, own: &Schema) -> Result<Outcome, MigrateError> {
+        self.run_guest(call, own, &mut |_| ())
+    }
+
+    fn run_guest(
+        &self,
+        call: StepCall<'_>,
+        own: &Schema,
+        say: &mut dyn FnMut(LogEvent),
+    ) -> Result<Outcome, MigrateError> {
+        let title = title(call);
+        if self.interrupt.is_raised() {
+            return Err(MigrateError::from(ErrorKind::Interrupted("nothing was changed")).at(title));
+        }
+        let (planner, access) = self.planner(own)?;
+        let Some(guest) = self.package.guest_for(&call) else {
+            let missing = match call {
+                StepCall::Populate(name) => GraphError::UnknownPopulateStep(name.to_owned()),
+                StepCall::Upgrade(id) | StepCall::Downgrade(id) => GraphError::UnknownRevision(id.to_owned()),
+            };
+            return Err(missing.into());
+        };
+        let outcome = guest.run(call, planner, &self.run, say);
+        let outcome = outcome.map_err(|error| {
+            let kind = match error {
+                StepError::Interrupted => ErrorKind::Interrupted("nothing was changed"),
+                other => ErrorKind::Step(other),
+            };
+            MigrateError::from(kind).at(title.clone())
+        })?;
+        let (plan, mut after) = outcome.planner.finish();
+        after.tables.retain(|name, _| !access.referable.contains(name));
+        Ok(Outcome { plan, after, fuel: outcome.fuel, reads_run_values: outcome.run_values_read })
+    }
+
+    /// The schema that `ptah-db-schema` makes out of nothing, if the package has it.
+    pub(super) fn latest(&self) -> Result<Option<Outcome>, MigrateError> {
+        self.made_from_nothing(LATEST_SCHEMA)
+    }
+
+    /// What a populate step makes out of nothing, if the package has it.
+    pub(super) fn made_from_nothing(&self, name: &str) -> Result<Option<Outcome>, MigrateError> {
+        let mut made: Option<Outcome> = None;
+        if self.info.populate_step(name).is_some() {
+            for step in revision::populate_order(&self.info.populate_steps, &[name])? {
+                self.require(&step.depends_on).map_err(|error| error.at(format!("populate {}", step.name)))?;
+                let own = made.map_or_else(Schema::default, |outcome| outcome.after);
+                made = Some(self.rehearse(StepCall::Populate(&step.name), &own)?);
+            }
+        }
+        Ok(made)
+    }
+}
+
+fn title(call: StepCall<'_>) -> String {
+    match call {
+        StepCall::Populate(name) => format!("populate {name}"),
+        StepCall::Upgrade(id) => format!("upgrade {id}"),
+        StepCall::Downgrade(id) => format!("downgrade {id}"),
+    }
+}
