@@ -176,6 +176,20 @@ impl Expr {
         found
     }
 
+    /// Its nodes when every operand stands as often as a server, or the normal form, repeats it: PostgreSQL makes
+    /// two comparisons of a BETWEEN and one of each item of an IN. In operands of operands that grows
+    /// exponentially, so this is what is limited; it ends at the largest number there is.
+    pub(crate) fn expanded_nodes(&self) -> usize {
+        let times = match self {
+            Self::Between { .. } => 2,
+            Self::In { items, .. } => items.len().max(1),
+            _ => 1,
+        };
+        let mut children = self.children().into_iter().map(Self::expanded_nodes);
+        let first = children.next().unwrap_or(0).saturating_mul(times);
+        children.fold(first.saturating_add(times), usize::saturating_add)
+    }
+
     /// The same expression with one column renamed.
     #[must_use]
     pub fn with_column_renamed(&self, from: &Ident, to: &Ident) -> Self {

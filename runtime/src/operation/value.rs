@@ -188,6 +188,22 @@ impl Value {
         }
     }
 
+    /// Bytes of its text or bytes; none for the others.
+    pub(crate) fn bytes(&self) -> usize {
+        match self {
+            Self::Null | Self::Boolean(_) | Self::Integer(_) | Self::Double(_) => 0,
+            Self::Binary(bytes) => bytes.len(),
+            Self::Numeric(text)
+            | Self::Text(text)
+            | Self::Date(text)
+            | Self::Time(text)
+            | Self::Timestamp(text)
+            | Self::TimestampWithZone(text)
+            | Self::Uuid(text)
+            | Self::Json(text) => text.len(),
+        }
+    }
+
     /// What messages call its type.
     pub fn kind(&self) -> &'static str {
         match self {

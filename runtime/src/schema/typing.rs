@@ -148,12 +148,11 @@ impl Scope<'_> {
             Expr::Binary(left, operator, right) => self.binary(left, *operator, right),
             Expr::IsNull { operand, .. } => self.kind(operand).map(|_| Kind::Boolean),
             Expr::In { operand, items, .. } => {
-                items.iter().try_for_each(|item| self.comparable(operand, item).map(|_| ()))?;
+                self.all_comparable(operand, items)?;
                 Ok(Kind::Boolean)
             }
             Expr::Between { operand, low, high, .. } => {
-                self.comparable(operand, low)?;
-                self.comparable(operand, high)?;
+                self.all_comparable(operand, [&**low, &**high])?;
                 Ok(Kind::Boolean)
             }
             Expr::Like { operand, pattern, .. } => {
@@ -244,7 +243,19 @@ impl Scope<'_> {
 
     /// Two operands that are compared; a constant takes the type of the column on the other side.
     fn comparable(self, left: &Expr, right: &Expr) -> Result<Kind, SchemaError> {
-        let (left_kind, right_kind) = (self.kind(left)?, self.kind(right)?);
+        let left_kind = self.kind(left)?;
+        self.comparable_as(left, left_kind, right)
+    }
+
+    /// The operand of IN or BETWEEN with each of the others. Its kind is found once: asked for again and again
+    /// it would take time exponential in the depth of such operands.
+    fn all_comparable<'e>(self, operand: &Expr, others: impl IntoIterator<Item = &'e Expr>) -> Result<(), SchemaError> {
+        let kind = self.kind(operand)?;
+        others.into_iter().try_for_each(|other| self.comparable_as(operand, kind, other).map(|_| ()))
+    }
+
+    fn comparable_as(self, left: &Expr, left_kind: Kind, right: &Expr) -> Result<Kind, SchemaError> {
+        let right_kind = self.kind(right)?;
         match left_kind.common(right_kind) {
             Some(kind) => Ok(kind),
             None if left_kind != Kind::Json && (self.fits(left, right) || self.fits(right, left)) => Ok(left_kind),

@@ -8,6 +8,9 @@ use crate::operation::{BinaryOperator, Expr, Function, Ident, IdentKind, Positio
 
 type Result<T> = std::result::Result<T, ParseError>;
 
+/// How many times over a node may be repeated by a server on average.
+const EXPANSION: usize = 16;
+
 /// Takes over expressions and keeps account of what they use.
 pub(super) struct Reader<'a> {
     pub(super) syntax: &'a Syntax,
@@ -15,10 +18,14 @@ pub(super) struct Reader<'a> {
     /// The table whose name may stand before a column.
     pub(super) table: Option<Ident>,
     ident_limit: usize,
-    depth_limit: usize,
+    pub(super) depth_limit: usize,
     depth: usize,
     node_limit: usize,
     nodes: usize,
+    /// Nodes of the whole expressions so far, with what is repeated.
+    expanded: usize,
+    /// Bytes that bound parameters may still add: each place that one stands in is a copy.
+    bytes_left: usize,
     parameters: &'a [Value],
     used: Vec<bool>,
 }
@@ -40,6 +47,8 @@ impl<'a> Reader<'a> {
             depth: 0,
             node_limit,
             nodes: 0,
+            expanded: 0,
+            bytes_left: limits.bytes,
             parameters,
             used: vec![false; parameters.len()],
         }
@@ -72,7 +81,21 @@ impl<'a> Reader<'a> {
         self.node()?;
         let read = self.construct(expr);
         self.depth -= 1;
+        if self.depth == 0
+            && let Ok(read) = &read
+        {
+            self.expanded(read)?;
+        }
         read
+    }
+
+    /// Counts what a server may make of a whole expression.
+    fn expanded(&mut self, expr: &Expr) -> Result<()> {
+        self.expanded = self.expanded.saturating_add(expr.expanded_nodes());
+        if self.expanded > self.node_limit.saturating_mul(EXPANSION) {
+            return Err(too_large("too much of the text stands in front of an IN or BETWEEN, which repeat it"));
+        }
+        Ok(())
     }
 
     pub(super) fn boxed(&mut self, expr: &ast::Expr) -> Result<Box<Expr>> {
@@ -259,6 +282,9 @@ impl<'a> Reader<'a> {
         if let Some(used) = self.used.get_mut(slot) {
             *used = true;
         }
+        self.bytes_left = self.bytes_left.checked_sub(value.bytes()).ok_or_else(|| {
+            too_large("the parameters, each counted as often as it stands in the statement, have too many bytes")
+        })?;
         Ok(value.clone())
     }
 }

@@ -4,7 +4,7 @@ use sqlparser::ast::{self, DataType, ExactNumberInfo, TimezoneInfo};
 
 use super::expr::{Reader, bytes, number, text_value};
 use super::syntax::Source;
-use super::{Grammar, ParseError, refused};
+use super::{Grammar, ParseError, refused, too_large};
 use crate::operation::{BinaryOperator, Expr, Function, Position, Value};
 
 type Result<T> = std::result::Result<T, ParseError>;
@@ -121,6 +121,10 @@ impl Reader<'_> {
         let [first, second, rest @ ..] = arguments else {
             return Err(refused("concat() needs at least two arguments"));
         };
+        // It becomes a chain as deep as it is long. One that is written out is bounded with its tokens.
+        if arguments.len() > self.depth_limit.saturating_mul(10) {
+            return Err(too_large("concat() has too many arguments"));
+        }
         let mut read = self.expr(first)?;
         for argument in std::iter::once(second).chain(rest) {
             self.node()?;
