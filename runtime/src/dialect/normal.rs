@@ -49,8 +49,8 @@ pub fn normal_form(dialect: Dialect, expr: &Expr) -> Expr {
                 ),
                 _ => Expr::Between {
                     operand: Box::new(operand),
-                    low: Box::new(low),
-                    high: Box::new(high),
+                    low: Box::new(compared(dialect, low)),
+                    high: Box::new(compared(dialect, high)),
                     negated: *negated,
                 },
             }

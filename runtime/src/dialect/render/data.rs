@@ -153,7 +153,7 @@ fn expression(dialect: Dialect, table: &Table, expr: &Expr) -> String {
     render_expr(dialect, &compared)
 }
 
-fn is_comparison(operator: BinaryOperator) -> bool {
+pub(super) fn is_comparison(operator: BinaryOperator) -> bool {
     matches!(
         operator,
         BinaryOperator::Equal

@@ -2,8 +2,9 @@
 //! cannot be compared or are too long, checks over columns that the server itself changes, texts that it
 //! does not keep. Refused here, while the step is planned, so that no such statement fails half way.
 
+use super::data::is_comparison;
 use crate::dialect::{Dialect, Unsupported};
-use crate::operation::{ColumnDefault, ColumnType, Expr, Ident, ReferentialAction, Value};
+use crate::operation::{BinaryOperator, ColumnDefault, ColumnType, Expr, Ident, ReferentialAction, Value};
 use crate::schema::{CheckCondition, ModelDefault, ModelType, Table};
 
 /// InnoDB's longest key, in bytes; utf8mb4 takes four a character. A longer index is cut to a prefix, a
@@ -68,12 +69,19 @@ fn mariadb_key(table: &Table, key: &[&Ident]) -> Option<String> {
     })
 }
 
-/// MariaDB takes no check over a column that it numbers or that a foreign key changes.
+/// MariaDB takes no check over a column that it numbers or that a foreign key changes. Where a big-integer
+/// column is compared with a constant of another type it works out the constant and keeps the result.
 fn mariadb_checks(table: &Table) -> Vec<String> {
     let changes = |action| matches!(action, ReferentialAction::Cascade | ReferentialAction::SetNull);
     let mut problems = Vec::new();
     for check in &table.checks {
         let CheckCondition::Portable(condition) = &check.condition else { continue };
+        if let Some(name) = worked_out(table, condition) {
+            problems.push(format!(
+                "MariaDB does not keep what the big-integer column {name} is compared with in a check as it is \
+                 written; write that as an integer"
+            ));
+        }
         for name in condition.columns() {
             if table.column(name).is_some_and(|column| column.auto_increment) {
                 problems.push(format!("MariaDB takes no check over the auto-increment column {name}"));
@@ -89,6 +97,36 @@ fn mariadb_checks(table: &Table) -> Vec<String> {
         }
     }
     problems
+}
+
+/// The big-integer column, if there is one, that an expression compares with a constant which MariaDB works out.
+fn worked_out<'a>(table: &Table, expression: &'a Expr) -> Option<&'a Ident> {
+    let big = |operand: &'a Expr| match operand {
+        Expr::Column(name) => Some(name).filter(|name| portable(table, name) == Some(ColumnType::BigInteger)),
+        _ => None,
+    };
+    let own = match expression {
+        Expr::Binary(left, operator, right) if is_comparison(*operator) => {
+            big(left).filter(|_| changes(right)).or_else(|| big(right).filter(|_| changes(left)))
+        }
+        Expr::Between { operand, low, high, .. } => big(operand).filter(|_| changes(low) || changes(high)),
+        Expr::In { operand, items, .. } => big(operand).filter(|_| items.len() == 1 && items.iter().any(changes)),
+        _ => None,
+    };
+    own.or_else(|| expression.children().into_iter().find_map(|child| worked_out(table, child)))
+}
+
+/// Whether a constant may be worked out to an integer that it is not written as.
+fn changes(constant: &Expr) -> bool {
+    fn mixed(expression: &Expr) -> bool {
+        let own = matches!(
+            expression,
+            Expr::Value(Value::Numeric(_) | Value::Double(_)) | Expr::Binary(_, BinaryOperator::Divide, _)
+        );
+        own || expression.children().into_iter().any(mixed)
+    }
+    // What is written as one constant the normal form follows.
+    !matches!(constant, Expr::Value(_)) && constant.columns().is_empty() && mixed(constant)
 }
 
 /// MariaDB answers its own catalog in three bytes a character: what is beyond U+FFFF comes back as `?`, and a
