@@ -9,6 +9,7 @@ mod column;
 mod constraint;
 mod data;
 mod index;
+mod row;
 mod shape;
 mod table;
 #[cfg(test)]

@@ -26,7 +26,7 @@ fn problems(dialect: Dialect, table: &Table) -> Vec<String> {
         Dialect::Postgres => keys(table).filter_map(|key| postgres_key(table, &key)).collect(),
         Dialect::Mariadb => {
             let keys = keys(table).filter_map(|key| mariadb_key(table, &key));
-            keys.chain(mariadb_checks(table)).chain(mariadb_texts(table)).collect()
+            keys.chain(mariadb_checks(table)).chain(mariadb_texts(table)).chain(super::row::too_long(table)).collect()
         }
     }
 }
