@@ -1,6 +1,6 @@
 //! Printing: data on stdout, talk on stderr, colour only on a terminal.
 
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
 use anstyle::{AnsiColor, Style};
@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::CliError;
 use super::args::Common;
 use crate::migrate::{Event, MigrateError};
-use crate::sandbox::{LogEvent, LogLevel};
+use crate::sandbox::{LogEvent, LogLevel, visible};
 
 /// How to print.
 #[derive(Debug, Clone, Copy)]
@@ -60,13 +60,16 @@ impl Output {
     /// Something to know, on stderr.
     pub(super) fn note(self, text: &str) {
         if self.loudness != Loudness::Quiet {
-            talk(&format!("{DIM}{text}{DIM:#}"));
+            talk(&format!("{DIM}{}{DIM:#}", visible(text)));
         }
     }
 
-    /// A line of data on stdout.
+    /// A line of data on stdout: byte for byte, as a script's literals may hold anything, unless a terminal would obey
+    /// some of it.
     pub(super) fn line(self, text: &str) -> Result<(), CliError> {
-        Ok(writeln!(anstream::stdout(), "{text}")?)
+        let mut stdout = std::io::stdout().lock();
+        let shown = if stdout.is_terminal() { visible(text) } else { text.into() };
+        Ok(writeln!(stdout, "{shown}")?)
     }
 
     /// The one JSON document on stdout.
@@ -87,12 +90,14 @@ impl Output {
             if !shown {
                 return;
             }
+            let text = event.to_string();
+            let text = visible(&text);
             match event {
                 Event::Guest { log: LogEvent::Message { level: LogLevel::Warn, .. }, .. } => {
-                    talk(&format!("{WARNING}{event}{WARNING:#}"));
+                    talk(&format!("{WARNING}{text}{WARNING:#}"));
                 }
-                Event::Guest { .. } => talk(&format!("{DIM}{event}{DIM:#}")),
-                _ => talk(&event.to_string()),
+                Event::Guest { .. } => talk(&format!("{DIM}{text}{DIM:#}")),
+                _ => talk(&text),
             }
         }
     }
@@ -116,7 +121,7 @@ impl Output {
             // With stdout gone there is still the exit code.
             let _ = self.document(&Failure { error: body });
         }
-        talk(&format!("{ERROR}error:{ERROR:#} {error}"));
+        talk(&format!("{ERROR}error:{ERROR:#} {}", visible(&error.to_string())));
         ExitCode::from(code)
     }
 }

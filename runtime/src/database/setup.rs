@@ -105,6 +105,8 @@ async fn read_back(connection: &mut Connection, target: &Target) -> Result<(), D
             ("SELECT @@character_set_connection", "utf8mb4"),
             ("SELECT @@autocommit", "1"),
             ("SELECT @@sql_mode LIKE '%STRICT_%' AND @@sql_mode NOT LIKE '%ANSI_QUOTES%'", "1"),
+            // Without it a backslash at the end of a text would reach beyond the text.
+            ("SELECT @@sql_mode LIKE '%NO_BACKSLASH_ESCAPES%'", "1"),
         ],
     };
     for (question, expected) in checks {

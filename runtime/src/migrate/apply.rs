@@ -8,6 +8,7 @@ use super::{ErrorKind, Event, Journal, MigrateError, Migrator, Upgrade};
 use crate::database::Identity;
 use crate::database::{Connection, DatabaseError};
 use crate::dialect::{Statement, StatementKind};
+use crate::sandbox::visible;
 use crate::store::{
     self, FlightState, HistoryEntry, InFlight, Kind, Outcome, State, StepRecord, TableChange, TargetLock, VersionChange,
 };
@@ -219,12 +220,13 @@ pub(super) fn account(step: &InFlight) -> String {
     )
 }
 
+/// A statement for a message. Its lines are set in, as one of them may look like a message of the runner.
 fn cut(sql: &str) -> String {
     let mut shown: String = sql.chars().take(500).collect();
     if shown.len() < sql.len() {
         shown.push('…');
     }
-    shown
+    visible(&shown).replace('\n', "\n      ")
 }
 
 enum Applied {

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde::Deserialize;
 
 use super::PackageError;
+use crate::sandbox::{escaped, is_deceptive};
 
 /// The file's name.
 pub(super) const FILE: &str = "ptah-package.toml";
@@ -28,12 +29,19 @@ pub(super) struct Manifest {
 pub(super) fn parse(bytes: &[u8], limit: usize) -> Result<Manifest, PackageError> {
     let wrong = |reason: String| PackageError::Manifest { reason };
     let text = std::str::from_utf8(bytes).map_err(|_| wrong("it is not UTF-8 text".into()))?;
-    let manifest: Manifest = toml::from_str(text).map_err(|error| wrong(error.message().to_owned()))?;
+    let manifest: Manifest = toml::from_str(text).map_err(|error| wrong(escaped(error.message(), 400)))?;
     if manifest.components.is_empty() {
         return Err(wrong("it lists no components".into()));
     }
     if manifest.components.len() > limit {
         return Err(wrong(format!("it lists more than {limit} components")));
+    }
+    // Errors and listings name the files as they are.
+    if let Some(odd) = manifest.components.iter().find(|file| file.contains(is_deceptive)) {
+        return Err(wrong(format!(
+            "it names a file with a character that is invisible or moves text: {}",
+            escaped(odd, 200)
+        )));
     }
     let mut seen = BTreeSet::new();
     match manifest.components.iter().find(|file| !seen.insert(file.as_str())) {
@@ -65,6 +73,8 @@ mod tests {
         assert!(reason("name = 'p'\ncomponents = ['a']").contains("version"));
         assert!(reason("name = ").contains("ptah-package.toml"));
         assert!(reason(&with("[]")).contains("no components"));
+        assert!(reason(&with("[\"a\\u001b[2J\"]")).contains("invisible"));
+        assert!(!reason("\"\\u001b[2J\" = 1").contains('\u{1b}'));
         assert!(reason(&with("['a', 'a']")).contains("twice"));
         assert!(reason(&with("['a', 'b', 'c', 'd']")).contains("more than 3"));
         assert!(parse(b"\xff", 3).is_err());

@@ -24,7 +24,7 @@ use wasmtime::component::{Component, HasSelf, Linker};
 
 pub use cache::CacheLocation;
 pub use error::{GuestErrorKind, SandboxError, StepError};
-pub use log::{LogEvent, LogLevel, escaped, is_deceptive};
+pub use log::{LogEvent, LogLevel, escaped, is_deceptive, visible};
 pub use step::{RunValues, StepCall, StepOutcome};
 
 use crate::plan::Planner;
@@ -106,20 +106,25 @@ impl Sandbox {
             .linker
             .instantiate_pre(&compiled)
             .and_then(MigrationsPre::new)
-            .map_err(|error| SandboxError::Invalid(error.root_cause().to_string()))?;
+            .map_err(|error| SandboxError::Invalid(reason(&error)))?;
         Ok(Guest { shared: Arc::new(Loaded { sandbox: self.clone(), pre, imports: outside.imports }) })
     }
 
     fn compile(&self, bytes: &[u8]) -> Result<Component, SandboxError> {
         let shared = &self.shared;
-        let component = Component::from_binary(&shared.engine, bytes)
-            .map_err(|error| SandboxError::Compile(error.root_cause().to_string()))?;
+        let component =
+            Component::from_binary(&shared.engine, bytes).map_err(|error| SandboxError::Compile(reason(&error)))?;
         shared.compiled.fetch_add(1, Ordering::Relaxed);
         if let (Some(cache), Ok(code)) = (&shared.cache, component.serialize()) {
             cache.keep(bytes, &code);
         }
         Ok(component)
     }
+}
+
+/// The compiler's words. They may hold names out of the file.
+fn reason(error: &wasmtime::Error) -> String {
+    escaped(&error.root_cause().to_string(), 400)
 }
 
 impl std::fmt::Debug for Sandbox {

@@ -242,9 +242,9 @@ impl<'l> Walk<'l> {
     }
 }
 
-/// The parser's own words; they hold offsets and nothing of the file.
+/// The parser's own words; they may hold names out of the file.
 #[allow(clippy::needless_pass_by_value)]
 fn invalid(error: wasmparser::BinaryReaderError) -> SandboxError {
     let cut = if error.message().contains("unexpected end") { "the file is cut off: " } else { "" };
-    SandboxError::Invalid(format!("{cut}{error}"))
+    SandboxError::Invalid(super::log::escaped(&format!("{cut}{error}"), 400))
 }
