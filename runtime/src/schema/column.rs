@@ -233,7 +233,7 @@ pub(super) fn alter(
         altered.column_type = ModelType::Portable(new_type);
     }
     if let Some(nullable) = changes.nullable {
-        check_nullable(table, &at, name, nullable)?;
+        check_nullable(schema, table_name, table, name, nullable)?;
         altered.nullable = nullable;
     }
     altered.default = match &changes.default {
@@ -301,16 +301,45 @@ fn check_retype(
     Ok(())
 }
 
-fn check_nullable(table: &Table, at: &str, name: &Ident, nullable: bool) -> Result<(), SchemaError> {
+fn check_nullable(
+    schema: &Schema,
+    table_name: &Ident,
+    table: &Table,
+    name: &Ident,
+    nullable: bool,
+) -> Result<(), SchemaError> {
+    let refused = |why: &str| Err(invalid(format!("column {name} of table {table_name} {why}")));
     if nullable && table.primary_key.as_ref().is_some_and(|key| key.columns.contains(name)) {
-        return Err(invalid(format!("{at} is part of the primary key and cannot hold NULL")));
+        return refused("is part of the primary key and cannot hold NULL");
     }
     let sets_null = table.foreign_keys.iter().any(|key| {
         key.columns.contains(name)
             && (key.on_delete == ReferentialAction::SetNull || key.on_update == ReferentialAction::SetNull)
     });
     if !nullable && sets_null {
-        return Err(invalid(format!("{at} is set to NULL by a foreign key and has to be nullable")));
+        return refused("is set to NULL by a foreign key and has to be nullable");
+    }
+    // The column may stand on either side of a foreign key through which updates go.
+    let is_nullable = |table: &Ident, column: &Ident| {
+        let found = schema.tables.get(table).and_then(|table| table.column(column));
+        found.is_some_and(|found| found.nullable)
+    };
+    let own = table.foreign_keys.iter().map(|key| (table_name, key));
+    let mut pairs = own.chain(find::references_to(schema, table_name)).flat_map(|(referring, key)| {
+        let cascades = key.on_update == ReferentialAction::Cascade;
+        let columns = key.columns.iter().zip(&key.referred_columns).filter(move |_| cascades);
+        columns.map(move |(own, other)| ((referring, own), (&key.referred_table, other)))
+    });
+    let follows = pairs.any(|((referring, own), (referred, other))| {
+        let after = |table: &Ident, column: &Ident| {
+            if table == table_name && column == name { nullable } else { is_nullable(table, column) }
+        };
+        let changed = [is_nullable(referring, own), is_nullable(referred, other)]
+            != [after(referring, own), after(referred, other)];
+        changed && after(referred, other) && !after(referring, own)
+    });
+    if follows {
+        return refused("has to be nullable if what it refers to is, as updates of that go through");
     }
     Ok(())
 }

@@ -134,6 +134,12 @@ fn foreign_key(chooser: &Chooser<'_>, asked: &ForeignKey) -> Result<ForeignKey, 
             let at = format!("column {} of table {}", own.name, chooser.table);
             return Err(invalid(format!("{at} would be set to NULL by the foreign key but is not nullable")));
         }
+        if asked.on_update == ReferentialAction::Cascade && other.nullable && !own.nullable {
+            return Err(invalid(format!(
+                "column {} of table {} is not nullable but follows {} of table {}, which is",
+                own.name, chooser.table, other.name, asked.referred_table
+            )));
+        }
     }
     let name = name_for(chooser, NameKind::ForeignKey, asked.name.as_ref(), || chooser.foreign_key(asked))?;
     let held = |action| match action {

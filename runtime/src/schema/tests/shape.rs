@@ -343,3 +343,26 @@ fn sqlite_makes_its_types_and_keys_what_they_are_there() {
     assert_eq!(types(&postgres), [ColumnType::BigInteger, ColumnType::TimestampWithZone].map(ModelType::Portable));
     assert!(!table(&postgres, "u").columns[0].auto_increment);
 }
+
+#[test]
+fn a_column_that_follows_updates_is_nullable_if_what_it_follows_is() {
+    let key = |columns: &[&str]| {
+        let Constraint::ForeignKey(key) = foreign(None, columns, "p", &["a"]) else { unreachable!() };
+        Constraint::ForeignKey(ForeignKey { on_update: ReferentialAction::Cascade, ..key })
+    };
+    let nullable =
+        |table: &str, column: &str, nullable| alter(table, column, ColumnChanges { nullable: Some(nullable), ..KEEP });
+    for dialect in Dialect::ALL {
+        let p = create_table("p", integers(&["a"]), vec![unique(None, &["a"])]);
+        let c = create_table("c", integers(&["x"]), vec![key(&["x"])]);
+        let mut schema = schema(dialect, &[p, c]);
+        let mut change = |op: Op| apply(&mut schema, dialect.rules(), &op);
+        let strict = create_table("d", vec![not_null("x", ColumnType::Integer)], vec![key(&["x"])]);
+        assert!(change(strict.clone()).is_err());
+        assert!(change(nullable("c", "x", false)).is_err());
+        assert_eq!(change(nullable("p", "a", false)), Ok(()));
+        assert_eq!(change(nullable("c", "x", false)), Ok(()));
+        assert_eq!(change(strict), Ok(()));
+        assert!(change(nullable("p", "a", true)).is_err());
+    }
+}
