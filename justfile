@@ -24,9 +24,11 @@ lint:
 examples:
     example-packages/build.sh
 
-# copy the contract into the crates that carry it, and generate the guest bindings
+# after a change of wit/: renew the copies in the crates and the bindings of the SDK
 wit:
-    cargo run --quiet --locked --manifest-path guest-sdk/tools/Cargo.toml --bin bindgen
+    rm -f runtime/wit/*.wit guest-sdk/rust/wit/*.wit
+    cp wit/*.wit runtime/wit/
+    cargo run --locked --manifest-path guest-sdk/tools/Cargo.toml --bin bindgen
 
 # what continuous integration runs
 ci:
