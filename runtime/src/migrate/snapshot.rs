@@ -7,7 +7,7 @@ use super::MigrateError;
 use crate::database::{Connection, Target};
 use crate::dialect::{Catalog, CatalogTable, Dialect};
 use crate::operation::Ident;
-use crate::schema::Schema;
+use crate::schema::{NameScope, Schema};
 use crate::store::{self, State};
 
 /// A target at one moment.
@@ -105,54 +105,92 @@ impl Snapshot {
         self.state.tables.insert(table.to_owned(), owner);
     }
 
-    /// Index names share a scope with tables on some dialects; [`Catalog::other_names`] follows the model.
+    /// Names that share the scope of the tables follow the model in [`Catalog::other_names`].
     fn carry_names(&mut self, before: &Schema, after: &Schema) {
-        let names = |schema: &Schema| -> BTreeSet<String> {
-            let indexes = schema.tables.values().flat_map(|table| table.indexes.iter());
-            indexes.map(|index| index.name.as_str().to_owned()).collect()
-        };
-        let (old, new) = (names(before), names(after));
+        let (old, new) = (self.scoped_names(before), self.scoped_names(after));
         for name in old.difference(&new) {
-            self.catalog.other_names.remove(name);
+            self.catalog.other_names.remove(name.as_str());
         }
         for name in new.difference(&old) {
-            self.catalog.other_names.insert(name.clone(), "index".to_owned());
+            self.catalog.other_names.insert(name.as_str().to_owned(), "index".to_owned());
         }
+    }
+
+    /// The names of indexes and keys that share the scope of the tables.
+    fn scoped_names(&self, schema: &Schema) -> BTreeSet<Ident> {
+        let rules = self.dialect.rules();
+        let mut names = BTreeSet::new();
+        for table in schema.tables.values() {
+            if rules.index_scope == NameScope::Schema {
+                names.extend(table.indexes.iter().map(|index| index.name.clone()));
+            }
+            if rules.key_scope == NameScope::Schema {
+                names.extend(table.primary_key.iter().chain(&table.uniques).filter_map(|key| key.name.clone()));
+            }
+        }
+        names
     }
 
     /// What stands in the way of a step outside the package's own tables: a taken name, a reference from
     /// another table to something that goes.
-    pub(super) fn conflict(&self, before: &Schema, after: &Schema) -> Option<String> {
-        let folded = |name: &str| name.to_lowercase();
+    pub(super) fn conflict(&self, package: &str, before: &Schema, after: &Schema) -> Option<String> {
+        self.taken_table(package, before, after)
+            .or_else(|| self.taken_name(before, after))
+            .or_else(|| self.broken_reference(before, after))
+    }
+
+    fn taken_table(&self, package: &str, before: &Schema, after: &Schema) -> Option<String> {
+        let is_own = |other: &str| before.tables.keys().any(|own| own.as_str() == other);
         for name in after.tables.keys().filter(|name| !before.tables.contains_key(*name)) {
-            let taken = |other: &&String| folded(other) == name.folded();
-            let gone = |other: &&String| before.tables.keys().any(|own| own.as_str() == other.as_str());
-            if self.catalog.tables.keys().filter(|other| !gone(other)).any(|other| taken(&other)) {
+            // Also where that table is gone: the other package would take this one for its own.
+            let owner = self.state.tables.get(name.as_str()).map(|owner| owner.package.as_str());
+            if let Some(owner) = owner.filter(|owner| *owner != package) {
+                return Some(format!("table {name} is recorded as the package {owner}'s"));
+            }
+            let taken = |other: &String| other.to_lowercase() == name.folded();
+            if self.catalog.tables.keys().any(|other| taken(other) && !is_own(other)) {
                 return Some(format!("there is a table {name} already, which is not the package's"));
             }
-            if let Some((_, what)) = self.catalog.other_names.iter().find(|(other, _)| taken(other)) {
+            let old = self.scoped_names(before);
+            let others = self.catalog.other_names.iter();
+            let mut others = others.filter(|(other, _)| taken(other) && !old.iter().any(|own| own.as_str() == *other));
+            if let Some((_, what)) = others.next() {
                 return Some(format!("there is {} {what} named {name} already", article(what)));
             }
         }
-        self.conflicting_index(before, after).or_else(|| self.broken_reference(before, after))
+        None
     }
 
-    fn conflicting_index(&self, before: &Schema, after: &Schema) -> Option<String> {
-        if self.dialect.rules().index_scope != crate::schema::NameScope::Schema {
+    /// A new index, key or foreign key whose name is taken outside the package's own tables.
+    fn taken_name(&self, before: &Schema, after: &Schema) -> Option<String> {
+        let is_own = |other: &str| before.tables.keys().any(|own| own.as_str() == other);
+        let (old, new) = (self.scoped_names(before), self.scoped_names(after));
+        for name in new.difference(&old) {
+            let taken =
+                |other: &String| other.to_lowercase() == name.folded() && !old.iter().any(|own| own.as_str() == other);
+            let table = self.catalog.tables.keys().any(|other| taken(other) && !is_own(other));
+            if table || self.catalog.other_names.keys().any(taken) {
+                return Some(format!("the name {name} of an index or key is taken by something else on the target"));
+            }
+        }
+        if self.dialect.rules().foreign_key_scope != NameScope::Schema {
             return None;
         }
-        let indexes = |schema: &Schema| -> BTreeSet<Ident> {
-            schema.tables.values().flat_map(|table| table.indexes.iter().map(|index| index.name.clone())).collect()
+        let names = |schema: &Schema| -> BTreeSet<Ident> {
+            schema
+                .tables
+                .values()
+                .flat_map(|table| table.foreign_keys.iter().filter_map(|key| key.name.clone()))
+                .collect()
         };
-        let old = indexes(before);
-        let new = indexes(after);
-        let mut names = new.difference(&old);
-        names.find_map(|name| {
-            let taken = |other: &&String| other.to_lowercase() == name.folded();
-            let table = self.catalog.tables.keys().find(|other| taken(other) && !before.tables.contains_key(name));
-            let other = self.catalog.other_names.keys().find(taken);
-            table.or(other).map(|_| format!("the name {name} of an index is taken by something else on the target"))
-        })
+        let others = self.catalog.tables.iter().filter(|(other, _)| !is_own(other));
+        let taken: BTreeSet<String> = others
+            .filter_map(|(_, table)| if let CatalogTable::Readable(table) = table { Some(table) } else { None })
+            .flat_map(|table| table.foreign_keys.iter().filter_map(|key| key.name.as_ref()).map(Ident::folded))
+            .collect();
+        let (old, new) = (names(before), names(after));
+        let name = new.difference(&old).find(|name| taken.contains(&name.folded()))?;
+        Some(format!("the name {name} of a foreign key is taken by another table on the target"))
     }
 
     /// A foreign key of a table outside `before` to a table that goes, is renamed, or loses the key.

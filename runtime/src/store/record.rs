@@ -112,6 +112,8 @@ async fn change_table(
 ) -> Result<(), StoreError> {
     match change {
         TableChange::Owned(name) => {
+            // A table that somebody dropped behind the runner's back and that is made again.
+            delete_object(connection, "table", package, ("name", name)).await?;
             let values = [
                 words("table"),
                 words(name),

@@ -4,6 +4,12 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
 mod adopt;
+mod depends;
+mod graph;
+mod neighbours;
+mod outside;
+mod populate;
+mod recorded;
 mod start;
 
 use std::collections::BTreeMap;
