@@ -13,7 +13,7 @@ use tempfile::TempDir;
 
 /// Declares tests that run once on each database:
 ///
-/// ```ignore
+/// ```text
 /// on_every_database! {
 ///     async fn a_fresh_database_is_empty(target: &TestTarget) {
 ///         assert!(target.fetch("SELECT 1").await.len() == 1);
