@@ -169,6 +169,9 @@ impl Value {
         }
         // Parsed for its syntax alone, so a number of any size keeps its text.
         serde_json::from_str::<serde::de::IgnoredAny>(&text).map_err(|_| invalid("json", ""))?;
+        if !is_portable_json(&text) {
+            return Err(invalid("json", ": it is nested more than 31 deep, or an escape in it is half a character"));
+        }
         Ok(Self::Json(text))
     }
 
@@ -224,6 +227,42 @@ impl Value {
     }
 }
 
+/// Levels of nesting that MariaDB takes.
+const JSON_LEVELS: usize = 31;
+
+/// Whether a document that parses is one to every database: MariaDB refuses deep ones and half surrogates.
+fn is_portable_json(text: &str) -> bool {
+    let (mut levels, mut in_text, mut high) = (0_usize, false, false);
+    let mut rest = text.chars();
+    while let Some(found) = rest.next() {
+        match (in_text, found) {
+            (false, '[' | '{') => levels += 1,
+            (false, ']' | '}') => levels = levels.saturating_sub(1),
+            (false, '"') => in_text = true,
+            (false, _) => {}
+            (true, '\\') => {
+                let unit = match rest.next() {
+                    Some('u') => {
+                        rest.by_ref().take(4).fold(0, |unit, digit| unit * 16 + digit.to_digit(16).unwrap_or(0))
+                    }
+                    _ => 0,
+                };
+                if (0xdc00..0xe000).contains(&unit) != high {
+                    return false;
+                }
+                high = (0xd800..0xdc00).contains(&unit);
+            }
+            (true, _) if high => return false,
+            (true, '"') => in_text = false,
+            (true, _) => {}
+        }
+        if levels > JSON_LEVELS {
+            return false;
+        }
+    }
+    true
+}
+
 /// None for a fraction finer than a microsecond, which no dialect keeps.
 fn time_text(time: civil::Time) -> Option<String> {
     let nanoseconds = time.subsec_nanosecond();
@@ -273,6 +312,14 @@ mod tests {
         assert!(Value::text("a\0b").is_err());
         assert!(Value::json("{").is_err());
         assert!(Value::json("\"\\u0000\"").is_err());
+        for (half, whole) in
+            [("\\ud83d", "\\ud83d\\ude00"), ("\\ude00", "]"), ("\\ud83dx", "\\\\ud83d"), ("\\ud83d\\n", "[")]
+        {
+            assert!(Value::json(format!("[\"{half}\"]")).is_err(), "{half}");
+            assert!(Value::json(format!("[\"{whole}\"]")).is_ok(), "{whole}");
+        }
+        let nested = |levels| format!("{}{}", "[".repeat(levels), "]".repeat(levels));
+        assert!(Value::json(nested(31)).is_ok() && Value::json(nested(32)).is_err());
         assert!(Value::uuid("x").is_err());
     }
 }

@@ -2,7 +2,7 @@
 //! into or is compared with.
 
 use super::{data_statement, names};
-use crate::dialect::{Dialect, Statement, literal, quote, render_expr};
+use crate::dialect::{Dialect, Statement, Unsupported, literal, quote, render_expr};
 use crate::operation::{BinaryOperator, ColumnType, Dml, Expr, Ident, Value, coerce};
 use crate::schema::{ModelType, Table};
 
@@ -11,22 +11,54 @@ const CHUNK_ROWS: usize = 500;
 /// Bytes of one INSERT at most, unless a single row is larger.
 const CHUNK_BYTES: usize = 256 << 10;
 
+/// What MariaDB keeps in a TEXT or BLOB, in bytes.
+const MARIADB_TEXT_BYTES: usize = 65_535;
+
 /// Multi-row INSERTs.
+///
+/// # Errors
+/// A constant that the column is too short for, as everywhere below.
 pub(super) fn bulk_insert(
     dialect: Dialect,
     table_name: &Ident,
     columns: &[Ident],
     rows: &[Vec<Value>],
     table: &Table,
-) -> Vec<Statement> {
+) -> Result<Vec<Statement>, Unsupported> {
+    rows.iter().try_for_each(|row| fit(dialect, table, columns.iter().zip(row)))?;
     let rows = rows
         .iter()
         .map(|row| columns.iter().zip(row).map(|(column, value)| inserted(dialect, table, column, value)).collect());
-    insert(dialect, table_name, columns, rows, table)
+    Ok(insert(dialect, table_name, columns, rows, table))
+}
+
+/// Refuses a text or bytes for which MariaDB's column is too short; the others' have no such bound.
+fn fit<'a>(
+    dialect: Dialect,
+    table: &Table,
+    cells: impl IntoIterator<Item = (&'a Ident, &'a Value)>,
+) -> Result<(), Unsupported> {
+    let long = |(column, value): &(&Ident, &Value)| {
+        value.bytes() > MARIADB_TEXT_BYTES
+            && matches!(type_of(table, column), Some(ColumnType::Text | ColumnType::Binary))
+    };
+    match cells.into_iter().find(|cell| dialect == Dialect::Mariadb && long(cell)) {
+        Some((column, _)) => Err(Unsupported(format!(
+            "column {column} holds at most {MARIADB_TEXT_BYTES} bytes on MariaDB, and a value for it is longer"
+        ))),
+        None => Ok(()),
+    }
+}
+
+fn constant(expr: &Expr) -> Option<&Value> {
+    match expr {
+        Expr::Value(value) => Some(value),
+        _ => None,
+    }
 }
 
 /// One INSERT, UPDATE or DELETE.
-pub(super) fn execute(dialect: Dialect, statement: &Dml, table: &Table) -> Vec<Statement> {
+pub(super) fn execute(dialect: Dialect, statement: &Dml, table: &Table) -> Result<Vec<Statement>, Unsupported> {
     let name = quote(dialect, statement.table());
     let filter = |condition: &Option<Expr>| match condition {
         Some(condition) => format!(" WHERE {}", expression(dialect, table, condition)),
@@ -38,19 +70,24 @@ pub(super) fn execute(dialect: Dialect, statement: &Dml, table: &Table) -> Vec<S
                 Expr::Value(value) => inserted(dialect, table, column, value),
                 other => expression(dialect, table, other),
             };
+            for row in rows {
+                fit(dialect, table, columns.iter().zip(row).filter_map(|(name, cell)| Some((name, constant(cell)?))))?;
+            }
             let rows = rows.iter().map(|row| columns.iter().zip(row).map(cell).collect());
-            insert(dialect, table_name, columns, rows, table)
+            Ok(insert(dialect, table_name, columns, rows, table))
         }
         Dml::Update { assignments, condition, .. } => {
+            let constants = assignments.iter().filter_map(|(name, value)| Some((name, constant(value)?)));
+            fit(dialect, table, constants)?;
             let assignments: Vec<_> = assignments
                 .iter()
                 .map(|(column, value)| {
                     format!("{} = {}", quote(dialect, column), assigned(dialect, table, column, value))
                 })
                 .collect();
-            vec![data_statement(format!("UPDATE {name} SET {}{}", assignments.join(", "), filter(condition)))]
+            Ok(vec![data_statement(format!("UPDATE {name} SET {}{}", assignments.join(", "), filter(condition)))])
         }
-        Dml::Delete { condition, .. } => vec![data_statement(format!("DELETE FROM {name}{}", filter(condition)))],
+        Dml::Delete { condition, .. } => Ok(vec![data_statement(format!("DELETE FROM {name}{}", filter(condition)))]),
     }
 }
 

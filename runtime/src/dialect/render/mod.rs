@@ -62,9 +62,9 @@ pub fn render(dialect: Dialect, op: &Op, before: &Schema, after: &Schema) -> Res
             constraint::drop(dialect, table, find(before, table)?, find(after, table)?)
         }
         Op::BulkInsert { table, columns, rows } => {
-            Ok(data::bulk_insert(dialect, table, columns, rows, find(after, table)?))
+            data::bulk_insert(dialect, table, columns, rows, find(after, table)?)
         }
-        Op::Execute { statement } => Ok(data::execute(dialect, statement, find(after, statement.table())?)),
+        Op::Execute { statement } => data::execute(dialect, statement, find(after, statement.table())?),
     }
 }
 
