@@ -14,6 +14,8 @@ use crate::operation::{
 const VARCHAR_LENGTH: u32 = 16_383;
 /// The most digits, and the most after the point, that a `numeric` may have on every dialect.
 const NUMERIC_PRECISION: u8 = 65;
+/// The longest constant that a default may be: it is kept in the catalog, where MariaDB takes no more than 64 KiB.
+const DEFAULT_BYTES: usize = 16 << 10;
 const NUMERIC_SCALE: u8 = 30;
 
 /// The column of the model that a request makes.
@@ -82,6 +84,9 @@ fn build_default(
     };
     let checked = match (default, constant) {
         (_, Some(Value::Null)) => return Ok(None),
+        (_, Some(value)) if value.bytes() > DEFAULT_BYTES => {
+            return Err(invalid(format!("the default of {at} is longer than {DEFAULT_BYTES} bytes")));
+        }
         (_, Some(value)) => {
             let fitting =
                 coerce(&value, column_type).map_err(|error| invalid(format!("the default of {at} is {error}")))?;

@@ -344,3 +344,18 @@ on_every_database! {
 fn ident_of(kind: IdentKind, limit: usize, name: &str) -> Ident {
     Ident::parse(kind, limit, name).unwrap()
 }
+
+#[test]
+fn what_goes_into_the_catalog_is_short() {
+    let long = format!("\"a\" <> '{}'", "x".repeat(16 << 10));
+    for dialect in Dialect::ALL {
+        check(dialect, &long).unwrap_err();
+        check(dialect, &long.replace(&"x".repeat(500), "x")).unwrap();
+        let with = |bytes: usize| {
+            let default = Some(ColumnDefault::Value(Value::text("x".repeat(bytes)).unwrap()));
+            Op::AddColumn { table: ident("t"), column: ColumnSpec { default, ..column("c", ColumnType::Text) } }
+        };
+        planner(dialect).push(with(16 << 10)).unwrap();
+        planner(dialect).push(with((16 << 10) + 1)).unwrap_err();
+    }
+}

@@ -43,6 +43,9 @@ pub struct ParseLimits {
     pub ident: usize,
 }
 
+/// Bytes of a check or default, which a database keeps in its catalog.
+const EXPRESSION_BYTES: usize = 16 << 10;
+
 /// What an existing schema may hold: somewhat more than what a guest may send.
 const SERVER_LIMITS: ParseLimits =
     ParseLimits { bytes: 1 << 20, depth: 64, expression_nodes: 4_096, statement_nodes: 4_096, ident: 128 };
@@ -88,7 +91,10 @@ pub fn parse_server_expr(grammar: Grammar, position: Position, text: &str) -> Op
 }
 
 fn read_expr(syntax: Syntax, position: Position, limits: &ParseLimits, text: &str) -> Result<Expr, ParseError> {
-    let bounds = Bounds::new(limits, limits.expression_nodes);
+    let mut bounds = Bounds::new(limits, limits.expression_nodes);
+    if syntax.source == Source::Guest {
+        bounds.bytes = bounds.bytes.min(EXPRESSION_BYTES);
+    }
     let parsed = syntax::expression(&syntax, &bounds, text)?;
     Reader::new(&syntax, position, limits, limits.expression_nodes, &[]).expr(&parsed)
 }

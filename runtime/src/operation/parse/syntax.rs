@@ -149,7 +149,7 @@ fn is_mod(syntax: &Syntax, word: &Word) -> bool {
 /// Bounds on the tokens of a text.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Bounds {
-    bytes: usize,
+    pub(super) bytes: usize,
     /// Bytes outside of quotes, and so tokens.
     code: usize,
     /// Parentheses inside one another.

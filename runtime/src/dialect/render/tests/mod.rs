@@ -94,13 +94,16 @@ fn many_rows_are_cut_by_count_and_by_size() {
         assert_eq!(rows, [500, 500, 1]);
         assert!(statements.iter().all(|one| one.kind == StatementKind::Data));
 
-        let large = vec![vec![Value::Text("x".repeat(100 << 10))]; 5];
+        let large = vec![vec![Value::Text("x".repeat(60 << 10))]; 9];
         let statements = step(dialect, &mut schema, &insert(large)).unwrap();
         assert_eq!(statements.len(), 3);
         assert!(statements.iter().all(|one| one.sql.len() <= 256 << 10));
 
         let huge = vec![vec![Value::Text("x".repeat(300 << 10))]; 2];
-        assert_eq!(step(dialect, &mut schema, &insert(huge)).unwrap().len(), 2, "one row is never cut");
+        match step(dialect, &mut schema, &insert(huge)) {
+            Ok(statements) => assert_eq!(statements.len(), 2, "one row is never cut"),
+            Err(refused) => assert!(dialect == Dialect::Mariadb && refused.contains("65535"), "{refused}"),
+        }
     }
 }
 
