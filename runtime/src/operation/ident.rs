@@ -2,6 +2,7 @@
 //! down has to check one again. Quoting is the renderer's business.
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde::Serialize;
 
@@ -14,10 +15,10 @@ pub enum IdentKind {
     Constraint,
 }
 
-/// A name that satisfies the grammar of DESIGN §3.
+/// A name that satisfies the grammar of DESIGN §3. Shared, as every copy of a schema copies its names.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
-pub struct Ident(String);
+pub struct Ident(Arc<str>);
 
 /// Why a text is no name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -80,12 +81,12 @@ impl Ident {
         if let Some(prefix) = RESERVED.into_iter().find(|prefix| lower.starts_with(prefix)) {
             return Err(IdentError::Reserved { name: shown(), prefix });
         }
-        Ok(Self(text.to_owned()))
+        Ok(Self(text.into()))
     }
 
     /// A name of the runner's own: the bookkeeping tables, and default names derived from valid ones.
     /// Never called with anything that a package or a database supplied as it is.
-    pub(crate) fn internal(text: impl Into<String>) -> Self {
+    pub(crate) fn internal(text: impl Into<Arc<str>>) -> Self {
         Self(text.into())
     }
 
@@ -97,6 +98,11 @@ impl Ident {
     /// The form in which two names of one scope may not agree.
     pub fn folded(&self) -> String {
         self.0.to_ascii_lowercase()
+    }
+
+    /// Whether its folded form is that of another text.
+    pub fn is_like(&self, other: &str) -> bool {
+        self.0.eq_ignore_ascii_case(other)
     }
 }
 

@@ -30,7 +30,7 @@ pub(super) fn build(rules: &Rules, table: &Ident, spec: &ColumnSpec) -> Result<C
         return Err(invalid(format!("{} is auto-increment and has a default too", at())));
     }
     let numbered = if spec.auto_increment { AutoIncrement::Yes } else { AutoIncrement::No };
-    Ok(Column {
+    let column = Column {
         name: spec.name.clone(),
         column_type: ModelType::Portable((rules.canonical)(spec.column_type, numbered)),
         nullable: spec.nullable,
@@ -41,7 +41,21 @@ pub(super) fn build(rules: &Rules, table: &Ident, spec: &ColumnSpec) -> Result<C
         auto_increment: spec.auto_increment,
         comment: comment(rules, spec.comment.as_ref())?,
         extra: Vec::new(),
-    })
+    };
+    check_default_null(&at(), &column)?;
+    Ok(column)
+}
+
+/// Refuses a computed default that may be NULL where the column may not: MariaDB works it out at once.
+fn check_default_null(at: &str, column: &Column) -> Result<(), SchemaError> {
+    match &column.default {
+        Some(ModelDefault::Portable(ColumnDefault::Expression(expr)))
+            if !column.nullable && typing::may_be_null(expr) =>
+        {
+            Err(invalid(format!("the default of {at} may be NULL but the column may not")))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Columns that every table of PostgreSQL or InnoDB has unasked, in lower case.
@@ -156,8 +170,7 @@ pub(super) fn add(
 /// Refuses a new column name that is taken.
 pub(super) fn check_free(table: &Table, table_name: &Ident, name: &Ident) -> Result<(), SchemaError> {
     check_name(name)?;
-    let folded = name.folded();
-    match table.columns.iter().find(|column| column.name.folded() == folded) {
+    match table.columns.iter().find(|column| column.name.is_like(name.as_str())) {
         Some(found) => {
             Err(SchemaError::AlreadyExists(format!("table {table_name} has a column {} already", found.name)))
         }
@@ -257,6 +270,7 @@ pub(super) fn alter(
         Change::Clear => altered.comment = None,
         Change::Keep => {}
     }
+    check_default_null(&at, &altered)?;
     let table = find::table_mut(schema, table_name)?;
     if let Some(column) = table.columns.iter_mut().find(|column| column.name == *name) {
         *column = altered;

@@ -117,11 +117,17 @@ fn invalid(message: impl Into<String>) -> SchemaError {
 /// Whatever a database would refuse for the shape of the schema is refused here, with the same message on
 /// every dialect.
 pub fn apply(schema: &mut Schema, rules: &Rules, op: &Op) -> Result<(), SchemaError> {
-    // Tables are shared, so this copies the map alone.
-    let mut next = schema.clone();
-    change(&mut next, rules, op)?;
-    *schema = next;
-    Ok(())
+    let name = op.table();
+    let before = schema.tables.get(name).cloned();
+    let result = change(schema, rules, op);
+    if result.is_err() {
+        // No other table has changed: renames, which change several, are checked before they change any.
+        match before {
+            Some(table) => schema.tables.insert(name.clone(), table),
+            None => schema.tables.remove(name),
+        };
+    }
+    result
 }
 
 fn change(schema: &mut Schema, rules: &Rules, op: &Op) -> Result<(), SchemaError> {

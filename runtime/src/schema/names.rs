@@ -49,7 +49,7 @@ fn exists(what: String) -> SchemaError {
 /// Refuses the name of a new table that is taken.
 pub(super) fn check_table(schema: &Schema, rules: &Rules, name: &Ident) -> Result<(), SchemaError> {
     let folded = name.folded();
-    if let Some(found) = schema.tables.keys().find(|table| table.folded() == folded) {
+    if let Some(found) = schema.tables.keys().find(|table| table.is_like(&folded)) {
         return Err(exists(format!("table {found} exists already")));
     }
     match relation_owner(schema, rules, &folded) {
@@ -58,11 +58,20 @@ pub(super) fn check_table(schema: &Schema, rules: &Rules, name: &Ident) -> Resul
     }
 }
 
-/// The table that has an index or key of that name in the scope of the tables.
+/// The table that has an index or key of that name in the scope of the tables. Asked for every new name, so
+/// it looks at nothing that cannot be meant.
 fn relation_owner<'a>(schema: &'a Schema, rules: &Rules, folded: &str) -> Option<&'a Ident> {
+    let indexes = NameKind::Index.is_relation(rules);
+    let keys = NameKind::Key.is_relation(rules);
+    if !indexes && !keys {
+        return None;
+    }
+    let is_like = |name: &Ident| name.is_like(folded);
     let owns = |(name, table): &(&'a Ident, &Arc<Table>)| {
-        own_names(table).any(|(kind, own)| kind.is_relation(rules) && own.folded() == folded)
-            || sequence(rules, name, table).is_some_and(|sequence| sequence.to_ascii_lowercase() == folded)
+        (indexes && table.indexes.iter().any(|index| is_like(&index.name)))
+            || (keys && find::keys(table).any(|key| key.name.as_ref().is_some_and(is_like)))
+            || (folded.ends_with("_seq")
+                && sequence(rules, name, table).is_some_and(|sequence| sequence.eq_ignore_ascii_case(folded)))
     };
     schema.tables.iter().find(owns).map(|(name, _)| name)
 }
@@ -104,7 +113,7 @@ pub(super) fn check_json(
     column_type: &ModelType,
 ) -> Result<(), SchemaError> {
     let folded = name.folded();
-    if is_json_check(rules, column_type) && own_names(table).any(|(_, own)| own.folded() == folded) {
+    if is_json_check(rules, column_type) && own_names(table).any(|(_, own)| own.is_like(&folded)) {
         return Err(exists(format!("json column {name} comes with a check of its name, which is taken")));
     }
     Ok(())
@@ -113,21 +122,24 @@ pub(super) fn check_json(
 /// By what a name is taken in its scope.
 fn taken(schema: &Schema, rules: &Rules, table_name: &Ident, kind: NameKind, folded: &str) -> Option<String> {
     let own = schema.tables.get(table_name);
-    if own.is_some_and(|table| own_names(table).any(|(_, name)| name.folded() == folded)) {
+    if own.is_some_and(|table| own_names(table).any(|(_, name)| name.is_like(folded))) {
         return Some(format!("a constraint or index of table {table_name}"));
     }
-    let json = |column: &Column| is_json_check(rules, &column.column_type) && column.name.folded() == folded;
+    let json = |column: &Column| is_json_check(rules, &column.column_type) && column.name.is_like(folded);
     if own.is_some_and(|table| table.columns.iter().any(json)) {
         return Some(format!("the check that json column {folded} of table {table_name} comes with"));
     }
     if kind.is_relation(rules) {
-        if let Some(table) = schema.tables.keys().find(|table| table.folded() == folded) {
+        if let Some(table) = schema.tables.keys().find(|table| table.is_like(folded)) {
             return Some(format!("table {table}"));
         }
         return relation_owner(schema, rules, folded).map(|table| format!("an index of table {table}"));
     }
     if kind.scope(rules) == NameScope::Schema {
-        let same = |table: &Table| own_names(table).any(|(other, name)| other == kind && name.folded() == folded);
+        // Foreign keys, on MariaDB: indexes and keys are relations where they have this scope.
+        let same = |table: &Table| {
+            table.foreign_keys.iter().any(|key| key.name.as_ref().is_some_and(|name| name.is_like(folded)))
+        };
         let owner = schema.tables.iter().find(|(_, table)| same(table));
         return owner.map(|(name, _)| format!("a constraint of table {name}"));
     }

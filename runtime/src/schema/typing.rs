@@ -111,10 +111,15 @@ impl Kind {
     }
 
     /// Whether a column of the kind `other` can become one of this kind with its rows: what every database
-    /// converts to the same value. Truth values and bytes have no text in common.
+    /// converts to the same value, or refuses for the rows that are there. Truth values and bytes have no text
+    /// in common; doubles and times are written differently; a timestamp would lose its time as a date.
     pub(super) fn converts_from(self, other: Self) -> bool {
         match (self, other) {
-            (Self::Text, kind) | (kind, Self::Text) => !matches!(kind, Self::Boolean | Self::Binary),
+            (Self::Text, kind) => {
+                matches!(kind, Self::Any | Self::Text | Self::Number | Self::Date | Self::Uuid | Self::Json)
+            }
+            (kind, Self::Text) => !matches!(kind, Self::Boolean | Self::Binary),
+            (Self::Date, Self::Timestamp) => false,
             _ => self.takes(other),
         }
     }
@@ -276,6 +281,31 @@ impl Scope<'_> {
 /// The kind of an expression without columns.
 pub(super) fn kind_of_constant(expr: &Expr) -> Result<Kind, SchemaError> {
     Scope { table: &Table::default(), name: &Ident::internal("") }.kind(expr)
+}
+
+/// Whether an expression without columns may be NULL: through a NULL inside, `nullif`, or a division by
+/// anything but a constant other than zero.
+pub(super) fn may_be_null(expr: &Expr) -> bool {
+    let any = |operands: &[&Expr]| operands.iter().any(|operand| may_be_null(operand));
+    match expr {
+        Expr::Value(value) => *value == Value::Null,
+        Expr::Call(Function::NullIf, _) => true,
+        Expr::Call(Function::Coalesce, arguments) => arguments.iter().all(may_be_null),
+        Expr::IsNull { .. } => false,
+        Expr::Binary(left, BinaryOperator::Divide | BinaryOperator::Modulo, right) => {
+            !is_other_than_zero(right) || any(&[left, right])
+        }
+        other => any(&other.children()),
+    }
+}
+
+fn is_other_than_zero(expr: &Expr) -> bool {
+    match expr {
+        Expr::Value(Value::Integer(number)) => *number != 0,
+        Expr::Value(Value::Double(number)) => number.get() != 0.0,
+        Expr::Value(Value::Numeric(text)) => text.contains(|digit| ('1'..='9').contains(&digit)),
+        _ => false,
+    }
 }
 
 fn mismatch(left: Kind, right: Kind) -> SchemaError {

@@ -162,6 +162,60 @@ on_every_database! {
         twin.must(Op::DropTable { name: ident("people") }).await;
     }
 
+    async fn a_change_of_type_keeps_the_values_or_is_refused(target: &TestTarget) {
+        use ColumnType::{
+            BigInteger, Binary, Boolean, Date, Double, Integer, Json, Numeric, SmallInteger, Text, Time, Timestamp,
+            TimestampWithZone, Uuid, Varchar,
+        };
+        let mut twin = Twin::new(target).await;
+        let cents = Numeric { precision: 10, scale: 2 };
+        let text = |text: &str| Value::Text(text.into());
+        let changes = |column_type| {
+            ColumnChanges { column_type: Some(column_type), nullable: None, default: Change::Keep, comment: Change::Keep }
+        };
+        for (number, (from, value, to, expected)) in [
+            (SmallInteger, Value::Integer(-7), BigInteger, "-7"),
+            (BigInteger, Value::Integer(-7), SmallInteger, "-7"),
+            (Integer, Value::Integer(i64::from(i32::MIN)), Text, "-2147483648"),
+            (Integer, Value::Integer(12), cents, "12.00"),
+            (Integer, Value::Integer(12), Double, "12"),
+            (cents, Value::numeric("-1.50").unwrap(), Varchar(10), "-1.50"),
+            (cents, Value::numeric("-1.50").unwrap(), Integer, "-2"),
+            (Double, Value::double(2.25).unwrap(), cents, "2.25"),
+            (Date, value(Date, 0), Text, "2026-02-28"),
+            (Uuid, value(Uuid, 0), Varchar(36), "67e55044-10b1-426f-9247-bb680e5fe0c8"),
+            (Json, value(Json, 0), Text, "{\"a\": [1, \"it's\"]}"),
+            (Text, text("ünï \\ '"), Varchar(7), "ünï \\ '"),
+            (Varchar(5), text("5"), Integer, "5"),
+            (Text, text("1.5"), cents, "1.50"),
+            (Text, text("2026-02-28"), Date, "2026-02-28"),
+            (Text, text("67E55044-10B1-426F-9247-BB680E5FE0C8"), Uuid, "67e55044-10b1-426f-9247-bb680e5fe0c8"),
+            (Text, text("[1]"), Json, "[1]"),
+        ].into_iter().enumerate() {
+            let name = format!("t{number}");
+            let mine = || ident(&name);
+            twin.must(table(&name, vec![column("c", from)], vec![])).await;
+            twin.must(Op::BulkInsert { table: mine(), columns: idents(&["c"]), rows: vec![vec![value]] }).await;
+            let alter = Op::AlterColumn { table: mine(), name: ident("c"), changes: changes(to) };
+            if target.dialect() == Dialect::Sqlite {
+                twin.must_not(alter).await;
+                continue;
+            }
+            twin.must(alter).await;
+            let found = target.fetch(&format!("SELECT concat(c, '') FROM {name}")).await;
+            assert_eq!(found, [[Some(expected.to_owned())]], "{from} to {to}");
+        }
+        for (number, (from, to)) in [
+            (Boolean, Integer), (Integer, Boolean), (Boolean, Text), (Binary, Text), (Text, Binary), (Time, Text),
+            (Timestamp, Text), (TimestampWithZone, Varchar(50)), (Timestamp, Date), (Double, Text), (Boolean, Json),
+            (Uuid, Binary), (Date, Time), (Date, Integer),
+        ].into_iter().enumerate() {
+            let name = format!("u{number}");
+            twin.must(table(&name, vec![column("c", from)], vec![])).await;
+            twin.must_not(Op::AlterColumn { table: ident(&name), name: ident("c"), changes: changes(to) }).await;
+        }
+    }
+
     async fn statements_over_rows_are_accepted_with_every_kind_of_parameter(target: &TestTarget) {
         let mut twin = Twin::new(target).await;
         let mut columns = vec![id()];

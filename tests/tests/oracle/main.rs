@@ -11,4 +11,5 @@ mod fixed;
 mod generate;
 mod random;
 mod regressions;
+mod scale;
 mod twin;

@@ -1,7 +1,7 @@
 //! What the random sequences have found, kept as fixed ones.
 
 use ptah_wasm::dialect::Dialect;
-use ptah_wasm::operation::{ColumnDefault, ColumnSpec, ColumnType, Op, Position};
+use ptah_wasm::operation::{Change, ColumnChanges, ColumnDefault, ColumnSpec, ColumnType, Op, Position};
 use ptah_wasm_tests::on_every_database;
 
 use crate::build::{check, column, expr, ident, not_null, table};
@@ -48,5 +48,17 @@ on_every_database! {
             if target.dialect() == Dialect::Mariadb { twin.must_not(op).await } else { twin.must(op.clone()).await }
             if target.dialect() != Dialect::Mariadb { twin.must(Op::DropTable { name: ident("u") }).await }
         }
+    }
+
+    async fn a_default_that_may_be_null_needs_a_nullable_column(target: &TestTarget) {
+        let mut twin = Twin::new(target).await;
+        let integer = |text| computed(ColumnType::Integer, text);
+        for (number, text) in ["nullif(1, 1)", "7 / 0", "7 % (2 - 2)", "length(nullif('a', 'a'))"].into_iter().enumerate() {
+            twin.must_not(table("t", vec![not_null(integer(text))], vec![])).await;
+            twin.must(table(&format!("n{number}"), vec![integer(text)], vec![])).await;
+        }
+        twin.must(table("t", vec![not_null(integer("coalesce(nullif(1, 1), 7 / 2)"))], vec![])).await;
+        let nullable = ColumnChanges { column_type: None, nullable: Some(false), default: Change::Keep, comment: Change::Keep };
+        twin.must_not(Op::AlterColumn { table: ident("n0"), name: ident("c"), changes: nullable }).await;
     }
 }

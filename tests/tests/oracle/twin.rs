@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use ptah_wasm::database::{Connection, DatabaseError};
 use ptah_wasm::dialect::{CatalogTable, Dialect, Statement, quote, render_portable};
-use ptah_wasm::operation::{Ident, Op};
+use ptah_wasm::operation::{Change, ColumnDefault, ColumnSpec, Expr, Ident, Op};
 use ptah_wasm::plan::Planner;
 use ptah_wasm::policy::{Access, Limits};
 use ptah_wasm::schema::{Schema, compare};
@@ -56,7 +56,7 @@ impl Twin {
                 self.follow(op).await;
                 Outcome::Taken
             }
-            Err((error, _)) if is_conflict(self.dialect, &error) => Outcome::Conflict(error.to_string()),
+            Err((error, _)) if is_conflict(self.dialect, op, &error) => Outcome::Conflict(error.to_string()),
             Err((error, sql)) => return Err(format!("{}: {error}\n  {sql}", self.dialect)),
         };
         self.equal().await.map_err(|error| {
@@ -157,16 +157,34 @@ impl Twin {
 }
 
 /// Whether a database refuses rows: duplicates, NULLs, values that do not convert, checks and references that
-/// they do not meet.
-fn is_conflict(dialect: Dialect, error: &DatabaseError) -> bool {
+/// they do not meet; or a value that a default works out to, which the model does not do.
+fn is_conflict(dialect: Dialect, op: &Op, error: &DatabaseError) -> bool {
     let DatabaseError::Refused { code, .. } = error else { return false };
     match dialect {
-        Dialect::Sqlite => code.parse::<u32>().is_ok_and(|code| code & 0xff == 19),
+        Dialect::Sqlite => code.parse::<u32>().is_ok_and(|code| matches!(code & 0xff, 19 | 20)),
         Dialect::Postgres => code.starts_with("22") || code.starts_with("23"),
+        Dialect::Mariadb if code == "1067" => has_computed_default(op),
         Dialect::Mariadb => [
             "167", "1048", "1062", "1138", "1264", "1265", "1292", "1365", "1366", "1406", "1451", "1452", "1467",
             "1690", "4025",
         ]
         .contains(&code.as_str()),
+    }
+}
+
+fn has_computed_default(op: &Op) -> bool {
+    let computed =
+        |default: &ColumnDefault| matches!(default, ColumnDefault::Expression(expr) if !matches!(expr, Expr::Value(_)));
+    let column = |column: &ColumnSpec| column.default.as_ref().is_some_and(computed);
+    match op {
+        Op::CreateTable { table } => table.columns.iter().any(column),
+        Op::AddColumn { column: added, .. } => column(added),
+        // A kept default may not fit a new type.
+        Op::AlterColumn { changes, .. } => match &changes.default {
+            Change::Set(default) => computed(default),
+            Change::Keep => changes.column_type.is_some(),
+            Change::Clear => false,
+        },
+        _ => false,
     }
 }
