@@ -102,13 +102,26 @@ impl Config {
             }
             package.path = folder.join(&package.path);
         }
-        Ok(Self { database: parsed.database, packages })
+        let database = parsed.database.map(|url| in_folder(folder, url));
+        Ok(Self { database, packages })
     }
 
     /// The registered package of that name.
     pub fn package(&self, name: &str) -> Option<&Registered> {
         self.packages.iter().find(|package| package.name == name)
     }
+}
+
+/// The URL of a SQLite file, its path resolved against a folder; any other as it is.
+fn in_folder(folder: &Path, url: String) -> String {
+    let Some(path) = url.strip_prefix("sqlite://").or_else(|| url.strip_prefix("sqlite:")) else { return url };
+    let Some(folder) = folder.to_str().filter(|folder| !folder.is_empty()) else { return url };
+    if path.is_empty() || path.starts_with('/') || path.starts_with(":memory:") || path.starts_with("file:") {
+        return url;
+    }
+    // In a URL these stand for something else.
+    let folder = folder.replace('%', "%25").replace('?', "%3F");
+    format!("sqlite:{folder}/{path}")
 }
 
 #[cfg(test)]
@@ -124,9 +137,25 @@ mod tests {
     fn packages_are_resolved_against_the_folder_of_the_file() {
         let config =
             parse("database = 'sqlite:x.db'\n[[package]]\nname = 'a'\npath = 'a.wasm'\nforce = true\n").unwrap();
-        assert_eq!(config.database.as_deref(), Some("sqlite:x.db"));
+        assert_eq!(config.database.as_deref(), Some("sqlite:app/x.db"));
         assert_eq!(config.packages[0].path, Path::new("app/a.wasm"));
         assert!(config.packages[0].force && !config.packages[0].adopt);
+    }
+
+    #[test]
+    fn only_the_relative_path_of_a_sqlite_file_is_resolved() {
+        let here = Path::new("a 5%?");
+        for (url, resolved) in [
+            ("sqlite:x.db?mode=ro", "sqlite:a 5%25%3F/x.db?mode=ro"),
+            ("sqlite://x.db", "sqlite:a 5%25%3F/x.db"),
+            ("sqlite:/x.db", "sqlite:/x.db"),
+            ("sqlite:///x.db", "sqlite:///x.db"),
+            ("sqlite::memory:", "sqlite::memory:"),
+            ("postgres://db/x", "postgres://db/x"),
+        ] {
+            assert_eq!(in_folder(here, url.to_owned()), resolved);
+        }
+        assert_eq!(in_folder(Path::new(""), "sqlite:x.db".to_owned()), "sqlite:x.db");
     }
 
     #[test]

@@ -27,13 +27,11 @@ pub fn binary() -> PathBuf {
     path
 }
 
-/// A run of the binary in this folder, with nothing of the environment that it reads; compiled code is kept in the
-/// folder too.
+/// A run of the binary in this folder, with nothing of the environment that it reads. Compiled code is kept in the
+/// target directory, as the tests of three databases run the same packages.
 pub fn ptah(folder: &Path) -> Ptah {
-    let mut command = Command::new(binary());
-    command.current_dir(folder).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    command.env_remove("DATABASE_URL").env("PTAH_WASM_CACHE", folder.join("cache"));
-    Ptah { command }
+    let cache = binary().with_file_name("ptah-wasm-test-cache");
+    Ptah::of(&binary(), folder).env("PTAH_WASM_CACHE", cache)
 }
 
 /// A run that has not begun.
@@ -42,6 +40,14 @@ pub struct Ptah {
 }
 
 impl Ptah {
+    /// A run of a copy of the binary in this folder.
+    pub fn of(binary: &Path, folder: &Path) -> Self {
+        let mut command = Command::new(binary);
+        command.current_dir(folder).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.env_remove("DATABASE_URL");
+        Self { command }
+    }
+
     /// With one more argument.
     pub fn arg(mut self, arg: impl AsRef<OsStr>) -> Self {
         self.command.arg(arg);

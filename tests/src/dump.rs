@@ -5,43 +5,46 @@ use ptah_wasm::dialect::Dialect;
 use crate::target::TestTarget;
 
 /// Every table with its definition and its rows, sorted. Of the history only what was applied counts, without what
-/// differs from run to run; of the journal nothing but its rows.
+/// differs from run to run.
 pub async fn dump(target: &TestTarget) -> String {
-    let mut text = String::new();
-    for table in target.tables().await {
-        let rows = match table.as_str() {
-            "ptah_db_history" => history(target).await,
-            "ptah_db_objects" => {
-                target.fetch("SELECT kind, name, package, step, on_package, on_revision FROM ptah_db_objects").await
-            }
-            _ => target.fetch(&format!("SELECT * FROM {}", quoted(target, &table))).await,
-        };
-        let mut rows: Vec<String> = rows
-            .into_iter()
-            .map(|row| row.into_iter().map(|value| value.unwrap_or_else(|| "NULL".into())).collect::<Vec<_>>())
-            .map(|row| row.join(" | "))
-            .collect();
-        rows.sort();
-        text.push_str(&format!("== {table}\n{}\n{}\n", definition(target, &table).await, rows.join("\n")));
-    }
-    text
+    text(target, |table| match table {
+        "ptah_db_history" => "SELECT package, kind, step, heads_before, heads_after, component_digest, plan_digest, \
+                              schema_digest, operations, statements FROM ptah_db_history \
+                              WHERE outcome = 'applied' AND kind <> 'discard-journal'"
+            .to_owned(),
+        "ptah_db_objects" => {
+            "SELECT kind, name, package, step, on_package, on_revision FROM ptah_db_objects".to_owned()
+        }
+        _ => rows_of(target, table),
+    })
+    .await
 }
 
 /// Everything, with every column of every row: to hold that nothing at all was changed.
 pub async fn whole(target: &TestTarget) -> String {
-    let mut text = dump(target).await;
-    for table in target.tables().await {
-        for row in target.fetch(&format!("SELECT * FROM {}", quoted(target, &table))).await {
-            text.push_str(&format!("{row:?}\n"));
-        }
-    }
-    text
+    text(target, |table| rows_of(target, table)).await
 }
 
-async fn history(target: &TestTarget) -> Vec<Vec<Option<String>>> {
-    let sql = "SELECT package, kind, step, heads_before, heads_after, component_digest, plan_digest, schema_digest, \
-               operations, statements FROM ptah_db_history WHERE outcome = 'applied' AND kind <> 'discard-journal'";
-    target.fetch(sql).await
+fn rows_of(target: &TestTarget, table: &str) -> String {
+    format!("SELECT * FROM {}", quoted(target, table))
+}
+
+async fn text(target: &TestTarget, rows: impl Fn(&str) -> String) -> String {
+    let tables = target.tables().await;
+    let queries: Vec<String> = tables.iter().flat_map(|table| [definition(target, table), rows(table)]).collect();
+    let answers = target.fetch_all(&queries).await;
+    let mut text = String::new();
+    for (table, answers) in tables.iter().zip(answers.chunks(2)) {
+        let words: Vec<&str> = answers[0].iter().flatten().flatten().flat_map(|text| text.split(' ')).collect();
+        // How far an AUTO_INCREMENT counted is not part of a table's shape.
+        let words: Vec<&str> = words.into_iter().filter(|word| !word.starts_with("AUTO_INCREMENT=")).collect();
+        let value = |value: &Option<String>| value.clone().unwrap_or_else(|| "NULL".into());
+        let line = |row: &Vec<Option<String>>| row.iter().map(value).collect::<Vec<_>>().join(" | ");
+        let mut rows: Vec<String> = answers[1].iter().map(line).collect();
+        rows.sort();
+        text.push_str(&format!("== {table}\n{}\n{}\n", words.join(" "), rows.join("\n")));
+    }
+    text
 }
 
 fn quoted(target: &TestTarget, name: &str) -> String {
@@ -51,29 +54,21 @@ fn quoted(target: &TestTarget, name: &str) -> String {
     }
 }
 
-async fn definition(target: &TestTarget, table: &str) -> String {
-    let rows = match target.dialect() {
+/// The query of a table's definition.
+fn definition(target: &TestTarget, table: &str) -> String {
+    match target.dialect() {
         Dialect::Sqlite => {
-            let sql = format!("SELECT type, name, sql FROM sqlite_schema WHERE tbl_name = '{table}' ORDER BY 1, 2");
-            target.fetch(&sql).await
+            format!("SELECT type, name, sql FROM sqlite_schema WHERE tbl_name = '{table}' ORDER BY 1, 2")
         }
-        Dialect::Postgres => {
-            let sql = format!(
-                "SELECT 'column', column_name, concat_ws(' ', data_type, character_maximum_length, is_nullable, \
-                 column_default) FROM information_schema.columns \
-                 WHERE table_schema = current_schema() AND table_name = '{table}' \
-                 UNION ALL SELECT 'constraint', conname, pg_get_constraintdef(oid) FROM pg_constraint \
-                 WHERE conrelid = '\"{table}\"'::regclass \
-                 UNION ALL SELECT 'index', indexname, indexdef FROM pg_indexes \
-                 WHERE schemaname = current_schema() AND tablename = '{table}' ORDER BY 1, 2"
-            );
-            target.fetch(&sql).await
-        }
-        Dialect::Mariadb => target.fetch(&format!("SHOW CREATE TABLE `{table}`")).await,
-    };
-    let text: Vec<String> = rows.into_iter().flatten().flatten().collect();
-    // How far an AUTO_INCREMENT counted is not part of a table's shape.
-    let kept = text.join(" ");
-    let kept = kept.split(' ').filter(|word| !word.starts_with("AUTO_INCREMENT="));
-    kept.collect::<Vec<_>>().join(" ")
+        Dialect::Postgres => format!(
+            "SELECT 'column', column_name, concat_ws(' ', data_type, character_maximum_length, is_nullable, \
+             column_default) FROM information_schema.columns \
+             WHERE table_schema = current_schema() AND table_name = '{table}' \
+             UNION ALL SELECT 'constraint', conname, pg_get_constraintdef(oid) FROM pg_constraint \
+             WHERE conrelid = '\"{table}\"'::regclass \
+             UNION ALL SELECT 'index', indexname, indexdef FROM pg_indexes \
+             WHERE schemaname = current_schema() AND tablename = '{table}' ORDER BY 1, 2"
+        ),
+        Dialect::Mariadb => format!("SHOW CREATE TABLE `{table}`"),
+    }
 }

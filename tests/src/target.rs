@@ -147,32 +147,47 @@ impl TestTarget {
 
     /// The rows of a query, every value as text.
     pub async fn fetch(&self, sql: &str) -> Vec<Vec<Option<String>>> {
-        let query = sqlx::raw_sql(AssertSqlSafe(sql.to_owned()));
+        self.fetch_all(&[sql.to_owned()]).await.pop().unwrap()
+    }
+
+    /// The rows of each query, all asked on one connection.
+    pub async fn fetch_all(&self, queries: &[String]) -> Vec<Vec<Vec<Option<String>>>> {
+        let query = |sql: &String| sqlx::raw_sql(AssertSqlSafe(sql.clone()));
+        let mut answers = Vec::new();
         match self.dialect {
             Dialect::Sqlite => {
                 let mut connection = SqliteConnection::connect(&self.url).await.unwrap();
-                let rows = query.fetch_all(&mut connection).await.unwrap();
-                rows.iter()
-                    .map(|row| (0..row.len()).map(|at| text(row.try_get_unchecked(at).unwrap())).collect())
-                    .collect()
+                for sql in queries {
+                    let rows = query(sql).fetch_all(&mut connection).await.unwrap();
+                    let texts = rows
+                        .iter()
+                        .map(|row| (0..row.len()).map(|at| text(row.try_get_unchecked(at).unwrap())).collect());
+                    answers.push(texts.collect());
+                }
             }
             Dialect::Postgres => {
                 let mut connection = PgConnection::connect(&self.url).await.unwrap();
-                let rows = query.fetch_all(&mut connection).await.unwrap();
                 let value = |row: &sqlx::postgres::PgRow, at| {
                     let value = row.try_get_raw(at).unwrap();
                     (!value.is_null()).then(|| value.as_str().unwrap().to_owned())
                 };
-                rows.iter().map(|row| (0..row.len()).map(|at| value(row, at)).collect()).collect()
+                for sql in queries {
+                    let rows = query(sql).fetch_all(&mut connection).await.unwrap();
+                    answers.push(rows.iter().map(|row| (0..row.len()).map(|at| value(row, at)).collect()).collect());
+                }
             }
             Dialect::Mariadb => {
                 let mut connection = MySqlConnection::connect(&self.url).await.unwrap();
-                let rows = query.fetch_all(&mut connection).await.unwrap();
-                rows.iter()
-                    .map(|row| (0..row.len()).map(|at| text(row.try_get_unchecked(at).unwrap())).collect())
-                    .collect()
+                for sql in queries {
+                    let rows = query(sql).fetch_all(&mut connection).await.unwrap();
+                    let texts = rows
+                        .iter()
+                        .map(|row| (0..row.len()).map(|at| text(row.try_get_unchecked(at).unwrap())).collect());
+                    answers.push(texts.collect());
+                }
             }
         }
+        answers
     }
 
     /// The tables that are there, sorted.

@@ -62,7 +62,10 @@ impl CliError {
 
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return output::usage(&error),
+    };
     let output = Output::new(&cli.common);
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -76,6 +79,7 @@ pub fn main() -> ExitCode {
     // A guest that does not end by itself is stopped by its limits; nobody waits for it here.
     runtime.shutdown_background();
     match done {
+        Ok(()) if interrupt.is_raised() => output::finished_nevertheless(),
         Ok(()) => ExitCode::SUCCESS,
         Err(CliError::Write(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(error) => output.fail(&error),

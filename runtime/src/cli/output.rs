@@ -1,5 +1,6 @@
 //! Printing: data on stdout, talk on stderr, colour only on a terminal.
 
+use std::borrow::Cow;
 use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
@@ -74,8 +75,7 @@ impl Output {
 
     /// The one JSON document on stdout.
     pub(super) fn document(self, value: &impl Serialize) -> Result<(), CliError> {
-        let text = serde_json::to_string_pretty(value).map_err(std::io::Error::from)?;
-        self.line(&text)
+        document(value)
     }
 
     /// Prints what happens, each event a line on stderr.
@@ -113,7 +113,7 @@ impl Output {
             let part = |pick: fn(&MigrateError) -> &Option<String>| place.and_then(|error| pick(error).as_deref());
             let body = FailureBody {
                 code,
-                message: error.to_string(),
+                message: without_logins(&error.to_string()).into_owned(),
                 package: part(|error| &error.package),
                 step: part(|error| &error.step),
                 target: part(|error| &error.target),
@@ -131,7 +131,83 @@ pub(super) fn interrupted() {
     talk("interrupted: stopping at the next safe point (again to stop at once)");
 }
 
-/// A line on stderr. With stderr gone there is nobody to tell.
+/// Says that an interrupt came when nothing was left to stop, and gives its exit code.
+pub(super) fn finished_nevertheless() -> ExitCode {
+    talk("interrupted: everything was done before it could stop");
+    ExitCode::from(130)
+}
+
+/// Says what is wrong with the arguments, or shows the help that they ask for.
+pub(super) fn usage(error: &clap::Error) -> ExitCode {
+    let is_mistake = error.use_stderr();
+    let text = error.render();
+    if !is_mistake {
+        // With stdout gone nobody wants to know.
+        let _ = write!(anstream::stdout(), "{}", text.ansi());
+        return ExitCode::SUCCESS;
+    }
+    if std::env::args_os().any(|argument| argument == "--json") {
+        let message = text.to_string();
+        let message = without_logins(message.trim_start_matches("error: ").trim_end()).into_owned();
+        let body = FailureBody { code: 2, message, package: None, step: None, target: None };
+        // With stdout gone there is still the exit code.
+        let _ = document(&Failure { error: body });
+    }
+    talk(text.ansi().to_string().trim_end());
+    ExitCode::from(2)
+}
+
+/// The one JSON document on stdout.
+fn document(value: &impl Serialize) -> Result<(), CliError> {
+    let text = serde_json::to_string_pretty(value).map_err(std::io::Error::from)?;
+    Ok(writeln!(anstream::stdout(), "{text}")?)
+}
+
+/// A line on stderr, without logins. With stderr gone there is nobody to tell.
 fn talk(text: &str) {
-    let _ = writeln!(anstream::stderr(), "{text}");
+    let _ = writeln!(anstream::stderr(), "{}", without_logins(text));
+}
+
+/// What a user typed in the wrong place comes back in messages: of a URL in it the login is left out. Messages of the
+/// library never hold one.
+fn without_logins(text: &str) -> Cow<'_, str> {
+    let mut kept = String::new();
+    let mut rest = text;
+    let is_end = |letter: char| letter.is_whitespace() || matches!(letter, '"' | '\'' | '`');
+    while let Some(at) = rest.find("://") {
+        let (before, url) = rest.split_at(at + 3);
+        let (url, after) = url.split_at(url.find(is_end).unwrap_or(url.len()));
+        kept.push_str(before);
+        let (login, place) = url.rsplit_once('@').map_or((None, url), |(login, place)| (Some(login), place));
+        kept.push_str(if login.is_some() { "…@" } else { "" });
+        let (place, query) = place.split_once('?').map_or((place, None), |(place, query)| (place, Some(query)));
+        kept.push_str(place);
+        for (number, pair) in query.into_iter().flat_map(|query| query.split('&')).enumerate() {
+            kept.push(if number == 0 { '?' } else { '&' });
+            kept.push_str(if pair.starts_with("password=") { "password=…" } else { pair });
+        }
+        rest = after;
+    }
+    if kept.is_empty() {
+        return Cow::Borrowed(text);
+    }
+    kept.push_str(rest);
+    Cow::Owned(kept)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_logins;
+
+    #[test]
+    fn a_url_in_a_message_loses_its_login_and_nothing_else() {
+        for (text, shown) in [
+            ("nothing here", "nothing here"),
+            ("'postgres://me:secret@db:1/x' found", "'postgres://…@db:1/x' found"),
+            ("a://u:p/w@h/x and b://h/y?password=s&z=1!", "a://…@h/x and b://h/y?password=…&z=1!"),
+            ("see https://example.org/x?y", "see https://example.org/x?y"),
+        ] {
+            assert_eq!(without_logins(text), shown);
+        }
+    }
 }

@@ -80,6 +80,9 @@ impl Registry {
     pub(super) fn open_one(&self, sandbox: &Sandbox, word: &str) -> Result<Named, CliError> {
         let (name, revision) = self.split(word);
         let revision = revision.map(str::to_owned);
+        if revision.as_deref() == Some("") {
+            return Err(CliError::Usage(format!("{word}: a revision must follow the colon")));
+        }
         if let Some(registered) = self.config.package(name) {
             return self.open_registered(sandbox, registered, revision);
         }

@@ -140,7 +140,7 @@ async fn apply_journaled(connection: &mut Connection, applying: &mut Applying<'_
         if let Err(error) = sent {
             let after = format!("\n  partial {index} of {}: {SETTLE}", statements.len());
             // With the connection gone the account stays as it was announced, which says as much.
-            let _ = store::refuse(connection, &error.to_string()).await;
+            let _ = store::refuse(connection, &refusal(&error)).await;
             return Err(applying.refused(index, statement, &error, after).into());
         }
         if statement.kind == StatementKind::Schema {
@@ -227,6 +227,14 @@ fn cut(sql: &str) -> String {
         shown.push('…');
     }
     visible(&shown).replace('\n', "\n      ")
+}
+
+/// What a database answered, for a sentence that says already that it refused a statement.
+fn refusal(error: &DatabaseError) -> String {
+    match error {
+        DatabaseError::Refused { code, message } => format!("{message} ({code})"),
+        other => other.to_string(),
+    }
 }
 
 enum Applied {
@@ -383,7 +391,7 @@ impl Applying<'_> {
             position: index + 1,
             total: self.step.plan.statements().count(),
             sql: cut(&statement.sql),
-            message: error.to_string(),
+            message: refusal(error),
             after,
         }
     }

@@ -20,10 +20,15 @@ impl Folder {
         Ok(Self { dir: Dir::open_ambient_dir(path, ambient_authority())? })
     }
 
-    /// Reads a file in the folder or in one below it. `name` is what errors call it.
+    /// Reads a file in the folder or in one below it, by a name that the package gives. `name` is what errors call it.
     pub(super) fn read(&self, name: &str, limit: usize) -> Result<Vec<u8>, PackageError> {
-        let shown = || crate::sandbox::escaped(name, 200);
         check_inside(name)?;
+        self.read_named(name, limit)
+    }
+
+    /// As [`Self::read`], by a name that the operator gave, which may hold any letter that the system takes.
+    pub(super) fn read_named(&self, name: &str, limit: usize) -> Result<Vec<u8>, PackageError> {
+        let shown = || crate::sandbox::escaped(name, 200);
         let unreadable = |error: io::Error| match escapes(&error) {
             true => PackageError::Outside { file: shown() },
             false => PackageError::Unreadable { file: shown(), reason: error.to_string() },

@@ -168,7 +168,8 @@ impl Package {
             return Err(PackageError::NotAFile { file: path.display().to_string() });
         };
         let folder = Folder::open(parent).map_err(not_found)?;
-        let component = read_component(sandbox, &folder, name)?;
+        let bytes = folder.read_named(name, sandbox.limits().component_bytes)?;
+        let component = load_component(sandbox, name, &bytes)?;
         let digest = component.described.digest.clone();
         Self::describe(sandbox, path, vec![component], digest)
     }
@@ -184,7 +185,7 @@ impl Package {
         let components = manifest
             .components
             .iter()
-            .map(|file| read_component(sandbox, folder, file))
+            .map(|file| load_component(sandbox, file, &folder.read(file, sandbox.limits().component_bytes)?))
             .collect::<Result<Vec<_>, _>>()?;
         let digest = folder_digest(&components);
         let package = Self::describe(sandbox, path, components, digest)?;
@@ -251,13 +252,12 @@ struct Read {
     guest: Guest,
 }
 
-fn read_component(sandbox: &Sandbox, folder: &Folder, file: &str) -> Result<Read, PackageError> {
-    let bytes = folder.read(file, sandbox.limits().component_bytes)?;
-    let guest = sandbox.load(&bytes).map_err(|source| PackageError::Component { file: file.into(), source })?;
+fn load_component(sandbox: &Sandbox, file: &str, bytes: &[u8]) -> Result<Read, PackageError> {
+    let guest = sandbox.load(bytes).map_err(|source| PackageError::Component { file: file.into(), source })?;
     let described = Component {
         file: file.into(),
         bytes: bytes.len(),
-        digest: crate::hex(&Sha256::digest(&bytes)),
+        digest: crate::hex(&Sha256::digest(bytes)),
         imports: guest.imports().to_vec(),
     };
     Ok(Read { described, guest })

@@ -1,5 +1,6 @@
 //! Packages that contradict themselves or the target: each on every database, with nothing changed.
 
+use ptah_wasm_tests::binary::ptah;
 use ptah_wasm_tests::guest::*;
 use ptah_wasm_tests::on_every_database;
 use ptah_wasm_tests::target::TestTarget;
@@ -37,7 +38,8 @@ on_every_database! {
         odd(target, new().revision("001", &[], "x").depends_on("pages:002"), upgrade, 4, &["pages:002", "not applied"]).await;
         let loops = new().populate("a", []).requires("b").populate("b", []).requires("a");
         odd(target, loops, "populate odd.wasm", 4, &["odd: ", "cycle: a -> b -> a"]).await;
-        odd(target, new().populate("a", []).requires("none"), "populate odd.wasm", 4, &["there is no populate step none"]).await;
+        let missing = new().populate("a", []).requires("none");
+        odd(target, missing, "populate odd.wasm", 3, &["odd.wasm", "populate step a requires \"none\""]).await;
     }
 
     async fn two_packages_that_need_each_other_are_refused(target: &TestTarget) {
@@ -46,21 +48,31 @@ on_every_database! {
         refused(target, "upgrade one.wasm two.wasm", 4, &["packages form a cycle: one -> two -> one"]).await;
     }
 
-    async fn ids_and_names_that_break_the_grammar_are_refused(target: &TestTarget) {
-        let long = "x".repeat(65);
-        for id in ["", "a b", "a:b", "a/b", "'", "ä", "base", "head", "a\nb", &long] {
-            odd(target, new().revision(id, &[], "x"), "upgrade odd.wasm", 3, &["odd.wasm: "]).await;
+    async fn tables_outside_the_grammar_or_of_others_are_out_of_reach(target: &TestTarget) {
+        let make = |name: &str| create_table(name, |t| { t.id("id"); });
+        let long = "x".repeat(200);
+        let names = ["", "a b", "a;b", "ptah_db_versions", "sqlite_x", "pg_x", "a\"b", "a`b", "ä", "1a", &long];
+        let others = [
+            drop_table("pages"),
+            add_column("pages", Column::text("x")),
+            rename_table("pages", "mine"),
+            execute(r#"DELETE FROM "pages""#, ()),
+            bulk_insert("pages", ["title"], [("x",)]),
+            drop_table("ptah_db_versions"),
+            execute(r#"DELETE FROM "ptah_db_versions""#, ()),
+            rename_table("none", "ptah_db_x"),
+        ];
+        // All in one package: a step each, run by its name.
+        let mut package = new().populate("taken", [make("Pages")]).inactive();
+        let actions: Vec<Action> = names.into_iter().map(make).chain(others).collect();
+        for (at, action) in actions.iter().enumerate() {
+            package = package.populate(&format!("p{at}"), [action.clone()]).inactive();
         }
-        for name in ["", "a b", "a:b", "../x", "\u{1b}[31m", "ptah_db_x y", &"x".repeat(300)] {
-            odd(target, GuestPackage::new(name), "upgrade odd.wasm", 3, &["odd.wasm: "]).await;
+        put(target.folder(), "odd.wasm", &package);
+        for at in 0..actions.len() {
+            refused(target, &format!("populate odd.wasm p{at}"), 5, &[&format!("odd: populate p{at}: ")]).await;
         }
-        odd(target, new().populate("a b", []), "upgrade odd.wasm", 3, &["odd.wasm: "]).await;
-        odd(target, new().revision("001", &[], "x").depends_on("crowd"), "upgrade odd.wasm", 3, &["odd.wasm: "]).await;
-        for table in ["", "a b", "a;b", "ptah_db_versions", "sqlite_x", "pg_x", "a\"b", "a`b", "ä", "1a", &"x".repeat(200)] {
-            let make = create_table(table, |t| { t.id("id"); });
-            let package = new().revision("001", &[], "x").upgrade([make]);
-            odd(target, package, "upgrade odd.wasm", 5, &["odd: upgrade 001: "]).await;
-        }
+        refused(target, "populate odd.wasm taken", 4, &["odd: populate taken: ", "table Pages"]).await;
     }
 
     async fn a_target_that_does_not_fit_the_package_is_refused(target: &TestTarget) {
@@ -96,22 +108,25 @@ on_every_database! {
         on(target, "upgrade --adopt=001 odd.wasm").ok().says(&["odd: adopted sheets, stamped 001", "running upgrade 001 -> 002"]);
         on(target, "current odd.wasm").ok().prints(&["odd: 002 (head)"]);
     }
+}
 
-    async fn another_packages_table_is_out_of_reach(target: &TestTarget) {
-        let step = |action: Action| new().revision("001", &[], "x").upgrade([action]);
-        for action in [
-            drop_table("pages"),
-            add_column("pages", Column::text("x")),
-            rename_table("pages", "mine"),
-            execute(r#"DELETE FROM "pages""#, ()),
-            bulk_insert("pages", ["title"], [("x",)]),
-            drop_table("ptah_db_versions"),
-            execute(r#"DELETE FROM "ptah_db_versions""#, ()),
-            rename_table("none", "ptah_db_x"),
-        ] {
-            odd(target, step(action), "upgrade odd.wasm", 5, &["odd: upgrade 001: "]).await;
-        }
-        let make = create_table("Pages", |t| { t.id("id"); });
-        odd(target, step(make), "upgrade odd.wasm", 4, &["odd: upgrade 001: ", "table Pages"]).await;
+#[test]
+fn ids_and_names_that_break_the_grammar_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let refuse = |package: GuestPackage| {
+        put(folder.path(), "odd.wasm", &package);
+        let done = ptah(folder.path()).args("upgrade odd.wasm").run().ends(3).says(&["error: odd.wasm: "]).prints(&[]);
+        assert!(!done.stderr.contains('\u{1b}'), "{:?}", done.stderr);
+    };
+    let long = "x".repeat(65);
+    for id in ["", "a b", "a:b", "a/b", "'", "ä", "base", "head", "a\nb", &long] {
+        refuse(new().revision(id, &[], "x"));
     }
+    for name in ["", "a b", "a:b", "../x", "\u{1b}[31m", "ptah_db_x y", &"x".repeat(300)] {
+        refuse(GuestPackage::new(name));
+    }
+    refuse(new().populate("a b", []));
+    refuse(new().revision("001", &[], "x").depends_on("crowd"));
+    refuse(new().revision("001", &[], "x").depends_on("a b:001"));
+    assert!(!folder.path().join("ptah.db").exists());
 }

@@ -2,15 +2,19 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod crash;
 mod graphs;
 mod guests;
 mod offline;
 mod packages;
+mod random;
+mod targets;
 mod verbs;
 mod words;
 
 use std::path::Path;
 
+use ptah_wasm::dialect::Dialect;
 use ptah_wasm_tests::binary::{Ptah, ptah};
 use ptah_wasm_tests::dump;
 use ptah_wasm_tests::guest::*;
@@ -45,6 +49,12 @@ fn notes() -> GuestPackage {
 /// Writes a package into a folder.
 fn put(folder: &Path, file: &str, package: &GuestPackage) {
     std::fs::write(folder.join(file), package.build()).unwrap();
+}
+
+/// Whether nothing was ever made there.
+async fn is_empty(target: &TestTarget) -> bool {
+    (target.dialect() == Dialect::Sqlite && !target.folder().join("test.db").exists())
+        || target.tables().await.is_empty()
 }
 
 /// A run in the target's folder on the target.

@@ -32,7 +32,9 @@ fn a_script_needs_no_database_and_says_nothing_else() {
     for dialect in ["sqlite", "postgres", "mariadb"] {
         let done = sql(&folder, dialect).arg("pages.wasm").ok();
         assert_eq!(done.stderr, "", "{dialect}");
-        for part in ["-- pages: running upgrade None -> 001, Create pages", "CREATE TABLE", "ADD COLUMN", "ptah_db_versions"] {
+        for part in
+            ["-- pages: running upgrade None -> 001, Create pages", "CREATE TABLE", "ADD COLUMN", "ptah_db_versions"]
+        {
             assert!(done.stdout.contains(part), "{dialect}: no {part}\n{}", done.stdout);
         }
         let json = sql(&folder, dialect).args("--json pages.wasm").ok().json();
@@ -48,7 +50,11 @@ fn parts_of_a_chain_and_populate_are_scripts_too() {
     let done = sql(&folder, "sqlite pages.wasm:001").ok();
     assert!(done.stdout.contains("None -> 001") && !done.stdout.contains("ADD COLUMN"), "{}", done.stdout);
     let done = sql(&folder, "sqlite pages.wasm:001:002").ok();
-    assert!(done.stdout.contains("001 -> 002") && !done.stdout.contains("-- pages: running upgrade None"), "{}", done.stdout);
+    assert!(
+        done.stdout.contains("001 -> 002") && !done.stdout.contains("-- pages: running upgrade None"),
+        "{}",
+        done.stdout
+    );
     assert_eq!(sql(&folder, "sqlite pages.wasm:base:head").ok().stdout, sql(&folder, "sqlite pages.wasm").ok().stdout);
     let done = sql(&folder, "sqlite --populate pages.wasm").ok();
     assert!(done.stdout.contains("-- pages: populated, stamped 002"), "{}", done.stdout);
@@ -61,14 +67,15 @@ fn parts_of_a_chain_and_populate_are_scripts_too() {
 #[test]
 fn what_cannot_be_known_offline_is_refused_by_name() {
     let folder = folder();
-    let leaning = GuestPackage::new("leaning").revision("l1", &[], "Lean").depends_on("notes:n1").upgrade([create_table(
-        "leaning",
-        |t| {
-            t.id("id");
-            t.big_integer("note");
-            t.foreign_key(["note"], "notes", ["id"]);
-        },
-    )]);
+    let leaning =
+        GuestPackage::new("leaning").revision("l1", &[], "Lean").depends_on("notes:n1").upgrade([create_table(
+            "leaning",
+            |t| {
+                t.id("id");
+                t.big_integer("note");
+                t.foreign_key(["note"], "notes", ["id"]);
+            },
+        )]);
     put(folder.path(), "leaning.wasm", &leaning);
     sql(&folder, "postgres leaning.wasm").run().ends(4).says(&["leaning: ", "notes:n1", "cannot be known offline"]);
     let done = sql(&folder, "postgres leaning.wasm notes.wasm").ok();
@@ -85,7 +92,7 @@ on_every_database! {
             Dialect::Postgres => "postgres",
             Dialect::Mariadb => "mariadb",
         };
-        let script = on(target, "upgrade --sql pages.wasm:001 notes.wasm --dialect").arg(dialect).ok().stdout;
+        let script = on(target, "upgrade --sql pages.wasm:001 notes.wasm").arg("--dialect").arg(dialect).ok().stdout;
         target.execute(&script).await;
         on(target, "current").ok().prints(&["notes: n1", "pages: 001"]);
         on(target, "upgrade pages.wasm notes.wasm").ok().says(&["pages: running upgrade 001 -> 002", "notes: at n1"]);

@@ -19,9 +19,11 @@ fn write_all(folder: &Path) -> Vec<(&'static str, &'static [&'static str])> {
     write("text-format.wasm", b"(component)");
     write("other-world.wasm", &wat::parse_str("(component)").unwrap());
     let command = r#"(component (type (instance)) (import "wasi:cli/environment@0.2.0" (instance (type 0)))
-        (import "wasi:filesystem/types@0.2.0" (instance (type 0))))"#;
+        (import "wasi:filesystem/types@0.2.0" (instance (type 0)))
+        (instance $i) (export "ptah:migration/migration@0.1.0" (instance $i)))"#;
     write("wasi.wasm", &wat::parse_str(command).unwrap());
-    let foreign = r#"(component (type (instance)) (import "acme:thing/thing" (instance (type 0))))"#;
+    let foreign = r#"(component (type (instance)) (import "acme:thing/thing" (instance (type 0)))
+        (instance $i) (export "ptah:migration/migration@0.1.0" (instance $i)))"#;
     write("foreign.wasm", &wat::parse_str(foreign).unwrap());
     write("cut.wasm", &component[..component.len() / 2]);
     write("longer.wasm", &[component.as_slice(), b"more"].concat());

@@ -148,11 +148,14 @@ fn a_registered_name_beats_a_file_of_that_name() {
 fn force_in_the_configuration_holds_for_the_name_and_for_the_path() {
     for word in ["pages", "pages.wasm"] {
         let folder = tempfile::tempdir().unwrap();
-        let package = pages().populate("ptah-db-schema", [ptah_wasm_tests::guest::create_table("pages", |t| {
-            t.id("id");
-            t.varchar("title", 200).not_null();
-            t.text("summary");
-        })]);
+        let package = pages().populate(
+            "ptah-db-schema",
+            [ptah_wasm_tests::guest::create_table("pages", |t| {
+                t.id("id");
+                t.varchar("title", 200).not_null();
+                t.text("summary");
+            })],
+        );
         put(folder.path(), "pages.wasm", &package);
         write(&folder, "ptah.toml", "[[package]]\nname = 'pages'\npath = 'pages.wasm'\n");
         run(&folder, "upgrade --dry-run").arg(word).ok();

@@ -1,0 +1,238 @@
+//! A run that ends in the middle of a step: killed, interrupted, or kept out by another one.
+
+use std::io::{BufRead as _, BufReader};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use ptah_wasm::dialect::Dialect;
+use ptah_wasm_tests::binary::Running;
+use ptah_wasm_tests::dump::{self, dump};
+use ptah_wasm_tests::guest::*;
+use ptah_wasm_tests::on_every_database;
+use ptah_wasm_tests::target::TestTarget;
+use sqlx::{AssertSqlSafe, Connection as _, MySqlConnection, PgConnection, SqliteConnection};
+
+use crate::{on, pages, put};
+
+/// Its step 002 has four statements, of which the third changes the table `gate`.
+fn work() -> GuestPackage {
+    GuestPackage::new("work")
+        .revision("001", &[], "Make")
+        .upgrade([
+            create_table("work", |t| {
+                t.id("id");
+                t.varchar("name", 50).not_null();
+            }),
+            create_table("gate", |t| {
+                t.id("id");
+                t.integer("number");
+            }),
+            bulk_insert("gate", ["number"], [(1,)]),
+        ])
+        .revision("002", &["001"], "Widen")
+        .upgrade([
+            add_column("work", Column::text("more")),
+            // With ids of its own: counters are not rolled back anywhere.
+            bulk_insert("work", ["id", "name"], (1..100).map(|at| (at, format!("name {at}"))).collect::<Vec<_>>()),
+            add_column("gate", Column::text("more")),
+            create_index("work", Index::new("work_name", ["name"])),
+        ])
+        .revision("003", &["002"], "Widen again")
+        .upgrade([add_column("work", Column::text("last"))])
+}
+
+/// A session of the test's own that holds `gate`, so that a run stops there: on SQLite at the end of the step.
+enum Hold {
+    Sqlite(SqliteConnection),
+    Postgres(PgConnection),
+    Mariadb(MySqlConnection),
+}
+
+impl Hold {
+    async fn gate(target: &TestTarget) -> Self {
+        let query = |sql: &str| sqlx::raw_sql(AssertSqlSafe(sql.to_owned()));
+        match target.dialect() {
+            Dialect::Sqlite => {
+                let mut connection = SqliteConnection::connect(target.url()).await.unwrap();
+                query("BEGIN; SELECT * FROM gate").fetch_all(&mut connection).await.unwrap();
+                Self::Sqlite(connection)
+            }
+            Dialect::Postgres => {
+                let mut connection = PgConnection::connect(target.url()).await.unwrap();
+                query("BEGIN; LOCK TABLE gate IN SHARE MODE").execute(&mut connection).await.unwrap();
+                Self::Postgres(connection)
+            }
+            Dialect::Mariadb => {
+                let mut connection = MySqlConnection::connect(target.url()).await.unwrap();
+                query("START TRANSACTION").execute(&mut connection).await.unwrap();
+                query("SELECT * FROM gate").fetch_all(&mut connection).await.unwrap();
+                Self::Mariadb(connection)
+            }
+        }
+    }
+
+    async fn release(self) {
+        match self {
+            Self::Sqlite(connection) => connection.close().await.unwrap(),
+            Self::Postgres(connection) => connection.close().await.unwrap(),
+            Self::Mariadb(connection) => connection.close().await.unwrap(),
+        }
+    }
+}
+
+/// Whether a session of the run waits for the gate; on SQLite whether its step is under way.
+async fn is_waiting(target: &TestTarget) -> bool {
+    let sql = match target.dialect() {
+        Dialect::Sqlite => return target.folder().join("test.db-journal").exists(),
+        Dialect::Postgres => {
+            "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        }
+        Dialect::Mariadb => {
+            "SELECT 1 FROM information_schema.processlist WHERE db = DATABASE() AND state LIKE 'Waiting for table%' AND info LIKE 'ALTER%'"
+        }
+    };
+    !target.fetch(sql).await.is_empty()
+}
+
+async fn until(what: &str, patience: Duration, mut holds: impl AsyncFnMut() -> bool) {
+    let begun = Instant::now();
+    while !holds().await {
+        assert!(begun.elapsed() < patience, "not within {patience:?}: {what}");
+        tokio::time::sleep(Duration::from_millis(3)).await;
+    }
+}
+
+/// A run of step 002 that stands at the gate.
+async fn at_the_gate(target: &TestTarget) -> (Running, Hold) {
+    put(target.folder(), "work.wasm", &work());
+    on(target, "upgrade work.wasm:001").ok();
+    let hold = Hold::gate(target).await;
+    let run = on(target, "upgrade work.wasm").start();
+    until("the run waits at the gate", Duration::from_secs(30), async || is_waiting(target).await).await;
+    (run, hold)
+}
+
+/// What an undisturbed upgrade leaves.
+async fn undisturbed(dialect: Dialect, package: &GuestPackage) -> String {
+    let target = TestTarget::new(dialect).await;
+    put(target.folder(), "work.wasm", package);
+    on(&target, "upgrade work.wasm").ok();
+    dump(&target).await
+}
+
+on_every_database! {
+    async fn a_run_that_is_killed_in_the_middle_is_settled_by_the_next(target: &TestTarget) {
+        put(target.folder(), "work.wasm", &work());
+        on(target, "upgrade work.wasm:001").ok();
+        let before = dump(target).await;
+        let (run, hold) = at_the_gate(target).await;
+        let done = run.kill();
+        assert!(done.stderr.contains("work: running upgrade 001 -> 002"), "{}", done.stderr);
+        until("nobody waits any more", Duration::from_secs(10), async || {
+            target.dialect() == Dialect::Sqlite || !is_waiting(target).await
+        }).await;
+        hold.release().await;
+        if target.dialect() == Dialect::Mariadb {
+            on(target, "current work.wasm").ok().prints(&["work: 001 (2 pending)"]);
+            let account = dump::whole(target).await;
+            for words in ["upgrade work.wasm", "upgrade --dry-run work.wasm", "downgrade work.wasm:base"] {
+                on(target, words).run().ends(4).says(&[
+                    "work: on mariadb://", "work upgrade 002 was cut short, partial 2 of 4",
+                    "may or may not have been applied", "ALTER TABLE `gate`", "--discard-journal",
+                ]);
+            }
+            assert_eq!(dump::whole(target).await, account);
+            target.execute("ALTER TABLE work DROP COLUMN more").await;
+            target.execute("DELETE FROM work").await;
+            on(target, "upgrade --discard-journal work.wasm").ok();
+        } else {
+            assert_eq!(dump(target).await, before);
+            on(target, "upgrade work.wasm").ok().says(&["running upgrade 001 -> 002", "running upgrade 002 -> 003"]);
+        }
+        let plain = TestTarget::new(target.dialect()).await;
+        put(plain.folder(), "work.wasm", &work());
+        on(&plain, "upgrade work.wasm:001").ok();
+        on(&plain, "upgrade work.wasm").ok();
+        assert_eq!(dump(target).await, dump(&plain).await);
+    }
+
+    async fn an_interrupt_finishes_the_step_or_rolls_it_back_and_says_which(target: &TestTarget) {
+        for signal in ["INT", "TERM"] {
+            let target = TestTarget::new(target.dialect()).await;
+            let (run, hold) = at_the_gate(&target).await;
+            run.signal(signal);
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            hold.release().await;
+            let done = run.wait().ends(130).says(&["interrupted: stopping"]);
+            let finished = done.stderr.contains("error: work: upgrade 003: ");
+            let (at, words) = match finished {
+                true => ("work: 002 (1 pending)", "nothing of this step was applied"),
+                false => ("work: 001 (2 pending)", "error: work: upgrade 002: "),
+            };
+            assert!(done.stderr.contains(words), "{}", done.stderr);
+            assert!(finished || done.stderr.contains("rolled back"), "{}", done.stderr);
+            assert!(finished || target.dialect() != Dialect::Mariadb, "{}", done.stderr);
+            assert!(!finished || target.dialect() != Dialect::Postgres, "{}", done.stderr);
+            on(&target, "current work.wasm").ok().prints(&[at]);
+            on(&target, "upgrade work.wasm").ok();
+            on(&target, "current work.wasm").ok().prints(&["work: 003 (head)"]);
+        }
+    }
+
+    async fn an_interrupt_while_a_guest_runs_changes_nothing(target: &TestTarget) {
+        let package = pages().revision("003", &["002"], "Spin").upgrade([Action::Message(Level::Info, "spinning".into()), Action::Loop]);
+        put(target.folder(), "pages.wasm", &package);
+        on(target, "upgrade pages.wasm:001").ok();
+        let before = dump::whole(target).await;
+        let run = on(target, "upgrade pages.wasm").start();
+        std::thread::sleep(Duration::from_millis(300));
+        run.signal("INT");
+        let done = run.wait();
+        // Out of fuel before the signal came, on a fast machine.
+        if done.status.code() != Some(5) {
+            done.ends(130).says(&["interrupted: nothing was changed"]);
+        }
+        assert_eq!(dump::whole(target).await, before);
+    }
+
+    async fn a_run_that_waits_names_the_holder_and_goes_on_when_that_one_dies(target: &TestTarget) {
+        put(target.folder(), "pages.wasm", &pages());
+        on(target, "upgrade pages.wasm:001").ok();
+        let mut holder = Command::new(env!("CARGO_BIN_EXE_hold-lock"))
+            .arg(target.url()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(holder.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        assert_eq!(line, "held\n");
+        let name = match target.dialect() {
+            Dialect::Mariadb => "MariaDB session".to_owned(),
+            _ => holder.id().to_string(),
+        };
+        let done = on(target, "upgrade --lock-timeout 1 pages.wasm").run().ends(7);
+        let done = done.says(&["waiting for the target", "is locked by another run", &name]);
+        assert!(!done.stderr.contains("running upgrade"), "{}", done.stderr);
+        // Looking needs no lock, nor does a run with nothing to do.
+        on(target, "current pages.wasm").ok().prints(&["pages: 001 (1 pending)"]);
+        on(target, "upgrade --lock-timeout 0 pages.wasm:001").ok();
+        let interrupted = on(target, "upgrade pages.wasm").start();
+        let waiting = on(target, "upgrade pages.wasm").start();
+        std::thread::sleep(Duration::from_millis(500));
+        interrupted.signal("INT");
+        interrupted.wait().ends(130).says(&["interrupted: nothing was changed"]);
+        holder.kill().unwrap();
+        let killed = Instant::now();
+        waiting.wait().ends(0).says(&["pages: running upgrade 001 -> 002"]);
+        assert!(killed.elapsed() < Duration::from_secs(5), "{:?}", killed.elapsed());
+        holder.wait().unwrap();
+    }
+
+    async fn runs_at_once_do_each_step_once(target: &TestTarget) {
+        put(target.folder(), "work.wasm", &work());
+        let runs: Vec<Running> = (0..4).map(|_| on(target, "upgrade work.wasm").start()).collect();
+        let mut applied = 0;
+        for run in runs {
+            applied += run.wait().ends(0).stderr.matches("work: running upgrade").count();
+        }
+        assert_eq!(applied, 3);
+        assert_eq!(dump(target).await, undisturbed(target.dialect(), &work()).await);
+    }
+}
