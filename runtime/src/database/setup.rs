@@ -2,7 +2,7 @@
 
 use super::target::Place;
 use super::{Connection, DatabaseError, Purpose, Target};
-use crate::dialect::{Dialect, SessionSettings, session_statements};
+use crate::dialect::{Dialect, SessionSettings, session_statements, shadows};
 
 /// Checks the server, pins schema and settings, and makes a connection to look read-only.
 pub(super) async fn pin(
@@ -75,6 +75,13 @@ async fn pin_schema(connection: &mut Connection, wanted: Option<&str>) -> Result
             }
         },
     };
+    connection.execute("SET search_path = pg_catalog, pg_temp").await?;
+    if let Some(shadow) = one(connection, &shadows(&schema)).await? {
+        return Err(unsupported(
+            connection,
+            format!("the schema \"{schema}\" holds {shadow}, which would be called in place of PostgreSQL's own"),
+        ));
+    }
     let quoted = schema.replace('"', "\"\"");
     connection.execute(&format!("SET search_path = \"{quoted}\", pg_temp")).await?;
     let now = one(connection, "SELECT current_schema()").await?;

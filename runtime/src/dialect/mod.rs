@@ -22,7 +22,7 @@ pub use expr::{render_expr, render_portable};
 pub use literal::{literal, quote};
 pub use normal::{default_normal_form, normal_form};
 pub use render::{render, type_name};
-pub use session::{SessionSettings, script_preamble, session_statements};
+pub use session::{SessionSettings, script_preamble, session_statements, shadows};
 
 use crate::operation::Grammar;
 use crate::schema::{Rules, Table};

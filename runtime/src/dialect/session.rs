@@ -3,7 +3,8 @@
 
 use std::time::Duration;
 
-use super::Dialect;
+use super::{Dialect, literal};
+use crate::operation::Value;
 
 /// Timeouts of a session; every one is finite.
 #[derive(Debug, Clone, Copy)]
@@ -88,6 +89,35 @@ pub fn script_preamble(dialect: Dialect) -> Vec<String> {
         ],
     };
     statements.iter().map(|&statement| statement.to_owned()).collect()
+}
+
+/// Asks PostgreSQL for a function or operator of a schema that statements would call in place of the system's own:
+/// though that comes first on the path, one whose arguments fit better is preferred (`lower(varchar)`,
+/// `varchar = varchar`), and it runs with the rights of whoever runs the statement (CVE-2018-1058). To be sent
+/// with nothing but `pg_catalog` on the path. Operators and functions over types of an extension are no danger.
+pub fn shadows(schema: &str) -> String {
+    let schema = literal(Dialect::Postgres, &Value::Text(schema.to_owned()), None);
+    // Functions of expressions, of sequences, and of the runner's own queries.
+    let functions = "'lower', 'upper', 'length', 'btrim', 'abs', 'replace', 'substr', 'substring', 'setval', 'max', \
+                     'min', 'format', 'format_type', 'quote_ident', 'current_schema', 'obj_description', \
+                     'col_description', 'to_jsonb', 'json_agg', 'unnest', 'array_position', 'set_config'";
+    let types = "'bool', 'int2', 'int4', 'int8', 'numeric', 'float4', 'float8', 'varchar', 'text', 'bpchar', 'char', \
+                 'name', 'oid', 'regclass', 'regnamespace', 'bytea', 'date', 'time', 'timestamp', 'timestamptz', \
+                 'uuid', 'json', 'unknown', 'any', 'anyelement', 'anynonarray', 'anycompatible', \
+                 'anycompatiblenonarray'";
+    format!(
+        "SELECT 'function ' || p.oid::regprocedure::text FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace \
+         WHERE n.nspname = {schema} AND (p.proname IN ({functions}) OR p.proname LIKE 'pg\\_%') AND NOT EXISTS \
+         (SELECT 1 FROM unnest(p.proargtypes) AS a JOIN pg_type t ON t.oid = a \
+         WHERE t.typnamespace <> 'pg_catalog'::regnamespace) UNION ALL \
+         SELECT 'operator ' || o.oid::regoperator::text FROM pg_operator o \
+         JOIN pg_namespace n ON n.oid = o.oprnamespace LEFT JOIN pg_type l ON l.oid = o.oprleft \
+         LEFT JOIN pg_type r ON r.oid = o.oprright WHERE n.nspname = {schema} \
+         AND o.oprname IN ('=', '<>', '<', '<=', '>', '>=', '+', '-', '*', '/', '%', '||', '~~', '!~~', '->>', '~') \
+         AND NOT (o.oprname = '%' AND l.typname IN ('text', 'varchar')) \
+         AND (l.oid IS NULL OR l.typnamespace = 'pg_catalog'::regnamespace AND l.typname IN ({types})) \
+         AND (r.oid IS NULL OR r.typnamespace = 'pg_catalog'::regnamespace AND r.typname IN ({types})) ORDER BY 1"
+    )
 }
 
 /// At least 1: 0 means no timeout.
