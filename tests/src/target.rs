@@ -60,6 +60,32 @@ pub fn run(dialect: Dialect, body: impl AsyncFn(&TestTarget)) {
     });
 }
 
+/// Runs statements where no runtime is at work, as some other program would.
+pub fn execute_on(dialect: Dialect, url: &str, sql: &str) {
+    runtime().block_on(try_execute_on(dialect, url, sql)).unwrap_or_else(|error| panic!("{dialect}: {sql}: {error}"));
+}
+
+async fn try_execute_on(dialect: Dialect, url: &str, sql: &str) -> Result<(), sqlx::Error> {
+    let query = sqlx::raw_sql(AssertSqlSafe(sql.to_owned()));
+    match dialect {
+        Dialect::Sqlite => {
+            let mut connection = SqliteConnection::connect(&format!("{url}?mode=rwc")).await?;
+            query.execute(&mut connection).await?;
+            connection.close().await
+        }
+        Dialect::Postgres => {
+            let mut connection = PgConnection::connect(url).await?;
+            query.execute(&mut connection).await?;
+            connection.close().await
+        }
+        Dialect::Mariadb => {
+            let mut connection = MySqlConnection::connect(url).await?;
+            query.execute(&mut connection).await?;
+            connection.close().await
+        }
+    }
+}
+
 fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
 }
@@ -125,24 +151,7 @@ impl TestTarget {
 
     /// As [`Self::execute`], for statements that may be refused.
     pub async fn try_execute(&self, sql: &str) -> Result<(), sqlx::Error> {
-        let query = sqlx::raw_sql(AssertSqlSafe(sql.to_owned()));
-        match self.dialect {
-            Dialect::Sqlite => {
-                let mut connection = SqliteConnection::connect(&format!("{}?mode=rwc", self.url)).await?;
-                query.execute(&mut connection).await?;
-                connection.close().await
-            }
-            Dialect::Postgres => {
-                let mut connection = PgConnection::connect(&self.url).await?;
-                query.execute(&mut connection).await?;
-                connection.close().await
-            }
-            Dialect::Mariadb => {
-                let mut connection = MySqlConnection::connect(&self.url).await?;
-                query.execute(&mut connection).await?;
-                connection.close().await
-            }
-        }
+        try_execute_on(self.dialect, &self.url, sql).await
     }
 
     /// The rows of a query, every value as text.

@@ -71,6 +71,14 @@ pub enum DatabaseError {
     Transaction(&'static str),
 }
 
+impl DatabaseError {
+    /// Whether a look at the catalog met something that another session was just dropping: PostgreSQL looks some
+    /// things up as they are now, not as of the transaction, and calls it an internal error.
+    pub fn is_torn(&self) -> bool {
+        matches!(self, Self::Refused { code, .. } if code == "XX000")
+    }
+}
+
 /// The three databases' errors as one.
 pub(super) fn classify(target: &str, error: sqlx::Error) -> DatabaseError {
     let sqlx::Error::Database(database) = &error else {

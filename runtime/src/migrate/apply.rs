@@ -29,7 +29,14 @@ impl Migrator {
         let place = |error: MigrateError| error.of(&name).on(&label);
         for _ in 0..ATTEMPTS {
             let snapshot = Snapshot::look(&self.target).await.map_err(place)?;
-            let (plan, _) = self.plan(verb.clone(), journal, given, snapshot.clone()).await?;
+            let (plan, _) = match self.plan(verb.clone(), journal, given, snapshot.clone()).await {
+                Ok(planned) => planned,
+                Err(error) if self.is_certain(&error, &snapshot).await.map_err(place)? => return Err(error),
+                Err(_) => {
+                    (self.observer)(&Event::Replanning { package: name.clone() });
+                    continue;
+                }
+            };
             if plan.steps.is_empty() && snapshot.state.journal.is_none() {
                 (self.observer)(&Event::UpToDate { package: name.clone(), recorded: plan.recorded.clone() });
                 return Ok(plan);
@@ -43,6 +50,22 @@ impl Migrator {
             }
         }
         Err(place(ErrorKind::Unstable.into()))
+    }
+
+    /// Whether a plan failed for what the target is, and not for another runner's step that was seen half way.
+    async fn is_certain(&self, error: &MigrateError, planned_on: &Snapshot) -> Result<bool, MigrateError> {
+        let again = match *error.kind {
+            ErrorKind::Interrupted(_) => return Ok(true),
+            // The account of a step that another runner is at right now: it ends before the lock is free.
+            ErrorKind::InFlight(_) => {
+                let lock = self.lock().await?;
+                let again = Snapshot::look(&self.target).await;
+                lock.release().await;
+                again?
+            }
+            _ => Snapshot::look(&self.target).await?,
+        };
+        Ok(again == *planned_on)
     }
 
     async fn lock(&self) -> Result<TargetLock, MigrateError> {
@@ -368,6 +391,11 @@ impl Applying<'_> {
             ..self.entry()
         };
         let _ = connection.rollback().await;
+        // A refusal of the first step of all rolled the tables back too.
+        if matches!(*error.kind, ErrorKind::Refused { .. }) && connection.begin().await.is_ok() {
+            let _ = store::ensure_tables(connection, self.state, &self.plan.package, &VersionChange::default()).await;
+            let _ = connection.commit().await;
+        }
         let _ = store::record_failure(connection, &entry).await;
     }
 

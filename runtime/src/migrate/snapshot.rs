@@ -3,12 +3,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::MigrateError;
+use super::{ErrorKind, MigrateError};
 use crate::database::{Connection, Target};
 use crate::dialect::{Catalog, CatalogTable, Dialect};
 use crate::operation::Ident;
 use crate::schema::{NameScope, Schema};
 use crate::store::{self, State};
+
+/// How often the catalog is read while other programs change it.
+const ATTEMPTS: usize = 5;
 
 /// A target at one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,13 +43,26 @@ impl Snapshot {
         }
     }
 
-    /// Looks at the target through a connection that is open already.
+    /// Looks at the target through a connection that is open already, catalog and bookkeeping as of one moment
+    /// where the database can.
     pub(super) async fn read(target: &Target, connection: &mut Connection) -> Result<Self, MigrateError> {
-        let label = target.label().to_owned();
-        let catalog = connection.catalog().await.map_err(|error| MigrateError::from(error).on(&label))?;
-        let state = store::load(connection, &catalog.bookkeeping).await;
-        let state = state.map_err(|error| MigrateError::from(error).on(&label))?;
-        Ok(Self { dialect: target.dialect(), label, catalog, state })
+        let mut left = ATTEMPTS;
+        loop {
+            left -= 1;
+            connection.begin_to_look().await?;
+            let read = Self::read_inside(target, connection).await;
+            connection.rollback().await?;
+            match read {
+                Err(error) if left > 0 && matches!(&*error.kind, ErrorKind::Database(error) if error.is_torn()) => {}
+                read => return read.map_err(|error| error.on(target.label())),
+            }
+        }
+    }
+
+    async fn read_inside(target: &Target, connection: &mut Connection) -> Result<Self, MigrateError> {
+        let catalog = connection.catalog().await?;
+        let state = store::load(connection, &catalog.bookkeeping).await?;
+        Ok(Self { dialect: target.dialect(), label: target.label().to_owned(), catalog, state })
     }
 
     /// The names of the tables that a package owns here and that still exist.

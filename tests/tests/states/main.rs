@@ -6,10 +6,13 @@
 mod adopt;
 mod depends;
 mod graph;
+mod legacy;
 mod neighbours;
 mod outside;
 mod populate;
+mod race;
 mod recorded;
+mod refused;
 mod start;
 
 use std::collections::BTreeMap;

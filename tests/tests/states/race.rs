@@ -1,0 +1,95 @@
+//! Several runners at once, and other programs that change the target meanwhile.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use ptah_wasm_tests::on_every_database;
+
+use super::*;
+
+/// A migrator whose observer runs a statement on the target, as another program would, each time that a guest speaks
+/// while a step is planned, `times` at most.
+fn meddled_with(run: &Run<'_>, times: usize) -> Migrator {
+    let (target, count, lines) = (run.target.url().to_owned(), AtomicUsize::new(0), run.lines.clone());
+    let dialect = run.target.dialect();
+    run.migrator.clone().observed_by(move |event| {
+        lines.lock().unwrap().push(event.to_string());
+        let number = count.load(Ordering::SeqCst);
+        if matches!(event, Event::Guest { .. }) && number < times {
+            count.store(number + 1, Ordering::SeqCst);
+            let (url, sql) = (target.clone(), format!("CREATE TABLE other_{number} (id INT)"));
+            std::thread::spawn(move || ptah_wasm_tests::target::execute_on(dialect, &url, &sql)).join().unwrap();
+        }
+    })
+}
+
+fn talking_crowd() -> GuestPackage {
+    GuestPackage::new("crowd").revision("001", &[], "Create users").upgrade([
+        Action::Message(Level::Info, "now".into()),
+        create_table("users", |t| {
+            t.id("id");
+        }),
+    ])
+}
+
+on_every_database! {
+    async fn one_of_two_runners_applies_and_the_other_finds_nothing_to_do(target: &TestTarget) {
+        let first = Run::on(target);
+        let second = Run::on(target);
+        let crowd = first.open(&crowd());
+        for round in 1..=3 {
+            let (one, other) = tokio::join!(first.upgrade(&crowd), second.upgrade(&crowd));
+            let (one, other) = (one.unwrap(), other.unwrap());
+            let steps = (one.steps.len(), other.steps.len());
+            assert!(steps == (2, 0) || steps == (0, 2), "round {round}: {steps:?}");
+            assert_eq!(first.versions().await, ["crowd 002"]);
+            assert_eq!(first.history().await.len(), 4 * round - 2);
+            let said: Vec<String> = first.said().into_iter().chain(second.said()).collect();
+            assert_eq!(said.iter().filter(|line| line.contains("running upgrade 001 -> 002")).count(), 1, "{said:?}");
+            assert!(said.contains(&"crowd: at 002, nothing to do".to_owned()), "{said:?}");
+            let (one, other) = tokio::join!(first.downgrade(&crowd, None), second.downgrade(&crowd, None));
+            assert_eq!(one.unwrap().steps.len() + other.unwrap().steps.len(), 2);
+            first.said();
+            second.said();
+            first.model_holds("crowd").await;
+        }
+    }
+
+    async fn two_runners_of_different_packages_both_apply(target: &TestTarget) {
+        let first = Run::on(target);
+        let second = Run::on(target);
+        let (crowd, minicms) = (first.open(&crowd()), second.open(&minicms()));
+        let (one, other) = tokio::join!(first.upgrade(&crowd), second.upgrade(&minicms));
+        one.unwrap();
+        other.unwrap();
+        assert_eq!(first.versions().await, ["crowd 002", "minicms 002"]);
+        first.model_holds("crowd").await;
+        first.model_holds("minicms").await;
+    }
+
+    async fn a_target_that_changes_while_it_is_planned_for_is_planned_for_again(target: &TestTarget) {
+        let run = Run::on(target);
+        let crowd = run.open(&talking_crowd());
+        let migrator = meddled_with(&run, 1);
+        migrator.upgrade(&[Upgrade::to_head(crowd)], Journal::Respect).await.unwrap();
+        assert_eq!(
+            run.said(),
+            [
+                "crowd: upgrade 001: now",
+                "crowd: the target has changed, planning again",
+                "crowd: upgrade 001: now",
+                "crowd: running upgrade None -> 001, Create users",
+            ]
+        );
+        assert_eq!(run.versions().await, ["crowd 001"]);
+        run.model_holds("crowd").await;
+    }
+
+    async fn a_target_that_keeps_changing_is_left_alone(target: &TestTarget) {
+        let run = Run::on(target);
+        let crowd = run.open(&talking_crowd());
+        let migrator = meddled_with(&run, 100);
+        let error = migrator.upgrade(&[Upgrade::to_head(crowd)], Journal::Respect).await.unwrap_err().to_string();
+        assert!(error.contains("the target keeps changing; nothing was done"), "{error}");
+        assert!(run.tables().await.iter().all(|table| table.starts_with("other_")));
+    }
+}
