@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::names::{self, NameKind};
+use super::names;
 use super::{CheckCondition, Rules, Schema, SchemaError, Table, column, find, invalid};
 use crate::operation::{ForeignKey, Ident};
 
@@ -57,7 +57,13 @@ fn rename_foreign_keys(
                 "{name} cannot be renamed: its foreign key {renamed} would have too long a name"
             )));
         }
-        names::check_own(schema, rules, name, NameKind::ForeignKey, &renamed)?;
+        // An index of that name is in nobody's way: the one that the foreign key brought may have kept it.
+        let mut others =
+            schema.tables.values().flat_map(|table| &table.foreign_keys).filter_map(|key| key.name.as_ref());
+        if let Some(taken) = others.find(|other| other.is_like(&renamed.folded())) {
+            let what = format!("{name} cannot be renamed: there is a foreign key {taken} already");
+            return Err(SchemaError::AlreadyExists(what));
+        }
         key.name = Some(renamed);
     }
     Ok(())

@@ -66,20 +66,29 @@ pub async fn record(connection: &mut Connection, step: &StepRecord) -> Result<i6
     }
     for on in &step.relies_on {
         let package = &step.entry.package;
-        let name = format!("{package}:{} -> {}:{}", step.entry.step, on.package, on.revision);
+        let name = dependency_name(package, &step.entry.step, on);
         delete_object(connection, "dependency", package, ("name", &name)).await?;
-        let values = [
-            words("dependency"),
-            words(&name),
-            words(package),
-            words(&step.entry.step),
-            words(&on.package),
-            words(&on.revision),
-            Value::Integer(history_id),
-        ];
+        let values = dependency_values(package, &step.entry.step, on, history_id);
         connection.execute(&OBJECTS_LAYOUT.insert(connection.dialect(), &values)?).await?;
     }
     Ok(history_id)
+}
+
+fn dependency_name(package: &str, step: &str, on: &Dependency) -> String {
+    format!("{package}:{step} -> {}:{}", on.package, on.revision)
+}
+
+/// The row that says what a step relies on.
+pub(super) fn dependency_values(package: &str, step: &str, on: &Dependency, history_id: i64) -> [Value; 7] {
+    [
+        words("dependency"),
+        words(&dependency_name(package, step, on)),
+        words(package),
+        words(step),
+        words(&on.package),
+        words(&on.revision),
+        Value::Integer(history_id),
+    ]
 }
 
 async fn change_versions(connection: &mut Connection, package: &str, change: &VersionChange) -> Result<(), StoreError> {

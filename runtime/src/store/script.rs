@@ -4,9 +4,11 @@ use super::layout::{
     HISTORY_LAYOUT, JOURNAL_LAYOUT, LAYOUT, OBJECTS, OBJECTS_LAYOUT, VERSIONS, VERSIONS_LAYOUT, column, count, equals,
     words,
 };
+use super::record::dependency_values;
 use super::{StoreError, VersionChange};
 use crate::dialect::Dialect;
 use crate::operation::Value;
+use crate::revision::Dependency;
 
 /// The statements that make the bookkeeping tables where they are missing.
 ///
@@ -22,7 +24,8 @@ pub fn script_tables(dialect: Dialect) -> Result<Vec<String>, StoreError> {
     Ok(statements)
 }
 
-/// The statements that record what one step does to a package's version rows and to who owns which table.
+/// The statements that record what one step does to a package's version rows, to who owns which table and to what is
+/// relied on (by which step of the package).
 ///
 /// # Errors
 /// A name that is longer than the tables take.
@@ -32,6 +35,7 @@ pub fn script_step(
     versions: &VersionChange,
     dropped: &[String],
     owned: &[String],
+    relies_on: &[(String, Dependency)],
 ) -> Result<Vec<String>, StoreError> {
     let of_package = equals(dialect, "package", package);
     let mut statements = Vec::new();
@@ -49,6 +53,9 @@ pub fn script_step(
     for table in owned {
         let values = [words("table"), words(table), words(package), words(""), words(""), words(""), Value::Integer(0)];
         statements.push(OBJECTS_LAYOUT.insert(dialect, &values)?);
+    }
+    for (step, on) in relies_on {
+        statements.push(OBJECTS_LAYOUT.insert(dialect, &dependency_values(package, step, on, 0))?);
     }
     Ok(statements)
 }

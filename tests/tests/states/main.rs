@@ -8,11 +8,13 @@ mod depends;
 mod graph;
 mod legacy;
 mod neighbours;
+mod offline;
 mod outside;
 mod populate;
 mod race;
 mod recorded;
 mod refused;
+mod rich;
 mod start;
 
 use std::collections::BTreeMap;

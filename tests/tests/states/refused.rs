@@ -75,7 +75,7 @@ on_every_database! {
         assert_says(run.populate(&crowd).await, &account);
         assert_says(run.downgrade(&stock, None).await, &account);
         // Who looks is not kept from it.
-        assert_eq!(run.migrator.current(&[mended.clone()]).await.unwrap()[0].recorded, ["001"]);
+        assert_eq!(run.migrator.current(std::slice::from_ref(&mended)).await.unwrap()[0].recorded, ["001"]);
         // A discard too early finds the column there; the account stays.
         let too_early = run.migrator.upgrade(&[Upgrade::to_head(mended.clone())], Journal::Discard).await;
         assert!(too_early.unwrap_err().to_string().contains("number"));
