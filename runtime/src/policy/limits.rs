@@ -27,6 +27,9 @@ pub struct Limits {
     pub function_locals: u64,
     /// Blocks nested in one function.
     pub block_depth: u64,
+    /// Branches and blocks of one function, every target of a table counted; thirty times as many in all. Compiling
+    /// takes time by their square.
+    pub function_branches: u64,
     /// Fuel of one step.
     pub fuel: u64,
     /// Guest wall time of one step.
@@ -81,6 +84,7 @@ impl Default for Limits {
             function_parameters: 100,
             function_locals: 5_000,
             block_depth: 2_000,
+            function_branches: 10_000,
             fuel: 1_000_000_000,
             wall_time: Duration::from_secs(5),
             stack_bytes: 512 << 10,

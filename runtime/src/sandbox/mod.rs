@@ -102,24 +102,28 @@ impl Sandbox {
             Some(kept) => kept,
             None => self.compile(component)?,
         };
-        let pre = shared
-            .linker
-            .instantiate_pre(&compiled)
-            .and_then(MigrationsPre::new)
+        let pre = unpanicked(|| shared.linker.instantiate_pre(&compiled).and_then(MigrationsPre::new))?
             .map_err(|error| SandboxError::Invalid(reason(&error)))?;
         Ok(Guest { shared: Arc::new(Loaded { sandbox: self.clone(), pre, imports: outside.imports }) })
     }
 
     fn compile(&self, bytes: &[u8]) -> Result<Component, SandboxError> {
         let shared = &self.shared;
-        let component =
-            Component::from_binary(&shared.engine, bytes).map_err(|error| SandboxError::Compile(reason(&error)))?;
+        let component = unpanicked(|| Component::from_binary(&shared.engine, bytes))?
+            .map_err(|error| SandboxError::Compile(reason(&error)))?;
         shared.compiled.fetch_add(1, Ordering::Relaxed);
         if let (Some(cache), Ok(code)) = (&shared.cache, component.serialize()) {
             cache.keep(bytes, &code);
         }
         Ok(component)
     }
+}
+
+/// Runs the engine on a component of a package. A mistake in the engine that ends in a panic is the package's trouble
+/// and not the program's.
+fn unpanicked<R>(run: impl FnOnce() -> R) -> Result<R, SandboxError> {
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(run))
+        .map_err(|_| SandboxError::Compile("the compiler failed on it".into()))
 }
 
 /// The compiler's words. They may hold names out of the file.

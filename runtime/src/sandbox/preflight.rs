@@ -1,7 +1,10 @@
 //! Looks at the bytes of a component before anything compiles them: is it one, of this contract, and
 //! small enough that compiling it is safe? Only parses; validation is the compiler's.
 
-use wasmparser::{ComponentInstance, FunctionBody, Instance, Operator, Parser, Payload, TypeSectionReader};
+use wasmparser::{
+    CanonicalFunction, ComponentAlias, ComponentExternalKind, ComponentInstance, ComponentTypeRef, FunctionBody,
+    Instance, Operator, Parser, Payload, TypeSectionReader,
+};
 
 use super::error::SandboxError;
 use crate::policy::Limits;
@@ -103,6 +106,39 @@ struct Open {
     is_component: bool,
     /// Core instances that one instance of it makes, nested ones included.
     instances: u64,
+    /// By index: whether the function, the instance comes from outside.
+    functions: Vec<Origin>,
+    component_instances: Vec<Origin>,
+}
+
+/// Where something that a component can use comes from.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Origin {
+    Outside,
+    Within,
+}
+
+impl Open {
+    fn component() -> Self {
+        Self { is_component: true, ..Self::default() }
+    }
+
+    /// Takes note of a new item of one of the two kinds that matter.
+    fn note(&mut self, kind: ComponentExternalKind, origin: Origin) {
+        match kind {
+            ComponentExternalKind::Func => self.functions.push(origin),
+            ComponentExternalKind::Instance => self.component_instances.push(origin),
+            _ => {}
+        }
+    }
+
+    fn origin(&self, kind: ComponentExternalKind, index: u32) -> Origin {
+        let items = match kind {
+            ComponentExternalKind::Func => &self.functions,
+            _ => &self.component_instances,
+        };
+        usize::try_from(index).ok().and_then(|index| items.get(index).copied()).unwrap_or(Origin::Within)
+    }
 }
 
 /// Counts while it reads.
@@ -115,18 +151,23 @@ struct Walk<'l> {
     modules: u32,
     functions: usize,
     locals: u64,
+    branches: u64,
 }
+
+/// How many functions may have as many branches as one may.
+const BRANCHING_FUNCTIONS: u64 = 30;
 
 impl<'l> Walk<'l> {
     fn new(limits: &'l Limits) -> Self {
         Self {
             limits,
             outside: Outside::default(),
-            open: vec![Open { is_component: true, instances: 0 }],
+            open: vec![Open::component()],
             largest: 0,
             modules: 0,
             functions: 0,
             locals: 0,
+            branches: 0,
         }
     }
 
@@ -146,7 +187,7 @@ impl<'l> Walk<'l> {
                 self.open.push(Open::default());
             }
             Payload::ComponentSection { .. } => {
-                self.open.push(Open { is_component: true, instances: 0 });
+                self.open.push(Open::component());
                 let depth = u64::try_from(self.open.len() - 1).unwrap_or(u64::MAX);
                 self.within("levels of nested components", depth, self.limits.component_depth)?;
             }
@@ -167,16 +208,49 @@ impl<'l> Walk<'l> {
                     if let ComponentInstance::Instantiate { .. } = instance.map_err(invalid)? {
                         self.instantiates(self.largest)?;
                     }
+                    self.note(ComponentExternalKind::Instance, Origin::Within);
                 }
             }
-            Payload::ComponentImportSection(section) if self.is_outside() => {
+            Payload::ComponentImportSection(section) => {
                 for import in section {
-                    self.outside.imports.push(import.map_err(invalid)?.name.name.to_owned());
+                    let import = import.map_err(invalid)?;
+                    // What is outside of a nested component may be within the one around it.
+                    let origin = if self.is_outside() { Origin::Outside } else { Origin::Within };
+                    match import.ty {
+                        ComponentTypeRef::Func(_) => self.note(ComponentExternalKind::Func, origin),
+                        ComponentTypeRef::Instance(_) => self.note(ComponentExternalKind::Instance, origin),
+                        _ => {}
+                    }
+                    if self.is_outside() {
+                        self.outside.imports.push(import.name.name.to_owned());
+                    }
                 }
             }
-            Payload::ComponentExportSection(section) if self.is_outside() => {
+            Payload::ComponentExportSection(section) => {
                 for export in section {
-                    self.outside.exports.push(export.map_err(invalid)?.name.name.to_owned());
+                    let export = export.map_err(invalid)?;
+                    let origin = self.origin(export.kind, export.index);
+                    self.note(export.kind, origin);
+                    if self.is_outside() {
+                        self.outside.exports.push(export.name.name.to_owned());
+                    }
+                }
+            }
+            Payload::ComponentAliasSection(section) => {
+                for alias in section {
+                    if let ComponentAlias::InstanceExport { kind, instance_index, .. } = alias.map_err(invalid)? {
+                        let origin = self.origin(ComponentExternalKind::Instance, instance_index);
+                        self.note(kind, origin);
+                    }
+                }
+            }
+            Payload::ComponentCanonicalSection(section) => {
+                for function in section {
+                    match function.map_err(invalid)? {
+                        CanonicalFunction::Lift { .. } => self.note(ComponentExternalKind::Func, Origin::Within),
+                        CanonicalFunction::Lower { func_index, .. } => self.lowers(func_index)?,
+                        _ => {}
+                    }
                 }
             }
             Payload::TypeSection(section) => self.signatures(section)?,
@@ -188,6 +262,27 @@ impl<'l> Walk<'l> {
 
     fn is_outside(&self) -> bool {
         self.open.len() == 1
+    }
+
+    fn note(&mut self, kind: ComponentExternalKind, origin: Origin) {
+        if let Some(open) = self.open.last_mut() {
+            open.note(kind, origin);
+        }
+    }
+
+    fn origin(&self, kind: ComponentExternalKind, index: u32) -> Origin {
+        self.open.last().map_or(Origin::Within, |open| open.origin(kind, index))
+    }
+
+    /// Core code may call the runner's functions and no others through the component interface. For any other the
+    /// engine writes code of its own, whose size the types decide and not the bytes that were counted here.
+    fn lowers(&self, function: u32) -> Result<(), SandboxError> {
+        match self.origin(ComponentExternalKind::Func, function) {
+            Origin::Outside => Ok(()),
+            Origin::Within => {
+                Err(SandboxError::Invalid("it is composed of components that call each other: build it as one".into()))
+            }
+        }
     }
 
     fn instantiates(&mut self, count: u64) -> Result<(), SandboxError> {
@@ -220,9 +315,17 @@ impl<'l> Walk<'l> {
         self.locals = self.locals.saturating_add(own);
         // A guest that a compiler made has a handful of locals in most functions.
         self.within("locals in all", self.locals, self.limits.function_locals.saturating_mul(100))?;
-        let mut depth: u64 = 0;
+        let (mut depth, mut branches) = (0_u64, 0_u64);
         for operator in body.get_operators_reader().map_err(invalid)? {
-            match operator.map_err(invalid)? {
+            let operator = operator.map_err(invalid)?;
+            branches = branches.saturating_add(match &operator {
+                Operator::If { .. } | Operator::Else | Operator::Br { .. } | Operator::BrIf { .. } => 1,
+                Operator::Block { .. } | Operator::Loop { .. } => 1,
+                Operator::BrTable { targets } => u64::from(targets.len()),
+                _ => 0,
+            });
+            self.within("branches in one function", branches, self.limits.function_branches)?;
+            match operator {
                 Operator::Block { .. } | Operator::Loop { .. } | Operator::If { .. } => {
                     depth += 1;
                     self.within("levels of nested blocks", depth, self.limits.block_depth)?;
@@ -231,7 +334,9 @@ impl<'l> Walk<'l> {
                 _ => {}
             }
         }
-        Ok(())
+        self.branches = self.branches.saturating_add(branches);
+        let limit = self.limits.function_branches.saturating_mul(BRANCHING_FUNCTIONS);
+        self.within("branches in all", self.branches, limit)
     }
 
     fn within(&self, what: &str, count: u64, limit: u64) -> Result<(), SandboxError> {

@@ -133,6 +133,7 @@ fn size_and_counts_are_limited() {
         (with(|limits| limits.function_locals = 0), "locals"),
         (with(|limits| limits.function_parameters = 1), "parameters"),
         (with(|limits| limits.block_depth = 0), "nested blocks"),
+        (with(|limits| limits.function_branches = 0), "branches"),
     ] {
         let error = refused_by(limits, &bytes);
         assert!(matches!(&error, SandboxError::LimitExceeded(message) if message.contains(what)), "{what}: {error:?}");
