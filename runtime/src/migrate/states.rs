@@ -7,6 +7,7 @@ use super::adopt::Past;
 use super::guest::Outcome;
 use super::plan::{PlannedStep, Planning, StepKind, requirements};
 use super::{Adopt, ErrorKind, MigrateError, Populate, Start, Upgrade};
+use crate::dialect::render_portable;
 use crate::operation::{Ident, Op};
 use crate::revision::{self, BASE_SCHEMA, Goal, LATEST_SCHEMA, PopulateStep};
 use crate::sandbox::StepCall;
@@ -20,6 +21,9 @@ enum Found {
     Nothing,
     /// Nothing is recorded, and what it owns is its base schema: it was downgraded to base.
     Base,
+    /// Nothing is recorded, and what it owns is beside what its base schema and steps make: `ptah-db-schema` alone
+    /// makes it, and it was left by a downgrade to base or made by a populate that stamps nothing.
+    Beside,
     /// Nothing is recorded and tables of it are there.
     Tables(BTreeSet<String>, Vec<Past>),
 }
@@ -34,13 +38,11 @@ impl Planning<'_> {
                 self.adopt(&upgrade.adopt, tables, &past)?;
                 self.pending(&upgrade.goal)
             }
-            Found::Nothing => match self.latest_for(upgrade)? {
-                true => self.populate_latest(),
-                false => {
-                    self.populate_base()?;
-                    self.pending(&upgrade.goal)
-                }
-            },
+            Found::Nothing if self.latest_for(upgrade)? => self.populate_latest(),
+            Found::Nothing | Found::Beside => {
+                self.populate_base()?;
+                self.pending(&upgrade.goal)
+            }
         }
     }
 
@@ -80,13 +82,18 @@ impl Planning<'_> {
         if unclaimed.is_empty() {
             return Ok(Found::Nothing);
         }
-        if !owned.is_empty()
-            && let Some(base) = self.made_from_nothing(BASE_SCHEMA)?
-            && base.after == self.own()?
-        {
-            return Ok(Found::Base);
-        }
         let (past, ever) = self.replay();
+        if !owned.is_empty() {
+            let chain: BTreeSet<&Ident> = past.iter().flat_map(|state| state.schema.tables.keys()).collect();
+            let mut own = self.own()?;
+            own.tables.retain(|name, _| chain.contains(name));
+            if own.tables.is_empty() && !unclaimed.iter().any(|table| !owned.contains(table) && ever.contains(table)) {
+                return Ok(Found::Beside);
+            }
+            if past.first().is_some_and(|base| schema::compare(&base.schema, &own, render_portable).is_empty()) {
+                return Ok(Found::Base);
+            }
+        }
         let present: BTreeSet<String> = unclaimed.into_iter().filter(|table| ever.contains(table)).collect();
         let present: BTreeSet<String> = present.union(&owned).cloned().collect();
         if present.is_empty() { Ok(Found::Nothing) } else { Ok(Found::Tables(present, past)) }
@@ -137,9 +144,11 @@ impl Planning<'_> {
         let heads = self.snapshot.heads(&self.info.name);
         let applied = self.graph.applied(&heads)?;
         let mut at = self.own()?;
-        if heads.is_empty() && at.tables.is_empty() {
+        if heads.is_empty() {
             let Ok(base) = self.made_from_nothing(BASE_SCHEMA) else { return Ok(None) };
-            at = base.map(|base| base.after).unwrap_or_default();
+            for (name, table) in base.into_iter().flat_map(|base| base.after.tables) {
+                at.tables.entry(name).or_insert(table);
+            }
         }
         let mut made: BTreeSet<Ident> = at.tables.keys().cloned().collect();
         for step in self.graph.order().iter().filter(|step| !applied.contains(step.id.as_str())) {

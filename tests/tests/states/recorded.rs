@@ -106,6 +106,25 @@ on_every_database! {
         assert_eq!(run.versions().await, [""; 0]);
     }
 
+    async fn what_the_latest_schema_alone_made_outlives_base_and_is_no_obstacle(target: &TestTarget) {
+        let run = Run::on(target);
+        let blog = run.open(&blog());
+        run.upgrade(&blog).await.unwrap();
+        target.execute("INSERT INTO marks (name) VALUES ('kept')").await;
+        run.downgrade(&blog, None).await.unwrap();
+        assert_eq!(run.versions().await, [""; 0]);
+        run.said();
+        run.populate(&blog).await.unwrap();
+        assert_eq!(run.said(), ["blog: nothing to do"]);
+        run.upgrade(&blog).await.unwrap();
+        assert_eq!(
+            run.said(),
+            ["blog: running upgrade None -> 001, Create posts", "blog: running upgrade 001 -> 002, Create tags"]
+        );
+        assert_eq!(target.fetch("SELECT name FROM marks ORDER BY id").await.len(), 2);
+        run.model_holds("blog").await;
+    }
+
     async fn a_name_that_something_else_took_is_left_alone(target: &TestTarget) {
         let run = Run::on(target);
         run.upgrade(&run.open(&early_blog())).await.unwrap();

@@ -100,6 +100,14 @@ on_every_database! {
         assert_eq!(run.said(), ["blog: populated marks"]);
         assert_eq!(run.versions().await, [""; 0]);
         run.model_holds("blog").await;
+        run.populate_as(&forced(&blog)).await.unwrap();
+        assert_eq!(run.said(), ["blog: nothing to do"]);
+        run.upgrade(&blog).await.unwrap();
+        assert_eq!(
+            run.said(),
+            ["blog: populated ptah-base-schema", "blog: running upgrade None -> 001, Create tags"]
+        );
+        run.model_holds("blog").await;
     }
 
     async fn populate_of_a_fresh_target_below_the_head_stamps_nothing(target: &TestTarget) {
