@@ -4,6 +4,7 @@
 
 mod bombs;
 mod neighbours;
+mod terminal;
 mod time;
 mod values;
 
