@@ -54,6 +54,7 @@ impl Script {
             text.push('\n');
         };
         line(&format!("-- ptah-wasm {}, {}", env!("CARGO_PKG_VERSION"), self.dialect));
+        line("-- A step that fails must be the last one that runs: psql -v ON_ERROR_STOP=1, sqlite3 -bail.");
         for statement in &self.preamble {
             line(&format!("{statement};"));
         }

@@ -32,9 +32,13 @@ fn a_script_needs_no_database_and_says_nothing_else() {
     for dialect in ["sqlite", "postgres", "mariadb"] {
         let done = sql(&folder, dialect).arg("pages.wasm").ok();
         assert_eq!(done.stderr, "", "{dialect}");
-        for part in
-            ["-- pages: running upgrade None -> 001, Create pages", "CREATE TABLE", "ADD COLUMN", "ptah_db_versions"]
-        {
+        for part in [
+            "ON_ERROR_STOP",
+            "-- pages: running upgrade None -> 001, Create pages",
+            "CREATE TABLE",
+            "ADD COLUMN",
+            "ptah_db_versions",
+        ] {
             assert!(done.stdout.contains(part), "{dialect}: no {part}\n{}", done.stdout);
         }
         let json = sql(&folder, dialect).args("--json pages.wasm").ok().json();
