@@ -11,7 +11,7 @@ use crate::generate;
 use crate::twin::{Outcome, Twin};
 
 /// Sequences a dialect, unless `PTAH_ORACLE_CASES` says otherwise: what takes at most half a minute.
-const CASES: u32 = 40;
+const CASES: u32 = 25;
 
 on_every_database! {
     async fn random_sequences_leave_the_model_and_the_database_equal(target: &TestTarget) {
