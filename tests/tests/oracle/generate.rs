@@ -11,10 +11,13 @@ use crate::build::{TYPES, column, id, ident, key, not_null, value, with_default}
 use crate::dice::Dice;
 use crate::expression;
 
-const TABLES: [&str; 6] = ["t0", "t1", "t2", "order", "Mixed", "t0_c0_key"];
-const COLUMNS: [&str; 7] = ["c0", "c1", "c2", "c3", "select", "Mixed", "t0"];
+const TABLES: [&str; 8] = ["t0", "t1", "t2", "order", "Mixed", "mixed", "t0_c0_key", LONG_TABLE];
+const COLUMNS: [&str; 8] = ["c0", "c1", "c2", LONG_COLUMN, "select", "Mixed", "mixed", "t0"];
+/// As long as a name may be on every dialect.
+const LONG_TABLE: &str = "a_table_whose_name_is_as_long_as_the_names_of_tables_may_ever_b";
+const LONG_COLUMN: &str = "a_column_whose_name_is_as_long_as_the_names_of_columns_may_be_x";
 /// Names for constraints and indexes, some of which a dialect would choose itself or has taken.
-const NAMES: [&str; 14] = [
+const NAMES: [&str; 15] = [
     "k0",
     "k1",
     "k 2",
@@ -29,6 +32,7 @@ const NAMES: [&str; 14] = [
     "t0_ibfk_1",
     "t1_ibfk_2",
     "CONSTRAINT_1",
+    "t0_id_seq",
 ];
 const COMMENTS: [&str; 5] = ["", "x'y", "a\\b \"q\" `t`", "ünï ☃\nline", "%s -- ;"];
 
@@ -112,12 +116,32 @@ fn random_comment(dice: &mut Dice) -> Comment {
     Comment { text: dice.word(&COMMENTS).to_owned(), demand: Demand::IfSupported }
 }
 
+fn random_type(dice: &mut Dice) -> ColumnType {
+    match dice.roll(20) {
+        0 => ColumnType::Varchar(*dice.pick(&[9, 255, 256, 768, 769, 3_000, 16_383])),
+        1 => {
+            let (precision, scale) = *dice.pick(&[(9, 0), (12, 4), (38, 10), (65, 30)]);
+            ColumnType::Numeric { precision, scale }
+        }
+        _ => *dice.pick(&TYPES),
+    }
+}
+
+/// A value that fits a type, whatever its length and digits.
+fn fitting(column_type: ColumnType, dice: &mut Dice) -> Value {
+    match (column_type, value(column_type, dice.byte())) {
+        (ColumnType::Varchar(length), Value::Text(text)) => Value::Text(text.chars().take(length as usize).collect()),
+        (ColumnType::Numeric { .. }, _) => Value::Integer(dice.roll(9) as i64),
+        (_, value) => value,
+    }
+}
+
 fn random_column(name: &str, dice: &mut Dice) -> ColumnSpec {
-    let column_type = *dice.pick(&TYPES);
+    let column_type = random_type(dice);
     let mut spec = column(name, column_type);
     spec.comment = dice.once_in(4).then(|| random_comment(dice));
     match dice.roll(6) {
-        0 | 1 => spec = with_default(spec, value(column_type, dice.byte())),
+        0 | 1 => spec = with_default(spec, fitting(column_type, dice)),
         2 => spec.default = default_expression(column_type, dice),
         _ => {}
     }
@@ -239,18 +263,14 @@ fn action(dice: &mut Dice) -> ReferentialAction {
 fn alter_column(table: Ident, found: &Table, dice: &mut Dice) -> Op {
     let old = dice.pick(&found.columns);
     let ModelType::Portable(old_type) = old.column_type else { unreachable!() };
-    let new_type = dice.once_in(2).then(|| match dice.roll(6) {
-        0 => ColumnType::Varchar(5 + dice.roll(900) as u32),
-        1 => ColumnType::Numeric { precision: 12, scale: dice.roll(5) as u8 },
-        _ => *dice.pick(&TYPES),
-    });
+    let new_type = dice.once_in(2).then(|| random_type(dice));
     let kept = new_type.unwrap_or(old_type);
     let changes = ColumnChanges {
         column_type: new_type,
         nullable: *dice.pick(&[None, None, Some(true), Some(false)]),
         default: match dice.roll(6) {
             0 => Change::Clear,
-            1 | 2 => Change::Set(ColumnDefault::Value(value(kept, dice.byte()))),
+            1 | 2 => Change::Set(ColumnDefault::Value(fitting(kept, dice))),
             3 => default_expression(kept, dice).map_or(Change::Keep, Change::Set),
             _ => Change::Keep,
         },
@@ -288,11 +308,7 @@ fn row_value(column: &Column, dice: &mut Dice) -> Value {
     }
     match column_type {
         _ if column_type.is_integer() && !dice.once_in(4) => Value::Integer(dice.roll(6) as i64),
-        ColumnType::Varchar(length) => match value(ColumnType::Text, dice.byte()) {
-            Value::Text(text) => Value::Text(text.chars().take(length as usize).collect()),
-            other => other,
-        },
-        _ => value(column_type, dice.byte()),
+        _ => fitting(column_type, dice),
     }
 }
 

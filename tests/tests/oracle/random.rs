@@ -1,8 +1,14 @@
 //! Random sequences of operations, with rows in between.
 
+use std::collections::BTreeSet;
+use std::ops::Range;
+
 use proptest::prelude::*;
-use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner};
+use proptest::test_runner::{Config, TestCaseError, TestRunner};
 use ptah_wasm::dialect::Dialect;
+use ptah_wasm::plan::{PlannedOp, Planner};
+use ptah_wasm::policy::{Access, Limits};
+use ptah_wasm::schema::Schema;
 use ptah_wasm_tests::on_every_database;
 use ptah_wasm_tests::target::TestTarget;
 
@@ -11,34 +17,41 @@ use crate::generate;
 use crate::twin::{Outcome, Twin};
 
 /// Sequences a dialect, unless `PTAH_ORACLE_CASES` says otherwise: what takes at most half a minute.
-const CASES: u32 = 25;
+const CASES: u32 = 24;
 
 on_every_database! {
     async fn random_sequences_leave_the_model_and_the_database_equal(target: &TestTarget) {
-        let cases = std::env::var("PTAH_ORACLE_CASES").ok().and_then(|text| text.parse().ok()).unwrap_or(CASES);
-        let handle = tokio::runtime::Handle::current();
-        let config = Config { cases, failure_persistence: None, max_shrink_iters: 120, ..Config::default() };
-        let mut runner = match std::env::var("PTAH_ORACLE_SEED") {
-            Ok(seed) => {
-                let mut bytes = [0; 32];
-                bytes[..seed.len().min(32)].copy_from_slice(&seed.as_bytes()[..seed.len().min(32)]);
-                TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &bytes))
-            }
-            Err(_) => TestRunner::new(config),
-        };
-        let strategy = prop::collection::vec(any::<u64>(), 1..30);
-        let outcome = tokio::task::block_in_place(|| runner.run(&strategy, |seeds| handle.block_on(one(target, &seeds))));
-        if let Err(error) = outcome {
-            panic!("{error}");
-        }
+        check(target, 1, 1..30, async |seeds| one_by_one(target, &seeds).await);
+    }
+
+    async fn a_random_step_leaves_the_model_and_the_database_equal(target: &TestTarget) {
+        check(target, 2, 8..40, async |seeds| whole_step(target, &seeds).await);
     }
 }
 
-/// One sequence on a fresh database; its operations one a line where it fails.
-async fn one(target: &TestTarget, seeds: &[u64]) -> Result<(), TestCaseError> {
+/// Runs a case for each of many lists of seeds, fewer of those that cost more.
+fn check(target: &TestTarget, cost: u32, length: Range<usize>, case: impl AsyncFn(Vec<u64>) -> Result<(), String>) {
+    let cases = std::env::var("PTAH_ORACLE_CASES").ok().and_then(|text| text.parse().ok()).unwrap_or(CASES);
+    let config = Config { cases: cases / cost, failure_persistence: None, max_shrink_iters: 120, ..Config::default() };
+    let handle = tokio::runtime::Handle::current();
+    let outcome = tokio::task::block_in_place(|| {
+        TestRunner::new(config).run(&prop::collection::vec(any::<u64>(), length), |seeds| {
+            handle.block_on(async {
+                let result = case(seeds).await;
+                wipe(target).await;
+                result.map_err(TestCaseError::fail)
+            })
+        })
+    });
+    if let Err(error) = outcome {
+        panic!("{error}");
+    }
+}
+
+/// Operation by operation, held against the database after each.
+async fn one_by_one(target: &TestTarget, seeds: &[u64]) -> Result<(), String> {
     let mut twin = Twin::new(target).await;
     let mut trail = Vec::new();
-    let mut result = Ok(());
     for seed in seeds {
         let op = generate::operation(twin.schema(), &mut Dice(*seed));
         let json = serde_json::to_string(&op).unwrap();
@@ -48,14 +61,41 @@ async fn one(target: &TestTarget, seeds: &[u64]) -> Result<(), TestCaseError> {
             Ok(Outcome::Refused(_)) => {}
             Err(error) => {
                 trail.push(json);
-                result = Err(TestCaseError::fail(format!("{error}\n{}\n", trail.join("\n"))));
-                break;
+                return Err(format!("{error}\n{}\n", trail.join("\n")));
             }
         }
     }
-    drop(twin);
-    wipe(target).await;
-    result
+    Ok(())
+}
+
+/// Planned as a whole, then applied. An operation that the rows do not allow is left out the next time.
+async fn whole_step(target: &TestTarget, seeds: &[u64]) -> Result<(), String> {
+    let mut left_out = BTreeSet::new();
+    loop {
+        let mut planner = Planner::new(target.dialect(), Schema::default(), Access::default(), Limits::default());
+        let mut taken = Vec::new();
+        for (position, seed) in seeds.iter().enumerate().filter(|(position, _)| !left_out.contains(position)) {
+            let op = generate::operation(planner.schema(), &mut Dice(*seed));
+            if planner.push(op).is_ok() {
+                taken.push(position);
+            }
+        }
+        let (plan, after) = planner.finish();
+        let mut twin = Twin::new(target).await;
+        match twin.step(&plan, after).await {
+            Ok(None) => return Ok(()),
+            Ok(Some(number)) => {
+                left_out.insert(taken[number]);
+            }
+            Err(error) => {
+                let json = |planned: &PlannedOp| serde_json::to_string(&planned.op).unwrap();
+                let trail: Vec<String> = plan.operations.iter().map(json).collect();
+                return Err(format!("{error}\n{}\n", trail.join("\n")));
+            }
+        }
+        drop(twin);
+        wipe(target).await;
+    }
 }
 
 async fn wipe(target: &TestTarget) {

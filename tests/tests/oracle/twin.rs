@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use ptah_wasm::database::{Connection, DatabaseError};
 use ptah_wasm::dialect::{CatalogTable, Dialect, Statement, quote, render_portable};
 use ptah_wasm::operation::{Change, ColumnDefault, ColumnSpec, Expr, Ident, Op};
-use ptah_wasm::plan::Planner;
+use ptah_wasm::plan::{Plan, Planner};
 use ptah_wasm::policy::{Access, Limits};
 use ptah_wasm::schema::{Schema, compare};
 use ptah_wasm_tests::target::TestTarget;
@@ -64,6 +64,27 @@ impl Twin {
             format!("{}: after {outcome:?}: {error}\n  {}", self.dialect, sql.join("\n  "))
         })?;
         Ok(outcome)
+    }
+
+    /// Applies a plan from the empty schema to this one, as a step is: in one transaction, which on MariaDB
+    /// the first schema statement ends. The number of the operation that rows do not allow, if there is one.
+    pub(crate) async fn step(&mut self, plan: &Plan, after: Schema) -> Result<Option<usize>, String> {
+        self.connection.begin().await.unwrap();
+        for (number, planned) in plan.operations.iter().enumerate() {
+            for statement in &planned.statements {
+                let Err(error) = self.connection.execute(&statement.sql).await else { continue };
+                self.connection.rollback().await.unwrap();
+                if is_conflict(self.dialect, &planned.op, &error) {
+                    return Ok(Some(number));
+                }
+                return Err(format!("{}: {error}\n  {}", self.dialect, statement.sql));
+            }
+        }
+        self.connection.commit().await.map_err(|error| format!("COMMIT: {error}"))?;
+        self.schema = after;
+        self.rows = self.count().await;
+        self.equal().await.map_err(|error| format!("{}: {error}", self.dialect))?;
+        Ok(None)
     }
 
     pub(crate) async fn must(&mut self, op: Op) {
