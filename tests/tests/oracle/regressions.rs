@@ -61,4 +61,30 @@ on_every_database! {
         let nullable = ColumnChanges { column_type: None, nullable: Some(false), default: Change::Keep, comment: Change::Keep };
         twin.must_not(Op::AlterColumn { table: ident("n0"), name: ident("c"), changes: nullable }).await;
     }
+
+    async fn a_row_that_is_too_wide_for_mariadb_is_refused_there_while_planned(target: &TestTarget) {
+        let mut twin = Twin::new(target).await;
+        let wide = |count: usize, column_type| -> Vec<ColumnSpec> {
+            (0..count).map(|number| column(&format!("c{number}"), column_type)).collect()
+        };
+        let text = || column("t", ColumnType::Text);
+        for (number, columns) in [
+            wide(31, ColumnType::Varchar(63)).into_iter().chain(wide(256, ColumnType::Text).split_off(244)).collect(),
+            wide(256, ColumnType::Json),
+            wide(196, ColumnType::Varchar(10)),
+            wide(256, ColumnType::Uuid),
+            vec![column("a", ColumnType::Varchar(16_382)), column("b", ColumnType::Integer)],
+        ].into_iter().enumerate() {
+            twin.must(table(&format!("t{number}"), columns, vec![])).await;
+        }
+        let grow = Op::AddColumn { table: ident("t4"), column: text() };
+        for op in [
+            table("u", wide(33, ColumnType::Varchar(63)), vec![]),
+            table("v", wide(197, ColumnType::Varchar(10)), vec![]),
+            table("w", wide(2, ColumnType::Varchar(16_383)), vec![]),
+            grow,
+        ] {
+            if target.dialect() == Dialect::Mariadb { twin.must_not(op).await } else { twin.must(op).await }
+        }
+    }
 }
