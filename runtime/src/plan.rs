@@ -1,6 +1,8 @@
 //! The plan of one step: its operations in order, judged, applied to the model and rendered one by one as
 //! the guest asks for them. Pure: knows neither the sandbox that feeds it nor the database that takes it.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
@@ -33,6 +35,33 @@ impl Plan {
     /// All statements in order.
     pub fn statements(&self) -> impl Iterator<Item = &Statement> {
         self.operations.iter().flat_map(|planned| &planned.statements)
+    }
+
+    /// The tables that were there before and have another name afterwards, old and new.
+    pub fn renamed_tables(&self) -> Vec<(String, String)> {
+        // The name that each table has by now; one that is made and renamed on the way is of no interest.
+        let mut renamed: Vec<(String, Option<String>)> = Vec::new();
+        let mut made = BTreeSet::new();
+        for op in self.operations.iter().map(|planned| &planned.op) {
+            let name = op.table().as_str();
+            let new_name = match op {
+                Op::CreateTable { .. } => {
+                    made.insert(name.to_owned());
+                    continue;
+                }
+                Op::RenameTable { new_name, .. } => Some(new_name.as_str().to_owned()),
+                Op::DropTable { .. } => None,
+                _ => continue,
+            };
+            if made.remove(name) {
+                made.extend(new_name);
+            } else if let Some((_, now)) = renamed.iter_mut().find(|(_, now)| now.as_deref() == Some(name)) {
+                *now = new_name;
+            } else {
+                renamed.push((name.to_owned(), new_name));
+            }
+        }
+        renamed.into_iter().filter_map(|(from, to)| Some((from, to?))).filter(|(from, to)| from != to).collect()
     }
 
     /// Rows that bulk inserts carry.

@@ -142,6 +142,7 @@ impl Planning<'_> {
             stamps,
             claims,
             releases: Vec::new(),
+            renames: Vec::new(),
             requires,
             fuel: 0,
             reads_run_values: false,

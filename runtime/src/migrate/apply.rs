@@ -10,7 +10,7 @@ use crate::database::{Connection, DatabaseError};
 use crate::dialect::{Statement, StatementKind};
 use crate::sandbox::visible;
 use crate::store::{
-    self, FlightState, HistoryEntry, InFlight, Kind, Outcome, State, StepRecord, TableChange, TargetLock, VersionChange,
+    self, FlightState, HistoryEntry, InFlight, Kind, Outcome, State, StepRecord, TargetLock, VersionChange,
 };
 
 /// How often a plan is made anew because the target changed meanwhile.
@@ -320,8 +320,6 @@ impl Applying<'_> {
 
     /// The step's record, and one for each revision that it stamps.
     fn records(&self) -> Vec<StepRecord> {
-        let dropped = self.step.releases.iter().cloned().map(TableChange::Dropped);
-        let owned = self.step.claims.iter().cloned().map(TableChange::Owned);
         let entry = self.entry();
         let relied = self.state.dependencies.iter().filter(|held| held.package == self.plan.package);
         let releases = match &self.step.kind {
@@ -335,7 +333,7 @@ impl Applying<'_> {
         let heads = entry.heads_after.clone();
         let own = StepRecord {
             versions: self.versions(),
-            tables: dropped.chain(owned).collect(),
+            tables: self.step.table_changes(),
             relies_on: Vec::new(),
             releases,
             entry,

@@ -134,8 +134,8 @@ fn script_steps(dialect: Dialect, plan: &PackagePlan) -> Result<Vec<ScriptStep>,
     let steps = plan.steps.iter().map(|step| {
         let mut statements: Vec<String> = step.plan.statements().map(|statement| statement.sql.clone()).collect();
         let versions = VersionChange { remove: step.remove.clone(), add: step.add.clone() };
-        let (dropped, owned) = (&step.releases, &step.claims);
-        statements.extend(store::script_step(dialect, &plan.package, &versions, dropped, owned, &step.requires)?);
+        let tables = step.table_changes();
+        statements.extend(store::script_step(dialect, &plan.package, &versions, &tables, &step.requires)?);
         Ok(ScriptStep { package: plan.package.clone(), line: step.line.clone(), statements })
     });
     steps.collect()

@@ -15,6 +15,7 @@ use crate::policy::Limits;
 use crate::revision::{self, Dependency, Graph, Move, PackageInfo};
 use crate::sandbox::{RunValues, StepCall};
 use crate::schema::Schema;
+use crate::store::TableChange;
 
 /// What is asked for.
 #[derive(Debug, Clone)]
@@ -73,6 +74,8 @@ pub struct PlannedStep {
     pub claims: Vec<String>,
     /// Tables that cease to be.
     pub releases: Vec<String>,
+    /// Tables that get another name, old and new: their origin stays with them.
+    pub renames: Vec<(String, String)>,
     /// What is relied on from now on, by this step or by one that it stamps: recorded, so that the other
     /// package cannot take it away.
     pub requires: Vec<(String, Dependency)>,
@@ -82,6 +85,16 @@ pub struct PlannedStep {
     pub reads_run_values: bool,
     /// The digest of the package's own tables afterwards.
     pub schema_digest: String,
+}
+
+impl PlannedStep {
+    /// What it makes of who owns which table.
+    pub(super) fn table_changes(&self) -> Vec<TableChange> {
+        let dropped = self.releases.iter().cloned().map(TableChange::Dropped);
+        let renamed = self.renames.iter().cloned().map(|(from, to)| TableChange::Renamed { from, to });
+        let owned = self.claims.iter().cloned().map(TableChange::Owned);
+        dropped.chain(renamed).chain(owned).collect()
+    }
 }
 
 /// What a step is.
@@ -351,10 +364,15 @@ impl<'a> Planning<'a> {
             return Err(MigrateError::from(ErrorKind::Outside(conflict)).at(kind.title()));
         }
         self.snapshot.carry(&self.info.name, before, &after);
-        let names = |from: &Schema, without: &Schema| {
+        let names = |from: &Schema, without: &Schema| -> BTreeSet<String> {
             let names = from.tables.keys().filter(|name| !without.tables.contains_key(*name));
-            names.map(|name| name.as_str().to_owned()).collect::<Vec<_>>()
+            names.map(|name| name.as_str().to_owned()).collect()
         };
+        let (mut claims, mut releases) = (names(&after, before), names(before, &after));
+        // Only where both names tell: a table that goes by a name that another one had is a new one.
+        let mut renames = plan.renamed_tables();
+        renames.retain(|(from, to)| releases.contains(from) && claims.remove(to));
+        releases.retain(|name| !renames.iter().any(|(from, _)| from == name));
         let requires = requirements(&kind.subject(), depends_on);
         Ok(PlannedStep {
             kind,
@@ -362,8 +380,9 @@ impl<'a> Planning<'a> {
             remove: Vec::new(),
             add: Vec::new(),
             stamps: Vec::new(),
-            claims: names(&after, before),
-            releases: names(before, &after),
+            claims: claims.into_iter().collect(),
+            releases: releases.into_iter().collect(),
+            renames,
             requires,
             fuel,
             reads_run_values,

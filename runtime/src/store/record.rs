@@ -2,7 +2,7 @@
 //! the transaction that the caller opened.
 
 use crate::database::Connection;
-use crate::dialect::literal;
+use crate::dialect::{Dialect, literal};
 use crate::operation::Value;
 use crate::revision::Dependency;
 
@@ -119,43 +119,46 @@ async fn change_table(
     history_id: i64,
     change: &TableChange,
 ) -> Result<(), StoreError> {
-    match change {
-        TableChange::Owned(name) => {
-            // A table that somebody dropped behind the runner's back and that is made again.
-            delete_object(connection, "table", package, ("name", name)).await?;
-            let values = [
-                words("table"),
-                words(name),
-                words(package),
-                words(""),
-                words(""),
-                words(""),
-                Value::Integer(history_id),
-            ];
-            connection.execute(&OBJECTS_LAYOUT.insert(connection.dialect(), &values)?).await?;
-        }
-        TableChange::Dropped(name) => {
-            if delete_object(connection, "table", package, ("name", name)).await? != 1 {
-                return Err(StoreError::Changed(format!("table {name} is no longer recorded as {package}'s")));
-            }
-        }
-        TableChange::Renamed { from, to } => {
-            let dialect = connection.dialect();
-            let statement = format!(
-                "UPDATE {} SET {} = {} WHERE {} AND {} AND {}",
-                column(dialect, OBJECTS),
-                column(dialect, "name"),
-                literal(dialect, &words(to), None),
-                equals(dialect, "kind", "table"),
-                equals(dialect, "name", from),
-                equals(dialect, "package", package),
-            );
-            if connection.execute(&statement).await? != 1 {
-                return Err(StoreError::Changed(format!("table {from} is no longer recorded as {package}'s")));
-            }
+    let mut touched = 0;
+    for statement in table_statements(connection.dialect(), package, history_id, change)? {
+        touched = connection.execute(&statement).await?;
+    }
+    match (change, touched) {
+        (_, 1) => Ok(()),
+        (TableChange::Owned(name) | TableChange::Dropped(name) | TableChange::Renamed { from: name, .. }, _) => {
+            Err(StoreError::Changed(format!("table {name} is no longer recorded as {package}'s")))
         }
     }
-    Ok(())
+}
+
+/// The statements that record who owns a table; the last of them touches one row.
+pub(super) fn table_statements(
+    dialect: Dialect,
+    package: &str,
+    history_id: i64,
+    change: &TableChange,
+) -> Result<Vec<String>, StoreError> {
+    let objects = column(dialect, OBJECTS);
+    let this = |name: &str| {
+        let conditions = [("kind", "table"), ("name", name), ("package", package)];
+        conditions.map(|(of, text)| equals(dialect, of, text)).join(" AND ")
+    };
+    // A table of that name that somebody dropped behind the runner's back may still be recorded.
+    let forget = |name: &str| format!("DELETE FROM {objects} WHERE {}", this(name));
+    Ok(match change {
+        TableChange::Owned(name) => {
+            let empty = || words("");
+            let history_id = Value::Integer(history_id);
+            let values = [words("table"), words(name), words(package), empty(), empty(), empty(), history_id];
+            vec![forget(name), OBJECTS_LAYOUT.insert(dialect, &values)?]
+        }
+        TableChange::Dropped(name) => vec![forget(name)],
+        TableChange::Renamed { from, to } => {
+            let to_value = literal(dialect, &words(to), None);
+            let name = column(dialect, "name");
+            vec![forget(to), format!("UPDATE {objects} SET {name} = {to_value} WHERE {}", this(from))]
+        }
+    })
 }
 
 /// Deletes a package's objects of a kind, where a column has the given text.

@@ -4,10 +4,9 @@ use super::layout::{
     HISTORY_LAYOUT, JOURNAL_LAYOUT, LAYOUT, OBJECTS, OBJECTS_LAYOUT, VERSIONS, VERSIONS_LAYOUT, column, count, equals,
     words,
 };
-use super::record::dependency_values;
-use super::{StoreError, VersionChange};
+use super::record::{dependency_values, table_statements};
+use super::{StoreError, TableChange, VersionChange};
 use crate::dialect::Dialect;
-use crate::operation::Value;
 use crate::revision::Dependency;
 
 /// The statements that make the bookkeeping tables where they are missing.
@@ -33,8 +32,7 @@ pub fn script_step(
     dialect: Dialect,
     package: &str,
     versions: &VersionChange,
-    dropped: &[String],
-    owned: &[String],
+    tables: &[TableChange],
     relies_on: &[(String, Dependency)],
 ) -> Result<Vec<String>, StoreError> {
     let of_package = equals(dialect, "package", package);
@@ -46,13 +44,8 @@ pub fn script_step(
     for head in &versions.add {
         statements.push(VERSIONS_LAYOUT.insert(dialect, &[words(package), words(head)])?);
     }
-    for table in dropped {
-        let this = [equals(dialect, "kind", "table"), of_package.clone(), equals(dialect, "name", table)];
-        statements.push(format!("DELETE FROM {} WHERE {}", column(dialect, OBJECTS), this.join(" AND ")));
-    }
-    for table in owned {
-        let values = [words("table"), words(table), words(package), words(""), words(""), words(""), Value::Integer(0)];
-        statements.push(OBJECTS_LAYOUT.insert(dialect, &values)?);
+    for change in tables {
+        statements.extend(table_statements(dialect, package, 0, change)?);
     }
     for (step, on) in relies_on {
         statements.push(OBJECTS_LAYOUT.insert(dialect, &dependency_values(package, step, on, 0))?);

@@ -53,6 +53,16 @@ on_every_database! {
         run.history().await;
     }
 
+    async fn a_row_without_a_version_is_base(target: &TestTarget) {
+        let run = Run::on(target);
+        legacy(target).await;
+        target.execute("INSERT INTO ptah_db_versions VALUES ('crowd', NULL)").await;
+        let crowd = run.open(&crowd());
+        run.upgrade(&crowd).await.unwrap();
+        assert_eq!(run.said()[0], "crowd: running upgrade None -> 001, Create users");
+        assert_eq!(run.versions().await, ["cms abc", "crowd 002", "shop 17"]);
+    }
+
     async fn a_long_revision_widens_it(target: &TestTarget) {
         let run = Run::on(target);
         legacy(target).await;
