@@ -263,3 +263,29 @@ pub fn fails(kind: ErrorKind, action: Action) -> Action {
 pub fn ignore(action: Action) -> Action {
     Action::Ignore(Box::new(action))
 }
+
+/// A package of so many revisions in a line, `r0001` and on. The first revision of each table makes it, every other one
+/// adds a column.
+pub fn long(name: &str, revisions: usize, per_table: usize) -> GuestPackage {
+    let mut package = GuestPackage::new(name);
+    for at in 0..revisions {
+        let (id, table, place) = (format!("r{:04}", at + 1), format!("table_{}", at / per_table), at % per_table);
+        let before: Vec<String> = (at > 0).then(|| format!("r{at:04}")).into_iter().collect();
+        let before: Vec<&str> = before.iter().map(String::as_str).collect();
+        package = package.revision(&id, &before, "One more");
+        package = match place {
+            0 => package
+                .upgrade([create_table(&table, |t| {
+                    t.id("id");
+                })])
+                .downgrade([drop_table(&table)]),
+            _ => {
+                let column = format!("column_{place}");
+                package
+                    .upgrade([add_column(&table, Column::varchar(&column, 50))])
+                    .downgrade([drop_column(&table, &column)])
+            }
+        };
+    }
+    package
+}

@@ -160,7 +160,7 @@ pub(super) fn usage(error: &clap::Error) -> ExitCode {
 /// The one JSON document on stdout.
 fn document(value: &impl Serialize) -> Result<(), CliError> {
     let text = serde_json::to_string_pretty(value).map_err(std::io::Error::from)?;
-    Ok(writeln!(anstream::stdout(), "{text}")?)
+    Ok(writeln!(std::io::stdout(), "{text}")?)
 }
 
 /// A line on stderr, without logins. With stderr gone there is nobody to tell.
