@@ -15,6 +15,7 @@ mod session;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -82,7 +83,7 @@ pub struct Catalog {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CatalogTable {
     /// One that the model can hold.
-    Readable(Table),
+    Readable(Arc<Table>),
     /// One that it cannot, and why: a name outside the grammar, a definition that does not parse.
     Unreadable(String),
 }

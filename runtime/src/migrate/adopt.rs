@@ -122,6 +122,7 @@ impl Planning<'_> {
         for table in &claims {
             self.snapshot.claim(&self.info.name, table);
         }
+        self.after = None;
         let recorded = self.snapshot.heads(&self.info.name);
         let add = state.heads.iter().filter(|head| !recorded.contains(*head)).cloned().collect();
         let after = self.own()?;

@@ -14,7 +14,7 @@ use crate::plan::Plan;
 use crate::policy::Limits;
 use crate::revision::{self, Dependency, Graph, Move, PackageInfo};
 use crate::sandbox::{RunValues, StepCall};
-use crate::schema::Schema;
+use crate::schema::{Digests, Schema};
 use crate::store::TableChange;
 
 /// What is asked for.
@@ -197,6 +197,9 @@ pub(super) struct Planning<'a> {
     pub(super) run: RunValues,
     recorded: BTreeSet<String>,
     steps: Vec<PlannedStep>,
+    /// The package's own tables after the last step, as [`Self::own`] would find them.
+    pub(super) after: Option<Schema>,
+    digests: Digests,
 }
 
 impl<'a> Planning<'a> {
@@ -225,6 +228,8 @@ impl<'a> Planning<'a> {
             run,
             recorded,
             steps: Vec::new(),
+            after: None,
+            digests: Digests::default(),
         })
     }
 
@@ -300,6 +305,9 @@ impl<'a> Planning<'a> {
 
     /// The package's own tables as they are now.
     pub(super) fn own(&self) -> Result<Schema, MigrateError> {
+        if let Some(after) = &self.after {
+            return Ok(after.clone());
+        }
         let owned = self.snapshot.owned(&self.info.name);
         self.snapshot.schema(&owned).map_err(|(table, reason)| {
             ErrorKind::Outside(format!("table {table} is not one that this runner can manage: {reason}")).into()
@@ -364,6 +372,7 @@ impl<'a> Planning<'a> {
             return Err(MigrateError::from(ErrorKind::Outside(conflict)).at(kind.title()));
         }
         self.snapshot.carry(&self.info.name, before, &after);
+        self.after = Some(after.clone());
         let names = |from: &Schema, without: &Schema| -> BTreeSet<String> {
             let names = from.tables.keys().filter(|name| !without.tables.contains_key(*name));
             names.map(|name| name.as_str().to_owned()).collect()
@@ -386,7 +395,7 @@ impl<'a> Planning<'a> {
             requires,
             fuel,
             reads_run_values,
-            schema_digest: after.digest(),
+            schema_digest: self.digests.of(&after),
             plan,
         })
     }

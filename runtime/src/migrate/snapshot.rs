@@ -2,12 +2,13 @@
 //! and carries its own changes forward in it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::{ErrorKind, MigrateError};
 use crate::database::{Connection, Target};
 use crate::dialect::{Catalog, CatalogTable, Dialect};
 use crate::operation::Ident;
-use crate::schema::{NameScope, Schema};
+use crate::schema::{NameScope, Schema, Table};
 use crate::store::{self, State};
 
 /// How often the catalog is read while other programs change it.
@@ -91,7 +92,7 @@ impl Snapshot {
         for name in names {
             match self.catalog.tables.get(name) {
                 Some(CatalogTable::Readable(table)) => {
-                    tables.insert(Ident::internal(name.as_str()), table.clone().into());
+                    tables.insert(Ident::internal(name.as_str()), table.clone());
                 }
                 Some(CatalogTable::Unreadable(reason)) => return Err((name.clone(), reason.clone())),
                 None => return Err((name.clone(), "it is gone".to_owned())),
@@ -106,8 +107,8 @@ impl Snapshot {
             self.catalog.tables.remove(name.as_str());
             self.state.tables.remove(name.as_str());
         }
-        for (name, table) in &after.tables {
-            self.catalog.tables.insert(name.as_str().to_owned(), CatalogTable::Readable((**table).clone()));
+        for (name, table) in changed(after, before) {
+            self.catalog.tables.insert(name.as_str().to_owned(), CatalogTable::Readable(table.clone()));
             if !before.tables.contains_key(name) {
                 self.claim(package, name.as_str());
             }
@@ -123,7 +124,7 @@ impl Snapshot {
 
     /// Names that share the scope of the tables follow the model in [`Catalog::other_names`].
     fn carry_names(&mut self, before: &Schema, after: &Schema) {
-        let (old, new) = (self.scoped_names(before), self.scoped_names(after));
+        let (old, new) = (self.scoped_names(changed(before, after)), self.scoped_names(changed(after, before)));
         for name in old.difference(&new) {
             self.catalog.other_names.remove(name.as_str());
         }
@@ -133,10 +134,10 @@ impl Snapshot {
     }
 
     /// The names of indexes and keys that share the scope of the tables.
-    fn scoped_names(&self, schema: &Schema) -> BTreeSet<Ident> {
+    fn scoped_names<'a>(&self, tables: impl IntoIterator<Item = (&'a Ident, &'a Arc<Table>)>) -> BTreeSet<Ident> {
         let rules = self.dialect.rules();
         let mut names = BTreeSet::new();
-        for table in schema.tables.values() {
+        for (_, table) in tables {
             if rules.index_scope == NameScope::Schema {
                 names.extend(table.indexes.iter().map(|index| index.name.clone()));
             }
@@ -156,21 +157,19 @@ impl Snapshot {
     }
 
     fn taken_table(&self, package: &str, before: &Schema, after: &Schema) -> Option<String> {
-        let is_own = |other: &str| before.tables.keys().any(|own| own.as_str() == other);
+        let is_own = |other: &str| before.tables.contains_key(other);
         for name in after.tables.keys().filter(|name| !before.tables.contains_key(*name)) {
             // Also where that table is gone: the other package would take this one for its own.
             let owner = self.state.tables.get(name.as_str()).map(|owner| owner.package.as_str());
             if let Some(owner) = owner.filter(|owner| *owner != package) {
                 return Some(format!("table {name} is recorded as the package {owner}'s"));
             }
-            let taken = |other: &String| other.to_lowercase() == name.folded();
-            if self.catalog.tables.keys().any(|other| taken(other) && !is_own(other)) {
+            if self.catalog.tables.keys().any(|other| name.is_like(other) && !is_own(other)) {
                 return Some(format!("there is a table {name} already, which is not the package's"));
             }
-            let old = self.scoped_names(before);
-            let others = self.catalog.other_names.iter();
-            let mut others = others.filter(|(other, _)| taken(other) && !old.iter().any(|own| own.as_str() == *other));
-            if let Some((_, what)) = others.next() {
+            let others = self.catalog.other_names.iter().filter(|(other, _)| name.is_like(other));
+            let own = |other: &str| self.scoped_names(&before.tables).contains(other);
+            if let Some((_, what)) = others.into_iter().find(|(other, _)| !own(other)) {
                 return Some(format!("there is {} {what} named {name} already", article(what)));
             }
         }
@@ -179,11 +178,11 @@ impl Snapshot {
 
     /// A new index, key or foreign key whose name is taken outside the package's own tables.
     fn taken_name(&self, before: &Schema, after: &Schema) -> Option<String> {
-        let is_own = |other: &str| before.tables.keys().any(|own| own.as_str() == other);
-        let (old, new) = (self.scoped_names(before), self.scoped_names(after));
+        let is_own = |other: &str| before.tables.contains_key(other);
+        let (old, new) = (self.scoped_names(changed(before, after)), self.scoped_names(changed(after, before)));
         for name in new.difference(&old) {
             let taken =
-                |other: &String| other.to_lowercase() == name.folded() && !old.iter().any(|own| own.as_str() == other);
+                |other: &String| name.is_like(other) && !self.scoped_names(&before.tables).contains(other.as_str());
             let table = self.catalog.tables.keys().any(|other| taken(other) && !is_own(other));
             if table || self.catalog.other_names.keys().any(taken) {
                 return Some(format!("the name {name} of an index or key is taken by something else on the target"));
@@ -192,19 +191,19 @@ impl Snapshot {
         if self.dialect.rules().foreign_key_scope != NameScope::Schema {
             return None;
         }
-        let names = |schema: &Schema| -> BTreeSet<Ident> {
-            schema
-                .tables
-                .values()
-                .flat_map(|table| table.foreign_keys.iter().filter_map(|key| key.name.clone()))
-                .collect()
+        let names = |schema: &Schema, other: &Schema| -> BTreeSet<Ident> {
+            let tables = changed(schema, other).map(|(_, table)| table);
+            tables.flat_map(|table| table.foreign_keys.iter().filter_map(|key| key.name.clone())).collect()
         };
+        let (old, new) = (names(before, after), names(after, before));
+        if new.is_subset(&old) {
+            return None;
+        }
         let others = self.catalog.tables.iter().filter(|(other, _)| !is_own(other));
         let taken: BTreeSet<String> = others
             .filter_map(|(_, table)| if let CatalogTable::Readable(table) = table { Some(table) } else { None })
             .flat_map(|table| table.foreign_keys.iter().filter_map(|key| key.name.as_ref()).map(Ident::folded))
             .collect();
-        let (old, new) = (names(before), names(after));
         let name = new.difference(&old).find(|name| taken.contains(&name.folded()))?;
         Some(format!("the name {name} of a foreign key is taken by another table on the target"))
     }
@@ -213,7 +212,7 @@ impl Snapshot {
     fn broken_reference(&self, before: &Schema, after: &Schema) -> Option<String> {
         for (name, table) in &self.catalog.tables {
             let CatalogTable::Readable(table) = table else { continue };
-            if before.tables.keys().any(|own| own.as_str() == name) {
+            if before.tables.contains_key(name.as_str()) {
                 continue;
             }
             for key in &table.foreign_keys {
@@ -240,6 +239,12 @@ impl Snapshot {
         }
         None
     }
+}
+
+/// The tables of a schema that another one lacks or has otherwise; those that the two share are the same ones.
+fn changed<'a>(schema: &'a Schema, other: &'a Schema) -> impl Iterator<Item = (&'a Ident, &'a Arc<Table>)> {
+    let same = |name: &Ident, table| other.tables.get(name).is_some_and(|found| Arc::ptr_eq(found, table));
+    schema.tables.iter().filter(move |(name, table)| !same(name, *table))
 }
 
 fn article(noun: &str) -> &'static str {

@@ -1,6 +1,7 @@
 //! Names. An [`Ident`] is made in one place and always satisfies the grammar, so that nothing further
 //! down has to check one again. Quoting is the renderer's business.
 
+use std::borrow::Borrow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -103,6 +104,12 @@ impl Ident {
     /// Whether its folded form is that of another text.
     pub fn is_like(&self, other: &str) -> bool {
         self.0.eq_ignore_ascii_case(other)
+    }
+}
+
+impl Borrow<str> for Ident {
+    fn borrow(&self) -> &str {
+        &self.0
     }
 }
 

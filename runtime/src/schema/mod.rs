@@ -21,9 +21,12 @@ pub use compare::compare;
 pub use creation::creations;
 pub use table::{Check, CheckCondition, Column, ModelDefault, ModelType, Opaque, Schema, Table};
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use sha2::{Digest, Sha256};
 
-use crate::operation::{ColumnDefault, ColumnType, Expr, Op};
+use crate::operation::{ColumnDefault, ColumnType, Expr, Ident, Op};
 
 /// How a dialect shapes the model.
 #[derive(Debug, Clone, Copy)]
@@ -151,7 +154,30 @@ fn change(schema: &mut Schema, rules: &Rules, op: &Op) -> Result<(), SchemaError
 impl Schema {
     /// SHA-256 over the canonical JSON of the model, in lower-case hex.
     pub fn digest(&self) -> String {
-        // Serialising plain data to memory has no failing case.
-        crate::hex(&Sha256::digest(serde_json::to_vec(self).unwrap_or_default()))
+        Digests::default().of(self)
+    }
+}
+
+/// Digests schemas that have most of their tables in common: a table that they share is digested once.
+#[derive(Debug, Default)]
+pub struct Digests(BTreeMap<Ident, (Arc<Table>, [u8; 32])>);
+
+impl Digests {
+    /// As [`Schema::digest`].
+    pub fn of(&mut self, schema: &Schema) -> String {
+        let mut hasher = Sha256::new();
+        for (name, table) in &schema.tables {
+            let known = self.0.get(name).filter(|(known, _)| Arc::ptr_eq(known, table)).map(|(_, digest)| *digest);
+            let digest = known.unwrap_or_else(|| {
+                // Serialising plain data to memory has no failing case.
+                let digest = Sha256::digest(serde_json::to_vec(&**table).unwrap_or_default()).into();
+                self.0.insert(name.clone(), (table.clone(), digest));
+                digest
+            });
+            hasher.update(name.as_str());
+            hasher.update([0]);
+            hasher.update(digest);
+        }
+        crate::hex(&hasher.finalize())
     }
 }

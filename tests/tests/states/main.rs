@@ -152,7 +152,7 @@ impl<'t> Run<'t> {
             .iter()
             .map(|name| {
                 let CatalogTable::Readable(table) = &catalog.tables[name] else { panic!("{name} is unreadable") };
-                (Ident::parse(IdentKind::Object, 128, name).unwrap(), Arc::new(table.clone()))
+                (Ident::parse(IdentKind::Object, 128, name).unwrap(), table.clone())
             })
             .collect();
         let records = self.records().await;

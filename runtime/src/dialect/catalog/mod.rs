@@ -98,7 +98,7 @@ fn file(catalog: &mut Catalog, dialect: Dialect, name: &str, table: impl FnOnce(
     let filed = match read {
         Ok(mut table) => {
             table.sort();
-            CatalogTable::Readable(table)
+            CatalogTable::Readable(table.into())
         }
         Err(reason) => CatalogTable::Unreadable(reason),
     };
