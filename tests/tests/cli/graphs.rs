@@ -101,7 +101,7 @@ on_every_database! {
         });
         let package = |width| new().revision("001", &[], "x").upgrade([make(width)]).revision("002", &["001"], "y")
             .upgrade([add_column("sheets", Column::text("body"))]);
-        odd(target, package(200), "upgrade odd.wasm", 4, &["odd: ", "no version recorded", "nearest is 001", "title"]).await;
+        odd(target, package(200), "upgrade odd.wasm", 4, &["odd: ", "equal no revision", "nearest is 001", "title"]).await;
         odd(target, package(200), "upgrade --adopt odd.wasm", 4, &["odd: ", "nearest is 001", "title"]).await;
         odd(target, package(100), "upgrade odd.wasm", 4, &["odd: ", "sheets", "they equal 001", "--adopt"]).await;
         odd(target, package(100), "upgrade --adopt=002 odd.wasm", 4, &["they equal 001"]).await;
