@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod bombs;
+mod catalog;
+mod host;
 mod neighbours;
 mod terminal;
 mod time;
@@ -24,8 +26,12 @@ const STACK: usize = (2 << 20) - (512 << 10);
 
 /// Runs on a stack as small as they come.
 fn on_a_small_stack<R: Send>(run: impl FnOnce() -> R + Send) -> R {
+    on_a_stack(STACK, run)
+}
+
+fn on_a_stack<R: Send>(bytes: usize, run: impl FnOnce() -> R + Send) -> R {
     std::thread::scope(|scope| {
-        std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, run).unwrap().join().unwrap()
+        std::thread::Builder::new().stack_size(bytes).spawn_scoped(scope, run).unwrap().join().unwrap()
     })
 }
 

@@ -56,6 +56,12 @@ fn a_long_chain_does_not_exhaust_the_stack() {
                 assert_eq!(checked.is_ok(), length == 100, "{length} of {operator}: {checked:?}");
             }
         }
+        for operand in [r#"("b")"#, r#"("b" = "b")"#, r#"(("n") > (1))"#] {
+            let chain = vec![operand; 600].join(" OR ");
+            let statement = format!(r#"DELETE FROM "t" WHERE {chain}"#);
+            let taken = on_a_small_stack(|| execute(dialect, &statement, &[]));
+            assert!(taken.is_ok(), "{operand}: {taken:?}");
+        }
         for length in [100, 300, 1_900] {
             let arguments = vec![r#""a""#; length].join(", ");
             let statement = format!(r#"DELETE FROM "t" WHERE concat({arguments}) IS NULL"#);

@@ -246,6 +246,48 @@ on_every_database! {
         assert!(wrong.is_empty(), "{dialect}: {} of {}:\n{}", wrong.len(), values().len(), wrong.join("\n"));
     }
 
+    async fn the_deepest_statement_that_is_planned_is_taken(target: &TestTarget) {
+        let dialect = target.dialect();
+        let mut planner = planner(dialect);
+        let mut connection = target.target().connect_to_change().await.unwrap();
+        for statement in std::mem::replace(&mut planner, super::planner(dialect)).finish().0.statements() {
+            connection.execute(&statement.sql).await.unwrap();
+        }
+        let nested = |levels: usize, open: &str, close: &str| format!("{}\"n\"{} > 0", open.repeat(levels), close.repeat(levels));
+        let mut wrong = Vec::new();
+        let mut taken = 0;
+        for (name, condition) in [
+            ("sum 300", format!("{} > 0", vec!["\"n\""; 300].join(" + "))),
+            ("sum 600", format!("{} > 0", vec!["(\"n\")"; 600].join(" + "))),
+            ("difference 120", format!("{} > 0", vec!["\"n\""; 120].join(" - "))),
+            ("or 600", vec!["(\"n\" = 1)"; 600].join(" OR ")),
+            ("equal 300", vec!["\"b\""; 300].join(" = ")),
+            ("concat 300", format!("concat({}) IS NULL", vec!["\"a\""; 300].join(", "))),
+            ("in 4000", format!("\"n\" IN ({})", (0..4_000).map(|n| n.to_string()).collect::<Vec<_>>().join(", "))),
+            ("abs 28", nested(28, "abs(", ")")),
+            ("minus 28", nested(28, "-(", ")")),
+            ("between 5", (0..5).fold("\"b\"".to_owned(), |inner, _| format!("({inner} BETWEEN \"b\" AND \"b\")"))),
+            ("not 28", format!("{} \"b\"", "NOT ".repeat(28))),
+        ] {
+            for text in [format!("DELETE FROM \"t\" WHERE {condition}"), format!("UPDATE \"t\" SET \"b\" = {condition} WHERE {condition}")] {
+                let Ok(statement) = parse_dml(Grammar::Portable, &planner.parse_limits(), &text, &[]) else { continue };
+                match sent(&mut connection, &mut planner, Op::Execute { statement }).await {
+                    Some(Err(error)) => wrong.push(format!("{name}: {}", error.chars().take(120).collect::<String>())),
+                    Some(Ok(())) => taken += 1,
+                    None => {}
+                }
+            }
+            let Ok(condition) = parse_expr(Grammar::Portable, Position::Check, &planner.parse_limits(), &condition) else { continue };
+            let check = Constraint::Check(CheckSpec { name: None, condition });
+            let made = table(&format!("t{}", name.replace(' ', "_")), vec![check]);
+            if let Some(Err(error)) = sent(&mut connection, &mut planner, made).await {
+                wrong.push(format!("CHECK {name}: {}", error.chars().take(120).collect::<String>()));
+            }
+        }
+        assert!(taken >= 8, "only {taken}");
+        assert!(wrong.is_empty(), "{dialect}: {taken} taken, refused:\n{}", wrong.join("\n"));
+    }
+
     async fn a_text_is_kept_to_the_byte(target: &TestTarget) {
         let dialect = target.dialect();
         let mut planner = Planner::new(dialect, Schema::default(), Access::default(), Limits { sql_bytes: usize::MAX, ..Limits::default() });

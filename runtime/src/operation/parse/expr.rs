@@ -192,6 +192,11 @@ impl<'a> Reader<'a> {
             rights.push(right);
             first = left;
         }
+        // Only these two are written without a parenthesis for each; MariaDB's stack ends at some 500 of them.
+        let is_flat = matches!(closed, BinaryOperator::And | BinaryOperator::Or);
+        if !is_flat && rights.len() > self.depth_limit.saturating_mul(10) {
+            return Err(too_large("a chain of operators is too long"));
+        }
         let mut read = self.expr(first)?;
         for right in rights.into_iter().rev() {
             read = Expr::Binary(Box::new(read), closed, self.boxed(right)?);

@@ -43,6 +43,10 @@ pub struct ParseLimits {
     pub ident: usize,
 }
 
+/// How deep a tree may be that a server's text makes: as deep as every function over trees can go on the stack of
+/// a worker thread. A longer chain of ORs stays text.
+const SERVER_TREE: usize = 400;
+
 /// Bytes of a check or default, which a database keeps in its catalog.
 const EXPRESSION_BYTES: usize = 16 << 10;
 
@@ -92,8 +96,9 @@ pub fn parse_server_expr(grammar: Grammar, position: Position, text: &str) -> Op
 
 fn read_expr(syntax: Syntax, position: Position, limits: &ParseLimits, text: &str) -> Result<Expr, ParseError> {
     let mut bounds = Bounds::new(limits, limits.expression_nodes);
-    if syntax.source == Source::Guest {
-        bounds.bytes = bounds.bytes.min(EXPRESSION_BYTES);
+    match syntax.source {
+        Source::Guest => bounds.bytes = bounds.bytes.min(EXPRESSION_BYTES),
+        Source::Server => bounds.tree = SERVER_TREE,
     }
     let parsed = syntax::expression(&syntax, &bounds, text)?;
     Reader::new(&syntax, position, limits, limits.expression_nodes, &[]).expr(&parsed)

@@ -155,7 +155,7 @@ pub(super) struct Bounds {
     /// Parentheses inside one another.
     nesting: usize,
     /// How deep a tree these tokens can make at worst.
-    tree: usize,
+    pub(super) tree: usize,
 }
 
 impl Bounds {
