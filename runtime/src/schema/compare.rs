@@ -130,12 +130,13 @@ impl fmt::Display for Entry {
     }
 }
 
-/// Compares by name, and what has none by content.
+/// Compares by name, and what has none by content. What differs in nothing but its name is one line.
 fn compare_entries(report: &mut Vec<String>, kind: &str, expected: Vec<Entry>, found: Vec<Entry>) {
     let mut open: BTreeMap<Option<String>, Vec<Entry>> = BTreeMap::new();
     for entry in found {
         open.entry(entry.name.clone()).or_default().push(entry);
     }
+    let mut missing = Vec::new();
     for entry in expected {
         let others = open.entry(entry.name.clone()).or_default();
         let same = others.iter().position(|other| other.content == entry.content);
@@ -147,10 +148,20 @@ fn compare_entries(report: &mut Vec<String>, kind: &str, expected: Vec<Entry>, f
                 let other = others.remove(0);
                 differ(report, &format!("{kind} {name}"), &entry.content, &other.content);
             }
+            _ => missing.push(entry),
+        }
+    }
+    let mut open: Vec<Entry> = open.into_values().flatten().collect();
+    for entry in missing {
+        match (&entry.name, open.iter().position(|other| other.name.is_some() && other.content == entry.content)) {
+            (Some(name), Some(position)) => {
+                let other = open.remove(position);
+                report.push(format!("{kind} {other} is to be called {name}"));
+            }
             _ => report.push(format!("{kind} {entry} is missing")),
         }
     }
-    for entry in open.into_values().flatten() {
+    for entry in open {
         report.push(format!("{kind} {entry} is not expected"));
     }
 }

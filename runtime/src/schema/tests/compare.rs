@@ -54,6 +54,10 @@ fn every_difference_is_said() {
             "table pages: index ix_hits is over title, expected over hits",
         ),
         (
+            vec![drop_index("pages", "ix_hits"), create_index("pages", "hits", &["hits"])],
+            "table pages: index hits (over hits) is to be called ix_hits",
+        ),
+        (
             vec![drop("fk_author")],
             "table pages: foreign key fk_author (of author to users (id), on update no action, on delete no action) is \
              missing",
