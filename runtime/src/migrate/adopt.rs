@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::guest::Outcome;
 use super::plan::{PlannedStep, Planning, StepKind, requirements};
 use super::{Adopt, ErrorKind, MigrateError};
-use crate::dialect::render_portable;
+use crate::dialect::{render_portable, type_name};
 use crate::plan::Planner;
 use crate::policy::{Access, Limits};
 use crate::revision::{BASE_SCHEMA, Goal};
@@ -86,8 +86,9 @@ impl Planning<'_> {
         {
             self.graph.resolve(&Goal::Revision(wanted.clone()))?;
         }
+        let native = |name| type_name(self.snapshot.dialect, name);
         let differences = |state: &Past| match self.snapshot.schema(&tables) {
-            Ok(found) => schema::compare(&state.schema, &found, render_portable),
+            Ok(found) => schema::compare(&state.schema, &found, render_portable, &native),
             Err((table, reason)) => vec![format!("table {table}: cannot be read: {reason}")],
         };
         let judged: Vec<(&Past, Vec<String>)> = past.iter().map(|state| (state, differences(state))).collect();

@@ -7,7 +7,7 @@ use super::adopt::Past;
 use super::guest::Outcome;
 use super::plan::{PlannedStep, Planning, StepKind, requirements};
 use super::{Adopt, ErrorKind, MigrateError, Populate, Start, Upgrade};
-use crate::dialect::render_portable;
+use crate::dialect::{render_portable, type_name};
 use crate::operation::{Ident, Op};
 use crate::revision::{self, BASE_SCHEMA, Goal, LATEST_SCHEMA, PopulateStep};
 use crate::sandbox::StepCall;
@@ -90,7 +90,9 @@ impl Planning<'_> {
             if own.tables.is_empty() && !unclaimed.iter().any(|table| !owned.contains(table) && ever.contains(table)) {
                 return Ok(Found::Beside);
             }
-            if past.first().is_some_and(|base| schema::compare(&base.schema, &own, render_portable).is_empty()) {
+            let native = |name| type_name(self.snapshot.dialect, name);
+            if past.first().is_some_and(|base| schema::compare(&base.schema, &own, render_portable, &native).is_empty())
+            {
                 return Ok(Found::Base);
             }
         }

@@ -4,15 +4,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use super::{Check, CheckCondition, Column, ModelDefault, ModelType, Schema, Table, find};
-use crate::operation::{ColumnDefault, Expr, ForeignKey, Ident, Index, IndexOrder, Key, ReferentialAction};
+use crate::operation::{ColumnDefault, ColumnType, Expr, ForeignKey, Ident, Index, IndexOrder, Key, ReferentialAction};
 
 /// Writes an expression in words for people.
 type Show = fn(&Expr) -> String;
 
+/// The dialect's own name of a type.
+type Native<'a> = &'a dyn Fn(ColumnType) -> String;
+
 /// The differences between an expected and a found schema, one a line: `table pages: column title: type is
-/// varchar(50), expected text`. Empty for schemas that are the same. `show` writes an expression: the model
-/// knows no SQL.
-pub fn compare(expected: &Schema, found: &Schema, show: Show) -> Vec<String> {
+/// varchar(50), expected text`. Empty for schemas that are the same. `show` writes an expression and
+/// `native` a type, which is what a column of no portable type is told to become: the model knows no SQL.
+pub fn compare(expected: &Schema, found: &Schema, show: Show, native: Native<'_>) -> Vec<String> {
     let names: BTreeSet<&Ident> = expected.tables.keys().chain(found.tables.keys()).collect();
     let mut report = Vec::new();
     for name in names {
@@ -20,7 +23,7 @@ pub fn compare(expected: &Schema, found: &Schema, show: Show) -> Vec<String> {
             (Some(_), None) => report.push(format!("table {name} is missing")),
             (None, Some(_)) => report.push(format!("table {name} is not expected")),
             (Some(expected), Some(found)) => {
-                let lines = compare_tables(expected, found, show);
+                let lines = compare_tables(expected, found, show, native);
                 report.extend(lines.into_iter().map(|line| format!("table {name}: {line}")));
             }
             (None, None) => {}
@@ -29,8 +32,8 @@ pub fn compare(expected: &Schema, found: &Schema, show: Show) -> Vec<String> {
     report
 }
 
-fn compare_tables(expected: &Table, found: &Table, show: Show) -> Vec<String> {
-    let mut report = compare_columns(&expected.columns, &found.columns, show);
+fn compare_tables(expected: &Table, found: &Table, show: Show, native: Native<'_>) -> Vec<String> {
+    let mut report = compare_columns(&expected.columns, &found.columns, show, native);
     let mut each =
         |kind: &str, expected: Vec<Entry>, found: Vec<Entry>| compare_entries(&mut report, kind, expected, found);
     let key_entry = |key: &Key| Entry::new(key.name.as_ref(), format!("over {}", find::listed(&key.columns)));
@@ -56,14 +59,14 @@ fn compare_tables(expected: &Table, found: &Table, show: Show) -> Vec<String> {
     report
 }
 
-fn compare_columns(expected: &[Column], found: &[Column], show: Show) -> Vec<String> {
+fn compare_columns(expected: &[Column], found: &[Column], show: Show, native: Native<'_>) -> Vec<String> {
     let mut report = Vec::new();
     let by_name = |columns: &'_ [Column], name: &Ident| columns.iter().position(|column| column.name == *name);
     for column in expected {
         match found.iter().find(|other| other.name == column.name) {
             None => report.push(format!("column {} is missing", column.name)),
             Some(other) => {
-                let lines = compare_column(column, other, show);
+                let lines = compare_column(column, other, show, native);
                 report.extend(lines.into_iter().map(|line| format!("column {}: {line}", column.name)));
             }
         }
@@ -80,10 +83,13 @@ fn compare_columns(expected: &[Column], found: &[Column], show: Show) -> Vec<Str
     report
 }
 
-fn compare_column(expected: &Column, found: &Column, show: Show) -> Vec<String> {
+fn compare_column(expected: &Column, found: &Column, show: Show, native: Native<'_>) -> Vec<String> {
     let mut report = Vec::new();
+    let portable =
+        matches!((&expected.column_type, &found.column_type), (ModelType::Portable(_), ModelType::Portable(_)));
     let type_of = |column: &Column| match &column.column_type {
-        ModelType::Portable(portable) => portable.to_string(),
+        ModelType::Portable(name) if portable => name.to_string(),
+        ModelType::Portable(name) => native(*name).to_lowercase(),
         ModelType::Opaque(text) => text.clone(),
     };
     let null = |column: &Column| if column.nullable { "nullable" } else { "not null" };

@@ -160,7 +160,7 @@ impl Twin {
                 CatalogTable::Unreadable(reason) => return Err(format!("table {name} cannot be read: {reason}")),
             }
         }
-        let differences = compare(&self.schema, &found, render_portable);
+        let differences = compare(&self.schema, &found, render_portable, &|name| format!("{name:?}"));
         if !differences.is_empty() {
             return Err(differences.join("\n  "));
         }

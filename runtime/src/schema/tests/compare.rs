@@ -5,10 +5,12 @@ use crate::dialect::render_portable;
 use crate::schema::{Opaque, compare};
 use std::sync::Arc;
 
+const NATIVE: fn(ColumnType) -> String = |name| crate::dialect::type_name(Dialect::Mariadb, name);
+
 #[test]
 fn a_schema_does_not_differ_from_itself() {
     for dialect in Dialect::ALL {
-        assert_eq!(compare(&base(dialect), &base(dialect), render_portable), Vec::<String>::new());
+        assert_eq!(compare(&base(dialect), &base(dialect), render_portable, &NATIVE), Vec::<String>::new());
         assert_eq!(base(dialect).digest(), base(dialect).digest());
         assert_eq!(base(dialect).digest().len(), 64);
     }
@@ -23,7 +25,7 @@ fn every_difference_is_said() {
             apply(&mut found, Dialect::Postgres.rules(), op).unwrap();
         }
         assert_ne!(found.digest(), expected.digest(), "{ops:?}");
-        compare(&expected, &found, render_portable)
+        compare(&expected, &found, render_portable, &NATIVE)
     };
     let retype = ColumnChanges { column_type: Some(ColumnType::Varchar(50)), ..KEEP };
     let drop = |text: &str| Op::DropConstraint {
@@ -76,6 +78,18 @@ fn every_difference_is_said() {
 }
 
 #[test]
+fn a_type_that_is_not_portable_is_told_what_to_become() {
+    let expected = schema(Dialect::Mariadb, &[create_table("t", vec![column("at", ColumnType::Timestamp)], vec![])]);
+    let mut found = expected.clone();
+    let table = Arc::make_mut(found.tables.get_mut(&name("t")).unwrap());
+    table.columns[0].column_type = crate::schema::ModelType::Opaque("timestamp(6)".into());
+    assert_eq!(
+        compare(&expected, &found, render_portable, &NATIVE),
+        ["table t: column at: type is timestamp(6), expected datetime(6)"]
+    );
+}
+
+#[test]
 fn the_order_of_columns_and_opaque_entries_count() {
     let expected = base(Dialect::Postgres);
     let mut found = expected.clone();
@@ -83,7 +97,7 @@ fn the_order_of_columns_and_opaque_entries_count() {
     pages.columns.swap(1, 2);
     pages.opaque.push(Opaque { kind: "trigger".into(), name: "tr".into(), definition: "…".into() });
     assert_eq!(
-        compare(&expected, &found, render_portable),
+        compare(&expected, &found, render_portable, &NATIVE),
         [
             "table pages: the order of the columns is id, body, title, parent, author, hits, expected id, title, body, \
              parent, author, hits",
@@ -98,9 +112,9 @@ fn constraints_without_a_name_are_compared_by_content() {
         let specs = ["a", "b"].map(|text| column(text, ColumnType::Integer)).to_vec();
         schema(Dialect::Sqlite, &[create_table("t", specs, vec![unique(None, &["a"]), unique(None, columns)])])
     };
-    assert_eq!(compare(&t(&["b"]), &t(&["b"]), render_portable), Vec::<String>::new());
+    assert_eq!(compare(&t(&["b"]), &t(&["b"]), render_portable, &NATIVE), Vec::<String>::new());
     assert_eq!(
-        compare(&t(&["b"]), &t(&["a", "b"]), render_portable),
+        compare(&t(&["b"]), &t(&["a", "b"]), render_portable, &NATIVE),
         ["table t: unique constraint over b is missing", "table t: unique constraint over a, b is not expected"]
     );
 }
