@@ -38,18 +38,27 @@ impl Migrator {
                 }
             };
             if plan.steps.is_empty() && snapshot.state.journal.is_none() {
-                (self.observer)(&Event::UpToDate { package: name.clone(), recorded: plan.recorded.clone() });
+                self.say_up_to_date(&plan);
                 return Ok(plan);
             }
             let lock = self.lock().await.map_err(place)?;
             let applied = self.apply(&plan, &snapshot).await;
             lock.release().await;
             match applied.map_err(place)? {
-                Applied::Done => return Ok(plan),
+                Applied::Done => {
+                    if plan.steps.is_empty() {
+                        self.say_up_to_date(&plan);
+                    }
+                    return Ok(plan);
+                }
                 Applied::TargetChanged => (self.observer)(&Event::Replanning { package: name.clone() }),
             }
         }
         Err(place(ErrorKind::Unstable.into()))
+    }
+
+    fn say_up_to_date(&self, plan: &PackagePlan) {
+        (self.observer)(&Event::UpToDate { package: plan.package.clone(), recorded: plan.recorded.clone() });
     }
 
     /// Whether a plan failed for what the target is, and not for another runner's step that was seen half way.

@@ -53,7 +53,7 @@ impl Planning<'_> {
         }
         match (found, upgrade.start) {
             (Found::Nothing, Start::Latest) if self.latest_for(upgrade)? => self.populate_latest()?,
-            (Found::Tables(tables, past), Start::Latest) => self.adopt(&upgrade.adopt, tables, &past)?,
+            (Found::Tables(tables, past), _) => self.adopt(&upgrade.adopt, tables, &past)?,
             (Found::Base, Start::Latest) => {}
             _ => self.make_missing()?,
         }
