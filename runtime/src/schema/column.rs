@@ -244,7 +244,8 @@ pub(super) fn alter(
         check_type(&at, asked)?;
         let numbered = if column.auto_increment { AutoIncrement::Yes } else { AutoIncrement::No };
         new_type = (rules.canonical)(asked, numbered);
-        if new_type != old_type {
+        // On SQLite any type that numbers itself is INTEGER.
+        if new_type != old_type || (column.auto_increment && !asked.is_integer()) {
             check_retype(schema, table_name, table, column, asked)?;
             names::check_json(rules, table, name, &ModelType::Portable(new_type))?;
         }

@@ -1,10 +1,10 @@
 //! What the random sequences have found, kept as fixed ones.
 
 use ptah_wasm::dialect::Dialect;
-use ptah_wasm::operation::{Change, ColumnChanges, ColumnDefault, ColumnSpec, ColumnType, Op, Position};
+use ptah_wasm::operation::{Change, ColumnChanges, ColumnDefault, ColumnSpec, ColumnType, Constraint, Op, Position};
 use ptah_wasm_tests::on_every_database;
 
-use crate::build::{check, column, expr, ident, not_null, table};
+use crate::build::{check, column, expr, id, ident, key, not_null, table};
 use crate::twin::Twin;
 
 /// A column with an expression for its default.
@@ -86,5 +86,14 @@ on_every_database! {
         ] {
             if target.dialect() == Dialect::Mariadb { twin.must_not(op).await } else { twin.must(op).await }
         }
+    }
+
+    async fn a_column_that_numbers_itself_stays_an_integer(target: &TestTarget) {
+        let mut twin = Twin::new(target).await;
+        twin.must(table("t", vec![id()], vec![Constraint::PrimaryKey(key(&["id"]))])).await;
+        let text = ColumnChanges {
+            column_type: Some(ColumnType::Text), nullable: None, default: Change::Keep, comment: Change::Keep,
+        };
+        twin.must_not(Op::AlterColumn { table: ident("t"), name: ident("id"), changes: text }).await;
     }
 }

@@ -187,7 +187,7 @@ fn is_conflict(dialect: Dialect, op: &Op, error: &DatabaseError) -> bool {
         Dialect::Mariadb if code == "1067" => has_computed_default(op),
         Dialect::Mariadb => [
             "167", "1048", "1062", "1138", "1264", "1265", "1292", "1365", "1366", "1406", "1451", "1452", "1467",
-            "1690", "4025",
+            "1690", "1916", "4025",
         ]
         .contains(&code.as_str()),
     }
