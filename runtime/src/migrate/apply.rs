@@ -2,13 +2,13 @@
 
 use std::time::Instant;
 
+use super::account::{SETTLE, cut, refusal};
 use super::plan::{PackagePlan, PlannedStep, StepKind, Verb};
 use super::snapshot::Snapshot;
 use super::{ErrorKind, Event, Journal, MigrateError, Migrator, Upgrade};
-use crate::database::Identity;
-use crate::database::{Connection, DatabaseError};
+
+use crate::database::{Connection, DatabaseError, Identity};
 use crate::dialect::{Statement, StatementKind};
-use crate::sandbox::visible;
 use crate::store::{
     self, FlightState, HistoryEntry, InFlight, Kind, Outcome, State, StepRecord, TargetLock, VersionChange,
 };
@@ -222,51 +222,6 @@ async fn execute_data(
     store::advance(connection, done).await?;
     connection.commit().await?;
     Ok(Ok(()))
-}
-
-const SETTLE: &str = "put the schema as it was before the step, then run again with `--discard-journal`";
-
-/// The account of a step that was cut short, for the operator.
-pub(super) fn account(step: &InFlight) -> String {
-    let total = step.statements.len();
-    let what = match (step.state, &step.error) {
-        (FlightState::Refused, message) => {
-            format!("the database refused this statement: {}", message.as_deref().unwrap_or("it did not say why"))
-        }
-        (FlightState::Running, _) if step.position >= total => {
-            "all its statements were applied, but it was not recorded".to_owned()
-        }
-        (FlightState::Running, _) => {
-            "the runner ended while this statement was in flight; it may or may not have been applied".to_owned()
-        }
-    };
-    let statement = step.statements.get(step.position).map(|sql| format!("\n  {}", cut(sql))).unwrap_or_default();
-    format!(
-        "{} {} {} was cut short, partial {} of {total}, started {} by {}: {what}{statement}\n  {SETTLE}",
-        step.package,
-        step.kind.as_str(),
-        step.step,
-        step.position,
-        step.started,
-        step.holder
-    )
-}
-
-/// A statement for a message. Its lines are set in, as one of them may look like a message of the runner.
-fn cut(sql: &str) -> String {
-    let mut shown: String = sql.chars().take(500).collect();
-    if shown.len() < sql.len() {
-        shown.push('…');
-    }
-    visible(&shown).replace('\n', "\n      ")
-}
-
-/// What a database answered, for a sentence that says already that it refused a statement.
-fn refusal(error: &DatabaseError) -> String {
-    match error {
-        DatabaseError::Refused { code, message } => format!("{message} ({code})"),
-        other => other.to_string(),
-    }
 }
 
 enum Applied {

@@ -2,6 +2,7 @@
 //! first, without a lock or a transaction, and then applies what was planned to a target that is found
 //! unchanged under the lock.
 
+mod account;
 mod adopt;
 mod apply;
 mod error;

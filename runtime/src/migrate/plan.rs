@@ -160,7 +160,7 @@ impl Migrator {
         let (name, label) = (verb.package().info().name.clone(), snapshot.label.clone());
         let place = |error: MigrateError| error.of(&name).on(&label);
         if let (Journal::Respect, Some(account)) = (journal, &snapshot.state.journal) {
-            return Err(place(ErrorKind::InFlight(super::apply::account(account)).into()));
+            return Err(place(ErrorKind::InFlight(super::account::account(account)).into()));
         }
         let mut known = self.known.clone();
         known.extend(given.iter().map(|upgrade| upgrade.package.clone()));
