@@ -103,9 +103,12 @@ impl Migrator {
         let opened = self.target.connect_to_look().await.map_err(|error| place(error.into()))?;
         let Some(mut connection) = opened else { return Ok(Vec::new()) };
         let names: Vec<&str> = packages.iter().map(String::as_str).collect();
-        let rows = match connection.catalog().await {
-            Ok(catalog) => store::history(&mut connection, &catalog.bookkeeping, &names).await.map_err(Into::into),
-            Err(error) => Err(error.into()),
+        let rows = match Snapshot::read(&self.target, &mut connection).await {
+            Ok(found) => {
+                let rows = store::history(&mut connection, &found.catalog.bookkeeping, &names).await;
+                rows.map_err(MigrateError::from)
+            }
+            Err(error) => Err(error),
         };
         connection.close().await;
         rows.map_err(place)

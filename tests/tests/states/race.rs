@@ -32,6 +32,30 @@ fn talking_crowd() -> GuestPackage {
 }
 
 on_every_database! {
+    async fn who_looks_while_a_runner_is_at_work_is_not_disturbed(target: &TestTarget) {
+        let run = Run::on(target);
+        let crowd = run.open(&crowd());
+        let work = async {
+            for _ in 0..3 {
+                run.upgrade(&crowd).await.unwrap();
+                run.downgrade(&crowd, None).await.unwrap();
+            }
+        };
+        let look = async {
+            for _ in 0..20 {
+                let state = run.migrator.current(std::slice::from_ref(&crowd)).await.unwrap();
+                let behind = match state[0].recorded.first().map(String::as_str) {
+                    None => 2,
+                    Some("001") => 1,
+                    Some(_) => 0,
+                };
+                assert_eq!(state[0].pending.len(), behind);
+                run.records().await;
+            }
+        };
+        tokio::join!(work, look);
+    }
+
     async fn one_of_two_runners_applies_and_the_other_finds_nothing_to_do(target: &TestTarget) {
         let first = Run::on(target);
         let second = Run::on(target);
