@@ -7,7 +7,7 @@ use super::CliError;
 use super::args::Common;
 use super::output::Output;
 use crate::config::{Config, Registered};
-use crate::migrate::{Adopt, Goal, Migrator, Start, Upgrade};
+use crate::migrate::{Adopt, Goal, MigrateError, Migrator, Start, Upgrade};
 use crate::package::Package;
 use crate::revision::PackageInfo;
 use crate::sandbox::Sandbox;
@@ -93,7 +93,7 @@ impl Registry {
             let message = format!("{name} is neither a file nor a registered package (registered: {known})");
             return Err(CliError::Usage(message));
         }
-        let package = Package::open(sandbox, &path).map_err(crate::migrate::MigrateError::from)?;
+        let package = Package::open(sandbox, &path).map_err(|error| MigrateError::opening(&path, error))?;
         // A path may be that of a registered package, whose settings then hold.
         let settings = self.config.package(&package.info().name);
         let settings = settings.filter(|found| same_file(&found.path, &path));
@@ -111,12 +111,13 @@ impl Registry {
         registered: &Registered,
         revision: Option<String>,
     ) -> Result<Named, CliError> {
-        let package = Package::open(sandbox, &registered.path).map_err(crate::migrate::MigrateError::from)?;
+        let package =
+            Package::open(sandbox, &registered.path).map_err(|error| MigrateError::from(error).of(&registered.name))?;
         let PackageInfo { name, .. } = package.info();
         if *name != registered.name {
             let path = registered.path.display();
             return Err(CliError::Usage(format!(
-                "ptah.toml registers {path} as {}, but the package says that it is {name}",
+                "the configuration registers {path} as {}, but the package says that it is {name}",
                 registered.name
             )));
         }

@@ -10,7 +10,7 @@ use crate::migrate::{
     Current, Journal, MigrateError, Migrator, OfflineRange, PackagePlan, PackageState, Populate, Upgrade,
 };
 use crate::package::Package;
-use crate::revision::{Goal, PackageInfo, list as revisions};
+use crate::revision::{Dependency, Goal, PackageInfo, list as revisions};
 use crate::sandbox::Sandbox;
 
 pub(super) async fn upgrade(
@@ -255,8 +255,14 @@ struct ComponentLine<'a> {
     imports: &'a [String],
 }
 
+/// What a step depends on, in words; none for nothing.
+fn needs(dependencies: &[Dependency]) -> Option<String> {
+    let each: Vec<String> = dependencies.iter().map(|other| format!("{}:{}", other.package, other.revision)).collect();
+    (!each.is_empty()).then(|| format!("depends on {}", each.join(", ")))
+}
+
 pub(super) fn inspect(sandbox: &Sandbox, output: &Output, args: &InspectArgs) -> Result<(), CliError> {
-    let package = Package::open(sandbox, &args.file).map_err(MigrateError::from)?;
+    let package = Package::open(sandbox, &args.file).map_err(|error| MigrateError::opening(&args.file, error))?;
     let components = package.components().iter().map(|component| ComponentLine {
         file: &component.file,
         bytes: component.bytes,
@@ -272,15 +278,17 @@ pub(super) fn inspect(sandbox: &Sandbox, output: &Output, args: &InspectArgs) ->
     output.line(&format!("digest: sha256:{}\nrevisions:", shown.digest))?;
     for revision in &info.revisions {
         let from = revisions(&revision.down_revisions);
-        let needs: Vec<String> =
-            revision.depends_on.iter().map(|other| format!("{}:{}", other.package, other.revision)).collect();
-        let needs = if needs.is_empty() { String::new() } else { format!(" (depends on {})", needs.join(", ")) };
+        let needs = needs(&revision.depends_on).map(|needs| format!(" ({needs})")).unwrap_or_default();
         output.line(&format!("  {from} -> {}, {}{needs}", revision.id, revision.message))?;
     }
     output.line("populate steps:")?;
     for step in &info.populate_steps {
-        let active = if step.active { "active" } else { "inactive" };
-        output.line(&format!("  {} ({active}), {}", step.name, step.title))?;
+        let mut marks = vec![if step.active { "active" } else { "inactive" }.to_owned()];
+        if !step.requires.is_empty() {
+            marks.push(format!("requires {}", step.requires.join(", ")));
+        }
+        marks.extend(needs(&step.depends_on));
+        output.line(&format!("  {} ({}), {}", step.name, marks.join(", "), step.title))?;
     }
     output.line("components:")?;
     for component in &shown.components {

@@ -1,5 +1,7 @@
 //! Why a run did not do what was asked, and where.
 
+use std::path::Path;
+
 use crate::database::DatabaseError;
 use crate::package::PackageError;
 use crate::revision::{Dependency, GraphError};
@@ -136,6 +138,14 @@ pub enum ErrorKind {
 }
 
 impl MigrateError {
+    /// A package that cannot be opened, called by its path where the error itself does not say it.
+    pub fn opening(path: &Path, error: PackageError) -> Self {
+        let path = path.display().to_string();
+        let said = error.to_string().contains(&path);
+        let error = Self::from(error);
+        if said { error } else { error.of(&path) }
+    }
+
     /// Says which package is concerned, unless that is said.
     #[must_use]
     pub fn of(mut self, package: &str) -> Self {

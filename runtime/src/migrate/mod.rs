@@ -209,7 +209,8 @@ impl Migrator {
     /// # Errors
     /// Whatever is wrong with it, naming the file.
     pub fn open(&self, path: impl Into<PathBuf>) -> Result<Arc<Package>, MigrateError> {
-        Ok(Arc::new(Package::open(&self.sandbox, &path.into())?))
+        let path = path.into();
+        Package::open(&self.sandbox, &path).map(Arc::new).map_err(|error| MigrateError::opening(&path, error))
     }
 
     /// The sandbox that its packages run in.

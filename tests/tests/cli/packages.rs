@@ -55,12 +55,12 @@ fn write_all(folder: &Path) -> Vec<(&'static str, &'static [&'static str])> {
         ("longer.wasm", &["longer.wasm"]),
         ("huge.wasm", &["huge.wasm", "larger than"]),
         ("bare", &["bare", "ptah-package.toml"]),
-        ("listed", &["none.wasm"]),
-        ("nothing", &["ptah-package.toml"]),
-        ("garbled", &["ptah-package.toml"]),
-        ("other", &["ptah-package.toml", "sheets", "pages"]),
-        ("outside", &["../pages.wasm", "outside"]),
-        ("double", &["revision 001", "p.wasm", "q.wasm"]),
+        ("listed", &["./listed: ", "none.wasm"]),
+        ("nothing", &["./nothing: ", "ptah-package.toml"]),
+        ("garbled", &["./garbled: ", "ptah-package.toml"]),
+        ("other", &["./other: ", "ptah-package.toml", "sheets", "pages"]),
+        ("outside", &["./outside: ", "../pages.wasm", "outside"]),
+        ("double", &["./double: ", "revision 001", "p.wasm", "q.wasm"]),
         ("/dev/null", &["null"]),
     ]
 }

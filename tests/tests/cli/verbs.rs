@@ -177,6 +177,15 @@ fn inspect_needs_no_database_and_shows_what_a_package_holds() {
     let bytes = std::fs::metadata(folder.path().join("pages.wasm")).unwrap().len();
     assert_eq!(json["components"][0]["bytes"], bytes);
     assert_eq!(json["digest"].as_str().unwrap().len(), 64);
+    let minicms = concat!(env!("CARGO_MANIFEST_DIR"), "/../example-packages/minicms/minicms.wasm");
+    let done = ptah(folder.path()).args("inspect").arg(minicms).ok();
+    for part in [
+        "  001 -> 002, Move data (depends on crowd:001)",
+        "  ptah-db-schema (active, depends on crowd:001), Tables",
+        "  demo-pages (active, requires ptah-db-schema), Sample pages",
+    ] {
+        assert!(done.stdout.contains(part), "{part}: {}", done.stdout);
+    }
 }
 
 #[test]
