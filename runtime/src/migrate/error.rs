@@ -72,10 +72,10 @@ pub enum ErrorKind {
     },
     /// Tables of the package are there, not recorded as its own, and match.
     #[error(
-        "its tables are there already ({}), not recorded as its own; they equal {}: `--adopt` takes them over{}",
+        "its tables are there already ({}), not recorded as its own; they equal {}: {}",
         tables.join(", "),
         matches.join(" and "),
-        if matches.len() > 1 { ", `--adopt=REV` says as which" } else { "" }
+        if matches.len() > 1 { "`--adopt=REV` takes them over as one of these" } else { "`--adopt` takes them over" }
     )]
     Adoptable {
         /// The tables.
