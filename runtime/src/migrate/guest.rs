@@ -23,9 +23,10 @@ pub(super) struct Outcome {
 impl Planning<'_> {
     /// The tables of other packages that this one may refer to: those of every dependency that is met.
     fn referable(&self) -> Result<Schema, MigrateError> {
-        let met = self.info.dependencies().into_iter().filter(|dependency| self.is_met(dependency));
+        let others = self.info.dependencies().into_iter().filter(|dependency| dependency.package != self.info.name);
+        let met = others.filter(|dependency| self.is_met(dependency));
         let packages: BTreeSet<&str> = met.map(|dependency| dependency.package.as_str()).collect();
-        let owned = packages.iter().filter(|name| **name != self.info.name).flat_map(|name| self.snapshot.owned(name));
+        let owned = packages.iter().flat_map(|name| self.snapshot.owned(name));
         // A table that the model cannot hold cannot be referred to; it is not this package's trouble.
         let readable: BTreeSet<String> = owned.filter(|table| self.snapshot.schema([table]).is_ok()).collect();
         self.snapshot

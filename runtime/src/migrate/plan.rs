@@ -1,7 +1,7 @@
 //! Planning: which steps a verb takes on a target as it is, and what each of them does. Runs the guests;
 //! touches no database.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -190,7 +190,9 @@ pub(super) struct Planning<'a> {
     pub(super) info: &'a PackageInfo,
     pub(super) graph: Graph<'a>,
     pub(super) snapshot: Snapshot,
-    known: &'a [Arc<Package>],
+    /// Of each other package whose graph is known, the revisions that are applied on the target. Nothing of a
+    /// package changes while another one is planned, so this is found once and not for every dependency.
+    applied_elsewhere: BTreeMap<&'a str, BTreeSet<&'a str>>,
     pub(super) limits: Limits,
     pub(super) observer: &'a Observer,
     pub(super) interrupt: &'a Interrupt,
@@ -216,12 +218,20 @@ impl<'a> Planning<'a> {
         let recorded = snapshot.heads(&info.name);
         graph.applied(&recorded)?;
         let run = draw_run_values()?;
+        let mut applied_elsewhere: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+        for other in known.iter().map(|package| package.info()).filter(|other| other.name != info.name) {
+            let heads = snapshot.heads(&other.name);
+            // One that makes no order, or lacks what is recorded, says nothing; it fails where it is run itself.
+            if let Ok(applied) = Graph::new(&other.revisions).and_then(|graph| graph.applied(&heads)) {
+                applied_elsewhere.entry(&other.name).or_default().extend(applied);
+            }
+        }
         Ok(Self {
             package,
             info,
             graph,
             snapshot,
-            known,
+            applied_elsewhere,
             limits,
             observer,
             interrupt,
@@ -320,13 +330,13 @@ impl<'a> Planning<'a> {
         if state.applied.get(&dependency.package).is_some_and(|applied| applied.contains(&dependency.revision)) {
             return true;
         }
-        let Some(heads) = state.versions.get(&dependency.package) else { return false };
-        let known = self.known.iter().map(|package| package.info());
-        known.filter(|info| info.name == dependency.package).any(|info| {
-            Graph::new(&info.revisions)
-                .and_then(|graph| Ok(graph.applied(heads)?.contains(dependency.revision.as_str())))
-                .unwrap_or(false)
-        })
+        let revision = dependency.revision.as_str();
+        if dependency.package == self.info.name {
+            let heads = state.versions.get(&dependency.package);
+            return heads
+                .is_some_and(|heads| self.graph.applied(heads).is_ok_and(|applied| applied.contains(revision)));
+        }
+        self.applied_elsewhere.get(dependency.package.as_str()).is_some_and(|applied| applied.contains(revision))
     }
 
     /// Demands that all of these are met.

@@ -52,6 +52,9 @@ const SECRET_LENGTH: usize = 64;
 /// Files that are kept; the oldest go first.
 const ENTRIES: usize = 256;
 
+/// Bytes that all files may have together; the oldest go first. Some packages compile to much more than they are.
+const TOTAL_BYTES: u64 = 1 << 30;
+
 /// After so long a file under its temporary name belongs to nobody.
 const HALF_WRITTEN: Duration = Duration::from_secs(60 * 60);
 
@@ -121,15 +124,16 @@ impl Cache {
         mac
     }
 
-    /// Deletes the oldest files beyond [`ENTRIES`], and what killed runners left half written.
+    /// Deletes the oldest files beyond [`ENTRIES`] and [`TOTAL_BYTES`], and what killed runners left half written.
     fn prune(&self) -> io::Result<()> {
         let mut entries = Vec::new();
         for entry in fs::read_dir(&self.directory)? {
             let path = entry?.path();
             // Another runner may have deleted it since.
-            let Ok(modified) = fs::symlink_metadata(&path).and_then(|metadata| metadata.modified()) else { continue };
+            let Ok(metadata) = fs::symlink_metadata(&path) else { continue };
+            let Ok(modified) = metadata.modified() else { continue };
             if path.extension().is_some_and(|extension| extension == "native") {
-                entries.push((modified, path));
+                entries.push((modified, path, metadata.len()));
             } else if path.extension().is_some_and(|extension| extension == "new")
                 && modified.elapsed().is_ok_and(|age| age > HALF_WRITTEN)
             {
@@ -137,9 +141,12 @@ impl Cache {
             }
         }
         entries.sort();
-        let surplus = entries.len().saturating_sub(ENTRIES);
-        for (_, path) in entries.iter().take(surplus) {
-            let _ = fs::remove_file(path);
+        let mut bytes = 0_u64;
+        for (number, (_, path, length)) in entries.iter().rev().enumerate() {
+            bytes = bytes.saturating_add(*length);
+            if number >= ENTRIES || bytes > TOTAL_BYTES {
+                let _ = fs::remove_file(path);
+            }
         }
         Ok(())
     }

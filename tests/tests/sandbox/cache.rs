@@ -190,3 +190,19 @@ fn the_oldest_files_go_when_there_are_too_many() {
     assert!(!folder.path().join("dead.new").exists());
     assert!(folder.path().join("alive.new").exists());
 }
+
+#[test]
+fn the_oldest_files_go_when_they_are_too_large() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, age) in [("oldest", 300), ("older", 200), ("old", 100)] {
+        // Holes take no space on the disk, but count.
+        let file = fs::File::create(folder.path().join(name).with_extension("native")).unwrap();
+        file.set_len(400 << 20).unwrap();
+        file.set_modified(std::time::SystemTime::now() - std::time::Duration::from_secs(age)).unwrap();
+    }
+    assert_eq!(compilations(folder.path()), 1);
+    let mut left: Vec<_> = entries(folder.path()).iter().map(|path| path.file_stem().unwrap().to_owned()).collect();
+    left.retain(|name| name.len() < 10);
+    left.sort();
+    assert_eq!(left, ["old", "older"]);
+}
