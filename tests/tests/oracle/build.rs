@@ -71,7 +71,7 @@ pub(crate) const TYPES: [ColumnType; 15] = [
 pub(crate) fn value(column_type: ColumnType, which: u8) -> Value {
     let pick = |values: &[&str]| values[usize::from(which) % values.len()].to_owned();
     match column_type {
-        ColumnType::Boolean => Value::Boolean(which % 2 == 0),
+        ColumnType::Boolean => Value::Boolean(which.is_multiple_of(2)),
         ColumnType::SmallInteger => Value::Integer([0, -1, 32_767, -32_768][usize::from(which) % 4]),
         ColumnType::Integer => Value::Integer([0, -1, 2_147_483_647, -2_147_483_648][usize::from(which) % 4]),
         ColumnType::BigInteger => Value::Integer([0, -7, i64::MAX, i64::MIN][usize::from(which) % 4]),

@@ -156,8 +156,8 @@ fn create_table(schema: &Schema, dice: &mut Dice) -> Op {
     let mut columns = vec![];
     let mut constraints = vec![];
     let count = 1 + dice.roll(4);
-    for number in 0..count {
-        columns.push(random_column(COLUMNS[number], dice));
+    for name in &COLUMNS[..count] {
+        columns.push(random_column(name, dice));
     }
     match dice.roll(5) {
         0 | 1 => {

@@ -96,4 +96,28 @@ on_every_database! {
         };
         twin.must_not(Op::AlterColumn { table: ident("t"), name: ident("id"), changes: text }).await;
     }
+
+    async fn a_key_that_is_too_long_for_mariadb_is_refused_there_while_planned(target: &TestTarget) {
+        let mut twin = Twin::new(target).await;
+        let cents = |precision| ColumnType::Numeric { precision, scale: 0 };
+        let with_key = |name: &str, length, other| {
+            let columns = vec![column("a", ColumnType::Varchar(length)), column("b", other)];
+            table(name, columns, vec![Constraint::Unique(key(&["a", "b"]))])
+        };
+        for (number, (length, other)) in [
+            (767, ColumnType::Integer), (766, ColumnType::Timestamp), (766, ColumnType::Time), (767, ColumnType::Date),
+            (764, ColumnType::Uuid), (767, cents(9)), (766, ColumnType::Double),
+        ].into_iter().enumerate() {
+            twin.must(with_key(&format!("t{number}"), length, other)).await;
+        }
+        for (length, other) in [(767, ColumnType::BigInteger), (768, ColumnType::Boolean), (767, cents(10))] {
+            let op = with_key("u", length, other);
+            if target.dialect() == Dialect::Mariadb {
+                twin.must_not(op).await;
+            } else {
+                twin.must(op).await;
+                twin.must(Op::DropTable { name: ident("u") }).await;
+            }
+        }
+    }
 }

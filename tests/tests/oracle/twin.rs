@@ -155,7 +155,7 @@ impl Twin {
         for (name, table) in catalog.tables {
             match table {
                 CatalogTable::Readable(table) => {
-                    found.tables.insert(ident(&name), table.into());
+                    found.tables.insert(ident(&name), table);
                 }
                 CatalogTable::Unreadable(reason) => return Err(format!("table {name} cannot be read: {reason}")),
             }

@@ -35,7 +35,20 @@ pub(super) fn too_long(table: &Table) -> Option<String> {
 /// What a column takes of the row and of the page.
 fn bytes(column: &Column) -> (usize, usize) {
     let ModelType::Portable(column_type) = column.column_type else { return (0, 0) };
-    let fixed = match column_type {
+    match column_type {
+        ColumnType::Text | ColumnType::Binary => (10, POINTER),
+        ColumnType::Json => (12, POINTER),
+        ColumnType::Varchar(length) => {
+            let bytes = usize::try_from(length).unwrap_or(ROW_BYTES).saturating_mul(4);
+            if bytes > 255 { (bytes.saturating_add(2), POINTER) } else { (bytes + 1, bytes + 1) }
+        }
+        other => (fixed_bytes(other), fixed_bytes(other)),
+    }
+}
+
+/// What a value of a type takes that has the same length in every row; nothing for one that has not.
+pub(super) fn fixed_bytes(column_type: ColumnType) -> usize {
+    match column_type {
         ColumnType::Boolean => 1,
         ColumnType::SmallInteger => 2,
         ColumnType::Integer => 4,
@@ -45,14 +58,8 @@ fn bytes(column: &Column) -> (usize, usize) {
         ColumnType::Timestamp | ColumnType::TimestampWithZone => 8,
         ColumnType::Uuid => 16,
         ColumnType::Numeric { precision, scale } => digits(precision.saturating_sub(scale)) + digits(scale),
-        ColumnType::Text | ColumnType::Binary => return (10, POINTER),
-        ColumnType::Json => return (12, POINTER),
-        ColumnType::Varchar(length) => {
-            let bytes = usize::try_from(length).unwrap_or(ROW_BYTES).saturating_mul(4);
-            return if bytes > 255 { (bytes.saturating_add(2), POINTER) } else { (bytes + 1, bytes + 1) };
-        }
-    };
-    (fixed, fixed)
+        ColumnType::Varchar(_) | ColumnType::Text | ColumnType::Binary | ColumnType::Json => 0,
+    }
 }
 
 /// Four bytes for nine digits, fewer for what is left.

@@ -3,13 +3,14 @@
 //! does not keep. Refused here, while the step is planned, so that no such statement fails half way.
 
 use super::data::is_comparison;
+use super::row;
 use crate::dialect::{Dialect, Unsupported};
 use crate::operation::{BinaryOperator, ColumnDefault, ColumnType, Expr, Ident, ReferentialAction, Value};
 use crate::schema::{CheckCondition, ModelDefault, ModelType, Table};
 
 /// InnoDB's longest key, in bytes; utf8mb4 takes four a character. A longer index is cut to a prefix, a
 /// longer unique constraint becomes a hash.
-const MARIADB_KEY_BYTES: u32 = 3_072;
+const MARIADB_KEY_BYTES: usize = 3_072;
 
 /// Refuses what is wrong with a table after an operation and was not wrong before.
 pub(super) fn check(dialect: Dialect, before: Option<&Table>, after: &Table) -> Result<(), Unsupported> {
@@ -26,7 +27,7 @@ fn problems(dialect: Dialect, table: &Table) -> Vec<String> {
         Dialect::Postgres => keys(table).filter_map(|key| postgres_key(table, &key)).collect(),
         Dialect::Mariadb => {
             let keys = keys(table).filter_map(|key| mariadb_key(table, &key));
-            keys.chain(mariadb_checks(table)).chain(mariadb_texts(table)).chain(super::row::too_long(table)).collect()
+            keys.chain(mariadb_checks(table)).chain(mariadb_texts(table)).chain(row::too_long(table)).collect()
         }
     }
 }
@@ -50,7 +51,7 @@ fn postgres_key(table: &Table, key: &[&Ident]) -> Option<String> {
 }
 
 fn mariadb_key(table: &Table, key: &[&Ident]) -> Option<String> {
-    let mut bytes = 0_u32;
+    let mut bytes = 0_usize;
     for column in key {
         match portable(table, column) {
             Some(ColumnType::Text | ColumnType::Binary | ColumnType::Json) => {
@@ -59,8 +60,11 @@ fn mariadb_key(table: &Table, key: &[&Ident]) -> Option<String> {
                      varchar has a bound"
                 ));
             }
-            Some(ColumnType::Varchar(length)) => bytes = bytes.saturating_add(length.saturating_mul(4)),
-            _ => {}
+            Some(ColumnType::Varchar(length)) => {
+                bytes = bytes.saturating_add(usize::try_from(length).unwrap_or(usize::MAX).saturating_mul(4));
+            }
+            Some(other) => bytes = bytes.saturating_add(row::fixed_bytes(other)),
+            None => {}
         }
     }
     let columns = key.iter().map(|column| column.as_str()).collect::<Vec<_>>().join(", ");
