@@ -3,8 +3,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod crash;
+mod docs;
 mod graphs;
 mod guests;
+mod long;
 mod offline;
 mod packages;
 mod random;
