@@ -90,3 +90,41 @@ fn names_of_a_component_cannot_write_on_the_terminal() {
         assert!(!error.contains(['\u{1b}', '\u{202e}', '\n']), "{error:?}");
     }
 }
+
+#[test]
+fn types_within_types_do_not_exhaust_the_stack_or_the_time() {
+    let chain = |levels: usize, of: &dyn Fn(usize) -> String| {
+        (1..levels).fold("(type $t0 (list u8))".to_owned(), |text, level| {
+            text + &format!("(type $t{level} {})", of(level - 1))
+        })
+    };
+    for levels in [90, 110, 5_000] {
+        for types in [
+            chain(levels, &|below| format!("(list $t{below})")),
+            chain(levels, &|below| format!("(option $t{below})")),
+            chain(levels, &|below| format!("(tuple $t{below} $t{below})")),
+            chain(levels, &|below| format!("(record (field \"a\" $t{below}) (field \"b\" $t{below}))")),
+            format!("{}{}", "(type (instance ".repeat(levels), "))".repeat(levels)),
+            format!("{}{}", "(type (component ".repeat(levels), "))".repeat(levels)),
+        ] {
+            let last = levels - 1;
+            let user = if types.contains("$t") {
+                format!(
+                    r#"(import "ptah:migration/log@0.1.0" (instance (export "f" (func (param "a" (list u8))))))
+                  (core module $m (memory (export "m") 1) (func (export "r") (param i32 i32 i32 i32) (result i32) i32.const 0)
+                  (func (export "g") (param i32 i32))) (core instance $i (instantiate $m))
+                  (func (param "a" $t{last}) (canon lift (core func $i "g") (memory $i "m") (realloc (func $i "r"))))"#
+                )
+            } else {
+                String::new()
+            };
+            let Ok(bytes) = wat::parse_str(format!("(component {types} {user} {EXPORT})")) else { continue };
+            soon("types", || {
+                on_a_small_stack(|| {
+                    let sandbox = Sandbox::new(Limits::default(), CacheLocation::Off).unwrap();
+                    assert!(sandbox.load(&bytes).is_err());
+                })
+            });
+        }
+    }
+}

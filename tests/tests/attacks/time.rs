@@ -102,3 +102,25 @@ fn deep_nesting_does_not_exhaust_the_stack() {
         }
     }
 }
+
+#[test]
+fn a_name_that_is_no_column_is_never_taken_for_a_text() {
+    // SQLite would take "titel" for 'titel' where no column has that name, and names regardless of case.
+    for dialect in Dialect::ALL {
+        for condition in
+            [r#""titel" = 'x'"#, r#"'x' = "titel""#, r#""A" = 'x'"#, r#"lower("titel") = 'x'"#, r#""a" IN ("titel")"#]
+        {
+            execute(dialect, &format!(r#"DELETE FROM "t" WHERE {condition}"#), &[]).unwrap_err();
+            check(dialect, condition).unwrap_err();
+        }
+        for statement in [
+            r#"UPDATE "t" SET "a" = "titel""#,
+            r#"UPDATE "t" SET "titel" = 'x'"#,
+            r#"INSERT INTO "t" ("a") VALUES ("titel")"#,
+            r#"INSERT INTO "t" ("titel") VALUES ('x')"#,
+            r#"DELETE FROM "T" WHERE "a" = 'x'"#,
+        ] {
+            execute(dialect, statement, &[]).unwrap_err();
+        }
+    }
+}
