@@ -18,6 +18,7 @@ fn every_verb_option_and_exit_code_is_documented() {
         let help = ptah(folder.path()).args(verb).arg("--help").ok().stdout;
         let options = help.lines().filter(|line| line.trim_start().starts_with('-'));
         for option in options.flat_map(|line| line.trim_start().split(['[', ' ', '=', ','])) {
+            let option = option.trim_end_matches(|letter: char| !letter.is_alphanumeric());
             if option.starts_with('-') && option.len() > 1 {
                 let named =
                     [format!("`{option}`"), format!("`{option} "), format!("`{option}="), format!(" {option} ")];
