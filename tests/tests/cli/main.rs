@@ -1,6 +1,6 @@
 //! The binary from outside: what a user types, sees and gets back. One file a topic.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::print_stdout)]
 
 mod crash;
 mod docs;
