@@ -95,6 +95,12 @@ pub(super) fn check_own(
     if rules.reserved_names.contains(&folded.as_str()) {
         return Err(SchemaError::Invalid(format!("the name {name} is reserved on this database")));
     }
+    if rules.default_names == DefaultNames::Postgres && kind.is_relation(rules) && folded.ends_with("_seq") {
+        // A sequence keeps its name when its table or column is renamed, so the model cannot tell which are taken.
+        return Err(SchemaError::Invalid(format!(
+            "the name {name} ends as those that the database gives to sequences"
+        )));
+    }
     match taken(schema, rules, table_name, kind, &folded) {
         Some(by) => Err(exists(format!("the name {name} is taken by {by}"))),
         None => Ok(()),

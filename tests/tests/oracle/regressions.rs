@@ -1,10 +1,12 @@
 //! What the random sequences have found, kept as fixed ones.
 
 use ptah_wasm::dialect::Dialect;
-use ptah_wasm::operation::{Change, ColumnChanges, ColumnDefault, ColumnSpec, ColumnType, Constraint, Op, Position};
+use ptah_wasm::operation::{
+    Change, ColumnChanges, ColumnDefault, ColumnSpec, ColumnType, Constraint, IndexOrder, Op, Position,
+};
 use ptah_wasm_tests::on_every_database;
 
-use crate::build::{check, column, expr, id, ident, key, not_null, table};
+use crate::build::{check, column, expr, id, ident, index, key, not_null, table};
 use crate::twin::Twin;
 
 /// A column with an expression for its default.
@@ -119,5 +121,14 @@ on_every_database! {
                 twin.must(Op::DropTable { name: ident("u") }).await;
             }
         }
+    }
+
+    async fn a_key_cannot_take_the_name_of_a_sequence_whose_column_was_renamed(target: &TestTarget) {
+        let mut twin = Twin::new(target).await;
+        let columns = vec![id(), column("a", ColumnType::Integer)];
+        twin.must(table("t", columns, vec![Constraint::PrimaryKey(key(&["id"]))])).await;
+        twin.must(Op::RenameColumn { table: ident("t"), name: ident("id"), new_name: ident("number") }).await;
+        let op = Op::CreateIndex { table: ident("t"), index: index("t_id_seq", &[("a", IndexOrder::Ascending)], false) };
+        if target.dialect() == Dialect::Postgres { twin.must_not(op).await } else { twin.must(op).await }
     }
 }
