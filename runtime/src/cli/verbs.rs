@@ -23,6 +23,9 @@ pub(super) async fn upgrade(
     if named.is_empty() {
         return Err(CliError::Usage("no package named, and none is registered in ptah.toml".to_owned()));
     }
+    if let Some(range) = named.iter().filter_map(|named| named.revision.as_deref()).find(|range| range.contains(':')) {
+        return Err(CliError::Usage(format!("{range}: a part of a chain is for --sql only")));
+    }
     let upgrades: Vec<Upgrade> =
         named.into_iter().map(|named| named.upgrade(args.force, args.adopt.as_ref())).collect();
     let journal = journal(args.discard_journal);

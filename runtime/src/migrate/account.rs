@@ -33,6 +33,20 @@ pub(super) fn account(step: &InFlight) -> String {
     )
 }
 
+/// A step that was announced and not finished, for one who only looks: it may be under way right now.
+pub(super) fn unfinished(step: &InFlight) -> String {
+    format!(
+        "{}: {} {} is under way or was cut short, partial {} of {}, started {} by {}",
+        step.package,
+        step.kind.as_str(),
+        step.step,
+        step.position,
+        step.statements.len(),
+        step.started,
+        step.holder
+    )
+}
+
 /// A statement for a message. Its lines are set in, as one of them may look like a message of the runner.
 pub(super) fn cut(sql: &str) -> String {
     let mut shown: String = sql.chars().take(500).collect();

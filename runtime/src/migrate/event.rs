@@ -36,6 +36,13 @@ pub enum Event {
         /// What it says.
         log: LogEvent,
     },
+    /// A step was announced on the target and not finished: another runner is at it, or one ended in it.
+    Unfinished {
+        /// Its package.
+        package: String,
+        /// Which step, how far it got, and whose it is.
+        line: String,
+    },
     /// The target changed while the plan was made, so another one is made.
     Replanning {
         /// The package.
@@ -47,7 +54,7 @@ impl std::fmt::Display for Event {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Waiting { holder } => write!(f, "waiting for the target, which {holder} holds"),
-            Self::Step { line, .. } => f.write_str(line),
+            Self::Step { line, .. } | Self::Unfinished { line, .. } => f.write_str(line),
             Self::UpToDate { package, recorded } if recorded.is_empty() => write!(f, "{package}: nothing to do"),
             Self::UpToDate { package, recorded } => {
                 write!(f, "{package}: at {}, nothing to do", crate::revision::list(recorded))

@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use super::account::unfinished;
 use super::snapshot::Snapshot;
-use super::{ErrorKind, MigrateError, Migrator};
+use super::{ErrorKind, Event, MigrateError, Migrator};
 use crate::package::Package;
 use crate::revision::{Graph, Revision};
-use crate::store::{self, HistoryRow};
+use crate::store::{self, HistoryRow, InFlight};
 
 /// Where one package stands on the target.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -65,12 +66,19 @@ impl Migrator {
     /// The database; a recorded revision that a given package does not have; revisions that make no order.
     pub async fn current(&self, packages: &[Arc<Package>]) -> Result<Vec<PackageState>, MigrateError> {
         let snapshot = Snapshot::look(&self.target).await?;
+        self.say_unfinished(&snapshot);
         if !packages.is_empty() {
             return packages.iter().map(|package| state_of(&snapshot, package)).collect();
         }
         let owners = snapshot.state.tables.values().map(|owner| &owner.package);
         let names: BTreeSet<&String> = snapshot.state.versions.keys().chain(owners).collect();
         Ok(names.into_iter().map(|name| bare_state(&snapshot, name)).collect())
+    }
+
+    fn say_unfinished(&self, snapshot: &Snapshot) {
+        if let Some(step) = &snapshot.state.journal {
+            (self.observer)(&Event::Unfinished { package: step.package.clone(), line: unfinished(step) });
+        }
     }
 
     /// The revisions of a package in order, and which of them are applied.
@@ -80,6 +88,7 @@ impl Migrator {
     pub async fn history(&self, package: &Package) -> Result<Vec<Current>, MigrateError> {
         let info = package.info();
         let snapshot = Snapshot::look(&self.target).await?;
+        self.say_unfinished(&snapshot);
         let place = |error: MigrateError| error.of(&info.name).on(&snapshot.label);
         let recorded = snapshot.heads(&info.name);
         let graph = Graph::new(&info.revisions).map_err(|error| place(error.into()))?;
@@ -114,21 +123,24 @@ impl Migrator {
         rows.map_err(place)
     }
 
-    /// Refuses while any of the packages has a step to be applied: what an application calls before it
-    /// starts.
+    /// Refuses while any of the packages has a step to be applied, or one that was begun and not finished:
+    /// what an application calls before it starts.
     ///
     /// # Errors
     /// [`ErrorKind::Pending`], naming packages and revisions; or as [`Migrator::current`].
     pub async fn check(&self, packages: &[Arc<Package>]) -> Result<(), MigrateError> {
-        let states = self.current(packages).await?;
+        let snapshot = Snapshot::look(&self.target).await?;
+        let states = packages.iter().map(|package| state_of(&snapshot, package)).collect::<Result<Vec<_>, _>>()?;
         let behind = states.iter().filter(|state| !state.is_up_to_date());
-        let behind: Vec<String> = behind
+        let mut behind: Vec<String> = behind
             .map(|state| {
                 let pending: Vec<&str> = state.pending.iter().map(|step| step.revision.as_str()).collect();
                 let at = crate::revision::list(&state.recorded);
                 format!("{}: at {at}, pending {}", state.package, pending.join(", "))
             })
             .collect();
+        let is_given = |step: &&InFlight| states.iter().any(|state| state.package == step.package);
+        behind.extend(snapshot.state.journal.iter().filter(is_given).map(unfinished));
         if behind.is_empty() {
             return Ok(());
         }

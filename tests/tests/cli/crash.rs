@@ -5,6 +5,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use ptah_wasm::dialect::Dialect;
+use ptah_wasm::migrate::Migrator;
 use ptah_wasm_tests::binary::Running;
 use ptah_wasm_tests::dump::{self, dump};
 use ptah_wasm_tests::guest::*;
@@ -134,6 +135,12 @@ on_every_database! {
         hold.release().await;
         if target.dialect() == Dialect::Mariadb {
             on(target, "current work.wasm").ok().prints(&["work: 001 (2 pending)"]);
+            on(target, "current").ok().says(&["work: upgrade 002 is under way or was cut short, partial 2 of 4"]);
+            // What an application that refuses to start on a half-made schema asks.
+            let migrator = Migrator::new(target.url()).unwrap();
+            let package = migrator.open(target.folder().join("work.wasm")).unwrap();
+            let refusal = migrator.check(&[package]).await.unwrap_err().to_string();
+            assert!(refusal.contains("upgrade 002 is under way or was cut short"), "{refusal}");
             let account = dump::whole(target).await;
             for words in ["upgrade work.wasm", "upgrade --dry-run work.wasm", "downgrade work.wasm:base"] {
                 on(target, words).run().ends(4).says(&[

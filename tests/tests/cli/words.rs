@@ -107,6 +107,7 @@ fn what_names_no_package_is_said() {
 fn a_package_named_twice_is_refused() {
     let folder = folder();
     fs::copy(folder.path().join("pages.wasm"), folder.path().join("copy.wasm")).unwrap();
+    run(&folder, "upgrade pages.wasm:001:002").run().ends(2).says(&["001:002", "--sql only"]);
     for words in ["upgrade pages.wasm pages.wasm:001", "upgrade pages.wasm copy.wasm"] {
         run(&folder, words).run().ends(4).says(&["pages: the package is given twice"]);
     }
