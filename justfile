@@ -33,3 +33,7 @@ wit:
 # what continuous integration runs
 ci:
     .ci/run
+
+# What whole runs of the release binary cost
+bench:
+    tests/bench.sh
