@@ -259,10 +259,9 @@ pub async fn ensure_tables(
             connection.execute(&layout.create(dialect)).await?;
         }
     }
-    if missing(OBJECTS) {
+    if !state.has_layout {
         let layout = [words("layout"), words(""), words(""), words(""), words(""), words(""), count(LAYOUT.into())];
-        // On MariaDB a run may have ended between the table and this row.
-        connection.execute(&format!("DELETE FROM {OBJECTS} WHERE {}", equals(dialect, "kind", "layout"))).await?;
+        // The table may be there without it: on MariaDB a run may have ended between the two.
         connection.execute(&OBJECTS_LAYOUT.insert(dialect, &layout)?).await?;
     }
     if let Some(table) = &state.foreign_versions {

@@ -31,6 +31,8 @@ pub struct State {
     pub populated: BTreeMap<String, BTreeSet<String>>,
     /// Which of the tables are there.
     pub(super) present: BTreeSet<String>,
+    /// Whether the version of their layout is recorded.
+    pub(super) has_layout: bool,
     pub(super) foreign_versions: Option<ForeignVersionTable>,
 }
 
@@ -180,6 +182,7 @@ impl State {
 
     fn mark_tables_present(&mut self, record: &StepRecord) {
         self.present.extend([VERSIONS, HISTORY, OBJECTS, JOURNAL].map(str::to_owned));
+        self.has_layout = true;
         let package = &record.entry.package;
         let before = self.versions.get(package).map_or(0, BTreeSet::len);
         let heads = (before + record.versions.add.len()).saturating_sub(record.versions.remove.len());
@@ -235,6 +238,7 @@ impl State {
                 if found > LAYOUT {
                     return Err(StoreError::NewerLayout { found, known: LAYOUT });
                 }
+                self.has_layout = true;
             }
             "table" => {
                 self.tables.insert(name.clone(), Owner { package: package.clone(), history_id: number });

@@ -256,3 +256,30 @@ on_every_database! {
         assert_eq!(dump(target).await, undisturbed(target.dialect(), &work()).await);
     }
 }
+
+#[test]
+fn bookkeeping_tables_that_were_made_in_part_are_completed() {
+    ptah_wasm_tests::target::run(Dialect::Mariadb, async |target: &TestTarget| {
+        put(target.folder(), "work.wasm", &work());
+        on(target, "upgrade work.wasm").ok();
+        let expected = dump(target).await;
+        // A run that ended in the first statements of all, each of which commits by itself, leaves this.
+        for left in [
+            "ptah_db_versions, ptah_db_history, ptah_db_journal",
+            "ptah_db_history, ptah_db_journal",
+            "ptah_db_journal",
+        ] {
+            let target = TestTarget::new(Dialect::Mariadb).await;
+            put(target.folder(), "work.wasm", &work());
+            on(&target, "upgrade work.wasm").ok();
+            target.execute("DROP TABLE work").await;
+            target.execute("DROP TABLE gate").await;
+            for table in ["versions", "history", "objects", "journal"] {
+                target.execute(&format!("DELETE FROM ptah_db_{table}")).await;
+            }
+            target.execute(&format!("DROP TABLE {left}")).await;
+            on(&target, "upgrade work.wasm").ok();
+            assert_eq!(dump(&target).await, expected, "without {left}");
+        }
+    });
+}
