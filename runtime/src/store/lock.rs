@@ -68,7 +68,7 @@ pub struct TargetLock {
 
 enum Hold {
     File(File),
-    Session { connection: Connection, still_held: String },
+    Session { connection: Connection, still_held: String, let_go: String },
 }
 
 /// Takes the lock, trying for `timeout`; `on_wait` is told once who holds it. A timeout of zero tries once.
@@ -110,7 +110,7 @@ impl TargetLock {
     pub async fn check(&mut self) -> Result<(), LockError> {
         match &mut self.hold {
             Hold::File(_) => Ok(()),
-            Hold::Session { connection, still_held } => {
+            Hold::Session { connection, still_held, .. } => {
                 let answer = connection.fetch(still_held).await.ok().and_then(first);
                 if answer.as_deref() == Some("1") { Ok(()) } else { Err(LockError::Lost(self.label.clone())) }
             }
@@ -122,7 +122,11 @@ impl TargetLock {
         match self.hold {
             // An empty lock file names no holder.
             Hold::File(file) => drop(file.set_len(0)),
-            Hold::Session { connection, .. } => connection.close().await,
+            Hold::Session { mut connection, let_go, .. } => {
+                // A server may take its time to notice a goodbye. If this fails the session's end frees the lock.
+                let _ = connection.fetch(&let_go).await;
+                connection.close().await;
+            }
         }
     }
 }
@@ -222,10 +226,13 @@ impl Attempt {
                      AND pid = pg_backend_pid() AND classid = {POSTGRES_CLASS}::oid \
                      AND objid = ({key}::bigint & 4294967295)::oid AND objsubid = 2"
                 ),
+                let_go: format!("SELECT pg_advisory_unlock({POSTGRES_CLASS}, {key})"),
             },
-            Self::Mariadb { connection, name } => {
-                Hold::Session { connection, still_held: format!("SELECT IS_USED_LOCK({name}) = CONNECTION_ID()") }
-            }
+            Self::Mariadb { connection, name } => Hold::Session {
+                connection,
+                still_held: format!("SELECT IS_USED_LOCK({name}) = CONNECTION_ID()"),
+                let_go: format!("SELECT RELEASE_LOCK({name})"),
+            },
         }
     }
 }
