@@ -87,7 +87,7 @@ impl Migrator {
     /// As [`Migrator::current`].
     pub async fn history(&self, package: &Package) -> Result<Vec<Current>, MigrateError> {
         let info = package.info();
-        let snapshot = Snapshot::look(&self.target).await?;
+        let snapshot = Snapshot::look_at_records(&self.target).await?;
         self.say_unfinished(&snapshot);
         let place = |error: MigrateError| error.of(&info.name).on(&snapshot.label);
         let recorded = snapshot.heads(&info.name);
@@ -129,7 +129,7 @@ impl Migrator {
     /// # Errors
     /// [`ErrorKind::Pending`], naming packages and revisions; or as [`Migrator::current`].
     pub async fn check(&self, packages: &[Arc<Package>]) -> Result<(), MigrateError> {
-        let snapshot = Snapshot::look(&self.target).await?;
+        let snapshot = Snapshot::look_at_records(&self.target).await?;
         let states = packages.iter().map(|package| state_of(&snapshot, package)).collect::<Result<Vec<_>, _>>()?;
         let behind = states.iter().filter(|state| !state.is_up_to_date());
         let mut behind: Vec<String> = behind

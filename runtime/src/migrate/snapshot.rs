@@ -6,13 +6,22 @@ use std::sync::Arc;
 
 use super::{ErrorKind, MigrateError};
 use crate::database::{Connection, Target};
-use crate::dialect::{Catalog, CatalogTable, Dialect};
+use crate::dialect::{Catalog, CatalogTable, Dialect, catalog};
 use crate::operation::Ident;
 use crate::schema::{NameScope, Schema, Table};
 use crate::store::{self, State};
 
 /// How often the catalog is read while other programs change it.
 const ATTEMPTS: usize = 5;
+
+/// How much of a target is looked at.
+#[derive(Debug, Clone, Copy)]
+enum Depth {
+    /// The whole catalog and the bookkeeping.
+    Everything,
+    /// The bookkeeping.
+    Records,
+}
 
 /// A target at one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,11 +41,20 @@ impl Snapshot {
 
     /// Looks at the target through a connection of its own, which is closed before this returns.
     pub(super) async fn look(target: &Target) -> Result<Self, MigrateError> {
+        Self::look_at(target, Depth::Everything).await
+    }
+
+    /// As [`Self::look`], at the bookkeeping alone: the catalog names its tables and no other.
+    pub(super) async fn look_at_records(target: &Target) -> Result<Self, MigrateError> {
+        Self::look_at(target, Depth::Records).await
+    }
+
+    async fn look_at(target: &Target, depth: Depth) -> Result<Self, MigrateError> {
         let label = target.label().to_owned();
         match target.connect_to_look().await {
             Ok(None) => Ok(Self::empty(target.dialect(), label)),
             Ok(Some(mut connection)) => {
-                let found = Self::read(target, &mut connection).await;
+                let found = Self::read_to(target, &mut connection, depth).await;
                 connection.close().await;
                 found
             }
@@ -47,11 +65,15 @@ impl Snapshot {
     /// Looks at the target through a connection that is open already, catalog and bookkeeping as of one moment
     /// where the database can.
     pub(super) async fn read(target: &Target, connection: &mut Connection) -> Result<Self, MigrateError> {
+        Self::read_to(target, connection, Depth::Everything).await
+    }
+
+    async fn read_to(target: &Target, connection: &mut Connection, depth: Depth) -> Result<Self, MigrateError> {
         let mut left = ATTEMPTS;
         loop {
             left -= 1;
             connection.begin_to_look().await?;
-            let read = Self::read_inside(target, connection).await;
+            let read = Self::read_inside(target, connection, depth).await;
             connection.rollback().await?;
             match read {
                 Err(error) if left > 0 && matches!(&*error.kind, ErrorKind::Database(error) if error.is_torn()) => {}
@@ -60,8 +82,14 @@ impl Snapshot {
         }
     }
 
-    async fn read_inside(target: &Target, connection: &mut Connection) -> Result<Self, MigrateError> {
-        let catalog = connection.catalog().await?;
+    async fn read_inside(target: &Target, connection: &mut Connection, depth: Depth) -> Result<Self, MigrateError> {
+        let catalog = match depth {
+            Depth::Everything => connection.catalog().await?,
+            Depth::Records => {
+                let rows = connection.fetch(catalog::bookkeeping_query(target.dialect())).await?;
+                Catalog { bookkeeping: rows.into_iter().flatten().flatten().collect(), ..Catalog::default() }
+            }
+        };
         let state = store::load(connection, &catalog.bookkeeping).await?;
         Ok(Self { dialect: target.dialect(), label: target.label().to_owned(), catalog, state })
     }

@@ -81,6 +81,26 @@ fn column_name(dialect: Dialect, text: &str) -> Result<Ident, String> {
     object_name(dialect, text).ok_or_else(|| format!("its column {text:?} has a name that the contract does not allow"))
 }
 
+/// The names of the bookkeeping tables that are there, one a row: all that a verb needs which asks only what is
+/// recorded. Reading the whole catalog takes longer the more tables there are.
+pub fn bookkeeping_query(dialect: Dialect) -> &'static str {
+    match dialect {
+        Dialect::Sqlite => {
+            "SELECT name FROM sqlite_schema WHERE type = 'table' AND name IN \
+             ('ptah_db_versions', 'ptah_db_history', 'ptah_db_objects', 'ptah_db_journal')"
+        }
+        Dialect::Postgres => {
+            "SELECT c.relname::text FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+             WHERE n.nspname = current_schema() AND c.relkind = 'r' AND c.relname IN \
+             ('ptah_db_versions', 'ptah_db_history', 'ptah_db_objects', 'ptah_db_journal')"
+        }
+        Dialect::Mariadb => {
+            "SELECT CAST(table_name AS CHAR) FROM information_schema.tables WHERE table_schema = DATABASE() AND \
+             table_name IN ('ptah_db_versions', 'ptah_db_history', 'ptah_db_objects', 'ptah_db_journal')"
+        }
+    }
+}
+
 fn is_bookkeeping(name: &str) -> bool {
     name.to_ascii_lowercase().starts_with("ptah_db_")
 }
