@@ -261,7 +261,9 @@ pub async fn ensure_tables(
     }
     if !state.has_layout {
         let layout = [words("layout"), words(""), words(""), words(""), words(""), words(""), count(LAYOUT.into())];
-        // The table may be there without it: on MariaDB a run may have ended between the two.
+        // The table may be there without it, as on MariaDB a run may have ended between the two; and this run may have
+        // written it already, for a step that was then refused.
+        connection.execute(&format!("DELETE FROM {OBJECTS} WHERE {}", equals(dialect, "kind", "layout"))).await?;
         connection.execute(&OBJECTS_LAYOUT.insert(dialect, &layout)?).await?;
     }
     if let Some(table) = &state.foreign_versions {
