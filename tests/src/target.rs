@@ -24,30 +24,34 @@ use tempfile::TempDir;
 /// Each becomes a module of the test's name with the tests `sqlite`, `postgres` and `mariadb`.
 #[macro_export]
 macro_rules! on_every_database {
-    ($($(#[$meta:meta])* async fn $name:ident($target:ident: &TestTarget) $body:block)+) => {$(
+    ($($(#[$meta:meta])* async fn $name:ident($target:ident: &TestTarget) $body:block)+) => {
+        $crate::on_databases! {$(
+            $(#[$meta])* [sqlite postgres mariadb] async fn $name($target: &TestTarget) $body
+        )+}
+    };
+}
+
+/// As [`on_every_database`], for what only some of them have or do: `[postgres mariadb] async fn …`.
+#[macro_export]
+macro_rules! on_databases {
+    (@tests [] $(#[$meta:meta])*) => {};
+    (@tests [$dialect:ident $($others:ident)*] $(#[$meta:meta])*) => {
+        $(#[$meta])*
+        #[test]
+        fn $dialect() {
+            $crate::target::run(stringify!($dialect).parse().unwrap(), body);
+        }
+
+        $crate::on_databases!(@tests [$($others)*] $(#[$meta])*);
+    };
+    ($($(#[$meta:meta])* $dialects:tt async fn $name:ident($target:ident: &TestTarget) $body:block)+) => {$(
         mod $name {
             #[allow(unused_imports)]
             use super::*;
 
             async fn body($target: &$crate::target::TestTarget) $body
 
-            $(#[$meta])*
-            #[test]
-            fn sqlite() {
-                $crate::target::run(ptah_wasm::dialect::Dialect::Sqlite, body);
-            }
-
-            $(#[$meta])*
-            #[test]
-            fn postgres() {
-                $crate::target::run(ptah_wasm::dialect::Dialect::Postgres, body);
-            }
-
-            $(#[$meta])*
-            #[test]
-            fn mariadb() {
-                $crate::target::run(ptah_wasm::dialect::Dialect::Mariadb, body);
-            }
+            $crate::on_databases!(@tests $dialects $(#[$meta])*);
         }
     )+};
 }

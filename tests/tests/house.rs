@@ -267,6 +267,13 @@ fn files_stay_short() {
 }
 
 #[test]
+fn no_test_returns_early() {
+    let tests = rust_files().into_iter().filter(|path| path.starts_with("tests/tests/") || path.contains("/tests/"));
+    let early = tests.filter(|path| source(path, &text(path)).has(&["return", ";"]));
+    none("a test that stops half way proves nothing: declare it with `on_databases!`", early);
+}
+
+#[test]
 fn every_module_opens_with_what_it_owns() {
     let people = rust_files().into_iter().filter(|path| !GENERATED.contains(&path.as_str()));
     let silent = people.filter(|path| {

@@ -12,4 +12,5 @@ mod generate;
 mod random;
 mod regressions;
 mod scale;
+mod statements;
 mod twin;

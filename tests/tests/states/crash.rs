@@ -1,8 +1,7 @@
 //! What a runner that ended in the middle leaves behind, and packages and targets of other shapes.
 
-use ptah_wasm::dialect::Dialect;
 use ptah_wasm::store::{FlightState, InFlight, Kind};
-use ptah_wasm_tests::on_every_database;
+use ptah_wasm_tests::{on_databases, on_every_database};
 
 use super::*;
 
@@ -93,11 +92,10 @@ on_every_database! {
         run.downgrade(&crowd, Some("001")).await.unwrap();
         run.model_holds("crowd").await;
     }
+}
 
-    async fn two_schemas_of_one_database_are_two_targets(target: &TestTarget) {
-        if target.dialect() != Dialect::Postgres {
-            return;
-        }
+on_databases! {
+    [postgres] async fn two_schemas_of_one_database_are_two_targets(target: &TestTarget) {
         target.execute("CREATE SCHEMA one; CREATE SCHEMA \"Two\"").await;
         let run = Run::on(target);
         let (crowd, minicms) = (run.open(&crowd()), run.open(&minicms()));

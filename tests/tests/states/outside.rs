@@ -2,7 +2,7 @@
 //! applied, and the target is as before.
 
 use ptah_wasm::dialect::Dialect;
-use ptah_wasm_tests::on_every_database;
+use ptah_wasm_tests::{on_databases, on_every_database};
 
 use super::*;
 
@@ -44,43 +44,51 @@ on_every_database! {
         run.upgrade(&crowd).await.unwrap();
         run.model_holds("crowd").await;
     }
+}
 
-    async fn a_name_of_an_index(target: &TestTarget) {
-        let message = "the name by_name of an index or key is taken";
-        if target.dialect() == Dialect::Mariadb {
-            // There an index has a name of its table's own.
-            let run = Run::on(target);
-            target.execute("CREATE TABLE other (id INT, KEY by_name (id))").await;
-            run.upgrade(&run.open(&indexed())).await.unwrap();
-            return;
-        }
+/// Its third revision makes a unique constraint and a foreign key with names.
+fn posts() -> GuestPackage {
+    crowd().revision("003", &["002"], "Create posts").upgrade([create_table("posts", |t| {
+        t.id("id");
+        t.big_integer("writer");
+        t.foreign_key(["writer"], "users", ["id"]).named("fk_writer");
+        t.unique(["writer"]).named("one_post");
+    })])
+}
+
+on_databases! {
+    [sqlite postgres] async fn a_name_of_an_index(target: &TestTarget) {
         let make = "CREATE TABLE other (id INT); CREATE INDEX by_name ON other (id)";
+        let message = "the name by_name of an index or key is taken";
         refused(target, make, "DROP TABLE other", &indexed(), message).await;
     }
 
-    async fn a_name_of_a_key_or_foreign_key(target: &TestTarget) {
-        let package = crowd().revision("003", &["002"], "Create posts").upgrade([create_table("posts", |t| {
-            t.id("id");
-            t.big_integer("writer");
-            t.foreign_key(["writer"], "users", ["id"]).named("fk_writer");
-            t.unique(["writer"]).named("one_post");
-        })]);
+    [mariadb] async fn an_index_has_a_name_of_its_table_s_own(target: &TestTarget) {
+        let run = Run::on(target);
+        target.execute("CREATE TABLE other (id INT, KEY by_name (id))").await;
+        run.upgrade(&run.open(&indexed())).await.unwrap();
+        run.model_holds("crowd").await;
+    }
+
+    [postgres mariadb] async fn a_name_of_a_key_or_foreign_key(target: &TestTarget) {
         let message = match target.dialect() {
-            Dialect::Sqlite => {
-                // There they are no names of the schema.
-                let run = Run::on(target);
-                target.execute("CREATE TABLE other (id INT CONSTRAINT one_post UNIQUE)").await;
-                run.upgrade(&run.open(&package)).await.unwrap();
-                return;
-            }
             Dialect::Postgres => "the name one_post of an index or key is taken",
-            Dialect::Mariadb => "the name fk_writer of a foreign key is taken",
+            _ => "the name fk_writer of a foreign key is taken",
         };
         let make = "CREATE TABLE top (id INT PRIMARY KEY); CREATE TABLE other (id INT, CONSTRAINT one_post UNIQUE (id),
             CONSTRAINT fk_writer FOREIGN KEY (id) REFERENCES top (id))";
-        refused(target, make, "DROP TABLE other", &package, message).await;
+        refused(target, make, "DROP TABLE other", &posts(), message).await;
     }
 
+    [sqlite] async fn a_constraint_has_a_name_of_its_table_s_own(target: &TestTarget) {
+        let run = Run::on(target);
+        target.execute("CREATE TABLE other (id INT CONSTRAINT one_post UNIQUE)").await;
+        run.upgrade(&run.open(&posts())).await.unwrap();
+        run.model_holds("crowd").await;
+    }
+}
+
+on_every_database! {
     async fn a_foreign_key_of_an_unowned_table_to_what_goes(target: &TestTarget) {
         let run = Run::on(target);
         let crowd = run.open(&crowd());

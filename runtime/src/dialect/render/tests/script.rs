@@ -355,6 +355,11 @@ fn constraints() -> Vec<(&'static str, Op)> {
             "a foreign key without a name",
             add("posts", Constraint::ForeignKey(foreign_key(None, "parent", "posts", "id"))),
         ),
+        (
+            "a second one of its column",
+            add("posts", Constraint::ForeignKey(foreign_key(Some("second"), "parent", "posts", "id"))),
+        ),
+        ("a foreign key whose index another one needs", drop("posts", ConstraintSelector::Name(ident("second")))),
         ("the primary key", drop("pairs", ConstraintSelector::PrimaryKey)),
         ("the primary key", add("pairs", Constraint::PrimaryKey(key(Some("pk_pairs"), &["right_id", "left_id"])))),
         ("a check by its name", drop("posts", ConstraintSelector::Name(ident("title or order")))),
