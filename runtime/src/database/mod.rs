@@ -2,6 +2,8 @@
 //! as text that `dialect/` and `store/` made, rows go out as text. Decides nothing about schemas or revisions.
 
 mod error;
+#[cfg(feature = "failpoints")]
+mod failpoint;
 mod identity;
 mod session;
 mod setup;
@@ -32,6 +34,9 @@ pub struct Connection {
     dialect: Dialect,
     label: String,
     transaction: Transaction,
+    /// Whether its statements are counted: not before it is set up.
+    #[cfg(feature = "failpoints")]
+    is_counted: bool,
 }
 
 /// Where a connection is.
@@ -72,8 +77,12 @@ impl Connection {
             dialect: target.dialect(),
             label: target.label().to_owned(),
             transaction: Transaction::None,
+            #[cfg(feature = "failpoints")]
+            is_counted: false,
         };
         setup::pin(&mut connection, target, purpose, &settings).await?;
+        #[cfg(feature = "failpoints")]
+        (connection.is_counted = purpose == Purpose::Change);
         Ok(Some(connection))
     }
 
@@ -93,6 +102,11 @@ impl Connection {
     /// What the database answers. Inside a transaction only [`Self::rollback`] is taken afterwards.
     pub async fn execute(&mut self, sql: &str) -> Result<u64, DatabaseError> {
         let mut session = self.take()?;
+        #[cfg(feature = "failpoints")]
+        if self.is_counted {
+            let result = failpoint::around(sql, session.execute(sql)).await;
+            return self.put_back(session, result);
+        }
         let result = session.execute(sql).await;
         self.put_back(session, result)
     }

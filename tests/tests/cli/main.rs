@@ -6,6 +6,7 @@ mod crash;
 mod docs;
 mod graphs;
 mod guests;
+mod killed;
 mod long;
 mod offline;
 mod packages;

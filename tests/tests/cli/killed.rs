@@ -1,0 +1,91 @@
+//! A run that is killed at any of its statements, and the next one: together they leave what an undisturbed run leaves.
+
+use std::os::unix::process::ExitStatusExt as _;
+use std::path::Path;
+
+use ptah_wasm::dialect::Dialect;
+use ptah_wasm_tests::binary::{Done, Ptah, binary};
+use ptah_wasm_tests::dump::dump;
+use ptah_wasm_tests::guest::*;
+use ptah_wasm_tests::on_databases;
+use ptah_wasm_tests::target::TestTarget;
+
+use crate::{on, put};
+
+/// A chain that creates, alters, indexes, seeds and updates.
+fn chain() -> GuestPackage {
+    GuestPackage::new("chain")
+        .revision("001", &[], "Create")
+        .upgrade([
+            create_table("author", |t| {
+                t.id("id");
+                t.varchar("name", 50).not_null();
+            }),
+            create_table("book", |t| {
+                t.id("id");
+                t.varchar("title", 80).not_null();
+                t.integer("author");
+            }),
+            bulk_insert("author", ["id", "name"], [(1, "Ann"), (2, "Bob")]),
+            bulk_insert("book", ["id", "title", "author"], [(1, "One", 1), (2, "Two", 2)]),
+        ])
+        .revision("002", &["001"], "Widen")
+        .upgrade([
+            add_column("book", Column::integer("pages")),
+            execute(r#"UPDATE "book" SET "pages" = "id" * 100"#, ()),
+            create_index("book", Index::new("book_pages", ["pages"])),
+            rename_column("author", "name", "full_name"),
+            add_column("author", Column::text("about")),
+            execute(r#"UPDATE "author" SET "about" = "full_name""#, ()),
+            execute(r#"DELETE FROM "book" WHERE "id" = 2"#, ()),
+        ])
+        .revision("003", &["002"], "Move")
+        .upgrade([
+            create_table("shelf", |t| {
+                t.id("id");
+                t.integer("number").not_null();
+            }),
+            bulk_insert("shelf", ["id", "number"], [(1, 7)]),
+            rename_table("shelf", "rack"),
+            drop_index("book", "book_pages"),
+            add_column("rack", Column::text("spare")),
+            drop_column("rack", "spare"),
+        ])
+}
+
+/// The binary that ends itself at a statement.
+fn failing(target: &TestTarget, words: &str, failpoint: &str) -> Done {
+    Ptah::of(Path::new(env!("CARGO_BIN_EXE_failpoint-ptah-wasm")), target.folder())
+        .env("PTAH_WASM_CACHE", binary().with_file_name("ptah-wasm-test-cache"))
+        .env("PTAH_FAILPOINT", failpoint)
+        .args(words)
+        .on(target)
+        .run()
+}
+
+/// Kills a run at its Nth statement and lets the next one finish; false where a run has no Nth statement.
+async fn survives(dialect: Dialect, failpoint: &str, undisturbed: &str) -> bool {
+    let target = TestTarget::new(dialect).await;
+    put(target.folder(), "chain.wasm", &chain());
+    let done = failing(&target, "upgrade chain.wasm", failpoint);
+    let was_killed = done.status.signal() == Some(9);
+    assert!(was_killed || done.status.success(), "{failpoint}: {done:?}");
+    let next = on(&target, "upgrade chain.wasm").ok();
+    assert_eq!(dump(&target).await, undisturbed, "{dialect}, {failpoint}\n{}{}", done.stderr, next.stderr);
+    was_killed
+}
+
+on_databases! {
+    [sqlite postgres] async fn a_run_that_is_killed_at_any_statement_is_finished_by_the_next(target: &TestTarget) {
+        put(target.folder(), "chain.wasm", &chain());
+        on(target, "upgrade chain.wasm").ok();
+        let undisturbed = dump(target).await;
+        for moment in ["before", "during"] {
+            let mut number = 1;
+            while survives(target.dialect(), &format!("{moment}:{number}"), &undisturbed).await {
+                number += 1;
+            }
+            assert!(number > 40, "only {number} statements {moment}");
+        }
+    }
+}
