@@ -1,4 +1,5 @@
-//! What an application does when it starts: migrate, or refuse to start while steps are pending.
+//! What an application does when it starts: migrate, or refuse to start while steps are pending. It is its own compiler
+//! of packages, in child processes.
 //!
 //! ```text
 //! cargo run --example start_up -- migrate sqlite:app.db example-packages/crowd/crowd.wasm
@@ -9,11 +10,17 @@
 
 use std::process::ExitCode;
 
-use ptah_wasm::migrate::{Journal, MigrateError, Migrator, Upgrade};
+use ptah_wasm::migrate::{Journal, MigrateError, Migrator, Options, Upgrade};
+use ptah_wasm::sandbox::Compiler;
+
+/// The options of both.
+fn options() -> Options {
+    Options { compiler: Compiler::ThisProgram, ..Options::default() }
+}
 
 /// Brings the packages to their heads before the application serves anything.
 async fn migrate(url: &str, packages: &[String]) -> Result<(), MigrateError> {
-    let migrator = Migrator::new(url)?.observed_by(|event| eprintln!("{event}"));
+    let migrator = Migrator::with_options(url, options())?.observed_by(|event| eprintln!("{event}"));
     let upgrades = packages.iter().map(|path| Ok(Upgrade::to_head(migrator.open(path)?)));
     let upgrades = upgrades.collect::<Result<Vec<_>, MigrateError>>()?;
     migrator.upgrade(&upgrades, Journal::Respect).await?;
@@ -22,13 +29,19 @@ async fn migrate(url: &str, packages: &[String]) -> Result<(), MigrateError> {
 
 /// Refuses to start while a step is pending; changes nothing.
 async fn check(url: &str, packages: &[String]) -> Result<(), MigrateError> {
-    let migrator = Migrator::new(url)?;
+    let migrator = Migrator::with_options(url, options())?;
     let packages = packages.iter().map(|path| migrator.open(path)).collect::<Result<Vec<_>, _>>()?;
     migrator.check(&packages).await
 }
 
+fn main() -> ExitCode {
+    // Comes back at once unless this process was started to compile a package.
+    ptah_wasm::sandbox::compile_if_asked();
+    start()
+}
+
 #[tokio::main]
-async fn main() -> ExitCode {
+async fn start() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let done = match arguments.as_slice() {
         [verb, url, packages @ ..] if verb == "migrate" => migrate(url, packages).await,

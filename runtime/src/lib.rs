@@ -4,10 +4,13 @@
 //! pending; each is one call of a [`migrate::Migrator`]:
 //!
 //! ```no_run
-//! use ptah_wasm::migrate::{Journal, MigrateError, Migrator, Upgrade};
+//! use ptah_wasm::migrate::{Journal, MigrateError, Migrator, Options, Upgrade};
+//! use ptah_wasm::sandbox::Compiler;
 //!
 //! # async fn start() -> Result<(), MigrateError> {
-//! let migrator = Migrator::new("sqlite:app.db")?.observed_by(|event| eprintln!("{event}"));
+//! // A package is compiled once, by a child process with limits of its own: here by the installed runner.
+//! let options = Options { compiler: Compiler::Program("/usr/bin/ptah-wasm".into()), ..Options::default() };
+//! let migrator = Migrator::with_options("sqlite:app.db", options)?.observed_by(|event| eprintln!("{event}"));
 //! let crowd = migrator.open("crowd.wasm")?;
 //! let minicms = migrator.open("minicms.wasm")?;
 //!

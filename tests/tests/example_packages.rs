@@ -11,10 +11,11 @@ use ptah_wasm::dialect::Dialect;
 use ptah_wasm::package::Package;
 use ptah_wasm::plan::{Plan, Planner};
 use ptah_wasm::policy::{Access, Limits};
-use ptah_wasm::sandbox::{CacheLocation, RunValues, Sandbox, StepCall};
+use ptah_wasm::sandbox::{CacheLocation, Compiler, RunValues, Sandbox, StepCall};
 use ptah_wasm::schema::Schema;
 
-static SANDBOX: LazyLock<Sandbox> = LazyLock::new(|| Sandbox::new(Limits::default(), CacheLocation::Off).unwrap());
+static SANDBOX: LazyLock<Sandbox> =
+    LazyLock::new(|| Sandbox::new(Limits::default(), CacheLocation::Off, Compiler::InProcess).unwrap());
 
 /// A model of the schema that the steps of a package change one after the other.
 struct Site<'a> {

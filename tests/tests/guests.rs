@@ -7,11 +7,12 @@ use std::sync::LazyLock;
 use ptah_wasm::dialect::Dialect;
 use ptah_wasm::plan::{Plan, Planner};
 use ptah_wasm::policy::{Access, Limits};
-use ptah_wasm::sandbox::{CacheLocation, RunValues, Sandbox, StepCall, StepError};
+use ptah_wasm::sandbox::{CacheLocation, Compiler, RunValues, Sandbox, StepCall, StepError};
 use ptah_wasm::schema::Schema;
 use ptah_wasm_tests::guest::{self, *};
 
-static SANDBOX: LazyLock<Sandbox> = LazyLock::new(|| Sandbox::new(Limits::default(), CacheLocation::Off).unwrap());
+static SANDBOX: LazyLock<Sandbox> =
+    LazyLock::new(|| Sandbox::new(Limits::default(), CacheLocation::Off, Compiler::InProcess).unwrap());
 
 /// The plan of an upgrade to 001 from nothing, and what was logged, on SQLite.
 fn upgrade(actions: impl Into<Vec<Action>>) -> (Result<Plan, StepError>, Vec<String>) {

@@ -13,7 +13,7 @@ use clap::Parser;
 use crate::config::ConfigError;
 use crate::migrate::{ErrorKind, Interrupt, MigrateError, Migrator, Options};
 use crate::policy::Limits;
-use crate::sandbox::CacheLocation;
+use crate::sandbox::{CacheLocation, Compiler, Sandbox};
 use args::{Cli, Common, Verb};
 use output::Output;
 use registry::Registry;
@@ -62,6 +62,7 @@ impl CliError {
 
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
+    crate::sandbox::compile_if_asked();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => return output::usage(&error),
@@ -110,18 +111,19 @@ fn options(common: &Common) -> Options {
     Options {
         limits: Limits::default(),
         cache: common.cache.clone().map_or(CacheLocation::Default, CacheLocation::Directory),
+        compiler: Compiler::ThisProgram,
         lock_timeout: Duration::from_secs(common.lock_timeout),
     }
 }
 
-fn sandbox(common: &Common, output: &Output) -> Result<crate::sandbox::Sandbox, CliError> {
-    let options = options(common);
-    let sandbox = crate::sandbox::Sandbox::new(options.limits, options.cache).map_err(MigrateError::from)?;
+fn sandbox(common: &Common, output: &Output) -> Result<Sandbox, CliError> {
+    let Options { limits, cache, compiler, .. } = options(common);
+    let sandbox = Sandbox::new(limits, cache, compiler).map_err(MigrateError::from)?;
     warn_of_cache(&sandbox, output);
     Ok(sandbox)
 }
 
-fn warn_of_cache(sandbox: &crate::sandbox::Sandbox, output: &Output) {
+fn warn_of_cache(sandbox: &Sandbox, output: &Output) {
     if let Some(warning) = sandbox.cache_warning() {
         output.note(warning);
     }

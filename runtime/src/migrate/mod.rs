@@ -30,7 +30,7 @@ pub use crate::revision::Goal;
 use crate::database::Target;
 use crate::package::Package;
 use crate::policy::Limits;
-use crate::sandbox::{CacheLocation, Sandbox};
+use crate::sandbox::{CacheLocation, Compiler, Sandbox};
 use snapshot::Snapshot;
 
 /// Whether tables that are there already, with no version recorded, become the package's own.
@@ -102,13 +102,20 @@ pub struct Options {
     pub limits: Limits,
     /// Where compiled code is kept.
     pub cache: CacheLocation,
+    /// What compiles a package that is not kept there: nothing, unless the host chooses.
+    pub compiler: Compiler,
     /// How long to wait for another runner on the same target.
     pub lock_timeout: Duration,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { limits: Limits::default(), cache: CacheLocation::Default, lock_timeout: Duration::from_secs(60) }
+        Self {
+            limits: Limits::default(),
+            cache: CacheLocation::Default,
+            compiler: Compiler::Off,
+            lock_timeout: Duration::from_secs(60),
+        }
     }
 }
 
@@ -172,7 +179,7 @@ impl Migrator {
     /// A URL that cannot be read, an engine that cannot be set up.
     pub fn with_options(url: &str, options: Options) -> Result<Self, MigrateError> {
         let target = Target::parse(url)?;
-        let sandbox = Sandbox::new(options.limits, options.cache)?;
+        let sandbox = Sandbox::new(options.limits, options.cache, options.compiler)?;
         Ok(Self {
             target,
             sandbox,

@@ -30,6 +30,10 @@ pub struct Limits {
     /// Branches and blocks of one function, every target of a table counted; thirty times as many in all. Compiling
     /// takes time by their square.
     pub function_branches: u64,
+    /// Processor time of compiling one component, in whole seconds; six times as much by the clock.
+    pub compile_time: Duration,
+    /// Bytes of address space of the process that compiles one component.
+    pub compile_memory: usize,
     /// Fuel of one step.
     pub fuel: u64,
     /// Guest wall time of one step.
@@ -85,6 +89,8 @@ impl Default for Limits {
             function_locals: 5_000,
             block_depth: 2_000,
             function_branches: 10_000,
+            compile_time: Duration::from_secs(20),
+            compile_memory: 1 << 30,
             fuel: 1_000_000_000,
             wall_time: Duration::from_secs(5),
             stack_bytes: 512 << 10,

@@ -6,7 +6,6 @@
 //! key. Files appear by renaming, so a reader sees a whole one or none.
 
 use std::fs::{self, File, OpenOptions};
-use std::hash::{Hash, Hasher};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -15,6 +14,8 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 use wasmtime::Engine;
 use wasmtime::component::Component;
+
+use super::engine::fingerprint;
 
 /// Where compiled code is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,8 +59,8 @@ const TOTAL_BYTES: u64 = 1 << 30;
 /// After so long a file under its temporary name belongs to nobody.
 const HALF_WRITTEN: Duration = Duration::from_secs(60 * 60);
 
-/// Bytes of one file that are read at most: the code of the largest component by far.
-const ENTRY_BYTES: u64 = 512 << 20;
+/// Bytes of one file that are read at most.
+const ENTRY_BYTES: u64 = (super::compiler::CODE_BYTES + LENGTH) as u64;
 
 /// A folder of compiled code for one engine.
 pub(super) struct Cache {
@@ -86,7 +87,7 @@ impl Cache {
         let loaded = file
             .split_at_checked(LENGTH)
             .filter(|(tag, code)| self.mac(&key, code).verify_slice(tag).is_ok())
-            .and_then(|(_, code)| deserialize(engine, code));
+            .and_then(|(_, code)| deserialize(engine, code).ok());
         if loaded.is_none() {
             let _ = fs::remove_file(&path);
         }
@@ -152,34 +153,17 @@ impl Cache {
     }
 }
 
-/// What decides whether an engine can run compiled code.
-fn fingerprint(engine: &Engine) -> [u8; LENGTH] {
-    let mut hasher = Fingerprint(Sha256::new());
-    engine.precompile_compatibility_hash().hash(&mut hasher);
-    hasher.0.finalize().into()
-}
-
-/// SHA-256 where a [`Hasher`] is asked for: the same in every process.
-struct Fingerprint(Sha256);
-
-impl Hasher for Fingerprint {
-    fn write(&mut self, bytes: &[u8]) {
-        self.0.update(bytes);
-    }
-
-    /// Not used: the whole digest is.
-    fn finish(&self) -> u64 {
-        0
-    }
-}
-
+/// Makes compiled code ready to run: what [`Compiler::compile_for`](super::Compiler) returned for this engine, in this
+/// process or in one whose MAC was verified, and nothing else.
 #[allow(unsafe_code)]
-fn deserialize(engine: &Engine, code: &[u8]) -> Option<Component> {
-    // SAFETY: `code` must be what `Component::serialize` returned. It was read into memory once, and its
-    // MAC was verified over these very bytes with a secret that only this user can read, so a runner of this
-    // user wrote it in `keep`, from `serialize`. The MAC covers the key, so it belongs to this component and
-    // to an engine that says it is compatible; wasmtime checks its own version and settings once more.
-    unsafe { Component::deserialize(engine, code) }.ok()
+pub(super) fn deserialize(engine: &Engine, code: &[u8]) -> wasmtime::Result<Component> {
+    // SAFETY: `code` must be what `Engine::precompile_component` returned. There are two callers. `Sandbox::load` has
+    // it from the compiler in this very call: from the engine itself, or from a child process that ran the program which
+    // the host named, said that it has the same version and settings, and ended without an error. `Cache::load` read
+    // it into memory once and verified its MAC over these very bytes with a secret that only this user can read, so a
+    // runner of this user wrote it in `keep`, which has it from the compiler. The MAC covers the key, so the code belongs to
+    // this component and to an engine that is compatible; wasmtime checks its own version and settings once more.
+    unsafe { Component::deserialize(engine, code) }
 }
 
 /// The secret, made if it lacks or if somebody else could have read or written it.

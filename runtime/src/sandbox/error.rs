@@ -46,6 +46,23 @@ pub enum SandboxError {
     /// The compiler refused it.
     #[error("cannot compile the component: {0}")]
     Compile(String),
+    /// It is not in the cache, and nothing was named that compiles it.
+    #[error(
+        "it is not in the cache of compiled code, and no compiler is set: set `Options::compiler` to the program \
+         `ptah-wasm`, to this program itself, or to this process"
+    )]
+    NoCompiler,
+    /// What was named to compile it does not.
+    #[error("cannot compile with {program}: {reason}")]
+    Compiler {
+        /// The program.
+        program: String,
+        /// Why not.
+        reason: String,
+    },
+    /// The runner was told to stop while it was compiled.
+    #[error("interrupted while it was compiled")]
+    Interrupted,
     /// The engine could not be set up.
     #[error("cannot set up the sandbox: {0}")]
     Engine(String),

@@ -7,6 +7,8 @@ mod answer;
 mod bindings;
 mod budget;
 mod cache;
+mod child;
+mod compiler;
 mod convert;
 mod engine;
 mod error;
@@ -23,6 +25,8 @@ use wasmtime::Engine;
 use wasmtime::component::{Component, HasSelf, Linker};
 
 pub use cache::CacheLocation;
+pub use child::compile_if_asked;
+pub use compiler::Compiler;
 pub use error::{GuestErrorKind, SandboxError, StepError};
 pub use log::{LogEvent, LogLevel, escaped, is_deceptive, visible};
 pub use step::{RunValues, StepCall, StepOutcome};
@@ -45,6 +49,7 @@ struct Shared {
     linker: Linker<State>,
     limits: Limits,
     interrupted: Arc<AtomicBool>,
+    compiler: Compiler,
     cache: Option<Cache>,
     cache_warning: Option<String>,
     compiled: AtomicUsize,
@@ -56,7 +61,7 @@ impl Sandbox {
     ///
     /// # Errors
     /// The engine refuses the platform or the limits.
-    pub fn new(limits: Limits, cache: CacheLocation) -> Result<Self, SandboxError> {
+    pub fn new(limits: Limits, cache: CacheLocation, compiler: Compiler) -> Result<Self, SandboxError> {
         let engine = engine::engine(&limits)?;
         let mut linker = Linker::new(&engine);
         Migrations::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state)
@@ -66,8 +71,18 @@ impl Sandbox {
             Ok(cache) => (cache, None),
             Err(reason) => (None, Some(format!("compiled code is not kept: {reason}"))),
         };
-        let compiled = AtomicUsize::new(0);
-        Ok(Self { shared: Arc::new(Shared { engine, linker, limits, interrupted, cache, cache_warning, compiled }) })
+        Ok(Self {
+            shared: Arc::new(Shared {
+                engine,
+                linker,
+                limits,
+                interrupted,
+                compiler,
+                cache,
+                cache_warning,
+                compiled: AtomicUsize::new(0),
+            }),
+        })
     }
 
     /// The limits in force.
@@ -85,7 +100,8 @@ impl Sandbox {
         self.shared.compiled.load(Ordering::Relaxed)
     }
 
-    /// Ends every running and every later step with [`StepError::Interrupted`].
+    /// Ends every running and every later step with [`StepError::Interrupted`], and compiling in a child process with
+    /// [`SandboxError::Interrupted`].
     pub fn interrupt(&self) {
         self.shared.interrupted.store(true, Ordering::Relaxed);
     }
@@ -93,7 +109,8 @@ impl Sandbox {
     /// Checks and compiles a component, or takes it from the cache.
     ///
     /// # Errors
-    /// It is no component of this contract, imports anything else, or is larger than the limits.
+    /// It is no component of this contract, imports anything else, is larger than the limits or costs more than they
+    /// allow to compile; or nothing is there that compiles it.
     pub fn load(&self, component: &[u8]) -> Result<Guest, SandboxError> {
         let shared = &self.shared;
         let outside = preflight::check(component, &shared.limits)?;
@@ -109,13 +126,12 @@ impl Sandbox {
 
     fn compile(&self, bytes: &[u8]) -> Result<Component, SandboxError> {
         let shared = &self.shared;
-        let component = unpanicked(|| Component::from_binary(&shared.engine, bytes))?
-            .map_err(|error| SandboxError::Compile(reason(&error)))?;
+        let code = shared.compiler.compile_for(&shared.engine, bytes, &shared.limits, &shared.interrupted)?;
         shared.compiled.fetch_add(1, Ordering::Relaxed);
-        if let (Some(cache), Ok(code)) = (&shared.cache, component.serialize()) {
+        if let Some(cache) = &shared.cache {
             cache.keep(bytes, &code);
         }
-        Ok(component)
+        cache::deserialize(&shared.engine, &code).map_err(|error| SandboxError::Compile(reason(&error)))
     }
 }
 

@@ -1,12 +1,12 @@
 //! Components that are small to send and large to compile, or that the compiler has no answer to.
 
-use ptah_wasm::sandbox::{CacheLocation, Sandbox, SandboxError};
+use ptah_wasm::sandbox::{CacheLocation, Compiler, Sandbox, SandboxError};
 
 use super::*;
 
 fn load(text: &str) -> SandboxError {
     let bytes = wat::parse_str(text).unwrap();
-    let sandbox = Sandbox::new(Limits::default(), CacheLocation::Off).unwrap();
+    let sandbox = Sandbox::new(Limits::default(), CacheLocation::Off, Compiler::InProcess).unwrap();
     soon("refusing it", || sandbox.load(&bytes)).unwrap_err()
 }
 
@@ -86,7 +86,11 @@ fn names_of_a_component_cannot_write_on_the_terminal() {
         format!(r#"(component (core module $m (export "{name}" (func 7))) {EXPORT})"#),
     ] {
         let Ok(bytes) = wat::parse_str(&text) else { continue };
-        let error = Sandbox::new(Limits::default(), CacheLocation::Off).unwrap().load(&bytes).unwrap_err().to_string();
+        let error = Sandbox::new(Limits::default(), CacheLocation::Off, Compiler::InProcess)
+            .unwrap()
+            .load(&bytes)
+            .unwrap_err()
+            .to_string();
         assert!(!error.contains(['\u{1b}', '\u{202e}', '\n']), "{error:?}");
     }
 }
@@ -121,7 +125,7 @@ fn types_within_types_do_not_exhaust_the_stack_or_the_time() {
             let Ok(bytes) = wat::parse_str(format!("(component {types} {user} {EXPORT})")) else { continue };
             soon("types", || {
                 on_a_small_stack(|| {
-                    let sandbox = Sandbox::new(Limits::default(), CacheLocation::Off).unwrap();
+                    let sandbox = Sandbox::new(Limits::default(), CacheLocation::Off, Compiler::InProcess).unwrap();
                     assert!(sandbox.load(&bytes).is_err());
                 })
             });

@@ -1,7 +1,7 @@
 //! What a host call can cost the host: each one little, and all of them together no more than the step's wall time.
 
 use ptah_wasm::operation::{Index, IndexColumn, IndexOrder};
-use ptah_wasm::sandbox::{CacheLocation, RunValues, Sandbox, StepCall, StepError};
+use ptah_wasm::sandbox::{CacheLocation, Compiler, RunValues, Sandbox, StepCall, StepError};
 use ptah_wasm_tests::guest::{self, Action, GuestPackage, add_column, create_table, ignore, sql};
 
 use super::*;
@@ -79,7 +79,7 @@ fn calls_that_cost_the_host_end_with_the_wall_time() {
     let again = Action::Repeat(90_000, vec![ignore(add_column("t", guest::Column::integer("c1")))]);
     let package = GuestPackage::new("slow").revision("001", &[], "").upgrade([table, again]).build();
     let limits = Limits { wall_time: Duration::from_secs(2), ..Limits::default() };
-    let loaded = Sandbox::new(limits.clone(), CacheLocation::Off).unwrap().load(&package).unwrap();
+    let loaded = Sandbox::new(limits.clone(), CacheLocation::Off, Compiler::InProcess).unwrap().load(&package).unwrap();
     let planner = Planner::new(Dialect::Postgres, Schema::default(), Access::default(), limits);
     let started = Instant::now();
     let result = loaded.run(StepCall::Upgrade("001"), planner, &RunValues::default(), &mut |_| ());

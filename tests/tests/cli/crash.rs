@@ -5,8 +5,9 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use ptah_wasm::dialect::Dialect;
-use ptah_wasm::migrate::Migrator;
-use ptah_wasm_tests::binary::{Done, Running};
+use ptah_wasm::migrate::{Migrator, Options};
+use ptah_wasm::sandbox::Compiler;
+use ptah_wasm_tests::binary::{Done, Running, binary};
 use ptah_wasm_tests::dump::{self, dump};
 use ptah_wasm_tests::guest::*;
 use ptah_wasm_tests::on_every_database;
@@ -154,7 +155,8 @@ on_every_database! {
             on(target, "current work.wasm").ok().prints(&["work: 001 (2 pending)"]);
             on(target, "current").ok().says(&["work: upgrade 002 is under way or was cut short, partial 2 of 4"]);
             // What an application that refuses to start on a half-made schema asks.
-            let migrator = Migrator::new(target.url()).unwrap();
+            let options = Options { compiler: Compiler::Program(binary()), ..Options::default() };
+            let migrator = Migrator::with_options(target.url(), options).unwrap();
             let package = migrator.open(target.folder().join("work.wasm")).unwrap();
             let refusal = migrator.check(&[package]).await.unwrap_err().to_string();
             assert!(refusal.contains("upgrade 002 is under way or was cut short"), "{refusal}");

@@ -4,12 +4,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use ptah_wasm::policy::Limits;
-use ptah_wasm::sandbox::{CacheLocation, Sandbox};
+use ptah_wasm::sandbox::{CacheLocation, Compiler, Sandbox};
 
 use crate::wat::{Guest, OK};
 
 fn kept_in(directory: &Path) -> Sandbox {
-    Sandbox::new(Limits::default(), CacheLocation::Directory(directory.to_owned())).unwrap()
+    Sandbox::new(Limits::default(), CacheLocation::Directory(directory.to_owned()), Compiler::InProcess).unwrap()
 }
 
 /// Loads the smallest guest with a sandbox of its own, checks that it works, and counts compilations.

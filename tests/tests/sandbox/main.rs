@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod cache;
+mod compile;
 mod limits;
 mod package;
 mod preflight;
@@ -13,12 +14,12 @@ mod wat;
 use ptah_wasm::dialect::Dialect;
 use ptah_wasm::plan::Planner;
 use ptah_wasm::policy::{Access, Limits};
-use ptah_wasm::sandbox::{CacheLocation, LogEvent, RunValues, Sandbox, StepCall, StepError, StepOutcome};
+use ptah_wasm::sandbox::{CacheLocation, Compiler, LogEvent, RunValues, Sandbox, StepCall, StepError, StepOutcome};
 use ptah_wasm::schema::Schema;
 
 /// A sandbox of these limits that keeps nothing.
 fn sandbox(limits: Limits) -> Sandbox {
-    Sandbox::new(limits, CacheLocation::Off).unwrap()
+    Sandbox::new(limits, CacheLocation::Off, Compiler::InProcess).unwrap()
 }
 
 /// Runs the upgrade of revision 001 on an empty SQLite schema.

@@ -29,7 +29,7 @@ use ptah_wasm::migrate::{
 };
 use ptah_wasm::operation::{Ident, IdentKind};
 use ptah_wasm::package::Package;
-use ptah_wasm::sandbox::CacheLocation;
+use ptah_wasm::sandbox::{CacheLocation, Compiler};
 use ptah_wasm::schema::Schema;
 use ptah_wasm::store::{self, HistoryRow};
 use ptah_wasm_tests::guest::*;
@@ -171,7 +171,7 @@ impl<'t> Run<'t> {
 fn options() -> Options {
     // Kept from one run of the tests to the next: compiling is most of their work.
     let cache = CacheLocation::Directory(Path::new(env!("CARGO_TARGET_TMPDIR")).join("code"));
-    Options { cache, ..Options::default() }
+    Options { cache, compiler: Compiler::InProcess, ..Options::default() }
 }
 
 /// Writes a package to a file and opens it.
