@@ -16,6 +16,7 @@ pub(super) const SQLITE: Rules = Rules {
     restrict_is_no_action: false,
     unique_index_is_constraint: false,
     json_is_check: false,
+    widens: |_| None,
     comments: false,
     canonical: sqlite_type,
     integer_key_is_auto_increment: true,
@@ -35,6 +36,7 @@ pub(super) const POSTGRES: Rules = Rules {
     restrict_is_no_action: false,
     unique_index_is_constraint: false,
     json_is_check: false,
+    widens: |_| None,
     comments: true,
     canonical: |column_type, _| column_type,
     integer_key_is_auto_increment: false,
@@ -54,6 +56,7 @@ pub(super) const MARIADB: Rules = Rules {
     restrict_is_no_action: true,
     unique_index_is_constraint: true,
     json_is_check: true,
+    widens: without_fraction,
     comments: true,
     canonical: |column_type, _| without_zone(column_type),
     integer_key_is_auto_increment: false,
@@ -74,5 +77,20 @@ fn without_zone(column_type: ColumnType) -> ColumnType {
     match column_type {
         ColumnType::TimestampWithZone => ColumnType::Timestamp,
         other => other,
+    }
+}
+
+/// DATETIME and TIME of fewer than six digits after the second. TIMESTAMP is not among them: it shows another hour to
+/// a session of another time zone, which would be lost.
+fn without_fraction(printed: &str) -> Option<ColumnType> {
+    let is_short = |rest: &str| {
+        let digits = rest.strip_prefix('(').and_then(|rest| rest.strip_suffix(')'));
+        rest.is_empty() || digits.is_some_and(|digits| matches!(digits, "1" | "2" | "3" | "4" | "5"))
+    };
+    let named = |name: &str| printed.strip_prefix(name).is_some_and(is_short);
+    match (named("datetime"), named("time")) {
+        (true, _) => Some(ColumnType::Timestamp),
+        (_, true) => Some(ColumnType::Time),
+        _ => None,
     }
 }

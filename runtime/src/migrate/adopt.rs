@@ -6,8 +6,7 @@ use super::guest::Outcome;
 use super::plan::{PlannedStep, Planning, StepKind, requirements};
 use super::{Adopt, ErrorKind, MigrateError};
 use crate::dialect::{render_portable, type_name};
-use crate::plan::Planner;
-use crate::policy::{Access, Limits};
+use crate::operation::Op;
 use crate::revision::{BASE_SCHEMA, Goal};
 use crate::sandbox::StepCall;
 use crate::schema::{self, Schema};
@@ -86,34 +85,41 @@ impl Planning<'_> {
         {
             self.graph.resolve(&Goal::Revision(wanted.clone()))?;
         }
-        let native = |name| type_name(self.snapshot.dialect, name);
-        let differences = |state: &Past| match self.snapshot.schema(&tables) {
-            Ok(found) => schema::compare(&state.schema, &found, render_portable, &native),
-            Err((table, reason)) => vec![format!("table {table}: cannot be read: {reason}")],
-        };
-        let judged: Vec<(&Past, Vec<String>)> = past.iter().map(|state| (state, differences(state))).collect();
-        let equal: Vec<&Past> =
-            judged.iter().filter(|(_, differences)| differences.is_empty()).map(|(state, _)| *state).collect();
+        let found = self.snapshot.schema(&tables);
+        let mut judged = Vec::with_capacity(past.len());
+        for state in past {
+            judged.push(match &found {
+                Ok(found) => self.judge(state, found)?,
+                Err((table, reason)) => {
+                    let differences = vec![format!("table {table}: cannot be read: {reason}")];
+                    Judged { state, outcome: None, differences }
+                }
+            });
+        }
+        let equal: Vec<&Judged<'_>> = judged.iter().filter(|one| one.differences.is_empty()).collect();
         if equal.is_empty() {
             let nearest = judged
                 .into_iter()
-                .filter(|(state, _)| !state.schema.tables.is_empty())
-                .min_by_key(|(_, differences)| differences.len());
+                .filter(|one| !one.state.schema.tables.is_empty())
+                .min_by_key(|one| one.differences.len());
             let (nearest, differences) = match nearest {
-                Some((state, differences)) => (state.label(), differences),
+                Some(one) => (one.state.label(), one.differences),
                 None => ("base".to_owned(), tables.iter().map(|table| format!("table {table}: unexpected")).collect()),
             };
             return Err(ErrorKind::Differs { nearest, differences }.into());
         }
         let matching = match (adopt, equal.as_slice()) {
             (Adopt::Matching, [only]) => Some(*only),
-            (Adopt::Revision(wanted), all) => all.iter().find(|state| state.label() == *wanted).copied(),
+            (Adopt::Revision(wanted), all) => all.iter().find(|one| one.state.label() == *wanted).copied(),
             _ => None,
         };
-        let Some(state) = matching else {
-            let matches = equal.iter().map(|state| state.label()).collect();
-            return Err(ErrorKind::Adoptable { tables: tables.into_iter().collect(), matches }.into());
+        let Some(judged) = matching else {
+            let matches = equal.iter().map(|one| one.state.label()).collect();
+            let altered: BTreeSet<String> = equal.iter().flat_map(|one| one.altered()).collect();
+            let (tables, altered) = (tables.into_iter().collect(), altered.into_iter().collect());
+            return Err(ErrorKind::Adoptable { tables, matches, altered }.into());
         };
+        let (state, altered) = (judged.state, judged.altered());
         let heads: BTreeSet<String> = state.heads.iter().cloned().collect();
         let stamps: BTreeSet<&str> = self.graph.applied(&heads)?;
         let stamped: Vec<_> = self.graph.order().iter().filter(|step| stamps.contains(step.id.as_str())).collect();
@@ -126,30 +132,60 @@ impl Planning<'_> {
         self.after = None;
         let recorded = self.snapshot.heads(&self.info.name);
         let add = state.heads.iter().filter(|head| !recorded.contains(*head)).cloned().collect();
-        let after = self.own()?;
-        let (plan, _) =
-            Planner::new(self.snapshot.dialect, Schema::default(), Access::default(), Limits::default()).finish();
+        let found = self.own()?;
+        let outcome = match &judged.outcome {
+            Some(outcome) => outcome.clone(),
+            None => self.conformed(&found, Vec::new())?,
+        };
+        let altered: Vec<&str> = altered.iter().map(String::as_str).collect();
         let line = format!(
-            "{}: adopted {}, stamped {}",
+            "{}: adopted {}{}, stamped {}",
             self.info.name,
             tables.iter().map(String::as_str).collect::<Vec<_>>().join(", "),
+            if altered.is_empty() { String::new() } else { format!(" (altered {})", altered.join(", ")) },
             state.label()
         );
-        self.push(PlannedStep {
-            kind: StepKind::Adopt { revisions: state.heads.clone() },
-            line,
-            plan,
-            remove: Vec::new(),
-            add,
-            stamps,
-            claims,
-            releases: Vec::new(),
-            renames: Vec::new(),
-            requires,
-            fuel: 0,
-            reads_run_values: false,
-            schema_digest: after.digest(),
-        });
+        let kind = StepKind::Adopt { revisions: state.heads.clone() };
+        let step = self.step(kind, line, &found, outcome, &[])?;
+        self.push(PlannedStep { add, stamps, claims, requires, ..step });
         Ok(())
+    }
+
+    /// Holds the tables that are there against one state, after what brings them to its types and names without loss.
+    fn judge<'p>(&self, state: &'p Past, found: &Schema) -> Result<Judged<'p>, MigrateError> {
+        let native = |name| type_name(self.snapshot.dialect, name);
+        let operations = schema::conform(&state.schema, found, self.snapshot.dialect.rules());
+        let outcome = match operations.is_empty() {
+            true => None,
+            false => Some(self.conformed(found, operations)?),
+        };
+        let after = outcome.as_ref().map_or(found, |outcome| &outcome.after);
+        let differences = schema::compare(&state.schema, after, render_portable, &native);
+        Ok(Judged { state, outcome, differences })
+    }
+
+    /// Plans what brings tables nearer to a state. What the model refuses stays a difference.
+    fn conformed(&self, found: &Schema, operations: Vec<Op>) -> Result<Outcome, MigrateError> {
+        let (mut planner, access) = self.planner(found)?;
+        for op in operations {
+            let _ = planner.push(op);
+        }
+        Ok(Outcome::planned(planner, &access))
+    }
+}
+
+/// One state that the tables on the target were held against.
+struct Judged<'p> {
+    state: &'p Past,
+    /// What makes them equal to it, where they are not by themselves.
+    outcome: Option<Outcome>,
+    differences: Vec<String>,
+}
+
+impl Judged<'_> {
+    /// The tables that adopting it alters.
+    fn altered(&self) -> BTreeSet<String> {
+        let operations = self.outcome.iter().flat_map(|outcome| &outcome.plan.operations);
+        operations.map(|planned| planned.op.table().as_str().to_owned()).collect()
     }
 }

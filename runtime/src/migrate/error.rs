@@ -37,6 +37,11 @@ fn place(package: Option<&str>, step: Option<&str>, target: Option<&str>) -> Str
     text
 }
 
+fn altering(tables: &[String]) -> String {
+    let tables = tables.join(", ");
+    if tables.is_empty() { tables } else { format!(", and alters {tables} without loss, as `--dry-run` with it shows") }
+}
+
 /// What went wrong.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -72,16 +77,19 @@ pub enum ErrorKind {
     },
     /// Tables of the package are there, not recorded as its own, and match.
     #[error(
-        "its tables are there already ({}), not recorded as its own; they equal {}: {}",
+        "its tables are there already ({}), not recorded as its own; they equal {}: {}{}",
         tables.join(", "),
         matches.join(" and "),
-        if matches.len() > 1 { "`--adopt=REV` takes them over as one of these" } else { "`--adopt` takes them over" }
+        if matches.len() > 1 { "`--adopt=REV` takes them over as one of these" } else { "`--adopt` takes them over" },
+        altering(altered)
     )]
     Adoptable {
         /// The tables.
         tables: Vec<String>,
         /// `base`, or the revisions whose schema they equal.
         matches: Vec<String>,
+        /// Those that are altered as they are taken over, without loss.
+        altered: Vec<String>,
     },
     /// Tables of the package are there, and match nothing that it ever was.
     #[error("its tables are there already, not recorded as its own, and equal no revision; nearest is {nearest}:\n  {}", differences.join("\n  "))]

@@ -20,6 +20,15 @@ pub(super) struct Outcome {
     pub(super) reads_run_values: bool,
 }
 
+impl Outcome {
+    /// What operations of the runner's own make of it.
+    pub(super) fn planned(planner: Planner, access: &Access) -> Self {
+        let (plan, mut after) = planner.finish();
+        after.tables.retain(|name, _| !access.referable.contains(name));
+        Self { plan, after, fuel: 0, reads_run_values: false }
+    }
+}
+
 impl Planning<'_> {
     /// The tables of other packages that this one may refer to: those of every dependency that is met.
     fn referable(&self) -> Result<Schema, MigrateError> {
@@ -84,9 +93,8 @@ impl Planning<'_> {
             };
             MigrateError::from(kind).at(title.clone())
         })?;
-        let (plan, mut after) = outcome.planner.finish();
-        after.tables.retain(|name, _| !access.referable.contains(name));
-        Ok(Outcome { plan, after, fuel: outcome.fuel, reads_run_values: outcome.run_values_read })
+        let planned = Outcome::planned(outcome.planner, &access);
+        Ok(Outcome { fuel: outcome.fuel, reads_run_values: outcome.run_values_read, ..planned })
     }
 
     /// The schema that `ptah-db-schema` makes out of nothing, if the package has it.

@@ -253,8 +253,6 @@ impl Planning<'_> {
                 MigrateError::from(ErrorKind::Outside(reason))
             })?;
         }
-        let (plan, mut after) = planner.finish();
-        after.tables.retain(|name, _| !access.referable.contains(name));
-        Ok(Outcome { plan, after, fuel: 0, reads_run_values: false })
+        Ok(Outcome::planned(planner, &access))
     }
 }

@@ -91,6 +91,15 @@ pub enum Op {
         /// The index.
         name: Ident,
     },
+    /// Renames an index. No guest asks for it yet: the runner does where it takes over a table.
+    RenameIndex {
+        /// The table.
+        table: Ident,
+        /// The index.
+        name: Ident,
+        /// The new name.
+        new_name: Ident,
+    },
     /// Adds a constraint.
     CreateConstraint {
         /// The table.
@@ -134,6 +143,7 @@ impl Op {
             Self::AlterColumn { .. } => "alter-column",
             Self::CreateIndex { .. } => "create-index",
             Self::DropIndex { .. } => "drop-index",
+            Self::RenameIndex { .. } => "rename-index",
             Self::CreateConstraint { .. } => "create-constraint",
             Self::DropConstraint { .. } => "drop-constraint",
             Self::BulkInsert { .. } => "bulk-insert",
@@ -152,6 +162,7 @@ impl Op {
             | Self::AlterColumn { table, .. }
             | Self::CreateIndex { table, .. }
             | Self::DropIndex { table, .. }
+            | Self::RenameIndex { table, .. }
             | Self::CreateConstraint { table, .. }
             | Self::DropConstraint { table, .. }
             | Self::BulkInsert { table, .. } => table,

@@ -232,20 +232,25 @@ pub(super) fn alter(
     if *changes == (ColumnChanges { column_type: None, nullable: None, default: Change::Keep, comment: Change::Keep }) {
         return Err(invalid(format!("no change of {at} is asked for")));
     }
-    let ModelType::Portable(old_type) = column.column_type else {
-        return Err(not_kept(&at));
+    let numbered = if column.auto_increment { AutoIncrement::Yes } else { AutoIncrement::No };
+    let asked_type = changes.column_type.map(|asked| (rules.canonical)(asked, numbered));
+    let old_type = match &column.column_type {
+        ModelType::Portable(known) => *known,
+        // All that can become of a type that holds less than a portable one is that one.
+        ModelType::Opaque(printed) => {
+            (rules.widens)(printed).filter(|wide| asked_type == Some(*wide)).ok_or_else(|| not_kept(&at))?
+        }
     };
     if !column.extra.is_empty() {
         return Err(not_kept(&at));
     }
     let mut altered = column.clone();
-    let mut new_type = old_type;
+    let new_type = asked_type.unwrap_or(old_type);
+    let retyped = column.column_type != ModelType::Portable(new_type);
     if let Some(asked) = changes.column_type {
         check_type(&at, asked)?;
-        let numbered = if column.auto_increment { AutoIncrement::Yes } else { AutoIncrement::No };
-        new_type = (rules.canonical)(asked, numbered);
         // On SQLite any type that numbers itself is INTEGER.
-        if new_type != old_type || (column.auto_increment && !asked.is_integer()) {
+        if retyped || (column.auto_increment && !asked.is_integer()) {
             check_retype(schema, table_name, table, column, asked)?;
             names::check_json(rules, table, name, &ModelType::Portable(new_type))?;
         }
@@ -262,7 +267,7 @@ pub(super) fn alter(
         Change::Set(default) => build_default(rules, &at, default, changes.column_type.unwrap_or(old_type))?,
         Change::Clear => None,
         Change::Keep => match column.default.clone() {
-            Some(default) if new_type != old_type => retype_default(rules, &at, &default, new_type)?,
+            Some(default) if retyped => retype_default(rules, &at, &default, new_type)?,
             same => same,
         },
     };

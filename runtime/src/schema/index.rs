@@ -60,6 +60,34 @@ pub(super) fn drop(schema: &mut Schema, rules: &Rules, table_name: &Ident, name:
     Ok(())
 }
 
+/// Renames an index that is no constraint's. One that serves just a foreign key may take the name that the database
+/// would have given it.
+pub(super) fn rename(
+    schema: &mut Schema,
+    rules: &Rules,
+    table_name: &Ident,
+    name: &Ident,
+    new_name: &Ident,
+) -> Result<(), SchemaError> {
+    let table = find::table(schema, table_name)?;
+    let index = table.indexes.iter().find(|index| index.name == *name);
+    let index = index.ok_or_else(|| SchemaError::NotFound(format!("table {table_name} has no index {name}")))?;
+    let renamed = Index { name: new_name.clone(), ..index.clone() };
+    let is_taken = {
+        let keys = find::keys(table).filter_map(|key| key.name.as_ref());
+        keys.chain(table.indexes.iter().map(|one| &one.name)).any(|other| other.is_like(&new_name.folded()))
+    };
+    if !(rules.foreign_key_makes_index && is_implicit(table, &renamed)) {
+        names::check_own(schema, rules, table_name, NameKind::Index, new_name)?;
+    } else if is_taken {
+        return Err(SchemaError::AlreadyExists(format!("the name {new_name} is taken by an index of {table_name}")));
+    }
+    let table = find::table_mut(schema, table_name)?;
+    table.indexes.iter_mut().filter(|index| index.name == *name).for_each(|index| index.name = new_name.clone());
+    table.sort();
+    Ok(())
+}
+
 /// Refuses to drop a key that a foreign key refers to.
 pub(super) fn check_key_drop(schema: &Schema, table_name: &Ident, table: &Table, key: &Key) -> Result<(), SchemaError> {
     // Another key over the same columns would do for some databases; PostgreSQL ties them to one.

@@ -3,6 +3,7 @@
 
 mod column;
 mod compare;
+mod conform;
 mod constraint;
 mod create;
 mod creation;
@@ -18,6 +19,7 @@ mod typing;
 mod tests;
 
 pub use compare::compare;
+pub use conform::conform;
 pub use creation::creations;
 pub use table::{Check, CheckCondition, Column, ModelDefault, ModelType, Opaque, Schema, Table};
 
@@ -55,6 +57,9 @@ pub struct Rules {
     pub unique_index_is_constraint: bool,
     /// MariaDB: a JSON column is a text with a check of the column's name.
     pub json_is_check: bool,
+    /// The portable type that holds whatever a type without one holds, and in the same form: on MariaDB `datetime`,
+    /// which other tools make, is `timestamp` without a fraction. Takes the type as the database prints it.
+    pub widens: fn(&str) -> Option<ColumnType>,
     /// Whether tables and columns can have comments.
     pub comments: bool,
     /// The canonical portable type of those that the dialect makes alike.
@@ -144,6 +149,7 @@ fn change(schema: &mut Schema, rules: &Rules, op: &Op) -> Result<(), SchemaError
         Op::AlterColumn { table, name, changes } => column::alter(schema, rules, table, name, changes),
         Op::CreateIndex { table, index } => index::create(schema, rules, table, index),
         Op::DropIndex { table, name } => index::drop(schema, rules, table, name),
+        Op::RenameIndex { table, name, new_name } => index::rename(schema, rules, table, name, new_name),
         Op::CreateConstraint { table, constraint } => constraint::create(schema, rules, table, constraint),
         Op::DropConstraint { table, which } => constraint::drop(schema, rules, table, which),
         Op::BulkInsert { table, columns, rows } => data::bulk_insert(schema, rules, table, columns, rows),

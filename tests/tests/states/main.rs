@@ -16,6 +16,7 @@ mod race;
 mod recorded;
 mod refused;
 mod rich;
+mod sqlalchemy;
 mod start;
 
 use std::collections::BTreeMap;

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::dialect::{Catalog, Dialect, TextRow};
 use crate::operation::{ColumnType, ForeignKey, Ident, Index, IndexColumn, IndexOrder, Key, ReferentialAction};
-use crate::schema::{Column, ModelType, Table};
+use crate::schema::{Column, ModelDefault, ModelType, Table};
 
 pub(super) const QUERIES: &[&str] = &[
     // Tables: name, kind, engine, collation if it is neither the database's nor the server's for utf8mb4,
@@ -196,7 +196,7 @@ fn column(row: &TextRow, checks: &[&TextRow]) -> Result<Column, String> {
         }
     }
     let default = match optional(row, 4) {
-        Some(text) if generation.is_empty() => default(DIALECT, text, &column_type),
+        Some(text) if generation.is_empty() => column_default(text, &column_type),
         _ => None,
     };
     Ok(Column {
@@ -208,6 +208,17 @@ fn column(row: &TextRow, checks: &[&TextRow]) -> Result<Column, String> {
         comment: Some(cell(row, 7)).filter(|text| !text.is_empty()).map(str::to_owned),
         extra,
     })
+}
+
+/// A default; that of a type which widens is said in the wider one.
+fn column_default(text: &str, column_type: &ModelType) -> Option<ModelDefault> {
+    let wide = match column_type {
+        ModelType::Opaque(printed) => (DIALECT.rules().widens)(printed),
+        ModelType::Portable(_) => None,
+    };
+    let Some(wide) = wide else { return default(DIALECT, text, column_type) };
+    let is_clock = text.strip_prefix("current_timestamp(").is_some_and(|rest| rest.len() <= 2 && rest.ends_with(')'));
+    default(DIALECT, if is_clock { "current_timestamp(6)" } else { text }, &ModelType::Portable(wide))
 }
 
 /// None for an index that the model cannot hold.

@@ -2,6 +2,7 @@
 //! the queries. Whatever a database holds is untrusted here: what the model cannot express becomes an
 //! opaque entry, a table that it cannot hold becomes unreadable with a reason, and nothing is left out.
 
+mod declared;
 mod mariadb;
 mod postgres;
 mod sqlite;

@@ -11,9 +11,10 @@ use sqlparser::dialect::SQLiteDialect;
 use sqlparser::parser::Parser;
 use sqlparser::tokenizer::{Location, Token, Tokenizer};
 
+use super::declared::{column_default, model_type};
 use super::{
-    cell, check, column_name, constraint_name, default, empty_table, file, group, is_bookkeeping, object_name, of,
-    opaque, optional, precision_and_scale, rows,
+    cell, check, column_name, constraint_name, empty_table, file, group, is_bookkeeping, object_name, of, opaque,
+    optional, rows,
 };
 use crate::dialect::{Catalog, Dialect, TextRow};
 use crate::operation::{ColumnType, ForeignKey, Ident, Index, IndexColumn, IndexOrder, Key, ReferentialAction};
@@ -113,7 +114,7 @@ impl Facts<'_> {
             let column_type = model_type(cell(row, 2));
             let generated = cell(row, 6) != "0";
             let default = match optional(row, 4) {
-                Some(text) if !generated => default(DIALECT, text, &column_type),
+                Some(text) if !generated => column_default(text, &column_type),
                 _ => None,
             };
             table.columns.push(Column {
@@ -458,33 +459,4 @@ fn extra(option: &ColumnOption) -> Option<String> {
         }
         other => Some(other.to_string()).filter(|text| text != "AUTOINCREMENT" && text != "ASC"),
     }
-}
-
-/// A declared type: those that the contract makes and their usual other spellings.
-fn model_type(declared: &str) -> ModelType {
-    let upper = declared.to_ascii_uppercase();
-    let (name, arguments) = match upper.split_once('(') {
-        Some((name, rest)) => (name.trim_end(), rest.strip_suffix(')')),
-        None => (upper.as_str(), None),
-    };
-    let portable = match (name, arguments) {
-        ("BOOLEAN" | "BOOL", None) => Some(ColumnType::Boolean),
-        ("SMALLINT", None) => Some(ColumnType::SmallInteger),
-        ("INTEGER" | "INT", None) => Some(ColumnType::Integer),
-        ("BIGINT", None) => Some(ColumnType::BigInteger),
-        ("NUMERIC" | "DECIMAL", Some(arguments)) => {
-            precision_and_scale(arguments).map(|(precision, scale)| ColumnType::Numeric { precision, scale })
-        }
-        ("DOUBLE" | "DOUBLE PRECISION" | "FLOAT" | "REAL", None) => Some(ColumnType::Double),
-        ("VARCHAR" | "CHARACTER VARYING", Some(length)) => length.trim().parse().ok().map(ColumnType::Varchar),
-        ("TEXT", None) => Some(ColumnType::Text),
-        ("BLOB", None) => Some(ColumnType::Binary),
-        ("DATE", None) => Some(ColumnType::Date),
-        ("TIME", None) => Some(ColumnType::Time),
-        ("DATETIME" | "TIMESTAMP", None) => Some(ColumnType::Timestamp),
-        ("CHAR", Some(length)) if length.trim() == "32" => Some(ColumnType::Uuid),
-        ("JSON", None) => Some(ColumnType::Json),
-        _ => None,
-    };
-    portable.map_or_else(|| ModelType::Opaque(declared.to_owned()), ModelType::Portable)
 }

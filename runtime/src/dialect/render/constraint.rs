@@ -107,7 +107,7 @@ fn refuse_on_sqlite(dialect: Dialect, verb: &str) -> Result<(), Unsupported> {
     )))
 }
 
-/// `ADD CONSTRAINT`.
+/// `ADD CONSTRAINT`; on MariaDB together with the drop of the index of another foreign key that it replaces.
 pub(super) fn create(
     dialect: Dialect,
     table: &Ident,
@@ -121,7 +121,8 @@ pub(super) fn create(
         Found::ForeignKey(key) => foreign_key(dialect, key),
         Found::Check(found) => check(dialect, found)?,
     };
-    Ok(vec![schema_statement(format!("ALTER TABLE {} ADD {clause}", quote(dialect, table)))])
+    let replaced = super::index::replaced(dialect, before, after);
+    Ok(vec![schema_statement(format!("ALTER TABLE {} ADD {clause}{replaced}", quote(dialect, table)))])
 }
 
 /// `DROP CONSTRAINT`; on MariaDB by kind, and with the index that the foreign key brought; where
@@ -142,15 +143,14 @@ pub(super) fn drop(
         (Dialect::Mariadb, Found::PrimaryKey(_)) => "DROP PRIMARY KEY".to_owned(),
         (Dialect::Mariadb, Found::Unique(_)) => format!("DROP INDEX {name}"),
         (Dialect::Mariadb, Found::ForeignKey(_)) => {
-            let gone = before.indexes.iter().filter(|index| !after.indexes.contains(index));
+            let gone = super::index::replaced(dialect, before, after);
             let come = after.indexes.iter().filter(|index| !before.indexes.contains(index));
-            let gone = gone.map(|index| format!(", DROP INDEX {}", quote(dialect, &index.name)));
             let come = come.map(|index| {
                 let columns = names(dialect, index.columns.iter().map(|column| &column.name));
                 format!(", ADD INDEX {} ({columns})", quote(dialect, &index.name))
             });
-            let indexes: String = gone.chain(come).collect();
-            format!("DROP FOREIGN KEY {name}{indexes}")
+            let come: String = come.collect();
+            format!("DROP FOREIGN KEY {name}{gone}{come}")
         }
         _ => format!("DROP CONSTRAINT {name}"),
     };

@@ -53,8 +53,11 @@ pub fn render(dialect: Dialect, op: &Op, before: &Schema, after: &Schema) -> Res
             let (old, new) = (find(before, table)?, find(after, table)?);
             column::alter(dialect, table, changes, find_column(old, name)?, find_column(new, name)?)
         }
-        Op::CreateIndex { table, index } => Ok(index::create(dialect, table, index)),
+        Op::CreateIndex { table, index } => {
+            Ok(index::create(dialect, table, index, find(before, table)?, find(after, table)?))
+        }
         Op::DropIndex { table, name } => Ok(index::drop(dialect, table, name)),
+        Op::RenameIndex { table, name, new_name } => index::rename(dialect, table, name, new_name),
         Op::CreateConstraint { table, constraint: _ } => {
             constraint::create(dialect, table, find(before, table)?, find(after, table)?)
         }

@@ -1,7 +1,10 @@
 //! What MariaDB 10.11 does on its own, as it was seen to do it.
 
 use super::*;
+use std::sync::Arc;
+
 use crate::operation::ConstraintSelector;
+use crate::schema::{ModelType, conform};
 
 const MARIADB: Dialect = Dialect::Mariadb;
 
@@ -52,6 +55,74 @@ fn that_index_goes_when_another_one_covers_the_columns() {
     let mut schema = start(vec![one(&["x"], "f")]);
     change(&mut schema, create_index("t", "i", &["y", "x"])).unwrap();
     assert_eq!(indexes(&schema, "t"), ["f", "i"]);
+}
+
+#[test]
+fn an_index_may_take_the_name_of_the_foreign_key_that_it_serves() {
+    let rename = |from: &str, to: &str| Op::RenameIndex { table: name("t"), name: name(from), new_name: name(to) };
+    let mut schema = start(vec![one(&["x"], "f")]);
+    for (from, to) in [("none", "i"), ("f", "u"), ("f", "t_ibfk_1")] {
+        let mut schema = start(vec![one(&["x"], "f"), unique(Some("u"), &["y"]), one(&["z"], "t_ibfk_1")]);
+        assert!(change(&mut schema, rename(from, to)).is_err(), "{from} {to}");
+    }
+    change(&mut schema, rename("f", "x")).unwrap();
+    assert_eq!(indexes(&schema, "t"), ["x"]);
+    change(&mut schema, create_index("t", "i", &["x", "y"])).unwrap();
+    assert_eq!(indexes(&schema, "t"), ["i", "x"], "it is an index like any other");
+    change(&mut schema, drop_index("t", "i")).unwrap();
+    change(&mut schema, rename("x", "f")).unwrap();
+    change(&mut schema, create_index("t", "i", &["x", "y"])).unwrap();
+    assert_eq!(indexes(&schema, "t"), ["i"]);
+}
+
+#[test]
+fn what_another_tool_made_is_widened_and_renamed_where_nothing_is_lost() {
+    let made = |constraints| {
+        let times = ["at", "on"].map(|text| column(text, ColumnType::Timestamp));
+        let columns = times.into_iter().chain(["x", "y"].map(|text| column(text, ColumnType::Integer))).collect();
+        let p = create_table("p", vec![numbered("id")], vec![primary(&["id"])]);
+        schema(MARIADB, &[p, create_table("t", columns, constraints)])
+    };
+    let expected = made(vec![foreign(None, &["x"], "p", &["id"]), foreign(None, &["y"], "p", &["id"])]);
+    let mut found = expected.clone();
+    let table = Arc::make_mut(found.tables.get_mut(&name("t")).unwrap());
+    table.columns[0].column_type = ModelType::Opaque("datetime".into());
+    table.columns[1].column_type = ModelType::Opaque("timestamp".into());
+    table.indexes[0].name = name("x");
+    table.indexes[1].name = name("mine");
+    let operations = conform(&expected, &found, MARIADB.rules());
+    let names: Vec<&str> = operations.iter().map(Op::name).collect();
+    assert_eq!(names, ["alter-column", "rename-index"], "neither a timestamp nor an index that somebody named");
+    for op in operations {
+        change(&mut found, op).unwrap();
+    }
+    let left = &found.tables[&name("t")];
+    assert_eq!(left.columns[0], expected.tables[&name("t")].columns[0]);
+    assert_eq!(left.indexes.iter().map(|index| index.name.as_str()).collect::<Vec<_>>(), ["mine", "t_ibfk_1"]);
+    assert_eq!(conform(&expected, &expected, MARIADB.rules()), []);
+    for dialect in [Dialect::Sqlite, Dialect::Postgres] {
+        assert_eq!(conform(&expected, &found, dialect.rules()), [], "{dialect}");
+    }
+}
+
+#[test]
+fn a_type_that_widens_becomes_nothing_else() {
+    let alter = |changes| Op::AlterColumn { table: name("t"), name: name("x"), changes };
+    let keep = ColumnChanges { column_type: None, nullable: None, default: Change::Keep, comment: Change::Keep };
+    let mut schema = start(vec![check(None, "y > 0")]);
+    for (column, printed) in [(0, "datetime(3)"), (1, "time"), (2, "datetime(6)x")] {
+        let table = Arc::make_mut(schema.tables.get_mut(&name("t")).unwrap());
+        table.columns[column].column_type = ModelType::Opaque(printed.into());
+    }
+    let to = |column_type| ColumnChanges { column_type: Some(column_type), ..keep.clone() };
+    for changes in [ColumnChanges { nullable: Some(true), ..keep.clone() }, to(ColumnType::Text), to(ColumnType::Date)]
+    {
+        assert!(change(&mut schema, alter(changes)).is_err());
+    }
+    assert_eq!(change(&mut schema, alter(to(ColumnType::TimestampWithZone))), Ok(()));
+    let of = |text: &str| Op::AlterColumn { table: name("t"), name: name(text), changes: to(ColumnType::Time) };
+    assert!(change(&mut schema, of("y")).is_err(), "a check uses it");
+    assert!(change(&mut schema, of("z")).is_err());
 }
 
 #[test]

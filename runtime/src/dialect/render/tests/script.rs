@@ -2,8 +2,7 @@
 
 use crate::operation::{
     BinaryOperator, Change, CheckSpec, ColumnChanges, ColumnDefault, ColumnSpec, ColumnType, Comment, Constraint,
-    ConstraintSelector, Demand, Dml, Expr, ForeignKey, Function, Ident, Index, IndexColumn, IndexOrder, Key, Op,
-    ReferentialAction, TableSpec, Value,
+    ConstraintSelector, Demand, Dml, Expr, ForeignKey, Function, Ident, Key, Op, ReferentialAction, TableSpec, Value,
 };
 
 pub(super) fn ident(text: &str) -> Ident {
@@ -43,7 +42,7 @@ pub(super) fn key(name: Option<&str>, columns: &[&str]) -> Key {
     Key { name: name.map(ident), columns: idents(columns) }
 }
 
-fn foreign_key(name: Option<&str>, own: &str, table: &str, other: &str) -> ForeignKey {
+pub(super) fn foreign_key(name: Option<&str>, own: &str, table: &str, other: &str) -> ForeignKey {
     ForeignKey {
         name: name.map(ident),
         columns: idents(&[own]),
@@ -90,20 +89,11 @@ fn alter(name: &str, changes: ColumnChanges) -> Op {
     Op::AlterColumn { table: ident("posts"), name: ident(name), changes }
 }
 
-fn index(name: &str, columns: &[(&str, IndexOrder)], unique: bool) -> Index {
-    let columns = columns.iter().map(|(name, order)| IndexColumn { name: ident(name), order: *order }).collect();
-    Index { name: ident(name), columns, unique }
-}
-
-fn create_index(table: &str, index: Index) -> Op {
-    Op::CreateIndex { table: ident(table), index }
-}
-
-fn add(table: &str, constraint: Constraint) -> Op {
+pub(super) fn add(table: &str, constraint: Constraint) -> Op {
     Op::CreateConstraint { table: ident(table), constraint }
 }
 
-fn drop(table: &str, which: ConstraintSelector) -> Op {
+pub(super) fn drop(table: &str, which: ConstraintSelector) -> Op {
     Op::DropConstraint { table: ident(table), which }
 }
 
@@ -135,7 +125,9 @@ fn every_type() -> Vec<(&'static str, ColumnType, Value)> {
 pub(super) fn script() -> Vec<(&'static str, Op)> {
     let mut script = tables();
     script.extend(columns());
+    script.extend(super::indexes::indexes());
     script.extend(constraints());
+    script.extend(super::indexes::of_foreign_keys());
     script.extend(rows());
     script.extend(ends());
     script
@@ -323,18 +315,7 @@ fn columns() -> Vec<(&'static str, Op)> {
 }
 
 fn constraints() -> Vec<(&'static str, Op)> {
-    use IndexOrder::{Ascending, Descending};
     vec![
-        (
-            "two columns, one descending",
-            create_index("posts", index("ix posts", &[("title", Ascending), ("position", Descending)], false)),
-        ),
-        ("unique", create_index("authors", index("ux_authors_age", &[("age", Ascending)], true))),
-        ("unique", Op::DropIndex { table: ident("authors"), name: ident("ux_authors_age") }),
-        ("of two columns", Op::DropIndex { table: ident("posts"), name: ident("ix posts") }),
-        ("over a text without a bound", create_index("notes", index("ix_body", &[("body", Ascending)], false))),
-        ("over a long varchar", create_index("every_long", index("ix_long", &[("long", Ascending)], false))),
-        ("over a document", create_index("every_type", index("ix_json", &[("json", Ascending)], false))),
         (
             "a check over a numbered column",
             add("posts", check(None, binary(col("id"), BinaryOperator::Greater, number(0)))),
@@ -355,11 +336,6 @@ fn constraints() -> Vec<(&'static str, Op)> {
             "a foreign key without a name",
             add("posts", Constraint::ForeignKey(foreign_key(None, "parent", "posts", "id"))),
         ),
-        (
-            "a second one of its column",
-            add("posts", Constraint::ForeignKey(foreign_key(Some("second"), "parent", "posts", "id"))),
-        ),
-        ("a foreign key whose index another one needs", drop("posts", ConstraintSelector::Name(ident("second")))),
         ("the primary key", drop("pairs", ConstraintSelector::PrimaryKey)),
         ("the primary key", add("pairs", Constraint::PrimaryKey(key(Some("pk_pairs"), &["right_id", "left_id"])))),
         ("a check by its name", drop("posts", ConstraintSelector::Name(ident("title or order")))),
