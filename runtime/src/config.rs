@@ -43,13 +43,15 @@ pub enum ConfigError {
         /// Why not.
         error: std::io::Error,
     },
-    /// It is not what it should be. The text shows the line.
-    #[error("{path}: {error}")]
+    /// It is not what it should be. The line itself is not shown: it may hold a password.
+    #[error("{path}: line {line}: {reason}")]
     Parse {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
-        error: Box<toml::de::Error>,
+        /// Where, from 1.
+        line: usize,
+        /// What is wrong there.
+        reason: String,
     },
     /// A name stands twice.
     #[error("{path}: package {name} is registered twice")]
@@ -91,8 +93,11 @@ impl Config {
     }
 
     fn parse(path: &Path, text: &str) -> Result<Self, ConfigError> {
-        let parsed: File =
-            toml::from_str(text).map_err(|error| ConfigError::Parse { path: path.into(), error: Box::new(error) })?;
+        let parsed: File = toml::from_str(text).map_err(|error| {
+            let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+            let line = before.matches('\n').count() + 1;
+            ConfigError::Parse { path: path.into(), line, reason: error.message().to_owned() }
+        })?;
         let folder = path.parent().unwrap_or(Path::new(""));
         let mut names = BTreeSet::new();
         let mut packages = parsed.packages;
@@ -164,6 +169,18 @@ mod tests {
         assert!(matches!(parse(twice), Err(ConfigError::Twice { .. })));
         assert!(matches!(parse("databse = 'x'"), Err(ConfigError::Parse { .. })));
         assert!(matches!(parse("["), Err(ConfigError::Parse { .. })));
+    }
+
+    #[test]
+    fn an_error_names_the_line_and_does_not_show_it() {
+        for text in [
+            "\n\ndatabase = \"postgres://me:a secret@db/x\" x\n",
+            "\n\ndatabase = 'postgres://me:a\"secret@db/x\n",
+            "\n\ndatabase = ['postgres://me:secret@db/x']\n",
+        ] {
+            let error = parse(text).unwrap_err().to_string();
+            assert!(error.starts_with("app/ptah.toml: line 3: ") && !error.contains("secret"), "{error}");
+        }
     }
 
     #[test]

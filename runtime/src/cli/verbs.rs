@@ -312,6 +312,10 @@ pub(super) fn sql(sandbox: &Sandbox, output: &Output, registry: &Registry, args:
         return Err(CliError::Usage("no package named, and none is registered in ptah.toml".to_owned()));
     }
     let goal = |word: &str| if word == "head" { Goal::Head } else { Goal::Revision(word.to_owned()) };
+    let short = named.iter().filter_map(|named| named.revision.as_deref()).find(|revision| *revision != "head");
+    if let Some(revision) = short.filter(|_| args.populate) {
+        return Err(CliError::Usage(format!("{revision}: --populate makes the latest schema and stamps the head")));
+    }
     let packages: Vec<_> = named
         .into_iter()
         .map(|named| {

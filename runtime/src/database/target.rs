@@ -67,8 +67,8 @@ impl Target {
     pub fn parse(url: &str) -> Result<Self, DatabaseError> {
         match url.split_once(':') {
             Some(("sqlite", path)) => sqlite(url, path),
-            Some(("postgres" | "postgresql", _)) => postgres(url),
-            Some(("mysql" | "mariadb", _)) => mariadb(url),
+            Some(("postgres" | "postgresql", rest)) if rest.starts_with("//") => postgres(url),
+            Some(("mysql" | "mariadb", rest)) if rest.starts_with("//") => mariadb(url),
             _ => Err(invalid("it must begin with sqlite:, postgres:// or mariadb://")),
         }
     }
@@ -197,6 +197,9 @@ fn postgres(url: &str) -> Result<Target, DatabaseError> {
         Some(socket) => format!("postgres://{}/{database}", socket.display()),
         None => format!("postgres://{}:{}/{database}", options.get_host(), options.get_port()),
     };
+    if let Some(address) = unbracketed(options.get_host()) {
+        options = options.host(&address);
+    }
     if let Some(schema) = &schema {
         label.push_str("?schema=");
         label.push_str(schema);
@@ -204,12 +207,17 @@ fn postgres(url: &str) -> Result<Target, DatabaseError> {
     Ok(Target { place: Place::Postgres { options, schema }, label })
 }
 
+/// An IPv6 address without the brackets that a URL puts around it and that the drivers would look up as a name.
+fn unbracketed(host: &str) -> Option<String> {
+    Some(host.strip_prefix('[')?.strip_suffix(']')?.to_owned())
+}
+
 fn mariadb(url: &str) -> Result<Target, DatabaseError> {
     let (url, schema) = server(url, &MARIADB_PARAMETERS)?;
     if schema.is_some() {
         return Err(invalid("MariaDB has no schemas inside a database; name the database in the path"));
     }
-    let options = MySqlConnectOptions::from_url(&url)
+    let mut options = MySqlConnectOptions::from_url(&url)
         .map_err(|error| invalid(super::error::words(&error)))?
         .statement_cache_capacity(0)
         .pipes_as_concat(false)
@@ -222,6 +230,9 @@ fn mariadb(url: &str) -> Result<Target, DatabaseError> {
         Some(socket) => format!("mariadb://{}/{database}", socket.display()),
         None => format!("mariadb://{}:{}/{database}", options.get_host(), options.get_port()),
     };
+    if let Some(address) = unbracketed(options.get_host()) {
+        options = options.host(&address);
+    }
     Ok(Target { place: Place::Mariadb { options }, label })
 }
 
@@ -248,6 +259,20 @@ mod tests {
     }
 
     #[test]
+    fn an_ipv6_address_is_an_address_and_no_name() {
+        for url in ["postgres://me:secret@[::1]:5433/shop", "mariadb://me:secret@[::1]:3307/shop"] {
+            let target = Target::parse(url).unwrap();
+            assert_eq!(target.label(), url.replace("me:secret@", ""));
+            let host = match &target.place {
+                Place::Postgres { options, .. } => options.get_host(),
+                Place::Mariadb { options } => options.get_host(),
+                Place::Sqlite { .. } => "",
+            };
+            assert_eq!(host, "::1");
+        }
+    }
+
+    #[test]
     fn a_url_that_cannot_mean_one_database_is_refused_without_repeating_it() {
         for url in [
             "",
@@ -265,6 +290,8 @@ mod tests {
             "postgres://db/x?schema=",
             "postgres://db/x?schema=pg_temp",
             "postgres://me:secret@db:port/x",
+            "postgres:me:secret@db/x",
+            "mysql:me:secret@db/x",
         ] {
             let error = Target::parse(url).unwrap_err().to_string();
             assert!(!error.contains("secret"), "{error}");

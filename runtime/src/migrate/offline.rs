@@ -19,7 +19,7 @@ pub enum OfflineRange {
     FromBase(Goal),
     /// The steps after one revision up to the goal.
     Between(String, Goal),
-    /// `ptah-db-schema` and the stamp instead of steps.
+    /// `ptah-db-schema` and the stamp instead of steps; the steps of a package without it.
     Populate,
 }
 
@@ -103,7 +103,10 @@ impl Migrator {
                 |goal: Goal, start: Start| Upgrade { package: package.clone(), goal, start, adopt: Adopt::No };
             let (planned, after) = match range {
                 OfflineRange::FromBase(goal) => plan(snapshot, upgrade(goal.clone(), Start::Base)),
-                OfflineRange::Populate if package.info().populate_step(revision::LATEST_SCHEMA).is_none() => {
+                // What others depend on may do without; as in an upgrade it goes by its steps then.
+                OfflineRange::Populate
+                    if !infos.iter().any(|info| info.populate_step(revision::LATEST_SCHEMA).is_some()) =>
+                {
                     let reason = format!("it has no populate step {}", revision::LATEST_SCHEMA);
                     Err(ErrorKind::Offline(reason).into())
                 }

@@ -63,6 +63,15 @@ fn parts_of_a_chain_and_populate_are_scripts_too() {
     let done = sql(&folder, "sqlite --populate pages.wasm").ok();
     assert!(done.stdout.contains("-- pages: populated, stamped 002"), "{}", done.stdout);
     sql(&folder, "sqlite --populate notes.wasm").run().ends(4).says(&["notes: ", "ptah-db-schema"]);
+    // What only others depend on goes by its steps, as it does in an upgrade.
+    let done = sql(&folder, "sqlite --populate notes.wasm pages.wasm:head").ok();
+    assert!(
+        done.stdout.contains("-- pages: populated, stamped 002")
+            && done.stdout.contains("-- notes: running upgrade None"),
+        "{}",
+        done.stdout
+    );
+    sql(&folder, "sqlite --populate pages.wasm:001").run().ends(2).says(&["001: --populate"]);
     sql(&folder, "sqlite pages.wasm:001:009").run().ends(4).says(&["there is no revision 009"]);
     sql(&folder, "sqlite pages.wasm:009:002").run().ends(4).says(&["there is no revision 009"]);
     sql(&folder, "sqlite pages.wasm:002:001").run().ends(4).says(&["behind"]);
