@@ -50,7 +50,7 @@ impl CliError {
                 | ErrorKind::InFlight(_)
                 | ErrorKind::Pending(_)
                 | ErrorKind::Offline(_) => 4,
-                ErrorKind::Step(_) => 5,
+                ErrorKind::Step(_) | ErrorKind::Behind { .. } => 5,
                 ErrorKind::Refused { .. } => 6,
                 ErrorKind::Database(_) | ErrorKind::Store(_) | ErrorKind::Lock(_) | ErrorKind::Unstable => 7,
                 ErrorKind::Interrupted(_) => 130,

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::CliError;
 use super::args::Common;
-use crate::migrate::{Event, MigrateError};
+use crate::migrate::{Event, MigrateError, PackagePlan};
 use crate::sandbox::{LogEvent, LogLevel, visible};
 
 /// How to print.
@@ -42,6 +42,7 @@ struct FailureBody<'a> {
     package: Option<&'a str>,
     step: Option<&'a str>,
     target: Option<&'a str>,
+    applied: &'a [PackagePlan],
 }
 
 impl Output {
@@ -117,6 +118,7 @@ impl Output {
                 package: part(|error| &error.package),
                 step: part(|error| &error.step),
                 target: part(|error| &error.target),
+                applied: place.map(|error| error.applied.as_slice()).unwrap_or_default(),
             };
             // With stdout gone there is still the exit code.
             let _ = self.document(&Failure { error: body });
@@ -149,7 +151,7 @@ pub(super) fn usage(error: &clap::Error) -> ExitCode {
     if std::env::args_os().any(|argument| argument == "--json") {
         let message = text.to_string();
         let message = without_logins(message.trim_start_matches("error: ").trim_end()).into_owned();
-        let body = FailureBody { code: 2, message, package: None, step: None, target: None };
+        let body = FailureBody { code: 2, message, package: None, step: None, target: None, applied: &[] };
         // With stdout gone there is still the exit code.
         let _ = document(&Failure { error: body });
     }

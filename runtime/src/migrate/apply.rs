@@ -103,10 +103,12 @@ impl Migrator {
         if let Some(account) = state.journal.take() {
             discard(connection, &account).await?;
         }
-        for step in &plan.steps {
+        for (number, step) in plan.steps.iter().enumerate() {
             let title = step.kind.title();
+            let applied = || (number > 0).then(|| plan.first(number));
             if self.interrupt.is_raised() {
-                return Err(MigrateError::from(ErrorKind::Interrupted("nothing of this step was applied")).at(title));
+                let error = MigrateError::from(ErrorKind::Interrupted("nothing of this step was applied"));
+                return Err(error.at(title).after(applied()));
             }
             (self.observer)(&Event::Step { package: plan.package.clone(), line: step.line.clone() });
             let mut applying = Applying { plan, step, state: &mut state, started: Instant::now() };
@@ -116,7 +118,7 @@ impl Migrator {
             };
             if let Err(error) = done {
                 applying.account_for(connection, &error).await;
-                return Err(error.at(title));
+                return Err(error.at(title).after(applied()));
             }
         }
         Ok(Applied::Done)

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::plan::PackagePlan;
 use crate::database::DatabaseError;
 use crate::package::PackageError;
 use crate::revision::{Dependency, GraphError};
@@ -18,6 +19,9 @@ pub struct MigrateError {
     pub step: Option<String>,
     /// The target without its password.
     pub target: Option<String>,
+    /// What was applied before it and stays: the packages before this one, and of this one the steps before the one
+    /// that failed.
+    pub applied: Vec<PackagePlan>,
     /// What went wrong.
     #[source]
     pub kind: Box<ErrorKind>,
@@ -61,6 +65,20 @@ pub enum ErrorKind {
     /// A guest's step failed or was stopped.
     #[error(transparent)]
     Step(#[from] StepError),
+    /// A populate step failed on a schema that is older than the package's latest.
+    #[error(
+        "{error}\n  the package is at {}, and populate never runs a revision: `upgrade` it first ({} pending)",
+        if .at.is_empty() { "base" } else { .at },
+        .pending.join(", ")
+    )]
+    Behind {
+        /// Why it failed.
+        error: StepError,
+        /// The recorded heads; empty for base.
+        at: String,
+        /// The revisions that are not applied.
+        pending: Vec<String>,
+    },
     /// A populate step that only the runner itself runs.
     #[error("{0} runs by itself where it is needed, not by name")]
     NotByName(String),
@@ -168,6 +186,13 @@ impl MigrateError {
         self
     }
 
+    /// Says what was applied before all that it says already.
+    #[must_use]
+    pub(super) fn after(mut self, applied: impl IntoIterator<Item = PackagePlan>) -> Self {
+        self.applied.splice(0..0, applied);
+        self
+    }
+
     /// Says which target is concerned, unless that is said.
     #[must_use]
     pub fn on(mut self, target: &str) -> Self {
@@ -178,6 +203,6 @@ impl MigrateError {
 
 impl<E: Into<ErrorKind>> From<E> for MigrateError {
     fn from(kind: E) -> Self {
-        Self { package: None, step: None, target: None, kind: Box::new(kind.into()) }
+        Self { package: None, step: None, target: None, applied: Vec::new(), kind: Box::new(kind.into()) }
     }
 }

@@ -234,12 +234,15 @@ impl Migrator {
     /// step fails.
     ///
     /// # Errors
-    /// See [`ErrorKind`]; the error names package, step and target.
+    /// See [`ErrorKind`]; the error names package, step and target, and says what was applied before.
     pub async fn upgrade(&self, packages: &[Upgrade], journal: Journal) -> Result<Vec<PackagePlan>, MigrateError> {
         let order = plan::upgrade_order(packages)?;
         let mut done = Vec::with_capacity(packages.len());
         for upgrade in order {
-            done.push(self.run(plan::Verb::Upgrade(upgrade), journal, packages).await?);
+            match self.run(plan::Verb::Upgrade(upgrade), journal, packages).await {
+                Ok(plan) => done.push(plan),
+                Err(error) => return Err(error.after(done.into_iter().filter(|plan| !plan.steps.is_empty()))),
+            }
         }
         Ok(done)
     }

@@ -87,6 +87,19 @@ pub struct PlannedStep {
     pub schema_digest: String,
 }
 
+impl PackagePlan {
+    /// It with its first so many steps alone.
+    pub(super) fn first(&self, steps: usize) -> Self {
+        let steps: Vec<PlannedStep> = self.steps.iter().take(steps).cloned().collect();
+        let mut records: BTreeSet<String> = self.recorded.iter().cloned().collect();
+        for step in &steps {
+            records.retain(|head| !step.remove.contains(head));
+            records.extend(step.add.iter().cloned());
+        }
+        Self { records: records.into_iter().collect(), steps, ..self.clone() }
+    }
+}
+
 impl PlannedStep {
     /// What it makes of who owns which table.
     pub(super) fn table_changes(&self) -> Vec<TableChange> {

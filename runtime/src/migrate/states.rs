@@ -10,7 +10,7 @@ use super::{Adopt, ErrorKind, MigrateError, Populate, Start, Upgrade};
 use crate::dialect::{render_portable, type_name};
 use crate::operation::{Ident, Op};
 use crate::revision::{self, BASE_SCHEMA, Goal, LATEST_SCHEMA, PopulateStep};
-use crate::sandbox::StepCall;
+use crate::sandbox::{StepCall, StepError};
 use crate::schema::{self, Schema};
 
 /// What a target says of a package.
@@ -57,7 +57,24 @@ impl Planning<'_> {
             (Found::Base, Start::Latest) => {}
             _ => self.make_missing()?,
         }
-        self.populate_steps(steps)
+        self.populate_steps(steps).map_err(|error| self.behind(error))
+    }
+
+    /// Says of a populate step that the guest gave up which revisions it may have missed.
+    fn behind(&self, error: MigrateError) -> MigrateError {
+        let heads = self.snapshot.heads(&self.info.name);
+        let (ErrorKind::Step(StepError::Guest { .. }), Ok(applied)) = (&*error.kind, self.graph.applied(&heads)) else {
+            return error;
+        };
+        let pending = self.graph.order().iter().map(|step| step.id.clone());
+        let pending: Vec<String> = pending.filter(|id| !applied.contains(id.as_str())).collect();
+        match *error.kind {
+            ErrorKind::Step(failed) if !pending.is_empty() => {
+                let at = heads.into_iter().collect::<Vec<_>>().join("+");
+                MigrateError { kind: Box::new(ErrorKind::Behind { error: failed, at, pending }), ..error }
+            }
+            kind => MigrateError { kind: Box::new(kind), ..error },
+        }
     }
 
     /// Whether the latest schema is made at once: the goal is the only head, and nobody asks for the steps.

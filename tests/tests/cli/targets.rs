@@ -4,8 +4,8 @@ use std::fs;
 
 use ptah_wasm_tests::binary::{Ptah, ptah};
 use ptah_wasm_tests::guest::*;
-use ptah_wasm_tests::on_databases;
 use ptah_wasm_tests::target::TestTarget;
+use ptah_wasm_tests::{on_databases, on_every_database};
 use tempfile::TempDir;
 
 use crate::{on, pages, put, refused};
@@ -128,6 +128,37 @@ on_databases! {
         on(target, "upgrade --discard-journal odd.wasm").ok().says(&["odd: running upgrade 001 -> 002"]);
         on(target, "current odd.wasm").ok().prints(&["odd: 002 (head)"]);
         on(target, "history --records odd.wasm").ok();
+    }
+}
+
+on_every_database! {
+    async fn a_failure_lists_in_json_what_was_applied_before_it(target: &TestTarget) {
+        let late = GuestPackage::new("late")
+            .revision("001", &[], "Make")
+            .upgrade([
+                create_table("late", |t| { t.id("id"); t.varchar("name", 20).not_null(); }),
+                bulk_insert("late", ["name"], [("same",), ("same",)]),
+            ])
+            .revision("002", &["001"], "Widen")
+            .upgrade([add_column("late", Column::text("more"))])
+            .revision("003", &["002"], "Tighten")
+            .upgrade([create_index("late", Index::new("late_name", ["name"]).unique())]);
+        put(target.folder(), "late.wasm", &late);
+        put(target.folder(), "pages.wasm", &pages());
+        let applied = |json: &serde_json::Value| -> Vec<String> {
+            let packages = json["error"]["applied"].as_array().unwrap();
+            let step = |step: &serde_json::Value| step["revision"].as_str().unwrap().to_owned();
+            packages.iter().map(|one| {
+                let steps: Vec<String> = one["steps"].as_array().unwrap().iter().map(step).collect();
+                format!("{} {}, at {}", one["package"].as_str().unwrap(), steps.join(" "), one["records"])
+            }).collect()
+        };
+        let json = on(target, "upgrade --json pages.wasm late.wasm").run().ends(6).json();
+        assert_eq!(json["error"]["step"], "upgrade 003");
+        assert_eq!(applied(&json), ["pages 001 002, at [\"002\"]", "late 001 002, at [\"002\"]"]);
+        on(target, "current").ok().prints(&["late: 002", "pages: 002"]);
+        let json = on(target, "upgrade --json none.wasm").run().ends(3).json();
+        assert_eq!(applied(&json), [""; 0]);
     }
 }
 

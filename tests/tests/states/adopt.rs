@@ -2,7 +2,7 @@
 //! table).
 
 use ptah_wasm::dialect::Dialect;
-use ptah_wasm_tests::on_every_database;
+use ptah_wasm_tests::{on_databases, on_every_database};
 
 use super::*;
 
@@ -220,5 +220,28 @@ on_every_database! {
         let minicms = run.open(&minicms());
         run.upgrade(&minicms).await.unwrap();
         assert_eq!(run.said(), ["minicms: populated, stamped 002"]);
+    }
+}
+
+on_databases! {
+    [sqlite] async fn an_int_is_an_integer_but_not_one_that_numbers_itself(target: &TestTarget) {
+        let run = Run::on(target);
+        let package = GuestPackage::new("shop").revision("001", &[], "Create").upgrade([create_table("goods", |t| {
+            t.integer("number").not_null();
+            t.integer("stock");
+            t.primary_key(["number"]);
+        })]);
+        let shop = run.open(&package);
+        target.execute("CREATE TABLE goods (number INT NOT NULL PRIMARY KEY, stock INT)").await;
+        let parts = [
+            "column number: type is INT, expected integer\n",
+            "column number: auto-increment is off, expected on",
+        ];
+        assert_says(run.upgrade_as(adopting(&shop)).await, &parts);
+        assert!(!text(run.upgrade_as(adopting(&shop)).await).contains("stock"));
+        target.execute("DROP TABLE goods; CREATE TABLE goods (number INTEGER NOT NULL PRIMARY KEY, stock INT)").await;
+        run.upgrade_as(adopting(&shop)).await.unwrap();
+        assert_eq!(run.said(), ["shop: adopted goods, stamped 001"]);
+        run.model_holds("shop").await;
     }
 }

@@ -103,6 +103,29 @@ on_every_database! {
         assert_eq!(run.versions().await, ["crowd 001"]);
     }
 
+    async fn a_step_that_needs_a_later_schema_says_which_revisions_are_pending(target: &TestTarget) {
+        let run = Run::on(target);
+        let demo = [bulk_insert("pages", ["title", "summary"], [("Home", "Start")])];
+        let minicms = run.open(&minicms().populate("demo", demo));
+        run.upgrade(&minicms).await.unwrap();
+        run.downgrade(&minicms, None).await.unwrap();
+        let before = run.everything().await;
+        let parts = [
+            "minicms: populate demo: on ",
+            "not-found: table pages has no column summary",
+            "the package is at base, and populate never runs a revision: `upgrade` it first (001, 002 pending)",
+        ];
+        assert_says(run.populate(&minicms).await, &parts);
+        assert_says(run.populate_named(&minicms, &["demo"]).await, &parts);
+        assert_eq!(run.everything().await, before);
+        run.upgrade(&minicms).await.unwrap();
+        run.populate(&minicms).await.unwrap();
+        assert_eq!(target.fetch("SELECT summary FROM pages").await, [[Some("Start".to_owned())]]);
+        // With nothing pending the guest's word stands alone.
+        let broken = run.open(&self::minicms().populate("broken", [bulk_insert("pages", ["none"], [(1,)])]));
+        assert!(!text(run.populate(&broken).await).contains("pending"));
+    }
+
     async fn what_the_schema_steps_require_runs_before_them(target: &TestTarget) {
         let run = Run::on(target);
         let table = |name: &str| create_table(name, |t| { t.id("id"); });
