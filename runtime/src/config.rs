@@ -5,11 +5,15 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use crate::policy::Profile;
+
 /// What `ptah.toml` says. Paths are resolved against the folder that holds it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Config {
     /// The target's URL.
     pub database: Option<String>,
+    /// The limits of packages.
+    pub limits: Profile,
     /// The registered packages in order.
     pub packages: Vec<Registered>,
 }
@@ -67,6 +71,8 @@ pub enum ConfigError {
 #[serde(deny_unknown_fields)]
 struct File {
     database: Option<String>,
+    #[serde(default, rename = "limits-profile")]
+    limits: Profile,
     #[serde(default, rename = "package")]
     packages: Vec<Registered>,
 }
@@ -108,7 +114,7 @@ impl Config {
             package.path = folder.join(&package.path);
         }
         let database = parsed.database.map(|url| in_folder(folder, url));
-        Ok(Self { database, packages })
+        Ok(Self { database, limits: parsed.limits, packages })
     }
 
     /// The registered package of that name.
@@ -169,6 +175,17 @@ mod tests {
         assert!(matches!(parse(twice), Err(ConfigError::Twice { .. })));
         assert!(matches!(parse("databse = 'x'"), Err(ConfigError::Parse { .. })));
         assert!(matches!(parse("["), Err(ConfigError::Parse { .. })));
+        assert!(matches!(parse("limits-profile = 'large'"), Err(ConfigError::Parse { .. })));
+    }
+
+    #[test]
+    fn a_profile_of_limits_goes_by_its_name() {
+        assert_eq!(parse("").unwrap().limits, Profile::Default);
+        assert_eq!(parse("limits-profile = 'language-runtime'").unwrap().limits, Profile::LanguageRuntime);
+        for profile in Profile::ALL {
+            assert_eq!(parse(&format!("limits-profile = '{}'", profile.as_str())).unwrap().limits, profile);
+            assert_eq!(profile.as_str().parse(), Ok(profile));
+        }
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::dialect::Dialect;
+use crate::policy::Profile;
 
 /// Applies per-package database migrations whose steps are sandboxed WebAssembly components.
 #[derive(Debug, Parser)]
@@ -35,6 +36,9 @@ pub(super) struct Common {
     /// Folder of compiled code [default: the user's cache folder]
     #[arg(long, global = true, env = "PTAH_WASM_CACHE", value_name = "DIR")]
     pub(super) cache: Option<PathBuf>,
+    /// The limits of packages: default, or language-runtime for those in Python and JavaScript [default: ptah.toml's]
+    #[arg(long, global = true, value_name = "NAME")]
+    pub(super) limits_profile: Option<Profile>,
     /// One JSON document on stdout instead of text
     #[arg(long, global = true)]
     pub(super) json: bool,

@@ -12,7 +12,6 @@ use clap::Parser;
 
 use crate::config::ConfigError;
 use crate::migrate::{ErrorKind, Interrupt, MigrateError, Migrator, Options};
-use crate::policy::Limits;
 use crate::sandbox::{CacheLocation, Compiler, Sandbox};
 use args::{Cli, Common, Verb};
 use output::Output;
@@ -90,8 +89,10 @@ pub fn main() -> ExitCode {
 async fn run(cli: Cli, output: &Output, interrupt: &Interrupt) -> Result<(), CliError> {
     let registry = Registry::read(&cli.common)?;
     match cli.verb {
-        Verb::Inspect(args) => verbs::inspect(&sandbox(&cli.common, output)?, output, &args),
-        Verb::Upgrade(args) if args.sql => verbs::sql(&sandbox(&cli.common, output)?, output, &registry, &args),
+        Verb::Inspect(args) => verbs::inspect(&sandbox(&cli.common, output, &registry)?, output, &args),
+        Verb::Upgrade(args) if args.sql => {
+            verbs::sql(&sandbox(&cli.common, output, &registry)?, output, &registry, &args)
+        }
         verb => {
             let migrator = migrator(&cli.common, output, &registry, interrupt)?;
             match verb {
@@ -101,23 +102,23 @@ async fn run(cli: Cli, output: &Output, interrupt: &Interrupt) -> Result<(), Cli
                 Verb::Current(args) => verbs::current(&migrator, output, &registry, &args).await,
                 Verb::History(args) => verbs::history(&migrator, output, &registry, &args).await,
                 Verb::List => verbs::list(&migrator, output, &registry).await,
-                Verb::Inspect(args) => verbs::inspect(&sandbox(&cli.common, output)?, output, &args),
+                Verb::Inspect(args) => verbs::inspect(&sandbox(&cli.common, output, &registry)?, output, &args),
             }
         }
     }
 }
 
-fn options(common: &Common) -> Options {
+fn options(common: &Common, registry: &Registry) -> Options {
     Options {
-        limits: Limits::default(),
+        limits: registry.limits(common),
         cache: common.cache.clone().map_or(CacheLocation::Default, CacheLocation::Directory),
         compiler: Compiler::ThisProgram,
         lock_timeout: Duration::from_secs(common.lock_timeout),
     }
 }
 
-fn sandbox(common: &Common, output: &Output) -> Result<Sandbox, CliError> {
-    let Options { limits, cache, compiler, .. } = options(common);
+fn sandbox(common: &Common, output: &Output, registry: &Registry) -> Result<Sandbox, CliError> {
+    let Options { limits, cache, compiler, .. } = options(common, registry);
     let sandbox = Sandbox::new(limits, cache, compiler).map_err(MigrateError::from)?;
     warn_of_cache(&sandbox, output);
     Ok(sandbox)
@@ -136,7 +137,7 @@ fn migrator(
     interrupt: &Interrupt,
 ) -> Result<Migrator, CliError> {
     let url = registry.database(common, output);
-    let migrator = Migrator::with_options(&url, options(common))?;
+    let migrator = Migrator::with_options(&url, options(common, registry))?;
     warn_of_cache(migrator.sandbox(), output);
     Ok(migrator.observed_by(output.observer()).interrupted_by(interrupt.clone()))
 }

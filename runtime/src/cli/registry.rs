@@ -9,6 +9,7 @@ use super::output::Output;
 use crate::config::{Config, Registered};
 use crate::migrate::{Adopt, Goal, MigrateError, Migrator, Start, Upgrade};
 use crate::package::Package;
+use crate::policy::Limits;
 use crate::revision::PackageInfo;
 use crate::sandbox::Sandbox;
 
@@ -63,6 +64,11 @@ impl Registry {
         }
         output.note("no --database, DATABASE_URL or ptah.toml: using ptah.db in the current folder");
         DEFAULT_DATABASE.to_owned()
+    }
+
+    /// The limits by flag or configuration.
+    pub(super) fn limits(&self, common: &Common) -> Limits {
+        common.limits_profile.unwrap_or(self.config.limits).limits()
     }
 
     pub(super) fn registered(&self) -> &[Registered] {

@@ -257,7 +257,7 @@ fn load_component(sandbox: &Sandbox, file: &str, bytes: &[u8]) -> Result<Read, P
     let described = Component {
         file: file.into(),
         bytes: bytes.len(),
-        digest: crate::hex(&Sha256::digest(bytes)),
+        digest: guest.digest().to_owned(),
         imports: guest.imports().to_vec(),
     };
     Ok(Read { described, guest })

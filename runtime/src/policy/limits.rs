@@ -30,7 +30,13 @@ pub struct Limits {
     /// Branches and blocks of one function, every target of a table counted; thirty times as many in all. Compiling
     /// takes time by their square.
     pub function_branches: u64,
-    /// Processor time of compiling one component, in whole seconds; six times as much by the clock.
+    /// Parameters and locals of one function times its blocks; thirty times as many in all.
+    pub variables_by_blocks: u64,
+    /// Imports of one component, those of its modules included.
+    pub imports: u64,
+    /// Types, exports, elements, aliases and the like of one component.
+    pub items: u64,
+    /// Processor time of compiling one component, in whole seconds; ten times as much by the clock.
     pub compile_time: Duration,
     /// Bytes of address space of the process that compiles one component.
     pub compile_memory: usize,
@@ -74,6 +80,62 @@ pub struct Limits {
     pub table_constraints: usize,
 }
 
+/// A set of limits that goes by a name.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Profile {
+    /// For packages that a compiler made: those of [`Limits::default`].
+    #[default]
+    Default,
+    /// For packages that bring the runtime of their language, as those in Python and JavaScript do.
+    LanguageRuntime,
+}
+
+impl Profile {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::Default, Self::LanguageRuntime];
+
+    /// Its name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Default => "default",
+            Self::LanguageRuntime => "language-runtime",
+        }
+    }
+
+    /// Its limits.
+    pub fn limits(self) -> Limits {
+        match self {
+            Self::Default => Limits::default(),
+            Self::LanguageRuntime => Limits {
+                component_bytes: 64 << 20,
+                memory_bytes: 256 << 20,
+                instances: 160,
+                modules: 64,
+                function_branches: 30_000,
+                imports: 10_000,
+                items: 100_000,
+                compile_time: Duration::from_secs(120),
+                compile_memory: 2 << 30,
+                fuel: 20_000_000_000,
+                wall_time: Duration::from_secs(60),
+                ..Limits::default()
+            },
+        }
+    }
+}
+
+impl std::str::FromStr for Profile {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        Self::ALL
+            .into_iter()
+            .find(|profile| profile.as_str() == name)
+            .ok_or_else(|| format!("it is one of {}", Self::ALL.map(Self::as_str).join(", ")))
+    }
+}
+
 impl Default for Limits {
     fn default() -> Self {
         Self {
@@ -89,6 +151,9 @@ impl Default for Limits {
             function_locals: 5_000,
             block_depth: 2_000,
             function_branches: 10_000,
+            variables_by_blocks: 200_000,
+            imports: 1_000,
+            items: 10_000,
             compile_time: Duration::from_secs(20),
             compile_memory: 1 << 30,
             fuel: 1_000_000_000,

@@ -2,7 +2,7 @@
 
 mod limits;
 
-pub use limits::Limits;
+pub use limits::{Limits, Profile};
 
 use std::collections::BTreeSet;
 

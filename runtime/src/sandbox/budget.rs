@@ -16,7 +16,7 @@ pub(super) struct Budget {
 }
 
 /// The price of a table element: a pointer.
-const ELEMENT_BYTES: usize = 8;
+pub(super) const ELEMENT_BYTES: usize = 8;
 
 impl Budget {
     pub(super) fn new(limits: Limits) -> Self {

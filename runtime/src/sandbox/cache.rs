@@ -2,8 +2,9 @@
 //! each begins with a MAC over its key and content, made with a secret that lies beside it. Whatever does not
 //! verify is deleted and compiled again.
 //!
-//! Layout: `secret` (64 random bytes) and one file per component, engine and runner version, named by its
-//! key. Files appear by renaming, so a reader sees a whole one or none.
+//! Layout: `secret` (64 random bytes) and one file per component, limits, engine and runner version, named by its key: the
+//! MAC, the length of the imports as four bytes, the imports, a line each, and the code. What is kept passed the preflight
+//! under these very limits, so it is not looked at again. Files appear by renaming, so a reader sees a whole one or none.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
@@ -16,6 +17,7 @@ use wasmtime::Engine;
 use wasmtime::component::Component;
 
 use super::engine::fingerprint;
+use crate::policy::Limits;
 
 /// Where compiled code is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,45 +62,67 @@ const TOTAL_BYTES: u64 = 1 << 30;
 const HALF_WRITTEN: Duration = Duration::from_secs(60 * 60);
 
 /// Bytes of one file that are read at most.
-const ENTRY_BYTES: u64 = (super::compiler::CODE_BYTES + LENGTH) as u64;
+const ENTRY_BYTES: u64 = (super::compiler::CODE_BYTES + (1 << 20)) as u64;
 
-/// A folder of compiled code for one engine.
+/// A folder of compiled code for one engine and one set of limits.
 pub(super) struct Cache {
     directory: PathBuf,
     secret: [u8; SECRET_LENGTH],
-    engine: [u8; LENGTH],
+    /// Of the engine and of the limits.
+    settings: [u8; LENGTH],
+}
+
+/// A component that was kept.
+pub(super) struct Kept {
+    pub(super) component: Component,
+    pub(super) imports: Vec<String>,
 }
 
 impl Cache {
     /// Opens or makes the folder and its secret. None if there is to be no cache.
-    pub(super) fn open(location: CacheLocation, engine: &Engine) -> Result<Option<Self>, String> {
+    pub(super) fn open(location: CacheLocation, engine: &Engine, limits: &Limits) -> Result<Option<Self>, String> {
         let Some(directory) = location.directory()? else { return Ok(None) };
         let in_folder = |error: io::Error| format!("{}: {error}", directory.display());
         make_private_directory(&directory).map_err(in_folder)?;
         let secret = secret(&directory).map_err(in_folder)?;
-        Ok(Some(Self { directory, secret, engine: fingerprint(engine) }))
+        let mut settings = Sha256::new();
+        settings.update(fingerprint(engine));
+        settings.update(format!("{limits:?}"));
+        Ok(Some(Self { directory, secret, settings: settings.finalize().into() }))
     }
 
-    /// Takes compiled code from the cache. None, and the file deleted, for anything that does not verify.
-    pub(super) fn load(&self, engine: &Engine, component: &[u8]) -> Option<Component> {
-        let key = self.key(component);
+    /// Takes the compiled code of a component with this digest from the cache. None, and the file deleted, for
+    /// anything that does not verify.
+    pub(super) fn load(&self, engine: &Engine, digest: &[u8; LENGTH]) -> Option<Kept> {
+        let key = self.key(digest);
         let path = self.path(&key);
         let file = read_private(&path, ENTRY_BYTES).ok()?;
-        let loaded = file
+        let kept = file
             .split_at_checked(LENGTH)
-            .filter(|(tag, code)| self.mac(&key, code).verify_slice(tag).is_ok())
-            .and_then(|(_, code)| deserialize(engine, code).ok());
-        if loaded.is_none() {
+            .filter(|(tag, content)| self.mac(&key, &[content]).verify_slice(tag).is_ok())
+            .and_then(|(_, content)| Self::read(engine, content));
+        if kept.is_none() {
             let _ = fs::remove_file(&path);
         }
-        loaded
+        kept
+    }
+
+    /// Takes an authentic entry apart.
+    fn read(engine: &Engine, content: &[u8]) -> Option<Kept> {
+        let (length, rest) = content.split_first_chunk()?;
+        let (imports, code) = rest.split_at_checked(u32::from_le_bytes(*length).try_into().ok()?)?;
+        let imports = std::str::from_utf8(imports).ok()?.lines().map(str::to_owned).collect();
+        Some(Kept { component: deserialize(engine, code).ok()?, imports })
     }
 
     /// Keeps compiled code. A failure to write is no error: the next run compiles again.
-    pub(super) fn keep(&self, component: &[u8], code: &[u8]) {
-        let key = self.key(component);
-        let tag = self.mac(&key, code).finalize().into_bytes();
-        let kept = write_private(&self.directory, &[&tag, code]).and_then(|temporary| {
+    pub(super) fn keep(&self, digest: &[u8; LENGTH], imports: &[String], code: &[u8]) {
+        let key = self.key(digest);
+        let imports = imports.join("\n");
+        let Ok(length) = u32::try_from(imports.len()) else { return };
+        let content = [&length.to_le_bytes(), imports.as_bytes(), code];
+        let tag = self.mac(&key, &content).finalize().into_bytes();
+        let kept = write_private(&self.directory, &tag, &content).and_then(|temporary| {
             fs::rename(&temporary, self.path(&key)).inspect_err(|_| drop(fs::remove_file(&temporary)))
         });
         if kept.is_ok() {
@@ -106,10 +130,10 @@ impl Cache {
         }
     }
 
-    fn key(&self, component: &[u8]) -> [u8; LENGTH] {
+    fn key(&self, digest: &[u8; LENGTH]) -> [u8; LENGTH] {
         let mut hasher = Sha256::new();
-        hasher.update(Sha256::digest(component));
-        hasher.update(self.engine);
+        hasher.update(digest);
+        hasher.update(self.settings);
         hasher.update(env!("CARGO_PKG_VERSION"));
         hasher.finalize().into()
     }
@@ -118,10 +142,10 @@ impl Cache {
         self.directory.join(format!("{}.native", crate::hex(key)))
     }
 
-    fn mac(&self, key: &[u8; LENGTH], code: &[u8]) -> Hmac<Sha256> {
+    fn mac(&self, key: &[u8; LENGTH], content: &[&[u8]]) -> Hmac<Sha256> {
         let mut mac = <Hmac<Sha256> as KeyInit>::new(&self.secret.into());
         mac.update(key);
-        mac.update(code);
+        content.iter().for_each(|part| mac.update(part));
         mac
     }
 
@@ -178,7 +202,7 @@ fn secret(directory: &Path) -> io::Result<[u8; SECRET_LENGTH]> {
     }
     let mut fresh = [0; SECRET_LENGTH];
     getrandom::fill(&mut fresh).map_err(io::Error::other)?;
-    let temporary = write_private(directory, &[&fresh])?;
+    let temporary = write_private(directory, &fresh, &[])?;
     // A link never replaces a file: of two runners that start at once, one wins and both read its secret.
     // Only a file that stays unreadable after that is replaced.
     let linked = fs::hard_link(&temporary, &path);
@@ -191,7 +215,7 @@ fn secret(directory: &Path) -> io::Result<[u8; SECRET_LENGTH]> {
 }
 
 /// Writes a new file that only this user can read, under a name that nobody can guess.
-fn write_private(directory: &Path, parts: &[&[u8]]) -> io::Result<PathBuf> {
+fn write_private(directory: &Path, head: &[u8], rest: &[&[u8]]) -> io::Result<PathBuf> {
     let mut name = [0; 16];
     getrandom::fill(&mut name).map_err(io::Error::other)?;
     let path = directory.join(format!("{}.new", crate::hex(&name)));
@@ -200,7 +224,9 @@ fn write_private(directory: &Path, parts: &[&[u8]]) -> io::Result<PathBuf> {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let mut file = options.open(&path)?;
-    parts.iter().try_for_each(|part| file.write_all(part)).inspect_err(|_| drop(fs::remove_file(&path)))?;
+    file.write_all(head)
+        .and_then(|()| rest.iter().try_for_each(|part| file.write_all(part)))
+        .inspect_err(|_| drop(fs::remove_file(&path)))?;
     Ok(path)
 }
 

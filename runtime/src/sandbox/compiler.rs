@@ -36,7 +36,7 @@ pub enum Compiler {
 const POLL: Duration = Duration::from_millis(20);
 
 /// How much longer than its processor time a compilation may take, on a machine that is busy.
-const PATIENCE: u32 = 6;
+const PATIENCE: u32 = 10;
 
 /// Threads of the child, which each take a part of its address space.
 const THREADS: usize = 4;

@@ -21,8 +21,9 @@ mod weight;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
+use sha2::{Digest, Sha256};
 use wasmtime::Engine;
-use wasmtime::component::{Component, HasSelf, Linker};
+use wasmtime::component::{HasSelf, Linker};
 
 pub use cache::CacheLocation;
 pub use child::compile_if_asked;
@@ -35,7 +36,7 @@ use crate::plan::Planner;
 use crate::policy::Limits;
 use crate::revision::PackageInfo;
 use bindings::{Migrations, MigrationsPre};
-use cache::Cache;
+use cache::{Cache, Kept};
 use step::State;
 
 /// Compiles and runs guests. Cheap to clone: clones share everything.
@@ -67,7 +68,7 @@ impl Sandbox {
         Migrations::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state)
             .map_err(|error| SandboxError::Engine(error.to_string()))?;
         let interrupted = Arc::new(AtomicBool::new(false));
-        let (cache, cache_warning) = match Cache::open(cache, &engine) {
+        let (cache, cache_warning) = match Cache::open(cache, &engine, &limits) {
             Ok(cache) => (cache, None),
             Err(reason) => (None, Some(format!("compiled code is not kept: {reason}"))),
         };
@@ -113,25 +114,28 @@ impl Sandbox {
     /// allow to compile; or nothing is there that compiles it.
     pub fn load(&self, component: &[u8]) -> Result<Guest, SandboxError> {
         let shared = &self.shared;
-        let outside = preflight::check(component, &shared.limits)?;
-        let kept = shared.cache.as_ref().and_then(|cache| cache.load(&shared.engine, component));
-        let compiled = match kept {
+        preflight::check_size(component, &shared.limits)?;
+        let digest: [u8; 32] = Sha256::digest(component).into();
+        let kept = shared.cache.as_ref().and_then(|cache| cache.load(&shared.engine, &digest));
+        let Kept { component, imports } = match kept {
             Some(kept) => kept,
-            None => self.compile(component)?,
+            None => self.compile(component, &digest)?,
         };
-        let pre = unpanicked(|| shared.linker.instantiate_pre(&compiled).and_then(MigrationsPre::new))?
+        let pre = unpanicked(|| shared.linker.instantiate_pre(&component).and_then(MigrationsPre::new))?
             .map_err(|error| SandboxError::Invalid(reason(&error)))?;
-        Ok(Guest { shared: Arc::new(Loaded { sandbox: self.clone(), pre, imports: outside.imports }) })
+        Ok(Guest { shared: Arc::new(Loaded { sandbox: self.clone(), pre, imports, digest: crate::hex(&digest) }) })
     }
 
-    fn compile(&self, bytes: &[u8]) -> Result<Component, SandboxError> {
+    fn compile(&self, component: &[u8], digest: &[u8; 32]) -> Result<Kept, SandboxError> {
         let shared = &self.shared;
-        let code = shared.compiler.compile_for(&shared.engine, bytes, &shared.limits, &shared.interrupted)?;
+        let imports = preflight::check(component, &shared.limits)?.imports;
+        let code = shared.compiler.compile_for(&shared.engine, component, &shared.limits, &shared.interrupted)?;
         shared.compiled.fetch_add(1, Ordering::Relaxed);
         if let Some(cache) = &shared.cache {
-            cache.keep(bytes, &code);
+            cache.keep(digest, &imports, &code);
         }
-        cache::deserialize(&shared.engine, &code).map_err(|error| SandboxError::Compile(reason(&error)))
+        let component = cache::deserialize(&shared.engine, &code);
+        Ok(Kept { component: component.map_err(|error| SandboxError::Compile(reason(&error)))?, imports })
     }
 }
 
@@ -163,9 +167,15 @@ struct Loaded {
     sandbox: Sandbox,
     pre: MigrationsPre<State>,
     imports: Vec<String>,
+    digest: String,
 }
 
 impl Guest {
+    /// SHA-256 of the component's bytes, in lower-case hex.
+    pub fn digest(&self) -> &str {
+        &self.shared.digest
+    }
+
     /// The interfaces that it imports, in its order: what it is able to do.
     pub fn imports(&self) -> &[String] {
         &self.shared.imports

@@ -33,6 +33,12 @@ fn compiler_of(run: &Running) -> PathBuf {
     panic!("it has no child");
 }
 
+fn kilobytes(process: &std::path::Path, what: &str) -> u64 {
+    let status = std::fs::read_to_string(process.join("status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix(what)).unwrap();
+    line.trim_start_matches(':').trim().trim_end_matches(" kB").parse().unwrap()
+}
+
 fn begin() -> (tempfile::TempDir, Running, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("slow.wasm"), slow()).unwrap();
@@ -68,6 +74,9 @@ fn the_child_never_sees_the_database_and_is_bounded() {
     while !bounded(&std::fs::read_to_string(child.join("limits")).unwrap()) {
         assert!(started.elapsed() < Duration::from_secs(5), "{:?}", std::fs::read_to_string(child.join("limits")));
     }
+    // What compiling costs is not the runner's.
+    let runner = kilobytes(&PathBuf::from(format!("/proc/{}", run.id())), "VmHWM");
+    assert!(runner < 60_000, "{runner} kB");
     assert!(!environment.contains("secret") && !command.contains("secret"), "{environment}{command}");
     run.kill();
     ends_soon(&child);

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use ptah_wasm::policy::Limits;
-use ptah_wasm::sandbox::{CacheLocation, Compiler, Sandbox};
+use ptah_wasm::sandbox::{CacheLocation, Compiler, Sandbox, SandboxError};
 
 use crate::wat::{Guest, OK};
 
@@ -43,6 +43,50 @@ fn other_limits_that_change_the_code_do_not_share_it() {
     sandbox.load(&bytes).unwrap();
     assert_eq!(sandbox.compiled(), 1);
     assert_eq!(entries(folder.path()).len(), 2);
+}
+
+#[test]
+fn what_other_limits_let_through_is_looked_at_again() {
+    let folder = tempfile::tempdir().unwrap();
+    assert_eq!(compilations(folder.path()), 1);
+    let limits = Limits { functions: 2, ..Limits::default() };
+    let cache = CacheLocation::Directory(folder.path().to_owned());
+    let sandbox = Sandbox::new(limits, cache, Compiler::InProcess).unwrap();
+    let error = sandbox.load(&Guest::new(OK).component()).unwrap_err();
+    assert!(matches!(error, SandboxError::LimitExceeded(_)), "{error}");
+}
+
+#[test]
+fn what_is_kept_knows_its_imports() {
+    let folder = tempfile::tempdir().unwrap();
+    let guest = Guest::new(OK).import("log", "message", "(param i32 i32 i32)").import("run", "seed", "(result i64)");
+    let imports = || {
+        let sandbox = kept_in(folder.path());
+        (sandbox.load(&guest.component()).unwrap().imports().to_vec(), sandbox.compiled())
+    };
+    let (fresh, kept) = (imports(), imports());
+    assert!(fresh.0.len() >= 2 && fresh.0 == kept.0, "{fresh:?}, {kept:?}");
+    assert_eq!((fresh.1, kept.1), (1, 0));
+}
+
+#[test]
+fn a_kept_component_of_100_kilobytes_loads_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let body = "(local.set 1 (i32.add (local.get 0) (i32.load offset=1 (local.get 1))))".repeat(40);
+    let bytes =
+        crate::wat::component(&Guest::new(OK).text_with(&format!("(func (param i32) (local i32) {body})").repeat(242)));
+    assert!((100_000..120_000).contains(&bytes.len()), "{}", bytes.len());
+    let sandbox = kept_in(folder.path());
+    sandbox.load(&bytes).unwrap();
+    let time = |_| {
+        let started = std::time::Instant::now();
+        sandbox.load(&bytes).unwrap();
+        started.elapsed()
+    };
+    let quickest = (0..20).map(time).min().unwrap();
+    assert_eq!(sandbox.compiled(), 1);
+    // Without optimisation; a release build is held to less by the benches.
+    assert!(quickest < std::time::Duration::from_millis(10), "{quickest:?}");
 }
 
 #[test]
@@ -150,6 +194,55 @@ mod permissions {
         symlink(&elsewhere, cache.join("secret")).unwrap();
         compilations(&cache);
         assert_ne!(fs::read(cache.join("secret")).unwrap(), [7; 64]);
+    }
+
+    #[test]
+    fn a_planted_file_is_not_used_whatever_it_holds() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(compilations(folder.path()), 1);
+        let entry = entries(folder.path()).remove(0);
+        let elsewhere = folder.path().join("elsewhere");
+        // Even the very bytes, where others could have written or exchanged them.
+        for mode in [0o644, 0o620, 0o602, 0o666] {
+            set_mode(&entry, mode);
+            assert_eq!(compilations(folder.path()), 1, "{mode:o}");
+            assert_eq!(compilations(folder.path()), 0, "{mode:o}");
+        }
+        fs::rename(&entry, &elsewhere).unwrap();
+        symlink(&elsewhere, &entry).unwrap();
+        assert_eq!(compilations(folder.path()), 1);
+        assert!(fs::symlink_metadata(&entry).unwrap().is_file() && elsewhere.exists());
+        fs::remove_file(&entry).unwrap();
+        fs::create_dir(&entry).unwrap();
+        assert_eq!(compilations(folder.path()), 1);
+        fs::remove_dir(&entry).unwrap();
+        // What a runner with another secret made of the same component has the same name.
+        let theirs = tempfile::tempdir().unwrap();
+        assert_eq!(compilations(theirs.path()), 1);
+        fs::copy(&entries(theirs.path())[0], &entry).unwrap();
+        assert_eq!(compilations(folder.path()), 1);
+    }
+
+    #[test]
+    fn what_another_user_owns_is_not_used() {
+        use std::os::unix::fs::{MetadataExt, chown};
+
+        let folder = tempfile::tempdir().unwrap();
+        let nobody = Some(65_534);
+        // Only the administrator can give a file away; everybody else finds what the administrator owns.
+        let of_another = match fs::metadata(folder.path()).unwrap().uid() {
+            0 => {
+                assert_eq!(compilations(folder.path()), 1);
+                chown(&entries(folder.path())[0], nobody, None).unwrap();
+                assert_eq!(compilations(folder.path()), 1);
+                chown(folder.path().join("secret"), nobody, None).unwrap();
+                assert_eq!(compilations(folder.path()), 1);
+                chown(folder.path(), nobody, None).unwrap();
+                folder.path()
+            }
+            _ => Path::new("/"),
+        };
+        assert!(kept_in(of_another).cache_warning().unwrap().contains("another user"));
     }
 
     #[test]

@@ -73,7 +73,8 @@ fn tables_count_as_memory() {
 #[test]
 fn memory_that_is_declared_counts_before_anything_runs() {
     let limits = Limits { memory_bytes: 64 * 65_536, ..Limits::default() };
-    let guest = Guest::new(OK).fields("(memory (export \"memory\") 65)");
+    // Each is within the limit, and both together are not.
+    let guest = Guest::new(OK).fields("(memory (export \"memory\") 40) (table 300000 funcref)");
     assert!(exceeded(upgrade(&limits, &guest)).contains("bytes of memory"));
 }
 
@@ -84,7 +85,8 @@ fn counts_of_tables() {
     };
     let limits = Limits { instances: 16, ..Limits::default() };
     upgrade(&limits, &tables(15)).unwrap();
-    assert!(exceeded(upgrade(&limits, &tables(17))).contains("more than 16 instances, memories or tables"));
+    let error = crate::sandbox(limits).load(&tables(17).component()).unwrap_err();
+    assert_eq!(error.to_string(), "the component has 17 tables; the limit is 16");
 }
 
 #[test]

@@ -127,13 +127,17 @@ fn size_and_counts_are_limited() {
     for (limits, what) in [
         (too_small, "bytes"),
         (with(|limits| limits.modules = 0), "core modules"),
-        (with(|limits| limits.instances = 0), "instances"),
+        (with(|limits| limits.instances = 0), "memories"),
         (with(|limits| limits.functions = 2), "functions"),
         (with(|limits| limits.function_bytes = 4), "bytes in one function"),
         (with(|limits| limits.function_locals = 0), "locals"),
         (with(|limits| limits.function_parameters = 1), "parameters"),
         (with(|limits| limits.block_depth = 0), "nested blocks"),
         (with(|limits| limits.function_branches = 0), "branches"),
+        (with(|limits| limits.variables_by_blocks = 0), "variables times blocks"),
+        (with(|limits| limits.imports = 0), "imports"),
+        (with(|limits| limits.items = 10), "types, exports, elements"),
+        (with(|limits| limits.memory_bytes = 65_536), "bytes in one memory or table from the start"),
     ] {
         let error = refused_by(limits, &bytes);
         assert!(matches!(&error, SandboxError::LimitExceeded(message) if message.contains(what)), "{what}: {error:?}");
