@@ -176,7 +176,8 @@ impl Connection {
             }
             Err(DatabaseError::Lost(reason)) => Err(DatabaseError::CommitUnknown(reason)),
             Err(error) => {
-                self.rollback().await?;
+                // SQLite rolls back by itself where the disk is full and refuses to do it again: that is not the news.
+                let _ = self.rollback().await;
                 Err(error)
             }
         }

@@ -4,7 +4,7 @@ use super::typing::{Kind, Scope};
 use super::{Column, ModelType, Rules, Schema, SchemaError, Table, find, invalid, names};
 use crate::operation::{ColumnType, Dml, Expr, Ident, Value, coerce};
 
-/// Checks rows to be inserted.
+/// Checks rows to be inserted. None at all is no error: rows that are computed may come to nothing.
 pub(super) fn bulk_insert(
     schema: &Schema,
     rules: &Rules,
@@ -13,7 +13,7 @@ pub(super) fn bulk_insert(
     rows: &[Vec<Value>],
 ) -> Result<(), SchemaError> {
     let table = find::table(schema, table_name)?;
-    let columns = insert_columns(table, table_name, names, rows.is_empty())?;
+    let columns = insert_columns(table, table_name, names)?;
     for (number, row) in rows.iter().enumerate() {
         check_length(number, row.len(), columns.len())?;
         for (column, value) in columns.iter().zip(row) {
@@ -31,7 +31,7 @@ pub(super) fn execute(schema: &Schema, rules: &Rules, statement: &Dml) -> Result
     let scope = Scope { table, name: table_name };
     match statement {
         Dml::Insert { columns, rows, .. } => {
-            let columns = insert_columns(table, table_name, columns, rows.is_empty())?;
+            let columns = insert_columns(table, table_name, columns)?;
             for (number, row) in rows.iter().enumerate() {
                 check_length(number, row.len(), columns.len())?;
                 for (column, value) in columns.iter().zip(row) {
@@ -66,14 +66,9 @@ pub(super) fn execute(schema: &Schema, rules: &Rules, statement: &Dml) -> Result
 }
 
 /// The columns of an INSERT; those left out have to do without a value.
-fn insert_columns<'a>(
-    table: &'a Table,
-    table_name: &Ident,
-    names: &[Ident],
-    no_rows: bool,
-) -> Result<Vec<&'a Column>, SchemaError> {
-    if names.is_empty() || no_rows {
-        return Err(invalid(format!("no column or no row to insert into table {table_name}")));
+fn insert_columns<'a>(table: &'a Table, table_name: &Ident, names: &[Ident]) -> Result<Vec<&'a Column>, SchemaError> {
+    if names.is_empty() {
+        return Err(invalid(format!("no column to insert into table {table_name}")));
     }
     names::no_duplicates(table_name, names)?;
     let columns = names.iter().map(|name| find::column(table, table_name, name)).collect::<Result<Vec<_>, _>>()?;

@@ -249,6 +249,30 @@ fn a_sqlite_file_or_folder_without_write_permission_is_said_and_left_alone() {
 
 #[cfg(target_os = "linux")]
 #[test]
+fn a_disk_that_is_full_at_the_commit_is_the_error_that_is_shown() {
+    let folder = folder();
+    let fill = |times| [Action::Repeat(times, vec![Action::InsertBytes("large".into(), "body".into(), 900_000)])];
+    let package = GuestPackage::new("large")
+        .revision("001", &[], "Make")
+        .upgrade([create_table("large", |t| {
+            t.id("id");
+            t.text("body");
+        })])
+        .revision("002", &["001"], "Fill")
+        .upgrade(fill(4))
+        .revision("003", &["002"], "One more, which is written when it is committed")
+        .upgrade(fill(1));
+    put(folder.path(), "large.wasm", &package);
+    run(&folder, "upgrade large.wasm:002 --database sqlite:x.db").ok();
+    let limit = "trap '' XFSZ; ulimit -f 4000; exec \"$0\" \"$@\"";
+    let full = run(&folder, "upgrade large.wasm --database sqlite:x.db").through("bash", &["-c", limit]).run().ends(7);
+    assert!(full.stderr.contains("disk") && !full.stderr.contains("cannot rollback"), "{}", full.stderr);
+    run(&folder, "current large.wasm --database sqlite:x.db").ok().prints(&["large: 002 (1 pending)"]);
+    run(&folder, "upgrade large.wasm --database sqlite:x.db").ok();
+}
+
+#[cfg(target_os = "linux")]
+#[test]
 fn a_disk_that_is_full_rolls_the_step_back() {
     let folder = folder();
     let package = GuestPackage::new("large")
