@@ -2,14 +2,15 @@
 //! the guest asks for them. Pure: knows neither the sandbox that feeds it nor the database that takes it.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use crate::dialect::{self, Dialect, Statement, Unsupported};
-use crate::operation::{Op, ParseLimits};
+use crate::dialect::{self, Dialect, Rendered, Statement, Unsupported};
+use crate::operation::{Ident, Op, ParseLimits};
 use crate::policy::{self, Access, Limits, PolicyError};
-use crate::schema::{self, Schema, SchemaError};
+use crate::schema::{self, Schema, SchemaError, Table};
 
 /// What a step will do.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -27,7 +28,7 @@ pub struct PlannedOp {
     /// The operation.
     #[serde(flatten)]
     pub op: Op,
-    /// The statements that carry it out, in order.
+    /// The statements that carry it out, in order; none where those of a later one carry it out too.
     pub statements: Vec<Statement>,
 }
 
@@ -98,15 +99,25 @@ pub struct Planner {
     limits: Limits,
     schema: Schema,
     operations: Vec<PlannedOp>,
+    /// The rebuild that the last operation ended with.
+    rebuild: Option<Rebuild>,
     rows: usize,
     sql_bytes: usize,
     fatal: Option<PolicyError>,
 }
 
+/// A table that is built anew by the last operations, once for all of them.
+#[derive(Debug)]
+struct Rebuild {
+    name: Ident,
+    before: Arc<Table>,
+}
+
 impl Planner {
     /// Starts from the model of what the package owns and may refer to.
     pub fn new(dialect: Dialect, schema: Schema, access: Access, limits: Limits) -> Self {
-        Self { dialect, access, limits, schema, operations: Vec::new(), rows: 0, sql_bytes: 0, fatal: None }
+        let operations = Vec::new();
+        Self { dialect, access, limits, schema, operations, rebuild: None, rows: 0, sql_bytes: 0, fatal: None }
     }
 
     /// The dialect planned for.
@@ -161,14 +172,41 @@ impl Planner {
         spent("inserted rows", rows, self.limits.rows)?;
         let mut after = self.schema.clone();
         schema::apply(&mut after, self.dialect.rules(), &op)?;
-        let statements = dialect::render(self.dialect, &op, &self.schema, &after)?;
-        let sql_bytes = self.sql_bytes + statements.iter().map(|statement| statement.sql.len()).sum::<usize>();
+        let (statements, rebuild, replaced) = match dialect::render(self.dialect, &op, &self.schema, &mut after)? {
+            Rendered::Statements(statements) => (statements, None, None),
+            Rendered::Rebuild => self.rebuild(op.table(), &after)?,
+        };
+        let bytes = |statements: &[Statement]| statements.iter().map(|statement| statement.sql.len()).sum::<usize>();
+        let saved = replaced.and_then(|at| self.operations.get(at)).map_or(0, |planned| bytes(&planned.statements));
+        let sql_bytes = (self.sql_bytes + bytes(&statements)).saturating_sub(saved);
         spent("bytes of SQL", sql_bytes, self.limits.sql_bytes)?;
+        if let Some(planned) = replaced.and_then(|at| self.operations.get_mut(at)) {
+            planned.statements.clear();
+        }
         self.rows = rows;
         self.sql_bytes = sql_bytes;
         self.schema = after;
+        self.rebuild = rebuild;
         self.operations.push(PlannedOp { op, statements });
         Ok(())
+    }
+
+    /// The statements that build a table anew; where the operation before ended with that too, once for both, and then
+    /// the position of that operation.
+    fn rebuild(
+        &self,
+        name: &Ident,
+        after: &Schema,
+    ) -> Result<(Vec<Statement>, Option<Rebuild>, Option<usize>), Unsupported> {
+        let of = |schema: &Schema| schema.tables.get(name).cloned().unwrap_or_default();
+        let (before, after) = (of(&self.schema), of(after));
+        let open = |before: Arc<Table>| Some(Rebuild { name: name.clone(), before });
+        if let Some(last) = self.rebuild.as_ref().filter(|last| last.name == *name)
+            && let Ok(statements) = dialect::rebuild(name, &last.before, &after)
+        {
+            return Ok((statements, open(last.before.clone()), self.operations.len().checked_sub(1)));
+        }
+        Ok((dialect::rebuild(name, &before, &after)?, open(before), None))
     }
 
     /// The finished plan and the model after it.

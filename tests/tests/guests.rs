@@ -65,8 +65,9 @@ fn every_call_of_the_contract_can_be_scripted() {
         create_index("pages", Index::new("pages_text", ["text"]).descending("title")),
         fails(ErrorKind::AlreadyExists, pages()),
         fails(ErrorKind::NotFound, drop_column("pages", "body")),
-        fails(ErrorKind::Unsupported, alter_column("pages", "text", ColumnChanges::new().set_not_null())),
-        fails(ErrorKind::Unsupported, create_constraint("pages", UniqueConstraint::new(["title"]))),
+        fails(ErrorKind::Unsupported, alter_column("pages", "text", ColumnChanges::new().set_comment("why"))),
+        alter_column("pages", "text", ColumnChanges::new().set_default("none")),
+        create_constraint("pages", UniqueConstraint::new(["title"])),
         fails(ErrorKind::NotFound, drop_constraint("pages", ConstraintSelector::named("x"))),
         bulk_insert("pages", ["title"], [("Home",), ("About",)]),
         fails(ErrorKind::Invalid, Action::InsertNan("pages".into(), "rank".into())),
@@ -79,7 +80,7 @@ fn every_call_of_the_contract_can_be_scripted() {
         rename_table("pages", "sheets"),
         drop_table("sheets"),
     ]);
-    assert_eq!(plan.unwrap().operations.len(), 10);
+    assert_eq!(plan.unwrap().operations.len(), 12);
 }
 
 #[test]

@@ -4,6 +4,7 @@
 
 pub mod bookkeeping;
 pub mod catalog;
+mod definition;
 mod expr;
 mod literal;
 mod normal;
@@ -22,8 +23,8 @@ use serde::{Deserialize, Serialize};
 pub use expr::{render_expr, render_portable};
 pub use literal::{literal, quote};
 pub use normal::{default_normal_form, normal_form};
-pub use render::{render, type_name};
-pub use session::{SessionSettings, script_preamble, session_statements, shadows};
+pub use render::{Rendered, rebuild, render, type_name};
+pub use session::{SessionSettings, script_note, script_preamble, session_statements, shadows};
 
 use crate::operation::Grammar;
 use crate::schema::{Rules, Table};
@@ -79,14 +80,26 @@ pub struct Catalog {
     pub bookkeeping: BTreeSet<String>,
 }
 
-/// A table of a target.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A table of a target. Two of them are equal only if they are written down alike too: a plan is for the table as it is.
+#[derive(Debug, Clone)]
 pub enum CatalogTable {
     /// One that the model can hold.
     Readable(Arc<Table>),
     /// One that it cannot, and why: a name outside the grammar, a definition that does not parse.
     Unreadable(String),
 }
+
+impl PartialEq for CatalogTable {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Readable(one), Self::Readable(other)) => one == other && one.written.0 == other.written.0,
+            (Self::Unreadable(one), Self::Unreadable(other)) => one == other,
+            _ => false,
+        }
+    }
+}
+
+impl Eq for CatalogTable {}
 
 impl Dialect {
     /// All of them.

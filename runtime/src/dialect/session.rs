@@ -91,6 +91,13 @@ pub fn script_preamble(dialect: Dialect) -> Vec<String> {
     statements.iter().map(|&statement| statement.to_owned()).collect()
 }
 
+/// What whoever runs a script of these statements in the database's own shell has to know.
+pub fn script_note<'a>(dialect: Dialect, statements: impl IntoIterator<Item = &'a String>) -> Option<&'static str> {
+    let rebuilds = |statement: &String| statement.starts_with("PRAGMA writable_schema");
+    (dialect == Dialect::Sqlite && statements.into_iter().any(rebuilds))
+        .then_some("From 3.42 on sqlite3 needs -cmd '.dbconfig defensive off' too: tables are built anew.")
+}
+
 /// Asks PostgreSQL for a function or operator of a schema that statements would call in place of the system's own:
 /// though that comes first on the path, one whose arguments fit better is preferred (`lower(varchar)`,
 /// `varchar = varchar`), and it runs with the rights of whoever runs the statement (CVE-2018-1058). To be sent

@@ -55,6 +55,9 @@ impl Script {
         };
         line(&format!("-- ptah-wasm {}, {}", env!("CARGO_PKG_VERSION"), self.dialect));
         line("-- A step that fails must be the last one that runs: psql -v ON_ERROR_STOP=1, sqlite3 -bail.");
+        if let Some(note) = dialect::script_note(self.dialect, self.steps.iter().flat_map(|step| &step.statements)) {
+            line(&format!("-- {note}"));
+        }
         for statement in &self.preamble {
             line(&format!("{statement};"));
         }

@@ -247,12 +247,16 @@ impl Snapshot {
                 if !before.tables.contains_key(&key.referred_table) {
                     continue;
                 }
+                let old = before.tables.get(&key.referred_table);
+                let is_key = |table: &Table| {
+                    let mut keys = table.primary_key.iter().chain(&table.uniques);
+                    keys.any(|found| found.columns == key.referred_columns)
+                };
                 let stays = after.tables.get(&key.referred_table).is_some_and(|referred| {
-                    let keys = referred.primary_key.iter().chain(&referred.uniques);
-                    keys.into_iter().any(|found| found.columns == key.referred_columns)
+                    // A key that the model does not know stays as it is.
+                    (is_key(referred) || !old.is_some_and(|old| is_key(old)))
                         && key.referred_columns.iter().all(|column| {
-                            let old = before.tables.get(&key.referred_table).and_then(|table| table.column(column));
-                            let new = referred.column(column);
+                            let (old, new) = (old.and_then(|table| table.column(column)), referred.column(column));
                             old.map(|column| &column.column_type) == new.map(|column| &column.column_type)
                         })
                 });

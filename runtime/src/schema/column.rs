@@ -2,8 +2,8 @@
 
 use super::typing::{self, Kind};
 use super::{
-    AutoIncrement, CheckCondition, Column, ModelDefault, ModelType, Rules, Schema, SchemaError, Table, find, invalid,
-    names,
+    AutoIncrement, CheckCondition, Column, ModelDefault, ModelType, Rules, Schema, SchemaError, Table, create, find,
+    invalid, names,
 };
 use crate::operation::{
     Change, ColumnChanges, ColumnDefault, ColumnSpec, ColumnType, Comment, Expr, Ident, ReferentialAction,
@@ -281,6 +281,7 @@ pub(super) fn alter(
     if let Some(column) = table.columns.iter_mut().find(|column| column.name == *name) {
         *column = altered;
     }
+    create::number_key(table, rules);
     Ok(())
 }
 

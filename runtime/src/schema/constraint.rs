@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::names::{self, Chooser, NameKind};
 use super::typing::Scope;
-use super::{Check, CheckCondition, ModelType, Rules, Schema, SchemaError, Table, find, index, invalid};
+use super::{Check, CheckCondition, ModelType, Rules, Schema, SchemaError, Table, create, find, index, invalid};
 use crate::operation::{CheckSpec, Constraint, ConstraintSelector, ForeignKey, Ident, Key, ReferentialAction};
 
 /// Adds a constraint to a table that exists.
@@ -33,6 +33,7 @@ pub(super) fn add(
             let table = find::table_mut(schema, table_name)?;
             index::drop_covered(table, rules, &key.columns);
             table.primary_key = Some(key);
+            create::number_key(table, rules);
         }
         Constraint::Unique(key) => {
             let key = unique(&chooser, key)?;

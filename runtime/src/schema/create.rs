@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::{
-    AutoIncrement, ModelType, Rules, Schema, SchemaError, Table, column, constraint, find, index, invalid, names,
+    AutoIncrement, Column, ModelType, Rules, Schema, SchemaError, Table, column, constraint, find, index, invalid,
+    names,
 };
 use crate::operation::{ColumnType, Constraint, Ident, Key, TableSpec};
 
@@ -30,7 +31,7 @@ pub(super) fn create_table(schema: &mut Schema, rules: &Rules, spec: &TableSpec)
         constraint::add(schema, rules, &spec.name, one, &reserved)?;
     }
     index::make_implicit(find::table_mut(schema, &spec.name)?, rules);
-    check_auto_increment(find::table_mut(schema, &spec.name)?, rules, &spec.name)
+    check_auto_increment(find::table(schema, &spec.name)?, &spec.name)
 }
 
 fn name_of(constraint: &Constraint) -> Option<&Ident> {
@@ -41,23 +42,29 @@ fn name_of(constraint: &Constraint) -> Option<&Ident> {
     }
 }
 
-/// An auto-incrementing column is the whole primary key; on SQLite an integer one is so unasked.
-fn check_auto_increment(table: &mut Table, rules: &Rules, name: &Ident) -> Result<(), SchemaError> {
+/// An auto-incrementing column is the whole primary key.
+fn check_auto_increment(table: &Table, name: &Ident) -> Result<(), SchemaError> {
     let key = table.primary_key.as_ref().map_or(&[][..], |key| &key.columns);
+    let alone = |column: &&Column| key == std::slice::from_ref(&column.name);
+    match table.columns.iter().filter(|column| column.auto_increment).find(|column| !alone(column)) {
+        Some(column) => Err(invalid(format!(
+            "column {} of table {name} is auto-increment but not alone the primary key",
+            column.name
+        ))),
+        None => Ok(()),
+    }
+}
+
+/// On SQLite an integer column that is alone the primary key is numbered unasked.
+pub(super) fn number_key(table: &mut Table, rules: &Rules) {
+    let key = table.primary_key.as_ref().map_or(&[][..], |key| &key.columns);
+    let integer = (rules.canonical)(ColumnType::Integer, AutoIncrement::Yes);
     for column in &mut table.columns {
         let alone = key == std::slice::from_ref(&column.name);
-        if column.auto_increment && !alone {
-            return Err(invalid(format!(
-                "column {} of table {name} is auto-increment but not alone the primary key",
-                column.name
-            )));
-        }
-        let integer = (rules.canonical)(ColumnType::Integer, AutoIncrement::Yes);
         if alone && rules.integer_key_is_auto_increment && column.column_type == ModelType::Portable(integer) {
             column.auto_increment = true;
         }
     }
-    Ok(())
 }
 
 /// Drops a table that no other one refers to.

@@ -21,7 +21,7 @@ mod tests;
 pub use compare::compare;
 pub use conform::conform;
 pub use creation::creations;
-pub use table::{Check, CheckCondition, Column, ModelDefault, ModelType, Opaque, Schema, Table};
+pub use table::{Check, CheckCondition, Column, ModelDefault, ModelType, Opaque, Schema, Table, Written};
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -35,7 +35,24 @@ pub struct Table {
     pub comment: Option<String>,
     /// What the model cannot express: counted in digests, preserved, never altered.
     pub opaque: Vec<Opaque>,
+    /// How the database has it written down.
+    #[serde(skip)]
+    pub written: Written,
 }
+
+/// The statement that a database keeps of a table, which only SQLite does; empty elsewhere and where it is not
+/// known. A table that has to be built anew keeps through it what the model has no place for. The model is the
+/// same however it is written: this is part of no comparison and no digest.
+#[derive(Debug, Clone, Default)]
+pub struct Written(pub String);
+
+impl PartialEq for Written {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Written {}
 
 /// A column as it is on the target.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -98,7 +98,7 @@ on_every_database! {
         use IndexOrder::{Ascending, Descending};
         use ReferentialAction::{Cascade, NoAction, Restrict, SetNull};
         let mut twin = Twin::new(target).await;
-        let alters = target.dialect() != Dialect::Sqlite;
+        let demand = if target.dialect() == Dialect::Sqlite { Demand::IfSupported } else { Demand::Required };
         twin.must(table("users", vec![id(), not_null(column("name", ColumnType::Varchar(80)))], vec![
             Constraint::PrimaryKey(key(&["id"])), Constraint::Unique(key(&["name"])),
         ])).await;
@@ -140,8 +140,8 @@ on_every_database! {
             alter("state", ColumnChanges { column_type: Some(ColumnType::Text), ..changes.clone() }),
             alter("state", ColumnChanges { column_type: Some(ColumnType::Varchar(99)), nullable: Some(true), ..changes.clone() }),
             alter("state", ColumnChanges { default: Change::Set(ColumnDefault::Value(Value::Text("it's".into()))), ..changes.clone() }),
-            alter("state", ColumnChanges { default: Change::Clear, comment: Change::Set(Comment { text: "s".into(), demand: Demand::Required }), ..changes.clone() }),
-            alter("state", ColumnChanges { comment: Change::Clear, nullable: Some(!alters), ..changes.clone() }),
+            alter("state", ColumnChanges { default: Change::Clear, comment: Change::Set(Comment { text: "s".into(), demand }), ..changes.clone() }),
+            alter("state", ColumnChanges { comment: Change::Clear, nullable: Some(false), ..changes.clone() }),
             Op::DropConstraint { table: t(), which: ConstraintSelector::ForeignKey(idents(&["select"])) },
             Op::DropConstraint { table: t(), which: ConstraintSelector::Unique(idents(&["heading", "u2"])) },
             Op::DropConstraint { table: t(), which: ConstraintSelector::Check(idents(&["heading"])) },
@@ -156,7 +156,7 @@ on_every_database! {
             Op::CreateConstraint { table: ident("pair"), constraint: Constraint::PrimaryKey(key(&["a"])) },
         ];
         for op in altered {
-            if alters { twin.must(op).await } else { twin.must_not(op).await }
+            twin.must(op).await;
         }
         twin.must(Op::DropTable { name: t() }).await;
         twin.must(Op::DropTable { name: ident("people") }).await;
@@ -197,13 +197,15 @@ on_every_database! {
             twin.must(table(&name, vec![column("c", from)], vec![])).await;
             twin.must(Op::BulkInsert { table: mine(), columns: idents(&["c"]), rows: vec![vec![value]] }).await;
             let alter = Op::AlterColumn { table: mine(), name: ident("c"), changes: changes(to) };
-            if target.dialect() == Dialect::Sqlite {
-                twin.must_not(alter).await;
-                continue;
-            }
             twin.must(alter).await;
             let found = target.fetch(&format!("SELECT concat(c, '') FROM {name}")).await;
-            assert_eq!(found, [[Some(expected.to_owned())]], "{from} to {to}");
+            // SQLite shows no more digits of a number than it has, and has a UUID without dashes.
+            let same = |found: &str| match (target.dialect(), to) {
+                (Dialect::Sqlite, Double | Numeric { .. }) => found.parse::<f64>() == expected.parse::<f64>(),
+                (Dialect::Sqlite, Uuid) => found == expected.replace('-', ""),
+                _ => found == expected,
+            };
+            assert!(found[0][0].as_deref().is_some_and(same), "{from} to {to}: {found:?}");
         }
         for (number, (from, to)) in [
             (Boolean, Integer), (Integer, Boolean), (Boolean, Text), (Binary, Text), (Text, Binary), (Time, Text),

@@ -13,6 +13,7 @@ mod offline;
 mod outside;
 mod populate;
 mod race;
+mod rebuild;
 mod recorded;
 mod refused;
 mod rich;
@@ -31,7 +32,7 @@ use ptah_wasm::migrate::{
 use ptah_wasm::operation::{Ident, IdentKind};
 use ptah_wasm::package::Package;
 use ptah_wasm::sandbox::{CacheLocation, Compiler};
-use ptah_wasm::schema::Schema;
+use ptah_wasm::schema::{Schema, Written};
 use ptah_wasm::store::{self, HistoryRow};
 use ptah_wasm_tests::guest::*;
 use ptah_wasm_tests::target::TestTarget;
@@ -124,6 +125,17 @@ impl<'t> Run<'t> {
         };
         let catalog = connection.catalog().await.unwrap();
         connection.close().await;
+        catalog
+    }
+
+    /// What the target holds, whichever way SQLite has it written down.
+    async fn shapes(&self) -> Catalog {
+        let mut catalog = self.catalog().await;
+        for table in catalog.tables.values_mut() {
+            if let CatalogTable::Readable(table) = table {
+                Arc::make_mut(table).written = Written::default();
+            }
+        }
         catalog
     }
 

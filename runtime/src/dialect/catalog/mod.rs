@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 
 use super::{Catalog, CatalogTable, Dialect, TextRow, default_normal_form, normal_form};
 use crate::operation::{ColumnDefault, Expr, Ident, IdentKind, Position, Value, parse_server_expr};
-use crate::schema::{Check, CheckCondition, ModelDefault, ModelType, Opaque, Table};
+use crate::schema::{Check, CheckCondition, ModelDefault, ModelType, Opaque, Table, Written};
 
 /// The queries whose results [`read`] takes, in order. All columns are text.
 pub fn queries(dialect: Dialect) -> Vec<&'static str> {
@@ -136,6 +136,7 @@ fn empty_table() -> Table {
         indexes: Vec::new(),
         comment: None,
         opaque: Vec::new(),
+        written: Written::default(),
     }
 }
 
@@ -145,11 +146,15 @@ fn opaque(kind: &str, name: &str, definition: impl Into<String>) -> Opaque {
 
 /// A check from its condition as the database prints it.
 fn check(dialect: Dialect, name: Option<Ident>, text: &str) -> Check {
-    let condition = match parse_server_expr(dialect.grammar(), Position::Check, text) {
+    Check { name, condition: condition(dialect, text) }
+}
+
+/// The condition of a check as the database prints it.
+pub(super) fn condition(dialect: Dialect, text: &str) -> CheckCondition {
+    match parse_server_expr(dialect.grammar(), Position::Check, text) {
         Some(condition) => CheckCondition::Portable(normal_form(dialect, &condition)),
         None => CheckCondition::Opaque(text.to_owned()),
-    };
-    Check { name, condition }
+    }
 }
 
 /// A column default from its text as the database prints it; none for NULL, which every column has.

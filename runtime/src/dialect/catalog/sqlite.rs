@@ -9,16 +9,16 @@ use sqlparser::ast::{
 };
 use sqlparser::dialect::SQLiteDialect;
 use sqlparser::parser::Parser;
-use sqlparser::tokenizer::{Location, Token, Tokenizer};
 
 use super::declared::{column_default, model_type};
 use super::{
     cell, check, column_name, constraint_name, empty_table, file, group, is_bookkeeping, object_name, of, opaque,
     optional, rows,
 };
+use crate::dialect::definition::Definition;
 use crate::dialect::{Catalog, Dialect, TextRow};
 use crate::operation::{ColumnType, ForeignKey, Ident, Index, IndexColumn, IndexOrder, Key, ReferentialAction};
-use crate::schema::{Column, ModelType, Table};
+use crate::schema::{Column, ModelType, Table, Written};
 
 // Virtual tables are left out of the pragmas: asking about one whose module is missing is an error.
 pub(super) const QUERIES: &[&str] = &[
@@ -73,9 +73,14 @@ pub(super) fn read(results: &[Vec<TextRow>]) -> Catalog {
 
 impl Facts<'_> {
     fn table(&self, name: &str, sql: &str) -> Result<Table, String> {
-        let definition = parse(sql)?;
-        let mut checks = check_texts(sql)?.into_iter();
-        let mut table = empty_table();
+        // Checks are read from the text itself: what `sqlparser` prints of a text with two quotes in a row, or one
+        // after a backslash, is another text. Nor does it know every combination of options.
+        let text = Definition::parse(sql);
+        let definition = parse(text.as_ref().and_then(|text| sql.get(..text.options)).unwrap_or(sql))?;
+        let text = text.ok_or("its definition is not understood")?;
+        let options = text.options(sql);
+        let mut checks = text.conditions(sql).into_iter();
+        let mut table = Table { written: Written(sql.to_owned()), ..empty_table() };
         self.columns(name, &definition, &mut table)?;
         for (column, written) in definition.columns.iter().zip(table.columns.clone()) {
             for option in &column.options {
@@ -90,12 +95,8 @@ impl Facts<'_> {
         }
         self.indexes(name, &mut table)?;
         self.cross_check(name, &mut table)?;
-        self.number_key(name, &definition, &mut table);
-        for (given, option) in [(definition.strict, "STRICT"), (definition.without_rowid, "WITHOUT ROWID")] {
-            if given {
-                table.opaque.push(opaque("option", option, option));
-            }
-        }
+        self.number_key(name, &options, &mut table);
+        table.opaque.extend(options.iter().map(|option| opaque("option", option, option.as_str())));
         for row in self.entries.iter().filter(|row| cell(row, 0) == "trigger" && same(cell(row, 2), name)) {
             table.opaque.push(opaque("trigger", cell(row, 1), cell(row, 3)));
         }
@@ -312,12 +313,12 @@ impl Facts<'_> {
 
     /// A sole INTEGER key is the row id, which is never NULL and numbered by the database whether
     /// AUTOINCREMENT is written or not; SQLite then makes no index for the key.
-    fn number_key(&self, name: &str, definition: &CreateTable, table: &mut Table) {
+    fn number_key(&self, name: &str, options: &[String], table: &mut Table) {
         let described = of(&self.columns, name);
         let mut key = described.iter().enumerate().filter(|(_, row)| cell(row, 5) != "0");
         let (Some((position, row)), None) = (key.next(), key.next()) else { return };
         let row_id = cell(row, 2).eq_ignore_ascii_case("INTEGER")
-            && !definition.without_rowid
+            && options.iter().all(|option| option != "WITHOUT ROWID")
             && self.index_groups(name, "pk").is_empty();
         let Some(column) = table.columns.get_mut(position) else { return };
         if row_id {
@@ -386,43 +387,6 @@ fn add_check(name: Option<&str>, condition: &str, table: &mut Table) {
         Ok(name) => table.checks.push(check(DIALECT, name, condition)),
         Err(odd) => table.opaque.push(opaque("constraint", &odd, format!("CHECK ({condition})"))),
     }
-}
-
-/// The conditions of the checks of a CREATE TABLE, in order, as they are written: what `sqlparser` prints of a
-/// text with two quotes in a row, or one after a backslash, is another text.
-fn check_texts(sql: &str) -> Result<Vec<&str>, String> {
-    let tokens = Tokenizer::new(&SQLiteDialect {}, sql)
-        .tokenize_with_location()
-        .map_err(|error| format!("its definition does not parse: {error}"))?;
-    let mut tokens = tokens.iter().filter(|token| !matches!(token.token, Token::Whitespace(_)));
-    let mut texts = Vec::new();
-    while let Some(token) = tokens.next() {
-        // Only quoted it may be a name.
-        if !matches!(&token.token, Token::Word(word) if word.quote_style.is_none() && same(&word.value, "CHECK")) {
-            continue;
-        }
-        let start = tokens.next().filter(|token| token.token == Token::LParen).ok_or(DIFFERS)?.span.end;
-        let mut depth = 1_usize;
-        let end = tokens.find(|token| {
-            match token.token {
-                Token::LParen => depth += 1,
-                Token::RParen => depth -= 1,
-                _ => {}
-            }
-            depth == 0
-        });
-        let text = end.and_then(|end| sql.get(offset(sql, start)?..offset(sql, end.span.start)?));
-        texts.push(text.ok_or(DIFFERS)?);
-    }
-    Ok(texts)
-}
-
-/// Where in a text a line and column are, both counted in characters from 1.
-fn offset(sql: &str, at: Location) -> Option<usize> {
-    let (line, column) = (usize::try_from(at.line).ok()?, usize::try_from(at.column).ok()?);
-    let start: usize = sql.split_inclusive('\n').take(line.checked_sub(1)?).map(str::len).sum();
-    let rest = sql.get(start..)?;
-    Some(start + rest.char_indices().nth(column.checked_sub(1)?).map_or(rest.len(), |(at, _)| at))
 }
 
 fn action(written: Option<&Action>) -> Option<ReferentialAction> {

@@ -4,7 +4,7 @@ use super::table::comment_literal;
 use super::types::type_name;
 use super::{check_comment, schema_statement};
 use crate::dialect::{Dialect, Statement, Unsupported, literal, quote, render_expr};
-use crate::operation::{Change, ColumnChanges, ColumnDefault, ColumnSpec, ColumnType, Ident, Key, Value};
+use crate::operation::{ColumnDefault, ColumnSpec, ColumnType, Ident, Key, Value};
 use crate::schema::{Column, ModelDefault, ModelType, Table};
 
 /// MariaDB fills a new NOT NULL column that has no default with '' or 0. This check, which no row can
@@ -62,7 +62,7 @@ fn portable_type(column: &Column) -> Result<ColumnType, Unsupported> {
     }
 }
 
-fn column_type(dialect: Dialect, column: &Column) -> Result<String, Unsupported> {
+pub(super) fn column_type(dialect: Dialect, column: &Column) -> Result<String, Unsupported> {
     match (dialect, portable_type(column)?) {
         // The rowid: any other spelling would not be numbered.
         (Dialect::Sqlite, _) if column.auto_increment => Ok(type_name(dialect, ColumnType::Integer)),
@@ -70,7 +70,7 @@ fn column_type(dialect: Dialect, column: &Column) -> Result<String, Unsupported>
     }
 }
 
-fn default_text(dialect: Dialect, column: &Column, default: &ModelDefault) -> Result<String, Unsupported> {
+pub(super) fn default_text(dialect: Dialect, column: &Column, default: &ModelDefault) -> Result<String, Unsupported> {
     match default {
         ModelDefault::Portable(ColumnDefault::Value(value)) => {
             Ok(literal(dialect, value, Some(portable_type(column)?)))
@@ -99,9 +99,6 @@ pub(super) fn add(
 ) -> Result<Vec<Statement>, Unsupported> {
     check_comment(dialect, spec.comment.as_ref())?;
     let column = super::find_column(table, &spec.name)?;
-    if dialect == Dialect::Sqlite {
-        check_sqlite_add(column)?;
-    }
     let alter = format!("ALTER TABLE {}", quote(dialect, table_name));
     let mut sql = format!("{alter} ADD COLUMN {}", definition(dialect, column, None)?);
     let invents = dialect == Dialect::Mariadb && !column.nullable && column.default.is_none() && !column.auto_increment;
@@ -119,22 +116,12 @@ pub(super) fn add(
     Ok(statements)
 }
 
-/// What SQLite's ADD COLUMN refuses (its documentation, "ALTER TABLE ADD COLUMN").
-fn check_sqlite_add(column: &Column) -> Result<(), Unsupported> {
-    let name = &column.name;
+/// Whether SQLite's ADD COLUMN refuses it (its documentation, "ALTER TABLE ADD COLUMN").
+pub(super) fn needs_rebuild(column: &Column) -> bool {
     match &column.default {
-        Some(ModelDefault::Portable(ColumnDefault::Value(value))) if *value != Value::Null => Ok(()),
-        Some(ModelDefault::Portable(ColumnDefault::Expression(_)) | ModelDefault::Opaque(_)) => {
-            Err(Unsupported(format!(
-                "SQLite cannot add column {name}, whose default is an expression: that needs the table to be rebuilt, \
-                 which is not there yet"
-            )))
-        }
-        _ if !column.nullable => Err(Unsupported(format!(
-            "SQLite cannot add column {name}, NOT NULL without a default, to a table that exists: that needs the \
-             table to be rebuilt, which is not there yet; give it a constant default or let it be nullable"
-        ))),
-        _ => Ok(()),
+        Some(ModelDefault::Portable(ColumnDefault::Value(value))) if *value != Value::Null => false,
+        Some(_) => true,
+        None => !column.nullable,
     }
 }
 
@@ -157,33 +144,19 @@ pub(super) fn rename(dialect: Dialect, table: &Ident, name: &Ident, renamed: &Co
     vec![schema_statement(format!("ALTER TABLE {table} {action}"))]
 }
 
-/// Takes a column from `before` to `after`; nothing where the two are equal.
+/// Takes a column from `before` to `after`, which differ; SQLite has no statement for it.
 pub(super) fn alter(
     dialect: Dialect,
     table: &Ident,
-    changes: &ColumnChanges,
     before: &Column,
     after: &Column,
 ) -> Result<Vec<Statement>, Unsupported> {
-    if let Change::Set(comment) = &changes.comment {
-        check_comment(dialect, Some(comment))?;
+    if dialect == Dialect::Postgres {
+        return alter_postgres(table, before, after);
     }
-    if before == after {
-        return Ok(Vec::new());
-    }
-    match dialect {
-        Dialect::Sqlite => Err(Unsupported(format!(
-            "SQLite cannot alter column {}: that needs the table to be rebuilt, which is not there yet",
-            before.name
-        ))),
-        Dialect::Postgres => alter_postgres(table, before, after),
-        // MODIFY replaces the whole definition: it is given whole, out of the model.
-        Dialect::Mariadb => {
-            let table = quote(dialect, table);
-            let definition = definition(dialect, after, None)?;
-            Ok(vec![schema_statement(format!("ALTER TABLE {table} MODIFY COLUMN {definition}"))])
-        }
-    }
+    // MODIFY replaces the whole definition: it is given whole, out of the model.
+    let (table, definition) = (quote(dialect, table), definition(dialect, after, None)?);
+    Ok(vec![schema_statement(format!("ALTER TABLE {table} MODIFY COLUMN {definition}"))])
 }
 
 /// One statement an aspect, in the order type, nullability, default, comment. A default is out of the

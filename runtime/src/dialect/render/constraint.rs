@@ -68,7 +68,7 @@ fn check(dialect: Dialect, check: &Check) -> Result<String, Unsupported> {
 }
 
 /// One constraint of a table, as found by comparing the table before and after.
-enum Found<'a> {
+pub(super) enum Found<'a> {
     PrimaryKey(&'a Key),
     Unique(&'a Key),
     ForeignKey(&'a ForeignKey),
@@ -76,7 +76,7 @@ enum Found<'a> {
 }
 
 impl Found<'_> {
-    fn name(&self) -> Option<&Ident> {
+    pub(super) fn name(&self) -> Option<&Ident> {
         match self {
             Self::PrimaryKey(key) | Self::Unique(key) => key.name.as_ref(),
             Self::ForeignKey(key) => key.name.as_ref(),
@@ -86,7 +86,7 @@ impl Found<'_> {
 }
 
 /// The constraint that `more` has and `fewer` has not.
-fn difference<'a>(more: &'a Table, fewer: &Table) -> Result<Found<'a>, Unsupported> {
+pub(super) fn difference<'a>(more: &'a Table, fewer: &Table) -> Result<Found<'a>, Unsupported> {
     let key = more.primary_key.as_ref().filter(|_| fewer.primary_key.is_none()).map(Found::PrimaryKey);
     let unique = || more.uniques.iter().find(|key| !fewer.uniques.contains(key)).map(Found::Unique);
     let foreign = || more.foreign_keys.iter().find(|key| !fewer.foreign_keys.contains(key)).map(Found::ForeignKey);
@@ -97,14 +97,14 @@ fn difference<'a>(more: &'a Table, fewer: &Table) -> Result<Found<'a>, Unsupport
         .ok_or_else(|| Unsupported("the constraint is not in the model".into()))
 }
 
-fn refuse_on_sqlite(dialect: Dialect, verb: &str) -> Result<(), Unsupported> {
-    if dialect != Dialect::Sqlite {
-        return Ok(());
+/// The clause of the constraint that a table has after an operation and had not before.
+pub(super) fn added(dialect: Dialect, before: &Table, after: &Table) -> Result<String, Unsupported> {
+    match difference(after, before)? {
+        Found::PrimaryKey(key) => Ok(primary_key(dialect, key)),
+        Found::Unique(key) => Ok(unique(dialect, key)),
+        Found::ForeignKey(key) => Ok(foreign_key(dialect, key)),
+        Found::Check(found) => check(dialect, found),
     }
-    Err(Unsupported(format!(
-        "SQLite cannot {verb} a constraint of a table that exists: that needs the table to be rebuilt, which is not \
-         there yet"
-    )))
 }
 
 /// `ADD CONSTRAINT`; on MariaDB together with the drop of the index of another foreign key that it replaces.
@@ -114,13 +114,7 @@ pub(super) fn create(
     before: &Table,
     after: &Table,
 ) -> Result<Vec<Statement>, Unsupported> {
-    refuse_on_sqlite(dialect, "add")?;
-    let clause = match difference(after, before)? {
-        Found::PrimaryKey(key) => primary_key(dialect, key),
-        Found::Unique(key) => unique(dialect, key),
-        Found::ForeignKey(key) => foreign_key(dialect, key),
-        Found::Check(found) => check(dialect, found)?,
-    };
+    let clause = added(dialect, before, after)?;
     let replaced = super::index::replaced(dialect, before, after);
     Ok(vec![schema_statement(format!("ALTER TABLE {} ADD {clause}{replaced}", quote(dialect, table)))])
 }
@@ -133,7 +127,6 @@ pub(super) fn drop(
     before: &Table,
     after: &Table,
 ) -> Result<Vec<Statement>, Unsupported> {
-    refuse_on_sqlite(dialect, "drop")?;
     let found = difference(before, after)?;
     let name = found
         .name()

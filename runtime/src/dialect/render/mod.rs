@@ -9,6 +9,7 @@ mod column;
 mod constraint;
 mod data;
 mod index;
+mod rebuild;
 mod row;
 mod shape;
 mod table;
@@ -16,18 +17,28 @@ mod table;
 mod tests;
 mod types;
 
+pub use rebuild::rebuild;
 pub use types::type_name;
 
 use super::{Dialect, Statement, StatementKind, Unsupported, quote};
-use crate::operation::{Comment, Demand, Ident, Op};
+use crate::operation::{Change, ColumnChanges, Comment, Demand, Ident, Op};
 use crate::schema::{Column, Schema, Table};
 
-/// Renders one operation that `schema::apply` took from `before` to `after`. Empty when the operation
-/// changes nothing on this dialect (a comment that may be left out).
+/// What becomes of an operation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Rendered {
+    /// These statements; none when it changes nothing on this dialect (a comment that may be left out).
+    Statements(Vec<Statement>),
+    /// SQLite has no statement for it: its table is built anew, see [`rebuild`].
+    Rebuild,
+}
+
+/// Renders one operation that `schema::apply` took from `before` to `after`. On SQLite the definitions that the
+/// tables have are carried from the one to the other.
 ///
 /// # Errors
 /// What the dialect cannot do is refused with the reason; nothing is dropped silently.
-pub fn render(dialect: Dialect, op: &Op, before: &Schema, after: &Schema) -> Result<Vec<Statement>, Unsupported> {
+pub fn render(dialect: Dialect, op: &Op, before: &Schema, after: &mut Schema) -> Result<Rendered, Unsupported> {
     if matches!(
         op,
         Op::CreateTable { .. }
@@ -39,6 +50,34 @@ pub fn render(dialect: Dialect, op: &Op, before: &Schema, after: &Schema) -> Res
         let name = op.table();
         shape::check(dialect, before.tables.get(name).map(|table| &**table), find(after, name)?)?;
     }
+    if dialect == Dialect::Sqlite && needs_rebuild(op, before, after)? {
+        rebuild::change(op, before, after)?;
+        return Ok(Rendered::Rebuild);
+    }
+    let statements = statements(dialect, op, before, after)?;
+    if dialect == Dialect::Sqlite {
+        rebuild::follow(op, before, after, &statements);
+    }
+    Ok(Rendered::Statements(statements))
+}
+
+/// Whether SQLite's ALTER TABLE cannot do it.
+fn needs_rebuild(op: &Op, before: &Schema, after: &Schema) -> Result<bool, Unsupported> {
+    match op {
+        Op::AddColumn { table, column } => {
+            check_comment(Dialect::Sqlite, column.comment.as_ref())?;
+            Ok(column::needs_rebuild(find_column(find(after, table)?, &column.name)?))
+        }
+        Op::AlterColumn { table, name, changes } => {
+            check_changed_comment(Dialect::Sqlite, changes)?;
+            Ok(find_column(find(before, table)?, name)? != find_column(find(after, table)?, name)?)
+        }
+        Op::CreateConstraint { .. } | Op::DropConstraint { .. } => Ok(true),
+        _ => Ok(false),
+    }
+}
+
+fn statements(dialect: Dialect, op: &Op, before: &Schema, after: &Schema) -> Result<Vec<Statement>, Unsupported> {
     match op {
         Op::CreateTable { table } => table::create(dialect, table, find(after, &table.name)?),
         Op::DropTable { name } => table::drop(dialect, name, find(before, name)?),
@@ -50,8 +89,10 @@ pub fn render(dialect: Dialect, op: &Op, before: &Schema, after: &Schema) -> Res
             Ok(column::rename(dialect, table, name, renamed))
         }
         Op::AlterColumn { table, name, changes } => {
+            check_changed_comment(dialect, changes)?;
             let (old, new) = (find(before, table)?, find(after, table)?);
-            column::alter(dialect, table, changes, find_column(old, name)?, find_column(new, name)?)
+            let (old, new) = (find_column(old, name)?, find_column(new, name)?);
+            if old == new { Ok(Vec::new()) } else { column::alter(dialect, table, old, new) }
         }
         Op::CreateIndex { table, index } => {
             Ok(index::create(dialect, table, index, find(before, table)?, find(after, table)?))
@@ -87,6 +128,13 @@ fn check_comment(dialect: Dialect, comment: Option<&Comment>) -> Result<(), Unsu
         Some(Comment { demand: Demand::Required, .. }) if dialect == Dialect::Sqlite => {
             Err(Unsupported("SQLite has no comments; ask for this one with `if-supported`".into()))
         }
+        _ => Ok(()),
+    }
+}
+
+fn check_changed_comment(dialect: Dialect, changes: &ColumnChanges) -> Result<(), Unsupported> {
+    match &changes.comment {
+        Change::Set(comment) => check_comment(dialect, Some(comment)),
         _ => Ok(()),
     }
 }

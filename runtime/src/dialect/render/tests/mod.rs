@@ -19,7 +19,14 @@ use script::{column, ident, keep, key, script};
 fn step(dialect: Dialect, schema: &mut Schema, op: &Op) -> Result<Vec<Statement>, String> {
     let mut after = schema.clone();
     schema::apply(&mut after, dialect.rules(), op).map_err(|error| format!("model: {error}"))?;
-    let statements = render(dialect, op, schema, &after).map_err(|error| format!("refused: {error}"))?;
+    let refused = |error| format!("refused: {error}");
+    let statements = match render(dialect, op, schema, &mut after).map_err(refused)? {
+        Rendered::Statements(statements) => statements,
+        Rendered::Rebuild => {
+            let table = op.table();
+            rebuild(table, find(schema, table).unwrap(), find(&after, table).unwrap()).map_err(refused)?
+        }
+    };
     *schema = after;
     Ok(statements)
 }
@@ -151,7 +158,7 @@ fn an_unrenderable_column_is_refused_and_not_flattened() {
     table.columns[1].nullable = false;
     let changes = ColumnChanges { nullable: Some(false), ..keep() };
     let op = Op::AlterColumn { table: ident("numbers"), name: ident("body"), changes };
-    assert!(render(dialect, &op, &before, &after).is_err());
+    assert!(render(dialect, &op, &before, &mut after).is_err());
 }
 
 #[test]

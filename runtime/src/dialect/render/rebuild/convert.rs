@@ -1,0 +1,97 @@
+//! Values under a new type. SQLite itself converts little and refuses nothing: what the other databases convert
+//! is converted here, and what they refuse is found by a condition that every new value has to meet.
+
+use crate::operation::ColumnType;
+
+/// How values get from one type to another.
+pub(super) struct Conversion {
+    /// The new value out of the old one.
+    pub(super) value: String,
+    /// What every new value that is not NULL has to meet; none if all do.
+    pub(super) fits: Option<String>,
+}
+
+/// The conversion for a column, given quoted; none between types of which the one does not become the other.
+pub(super) fn conversion(from: ColumnType, to: ColumnType, column: &str) -> Option<Conversion> {
+    use ColumnType::{
+        BigInteger, Date, Double, Integer, Json, Numeric, SmallInteger, Text, Timestamp, TimestampWithZone, Uuid,
+        Varchar,
+    };
+    let c = column;
+    let is_text = matches!(from, Text | Varchar(_));
+    let is_number = from.is_integer() || matches!(from, Numeric { .. } | Double);
+    let range = |low: i64, high: i64| format!("typeof({c}) = 'integer' AND {c} BETWEEN {low} AND {high}");
+    // Halves go away from zero. What is too large for an integer stays as it is, and does not fit.
+    let rounded =
+        || format!("CASE WHEN typeof({c}) = 'real' AND abs({c}) < 9e18 THEN CAST(round({c}) AS INTEGER) ELSE {c} END");
+    let whole = || if from.is_integer() || is_text { c.to_owned() } else { rounded() };
+    let (value, fits) = match to {
+        SmallInteger if is_number || is_text => (whole(), range(i16::MIN.into(), i16::MAX.into())),
+        Integer if is_number || is_text => (whole(), range(i32::MIN.into(), i32::MAX.into())),
+        BigInteger if is_number || is_text => (whole(), format!("typeof({c}) = 'integer'")),
+        Numeric { precision, scale } if is_number || is_text => (
+            format!("CASE WHEN typeof({c}) = 'real' THEN round({c}, {scale}) ELSE {c} END"),
+            format!(
+                "typeof({c}) IN ('integer', 'real') AND abs({c}) < 1e{} AND (typeof({c}) = 'integer' OR round({c}, {scale}) = {c})",
+                precision.saturating_sub(scale)
+            ),
+        ),
+        Double if is_number || is_text => (c.to_owned(), format!("typeof({c}) = 'real'")),
+        Text | Varchar(_) => {
+            let value = match from {
+                Text | Varchar(_) | Date | SmallInteger | Integer | BigInteger => c.to_owned(),
+                Json => format!("CAST({c} AS TEXT)"),
+                Numeric { scale, .. } => decimal(c, scale),
+                Uuid => dashed(c),
+                _ => return None,
+            };
+            let length = if let Varchar(length) = to { format!(" AND length({c}) <= {length}") } else { String::new() };
+            (value, format!("typeof({c}) = 'text'{length}"))
+        }
+        Date if is_text => (c.to_owned(), format!("date({c}) IS {c}")),
+        ColumnType::Time if is_text => {
+            (c.to_owned(), format!("time(substr({c}, 1, 8)) IS substr({c}, 1, 8) AND {}", fraction(c, 9)))
+        }
+        Timestamp | TimestampWithZone if is_text || from == Date => (
+            format!(
+                "CASE WHEN length({c}) = 10 THEN {c} || ' 00:00:00' \
+                 WHEN substr({c}, 11, 1) = 'T' THEN substr({c}, 1, 10) || ' ' || substr({c}, 12) ELSE {c} END"
+            ),
+            format!("datetime(substr({c}, 1, 19)) IS substr({c}, 1, 19) AND {}", fraction(c, 20)),
+        ),
+        Timestamp | TimestampWithZone if matches!(from, Timestamp | TimestampWithZone) => return Some(as_it_is(c)),
+        Uuid if is_text => {
+            (format!("lower(replace({c}, '-', ''))"), format!("length({c}) = 32 AND {c} NOT GLOB '*[^0-9a-f]*'"))
+        }
+        // A column of this type makes a number of a text that spells one.
+        Json if is_text => (c.to_owned(), format!("json_valid({c}) AND (typeof({c}) <> 'real' OR length({c}) < 16)")),
+        _ => return None,
+    };
+    Some(Conversion { value, fits: Some(fits) })
+}
+
+fn as_it_is(column: &str) -> Conversion {
+    Conversion { value: column.to_owned(), fits: None }
+}
+
+/// A decimal with all the digits after the point that its type has.
+fn decimal(c: &str, scale: u8) -> String {
+    let zeros = if scale == 0 { String::new() } else { format!(" || '.{}'", "0".repeat(scale.into())) };
+    format!(
+        "CASE typeof({c}) WHEN 'integer' THEN CAST({c} AS TEXT){zeros} WHEN 'real' THEN printf('%.{scale}f', {c}) ELSE {c} END"
+    )
+}
+
+fn dashed(c: &str) -> String {
+    let parts = [(1, 8), (9, 4), (13, 4), (17, 4), (21, 12)];
+    let parts = parts.map(|(start, length)| format!("substr({c}, {start}, {length})"));
+    format!("CASE WHEN length({c}) = 32 THEN {} ELSE {c} END", parts.join(" || '-' || "))
+}
+
+/// That nothing or a point and up to six digits stand from a place on.
+fn fraction(c: &str, from: usize) -> String {
+    format!(
+        "(length({c}) < {from} OR substr({c}, {from}) GLOB '.[0-9]*' AND substr({c}, {from} + 1) NOT GLOB '*[^0-9]*' \
+         AND length({c}) <= {from} + 6)"
+    )
+}
