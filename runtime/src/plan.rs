@@ -167,6 +167,10 @@ impl Planner {
 
     fn try_push(&mut self, op: Op) -> Result<(), PlanError> {
         policy::judge(&self.access, &self.schema, &self.limits, &op)?;
+        let op = match op {
+            Op::Execute { statement } => Op::Execute { statement: self.schema.resolve(&statement)? },
+            other => other,
+        };
         let rows = self.rows + if let Op::BulkInsert { rows, .. } = &op { rows.len() } else { 0 };
         spent("operations", self.operations.len() + 1, self.limits.operations)?;
         spent("inserted rows", rows, self.limits.rows)?;

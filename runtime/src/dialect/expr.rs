@@ -1,8 +1,8 @@
 //! Expressions as SQL.
 
-use super::Dialect;
 use super::literal::{literal, portable_literal, quote, quoted};
-use crate::operation::{BinaryOperator, Expr, Function, UnaryOperator, Value};
+use super::{Dialect, query};
+use crate::operation::{Aggregate, BinaryOperator, Conflict, Expr, Function, Ident, UnaryOperator, Value};
 
 /// An expression as SQL, parenthesised so that it parses back to the same tree.
 pub fn render_expr(dialect: Dialect, expr: &Expr) -> String {
@@ -18,21 +18,40 @@ pub fn render_portable(expr: &Expr) -> String {
     sql
 }
 
+/// What SQL is written for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Target {
+pub(super) enum Target {
     Dialect(Dialect),
     Portable,
 }
 
 const MARIADB: Target = Target::Dialect(Dialect::Mariadb);
 
-fn write(target: Target, expr: &Expr, sql: &mut String) {
+impl Target {
+    /// A name, quoted.
+    pub(super) fn quote(self, name: &Ident) -> String {
+        match self {
+            Self::Dialect(dialect) => quote(dialect, name),
+            Self::Portable => quoted('"', name.as_str()),
+        }
+    }
+}
+
+pub(super) fn write(target: Target, expr: &Expr, sql: &mut String) {
     match expr {
         Expr::Value(value) => write_value(target, value, sql),
-        Expr::Column(name) => match target {
-            Target::Dialect(dialect) => sql.push_str(&quote(dialect, name)),
-            Target::Portable => sql.push_str(&quoted('"', name.as_str())),
-        },
+        Expr::Column(name) => sql.push_str(&target.quote(name)),
+        // MariaDB's name for the row that was to come.
+        Expr::Field(source, name) if target == MARIADB && source.as_str() == Conflict::EXCLUDED => {
+            sql.push_str("VALUES(");
+            sql.push_str(&target.quote(name));
+            sql.push(')');
+        }
+        Expr::Field(source, name) => {
+            sql.push_str(&target.quote(source));
+            sql.push('.');
+            sql.push_str(&target.quote(name));
+        }
         Expr::Unary(operator, operand) => {
             sql.push_str(match operator {
                 UnaryOperator::Not => "(NOT ",
@@ -91,6 +110,73 @@ fn write(target: Target, expr: &Expr, sql: &mut String) {
             (Function::CurrentDate, _) => sql.push_str("CURRENT_DATE"),
             _ => write_call(target, function_name(target, *function), &arguments.iter().collect::<Vec<_>>(), sql),
         },
+        Expr::Case { operand, arms, otherwise } => {
+            sql.push_str("CASE");
+            if let Some(operand) = operand {
+                sql.push(' ');
+                write(target, operand, sql);
+            }
+            for (when, then) in arms {
+                sql.push_str(" WHEN ");
+                write(target, when, sql);
+                sql.push_str(" THEN ");
+                write(target, then, sql);
+            }
+            if let Some(otherwise) = otherwise {
+                sql.push_str(" ELSE ");
+                write(target, otherwise, sql);
+            }
+            sql.push_str(" END");
+        }
+        Expr::Aggregate { function, distinct, argument } => {
+            sql.push_str(aggregate_name(*function));
+            sql.push_str(if *distinct { "(DISTINCT " } else { "(" });
+            match argument {
+                Some(argument) if *function == Aggregate::Avg => write_double(target, argument, sql),
+                Some(argument) => write(target, argument, sql),
+                None => sql.push('*'),
+            }
+            sql.push(')');
+        }
+        Expr::Scalar(query) => {
+            sql.push('(');
+            query::write(target, query, sql);
+            sql.push(')');
+        }
+        Expr::Exists(query) => {
+            sql.push_str("EXISTS (");
+            query::write(target, query, sql);
+            sql.push(')');
+        }
+        Expr::InQuery { operand, query, negated } => {
+            sql.push('(');
+            write(target, operand, sql);
+            sql.push_str(if *negated { " NOT IN (" } else { " IN (" });
+            query::write(target, query, sql);
+            sql.push_str("))");
+        }
+    }
+}
+
+/// A number as a double: what an average is of has then the same digits everywhere.
+fn write_double(target: Target, number: &Expr, sql: &mut String) {
+    let (before, after) = match target {
+        Target::Dialect(Dialect::Postgres) => ("(", ")::double precision"),
+        MARIADB => ("CAST(", " AS DOUBLE)"),
+        _ => ("", ""),
+    };
+    sql.push_str(before);
+    write(target, number, sql);
+    sql.push_str(after);
+}
+
+fn aggregate_name(function: Aggregate) -> &'static str {
+    match function {
+        Aggregate::Count => "count",
+        Aggregate::Sum => "sum",
+        Aggregate::Avg => "avg",
+        Aggregate::Min => "min",
+        Aggregate::Max => "max",
     }
 }
 

@@ -8,6 +8,7 @@ mod definition;
 mod expr;
 mod literal;
 mod normal;
+mod query;
 mod render;
 #[cfg(test)]
 mod round_trip;
@@ -23,6 +24,7 @@ use serde::{Deserialize, Serialize};
 pub use expr::{render_expr, render_portable};
 pub use literal::{literal, quote};
 pub use normal::{default_normal_form, normal_form};
+pub use query::render_query;
 pub use render::{Rendered, rebuild, render, type_name};
 pub use session::{SessionSettings, script_note, script_preamble, session_statements, shadows};
 

@@ -8,7 +8,14 @@ use crate::operation::{BinaryOperator, ColumnDefault, ColumnType, Expr, UnaryOpe
 pub fn normal_form(dialect: Dialect, expr: &Expr) -> Expr {
     match expr {
         Expr::Value(value) => Expr::Value(normal_value(dialect, value)),
-        Expr::Column(_) => expr.clone(),
+        // Queries and what belongs to them stand in no check and no default.
+        Expr::Column(_)
+        | Expr::Field(..)
+        | Expr::Case { .. }
+        | Expr::Aggregate { .. }
+        | Expr::Scalar(_)
+        | Expr::Exists(_)
+        | Expr::InQuery { .. } => expr.clone(),
         Expr::Unary(UnaryOperator::Not, operand) if dialect == Dialect::Mariadb => negation(operand),
         Expr::Unary(operator, operand) => {
             let operand = normal_form(dialect, operand);
@@ -187,8 +194,17 @@ fn is_condition(expr: &Expr) -> bool {
         | Expr::IsNull { .. }
         | Expr::In { .. }
         | Expr::Between { .. }
-        | Expr::Like { .. } => true,
-        Expr::Value(_) | Expr::Column(_) | Expr::Unary(..) | Expr::Call(..) => false,
+        | Expr::Like { .. }
+        | Expr::Exists(_)
+        | Expr::InQuery { .. } => true,
+        Expr::Value(_)
+        | Expr::Column(_)
+        | Expr::Field(..)
+        | Expr::Unary(..)
+        | Expr::Call(..)
+        | Expr::Case { .. }
+        | Expr::Aggregate { .. }
+        | Expr::Scalar(_) => false,
     }
 }
 

@@ -7,10 +7,11 @@ use proptest::prelude::*;
 use super::{Dialect, default_normal_form, literal, normal_form, quote, render_expr, render_portable};
 use crate::operation::{
     BinaryOperator, ColumnDefault, ColumnType, Expr, Function, Grammar, Ident, IdentKind, ParseLimits, Position,
-    UnaryOperator, Value, parse_dml, parse_expr, parse_server_expr,
+    UnaryOperator, Value, parse_dml, parse_expr, parse_query, parse_server_expr,
 };
 
 mod printed;
+mod queries;
 
 const LIMITS: ParseLimits =
     ParseLimits { bytes: 1 << 20, depth: 32, expression_nodes: 4_096, statement_nodes: 4_096, ident: 63 };
@@ -200,14 +201,17 @@ proptest! {
         "a", "\"b\"", "`c`", "'x'", "\"", "'", "(", ")", ",", "AND", "OR", "NOT", "IN", "BETWEEN", "LIKE", "IS", "NULL",
         "=", "<", "-", "||", "::", "text", "[", "]", "ARRAY", "ANY", "CASE", "WHEN", "END", "SELECT", "FROM", "t", "SET",
         "VALUES", "WHERE", "INSERT INTO", "UPDATE", "DELETE FROM", "?", "$1", ".", "*", "1", "1e5", "X'00'", "DATE", "trim",
-        "substring", "lower", "CURRENT_TIMESTAMP", "MOD", "!", "/*", "*/", "--", ";", "\\", "E'\\''", "interval", "cast", "\n",
+        "substring", "lower", "JOIN", "ON", "GROUP BY", "ORDER BY", "LIMIT", "UNION", "WITH", "AS", "count", "EXISTS", "CURRENT_TIMESTAMP", "MOD", "!", "/*", "*/", "--", ";", "\\", "E'\\''", "interval", "cast", "\n",
     ]), 0..30)) {
         for text in [text.as_str(), &words.join(" "), &words.concat()] {
             for grammar in [Grammar::Portable, Grammar::Sqlite, Grammar::Postgres, Grammar::Mariadb] {
                 let _ = parse_expr(grammar, Position::Statement, &LIMITS, text);
                 let _ = parse_server_expr(grammar, Position::Default, text);
-                for start in ["", "INSERT INTO t (a) VALUES (", "UPDATE t SET a = ", "DELETE FROM t WHERE "] {
+                for start in ["", "INSERT INTO t (a) VALUES (", "UPDATE t SET a = ", "DELETE FROM t WHERE ", "INSERT INTO t (a) SELECT "] {
                     let _ = parse_dml(grammar, &LIMITS, &format!("{start}{text}"), &[Value::Null]);
+                }
+                for start in ["", "SELECT ", "SELECT a FROM t ", "WITH x AS (SELECT 1 AS a) SELECT "] {
+                    let _ = parse_query(grammar, &LIMITS, &format!("{start}{text}"), &[Value::Null]);
                 }
             }
         }

@@ -106,7 +106,7 @@ pub fn shadows(schema: &str) -> String {
     let schema = literal(Dialect::Postgres, &Value::Text(schema.to_owned()), None);
     // Functions of expressions, of sequences, and of the runner's own queries.
     let functions = "'lower', 'upper', 'length', 'btrim', 'abs', 'replace', 'substr', 'substring', 'setval', 'max', \
-                     'min', 'format', 'format_type', 'quote_ident', 'current_schema', 'obj_description', \
+                     'min', 'count', 'sum', 'avg', 'format', 'format_type', 'quote_ident', 'current_schema', 'obj_description', \
                      'col_description', 'to_jsonb', 'json_agg', 'unnest', 'array_position', 'set_config'";
     let types = "'bool', 'int2', 'int4', 'int8', 'numeric', 'float4', 'float8', 'varchar', 'text', 'bpchar', 'char', \
                  'name', 'oid', 'regclass', 'regnamespace', 'bytea', 'date', 'time', 'timestamp', 'timestamptz', \

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use super::{Ident, Value};
+use super::{Ident, Query, Value};
 
 /// An expression.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -15,6 +15,8 @@ pub enum Expr {
     Value(Value),
     /// A column of the one table in scope.
     Column(Ident),
+    /// A column of a source of a query by the source's alias; `excluded` in an ON CONFLICT.
+    Field(Ident, Ident),
     /// A unary operator.
     Unary(UnaryOperator, Box<Expr>),
     /// A binary operator.
@@ -57,6 +59,53 @@ pub enum Expr {
     },
     /// A function of the allow-list.
     Call(Function, Vec<Expr>),
+    /// `CASE [x] WHEN … THEN … [ELSE …] END`, at least one arm.
+    Case {
+        /// What the arms are compared with; without one they are conditions.
+        operand: Option<Box<Expr>>,
+        /// Condition or value, and result.
+        arms: Vec<(Expr, Expr)>,
+        /// The result where no arm fits; NULL without one.
+        otherwise: Option<Box<Expr>>,
+    },
+    /// An aggregate over the rows of a query or group.
+    Aggregate {
+        /// Which.
+        function: Aggregate,
+        /// Whether equal values count once.
+        distinct: bool,
+        /// Over what; none for `count(*)`.
+        argument: Option<Box<Expr>>,
+    },
+    /// The one value of a query that yields one row at most; NULL for no row.
+    Scalar(Box<Query>),
+    /// `EXISTS (…)`.
+    Exists(Box<Query>),
+    /// `x [NOT] IN (SELECT …)`.
+    InQuery {
+        /// The operand.
+        operand: Box<Expr>,
+        /// A query of one column.
+        query: Box<Query>,
+        /// Whether it is `NOT IN`.
+        negated: bool,
+    },
+}
+
+/// An aggregate function.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Aggregate {
+    /// `count(*)`, `count(x)`
+    Count,
+    /// `sum(x)`
+    Sum,
+    /// `avg(x)`: a double on every dialect.
+    Avg,
+    /// `min(x)`
+    Min,
+    /// `max(x)`
+    Max,
 }
 
 /// A unary operator.
@@ -103,6 +152,16 @@ pub enum BinaryOperator {
     Concat,
 }
 
+impl BinaryOperator {
+    /// Whether it compares its operands.
+    pub fn is_comparison(self) -> bool {
+        matches!(
+            self,
+            Self::Equal | Self::NotEqual | Self::Less | Self::LessOrEqual | Self::Greater | Self::GreaterOrEqual
+        )
+    }
+}
+
 /// A function of the allow-list. Arity is checked where text is parsed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -147,20 +206,65 @@ pub enum Position {
     Default,
     /// WHERE, SET and VALUES.
     Statement,
+    /// A query that is answered to the guest: no clock.
+    Query,
 }
 
 impl Expr {
-    /// Its direct operands in order.
+    /// Its direct operands in order; subqueries are none.
     pub fn children(&self) -> Vec<&Expr> {
         match self {
-            Self::Value(_) | Self::Column(_) => Vec::new(),
+            Self::Value(_) | Self::Column(_) | Self::Field(..) | Self::Scalar(_) | Self::Exists(_) => Vec::new(),
             Self::Unary(_, operand) | Self::IsNull { operand, .. } => vec![operand],
             Self::Binary(left, _, right) => vec![left, right],
             Self::In { operand, items, .. } => std::iter::once(&**operand).chain(items).collect(),
             Self::Between { operand, low, high, .. } => vec![operand, low, high],
             Self::Like { operand, pattern, .. } => vec![operand, pattern],
             Self::Call(_, arguments) => arguments.iter().collect(),
+            Self::Case { operand, arms, otherwise } => {
+                let arms = arms.iter().flat_map(|(when, then)| [when, then]);
+                operand.as_deref().into_iter().chain(arms).chain(otherwise.as_deref()).collect()
+            }
+            Self::Aggregate { argument, .. } => argument.as_deref().into_iter().collect(),
+            Self::InQuery { operand, .. } => vec![operand],
         }
+    }
+
+    /// The columns of sources that it mentions, those in subqueries too.
+    pub fn fields(&self) -> Vec<(&Ident, &Ident)> {
+        let mut found = Vec::new();
+        let mut open = vec![self];
+        while let Some(expr) = open.pop() {
+            if let Self::Field(source, name) = expr {
+                found.push((source, name));
+            }
+            if let Some(query) = expr.query() {
+                query.each_expression(&mut |inner| open.push(inner));
+            }
+            open.extend(expr.children());
+        }
+        found
+    }
+
+    /// The subquery that it is or compares with.
+    pub fn query(&self) -> Option<&Query> {
+        match self {
+            Self::Scalar(query) | Self::Exists(query) | Self::InQuery { query, .. } => Some(query),
+            _ => None,
+        }
+    }
+
+    /// Calls `found` with every subquery in it, but not with those inside these.
+    pub fn each_query<'e>(&'e self, found: &mut dyn FnMut(&'e Query)) {
+        if let Some(query) = self.query() {
+            found(query);
+        }
+        self.children().into_iter().for_each(|child| child.each_query(found));
+    }
+
+    /// Whether there is an aggregate in it, those of subqueries not counted.
+    pub fn has_aggregate(&self) -> bool {
+        matches!(self, Self::Aggregate { .. }) || self.children().into_iter().any(Self::has_aggregate)
     }
 
     /// The columns it mentions.
@@ -187,7 +291,11 @@ impl Expr {
         };
         let mut children = self.children().into_iter().map(Self::expanded_nodes);
         let first = children.next().unwrap_or(0).saturating_mul(times);
-        children.fold(first.saturating_add(times), usize::saturating_add)
+        let mut nodes = children.fold(first.saturating_add(times), usize::saturating_add);
+        if let Some(query) = self.query() {
+            query.each_expression(&mut |expr| nodes = nodes.saturating_add(expr.expanded_nodes()));
+        }
+        nodes
     }
 
     /// The same expression with one column renamed.
@@ -199,30 +307,70 @@ impl Expr {
         })
     }
 
-    /// Rebuilds the tree bottom up, `change` applied to every node after its operands.
+    /// Rebuilds the tree bottom up, `change` applied to every node after its operands. Subqueries stay as they are.
     #[must_use]
     pub fn map(&self, change: &dyn Fn(Self) -> Self) -> Self {
-        let deep = |expr: &Self| Box::new(expr.map(change));
+        match self.try_map(&mut |expr| Ok::<_, std::convert::Infallible>(change(expr))) {
+            Ok(changed) => changed,
+        }
+    }
+
+    /// As [`Self::map`], up to the first node that cannot be changed.
+    ///
+    /// # Errors
+    /// The first of `change`.
+    pub fn try_map<E>(&self, change: &mut dyn FnMut(Self) -> Result<Self, E>) -> Result<Self, E> {
+        // A chain of operators is as deep as it is long: what it goes through takes little of the stack.
         let rebuilt = match self {
-            Self::Value(_) | Self::Column(_) => self.clone(),
-            Self::Unary(operator, operand) => Self::Unary(*operator, deep(operand)),
-            Self::Binary(left, operator, right) => Self::Binary(deep(left), *operator, deep(right)),
-            Self::IsNull { operand, negated } => Self::IsNull { operand: deep(operand), negated: *negated },
+            Self::Binary(left, operator, right) => {
+                let left = left.try_map(change).map(Box::new)?;
+                Self::Binary(left, *operator, right.try_map(change).map(Box::new)?)
+            }
+            other => other.try_map_operands(change)?,
+        };
+        change(rebuilt)
+    }
+
+    #[inline(never)]
+    fn try_map_operands<E>(&self, change: &mut dyn FnMut(Self) -> Result<Self, E>) -> Result<Self, E> {
+        let mut deep = |expr: &Self| expr.try_map(change).map(Box::new);
+        Ok(match self {
+            Self::Value(_) | Self::Column(_) | Self::Field(..) | Self::Scalar(_) | Self::Exists(_) => self.clone(),
+            Self::Unary(operator, operand) => Self::Unary(*operator, deep(operand)?),
+            Self::Binary(left, operator, right) => Self::Binary(deep(left)?, *operator, deep(right)?),
+            Self::IsNull { operand, negated } => Self::IsNull { operand: deep(operand)?, negated: *negated },
             Self::In { operand, items, negated } => Self::In {
-                operand: deep(operand),
-                items: items.iter().map(|item| item.map(change)).collect(),
+                operand: deep(operand)?,
+                items: items.iter().map(|item| item.try_map(change)).collect::<Result<_, E>>()?,
                 negated: *negated,
             },
             Self::Between { operand, low, high, negated } => {
-                Self::Between { operand: deep(operand), low: deep(low), high: deep(high), negated: *negated }
+                Self::Between { operand: deep(operand)?, low: deep(low)?, high: deep(high)?, negated: *negated }
             }
             Self::Like { operand, pattern, negated } => {
-                Self::Like { operand: deep(operand), pattern: deep(pattern), negated: *negated }
+                Self::Like { operand: deep(operand)?, pattern: deep(pattern)?, negated: *negated }
             }
             Self::Call(function, arguments) => {
-                Self::Call(*function, arguments.iter().map(|argument| argument.map(change)).collect())
+                let arguments = arguments.iter().map(|argument| argument.try_map(change)).collect::<Result<_, E>>()?;
+                Self::Call(*function, arguments)
             }
-        };
-        change(rebuilt)
+            Self::Case { operand, arms, otherwise } => {
+                let operand = operand.as_deref().map(deep).transpose()?;
+                let arms = arms
+                    .iter()
+                    .map(|(when, then)| Ok((when.try_map(change)?, then.try_map(change)?)))
+                    .collect::<Result<_, E>>()?;
+                let otherwise = otherwise.as_deref().map(|result| result.try_map(change).map(Box::new)).transpose()?;
+                Self::Case { operand, arms, otherwise }
+            }
+            Self::Aggregate { function, distinct, argument } => Self::Aggregate {
+                function: *function,
+                distinct: *distinct,
+                argument: argument.as_deref().map(deep).transpose()?,
+            },
+            Self::InQuery { operand, query, negated } => {
+                Self::InQuery { operand: deep(operand)?, query: query.clone(), negated: *negated }
+            }
+        })
     }
 }

@@ -7,6 +7,7 @@ mod dml;
 mod expr;
 mod ident;
 mod parse;
+mod query;
 mod value;
 
 pub use coerce::coerce;
@@ -15,10 +16,11 @@ pub use column::{
     Change, CheckSpec, ColumnChanges, ColumnDefault, ColumnSpec, ColumnType, Comment, Constraint, ConstraintSelector,
     Demand, ForeignKey, Index, IndexColumn, IndexOrder, Key, ReferentialAction, TableSpec,
 };
-pub use dml::Dml;
-pub use expr::{BinaryOperator, Expr, Function, Position, UnaryOperator};
+pub use dml::{Conflict, ConflictAction, Dml, InsertSource};
+pub use expr::{Aggregate, BinaryOperator, Expr, Function, Position, UnaryOperator};
 pub use ident::{Ident, IdentError, IdentKind};
-pub use parse::{Grammar, ParseError, ParseLimits, parse_dml, parse_expr, parse_server_expr};
+pub use parse::{Grammar, ParseError, ParseLimits, parse_dml, parse_expr, parse_query, parse_server_expr};
+pub use query::{Join, JoinKind, OrderBy, Ordering, Query, Select, Source, Union};
 pub use value::{Finite, Value, ValueError};
 
 use serde::Serialize;
@@ -123,7 +125,7 @@ pub enum Op {
         /// The rows, each as long as `columns`.
         rows: Vec<Vec<Value>>,
     },
-    /// Runs one statement over one table.
+    /// Runs one statement that changes rows of one table.
     Execute {
         /// The statement.
         statement: Dml,
@@ -168,6 +170,15 @@ impl Op {
             | Self::BulkInsert { table, .. } => table,
             Self::Execute { statement } => statement.table(),
         }
+    }
+
+    /// Every table that it names: the one it is about, and those that its queries read.
+    pub fn tables(&self) -> Vec<&Ident> {
+        let mut tables = vec![self.table()];
+        if let Self::Execute { statement } = self {
+            statement.each_query(&mut |query| query.each_source(&mut |source| tables.push(&source.name)));
+        }
+        tables
     }
 
     /// Whether it changes rows and not the schema.

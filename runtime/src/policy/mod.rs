@@ -28,16 +28,20 @@ pub enum PolicyError {
     LimitExceeded(String),
 }
 
+/// Denies a table of a package that the step's package depends on.
+fn own(access: &Access, table: &Ident) -> Result<(), PolicyError> {
+    if access.referable.contains(table) {
+        return Err(PolicyError::Denied(format!("table {table} belongs to another package")));
+    }
+    Ok(())
+}
+
 /// Judges who owns what an operation touches. `schema` holds only own tables and [`Access::referable`]
 /// ones, so a table outside both is unknown rather than denied: the guest cannot tell whether it exists.
 pub fn judge(access: &Access, schema: &Schema, limits: &Limits, op: &Op) -> Result<(), PolicyError> {
-    if access.referable.contains(op.table()) {
-        return Err(PolicyError::Denied(format!("table {} belongs to another package", op.table())));
-    }
-    if let Op::RenameTable { new_name, .. } = op
-        && access.referable.contains(new_name)
-    {
-        return Err(PolicyError::Denied(format!("table {new_name} belongs to another package")));
+    op.tables().into_iter().try_for_each(|table| own(access, table))?;
+    if let Op::RenameTable { new_name, .. } = op {
+        own(access, new_name)?;
     }
     let too_many = |what: &str, table: &Ident, limit: usize| {
         Err(PolicyError::LimitExceeded(format!("table {table} would have more than {limit} {what}")))

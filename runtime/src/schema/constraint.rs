@@ -167,7 +167,7 @@ fn build_check(chooser: &Chooser<'_>, asked: &CheckSpec) -> Result<Check, Schema
         // MariaDB drops such a check together with any column.
         return Err(invalid(format!("a check of table {} mentions no column", chooser.table)));
     }
-    Scope { table, name: chooser.table }.check_condition(&asked.condition)?;
+    Scope::of_table(table, chooser.table).check_condition(&asked.condition)?;
     let name = name_for(chooser, NameKind::Check, asked.name.as_ref(), || chooser.check(asked))?;
     Ok(Check { name, condition: CheckCondition::Portable((chooser.rules.normal_form)(&asked.condition)) })
 }

@@ -8,11 +8,14 @@ mod constraint;
 mod create;
 mod creation;
 mod data;
+mod exact;
 mod find;
 mod index;
 mod names;
+mod query;
 mod rename;
 mod table;
+mod typed;
 mod typing;
 
 #[cfg(test)]
@@ -21,7 +24,9 @@ mod tests;
 pub use compare::compare;
 pub use conform::conform;
 pub use creation::creations;
+pub(crate) use data::same_columns;
 pub use table::{Check, CheckCondition, Column, ModelDefault, ModelType, Opaque, Schema, Table, Written};
+pub use typed::{Answer, typed, typed_query};
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

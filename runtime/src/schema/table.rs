@@ -124,10 +124,27 @@ pub struct Opaque {
     pub definition: String,
 }
 
+impl Column {
+    /// Its type where the contract can express it.
+    pub fn portable_type(&self) -> Option<ColumnType> {
+        match self.column_type {
+            ModelType::Portable(column_type) => Some(column_type),
+            ModelType::Opaque(_) => None,
+        }
+    }
+}
+
 impl Table {
     /// The column of that name.
     pub fn column(&self, name: &Ident) -> Option<&Column> {
         self.columns.iter().find(|column| column.name == *name)
+    }
+
+    /// The columns of its primary key, unique constraints and unique indexes.
+    pub fn unique_keys(&self) -> impl Iterator<Item = Vec<Ident>> {
+        let keys = self.primary_key.iter().chain(&self.uniques).map(|key| key.columns.clone());
+        let indexes = self.indexes.iter().filter(|index| index.unique);
+        keys.chain(indexes.map(|index| index.columns.iter().map(|column| column.name.clone()).collect()))
     }
 
     /// Puts everything whose order means nothing in the order of the model, so that a planned and an

@@ -1,10 +1,14 @@
 //! Which expressions make sense for the types of a table's columns: the strictest database's view
 //! (PostgreSQL's), so that what passes here is refused by none.
 
+use std::cell::Cell;
 use std::fmt;
 
-use super::{Column, ModelType, SchemaError, Table, find, invalid};
-use crate::operation::{BinaryOperator, ColumnType, Expr, Function, Ident, UnaryOperator, Value, coerce};
+use super::query::Output;
+use super::{Column, ModelType, Schema, SchemaError, Table, find, invalid};
+use crate::operation::{
+    Aggregate, BinaryOperator, ColumnType, Expr, Function, Ident, Query, UnaryOperator, Value, coerce,
+};
 
 /// Types that the databases' operators take alike.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,12 +88,12 @@ impl Kind {
         }
     }
 
-    fn is_number(self) -> bool {
+    pub(super) fn is_number(self) -> bool {
         matches!(self, Self::Any | Self::Number | Self::Double)
     }
 
     /// What the two have in common as operands of a comparison; JSON has no order and no equality.
-    fn common(self, other: Self) -> Option<Self> {
+    pub(super) fn common(self, other: Self) -> Option<Self> {
         match (self, other) {
             (Self::Json, _) | (_, Self::Json) => None,
             (Self::Any, kind) | (kind, Self::Any) => Some(kind),
@@ -126,15 +130,100 @@ impl Kind {
 }
 
 /// The columns that an expression may mention.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Scope<'a> {
-    pub(super) table: &'a Table,
-    pub(super) name: &'a Ident,
+    /// The table whose columns stand without a source, and its name.
+    pub(super) table: Option<(&'a Table, &'a Ident)>,
+    /// The sources of the query that it stands in.
+    pub(super) sources: &'a [Source<'a>],
+    /// All tables that a query may read.
+    pub(super) schema: Option<&'a Schema>,
+    /// What the queries of a WITH around it yield.
+    pub(super) named: &'a [(&'a Ident, Vec<Output>)],
+    /// The scope around it.
+    pub(super) outer: Option<&'a Scope<'a>>,
+    /// Set when a name is found further out.
+    pub(super) leaves: Option<&'a Cell<bool>>,
 }
 
-impl Scope<'_> {
+/// A source of a query under its alias.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Source<'a> {
+    pub(super) alias: &'a Ident,
+    pub(super) columns: Columns<'a>,
+}
+
+/// The columns of a source.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Columns<'a> {
+    Table(&'a Table),
+    Query(&'a [Output]),
+}
+
+impl Columns<'_> {
+    /// Kind and type of a column.
+    pub(super) fn find(self, name: &Ident) -> Option<(Kind, Option<ColumnType>)> {
+        match self {
+            Self::Table(table) => table.column(name).map(|column| (Kind::of_column(column), column.portable_type())),
+            Self::Query(outputs) => {
+                outputs.iter().find(|output| output.name == *name).map(|output| (output.kind, output.exact))
+            }
+        }
+    }
+}
+
+impl<'a> Scope<'a> {
+    /// The columns of one table.
+    pub(super) fn of_table(table: &'a Table, name: &'a Ident) -> Self {
+        Self { table: Some((table, name)), ..Self::default() }
+    }
+
+    /// The same with subqueries, which may read the tables of a schema.
+    pub(super) fn reading(self, schema: &'a Schema) -> Self {
+        Self { schema: Some(schema), ..self }
+    }
+
+    /// The name of the one table, for messages.
+    pub(super) fn table_name(&self) -> &'a Ident {
+        static NONE: std::sync::LazyLock<Ident> = std::sync::LazyLock::new(|| Ident::internal(""));
+        self.table.map_or(&NONE, |(_, name)| name)
+    }
+
+    /// The columns called by a source's alias.
+    pub(super) fn source(&self, alias: &Ident) -> Option<Columns<'a>> {
+        if let Some(source) = self.sources.iter().find(|source| source.alias == alias) {
+            return Some(source.columns);
+        }
+        match self.table {
+            Some((table, name)) if name == alias => return Some(Columns::Table(table)),
+            _ => {}
+        }
+        let found = self.outer?.source(alias);
+        if let (Some(_), Some(leaves)) = (found, self.leaves) {
+            leaves.set(true);
+        }
+        found
+    }
+
+    /// Kind and type of a column of a source.
+    pub(super) fn field(&self, alias: &Ident, name: &Ident) -> Result<(Kind, Option<ColumnType>), SchemaError> {
+        let columns = self.source(alias).ok_or_else(|| not_found(format!("the query has no source {alias}")))?;
+        columns.find(name).ok_or_else(|| not_found(format!("{alias} has no column {name}")))
+    }
+
+    /// Kind and type of a column of the one table.
+    pub(super) fn column(&self, name: &Ident) -> Result<(Kind, Option<ColumnType>), SchemaError> {
+        match self.table {
+            Some((table, table_name)) => {
+                let column = find::column(table, table_name, name)?;
+                Ok((Kind::of_column(column), column.portable_type()))
+            }
+            None => Err(not_found(format!("there is no column {name} here"))),
+        }
+    }
+
     /// Checks a condition: WHERE or CHECK.
-    pub(super) fn check_condition(self, condition: &Expr) -> Result<(), SchemaError> {
+    pub(super) fn check_condition(&self, condition: &Expr) -> Result<(), SchemaError> {
         self.expect(condition, Kind::Boolean, "a condition")
     }
 
@@ -142,10 +231,20 @@ impl Scope<'_> {
     ///
     /// # Errors
     /// A column that is not there, or an operator or function on what it does not take.
-    pub(super) fn kind(self, expr: &Expr) -> Result<Kind, SchemaError> {
+    pub(super) fn kind(&self, expr: &Expr) -> Result<Kind, SchemaError> {
+        // A chain of operators is as deep as it is long: what it goes through takes little of the stack.
+        match expr {
+            Expr::Binary(left, operator, right) => self.binary(left, *operator, right),
+            other => self.kind_of_other(other),
+        }
+    }
+
+    #[inline(never)]
+    fn kind_of_other(&self, expr: &Expr) -> Result<Kind, SchemaError> {
         match expr {
             Expr::Value(value) => Ok(Kind::of_value(value)),
-            Expr::Column(name) => find::column(self.table, self.name, name).map(Kind::of_column),
+            Expr::Column(name) => self.column(name).map(|(kind, _)| kind),
+            Expr::Field(source, name) => self.field(source, name).map(|(kind, _)| kind),
             Expr::Unary(UnaryOperator::Not, operand) => {
                 self.expect(operand, Kind::Boolean, "an operand of NOT").map(|()| Kind::Boolean)
             }
@@ -166,15 +265,96 @@ impl Scope<'_> {
                 Ok(Kind::Boolean)
             }
             Expr::Call(function, arguments) => self.call(*function, arguments),
+            Expr::Case { operand, arms, otherwise } => self.case(operand.as_deref(), arms, otherwise.as_deref()),
+            Expr::Aggregate { function, argument, .. } => self.aggregate(*function, argument.as_deref()),
+            Expr::Exists(_) => Ok(Kind::Boolean),
+            Expr::Scalar(query) => self.scalar(query),
+            Expr::InQuery { operand, query, .. } => self.in_query(operand, query),
         }
     }
 
-    fn binary(self, left: &Expr, operator: BinaryOperator, right: &Expr) -> Result<Kind, SchemaError> {
+    fn scalar(&self, query: &Query) -> Result<Kind, SchemaError> {
+        self.only_output(query).map(|output| output.kind)
+    }
+
+    fn in_query(&self, operand: &Expr, query: &Query) -> Result<Kind, SchemaError> {
+        let (kind, output) = (self.kind(operand)?, self.only_output(query)?);
+        match (kind.common(output.kind), operand, output.exact) {
+            (Some(_), ..) => Ok(Kind::Boolean),
+            (None, Expr::Value(value), Some(exact)) if coerce(value, exact).is_ok() => Ok(Kind::Boolean),
+            _ => Err(mismatch(kind, output.kind)),
+        }
+    }
+
+    fn case(
+        &self,
+        operand: Option<&Expr>,
+        arms: &[(Expr, Expr)],
+        otherwise: Option<&Expr>,
+    ) -> Result<Kind, SchemaError> {
+        match operand {
+            Some(operand) => self.all_comparable(operand, arms.iter().map(|(when, _)| when))?,
+            None => arms.iter().try_for_each(|(when, _)| self.check_condition(when))?,
+        }
+        self.common_kind(arms.iter().map(|(_, then)| then).chain(otherwise))
+    }
+
+    /// The kind of whichever of them it is in the end. In a statement a constant takes the type of what is none.
+    fn common_kind<'e>(&self, results: impl Iterator<Item = &'e Expr>) -> Result<Kind, SchemaError> {
+        let (constants, others): (Vec<&Expr>, Vec<&Expr>) =
+            results.partition(|result| matches!(result, Expr::Value(_)));
+        let exact = others.iter().find_map(|result| self.exact(result)).filter(|_| self.schema.is_some());
+        let mut kind = Kind::Any;
+        for result in others.into_iter().chain(constants) {
+            let other = self.kind(result)?;
+            kind = match (kind.common(other), result, exact) {
+                (Some(common), ..) => common,
+                (None, Expr::Value(value), Some(exact)) if coerce(value, exact).is_ok() => kind,
+                _ => return Err(mismatch(kind, other)),
+            };
+        }
+        Ok(kind)
+    }
+
+    fn aggregate(&self, function: Aggregate, argument: Option<&Expr>) -> Result<Kind, SchemaError> {
+        let Some(argument) = argument else { return Ok(Kind::Number) };
+        match function {
+            // How often equal values count is nobody's business where they have no equality.
+            Aggregate::Count => self.kind(argument).map(|_| Kind::Number),
+            Aggregate::Sum => self.number(argument, "an argument of sum"),
+            Aggregate::Avg => self.number(argument, "an argument of avg").map(|_| Kind::Double),
+            Aggregate::Min | Aggregate::Max => match self.kind(argument)? {
+                kind @ (Kind::Boolean | Kind::Binary | Kind::Uuid | Kind::Json | Kind::Any) => {
+                    Err(invalid(format!("{kind} has no min and no max")))
+                }
+                kind => Ok(kind),
+            },
+        }
+    }
+
+    /// What a query of one column yields.
+    pub(super) fn only_output(&self, query: &Query) -> Result<Output, SchemaError> {
+        let mut outputs = self.outputs(query)?;
+        match (outputs.pop(), outputs.is_empty()) {
+            (Some(output), true) => Ok(output),
+            _ => Err(invalid("a subquery yields more than one column")),
+        }
+    }
+
+    fn binary(&self, left: &Expr, operator: BinaryOperator, right: &Expr) -> Result<Kind, SchemaError> {
         match operator {
             BinaryOperator::And | BinaryOperator::Or => {
-                self.expect(left, Kind::Boolean, "an operand of AND or OR")?;
-                self.expect(right, Kind::Boolean, "an operand of AND or OR")?;
-                Ok(Kind::Boolean)
+                let (mut left, mut right) = (left, right);
+                loop {
+                    self.expect(right, Kind::Boolean, "an operand of AND or OR")?;
+                    match left {
+                        Expr::Binary(first, BinaryOperator::And | BinaryOperator::Or, second) => {
+                            (left, right) = (first, second);
+                        }
+                        _ => break,
+                    }
+                }
+                self.expect(left, Kind::Boolean, "an operand of AND or OR").map(|()| Kind::Boolean)
             }
             BinaryOperator::Equal
             | BinaryOperator::NotEqual
@@ -202,7 +382,7 @@ impl Scope<'_> {
         }
     }
 
-    fn call(self, function: Function, arguments: &[Expr]) -> Result<Kind, SchemaError> {
+    fn call(&self, function: Function, arguments: &[Expr]) -> Result<Kind, SchemaError> {
         let texts = |arguments: &[Expr]| {
             arguments.iter().try_for_each(|argument| self.expect(argument, Kind::Text, "an argument"))
         };
@@ -215,13 +395,7 @@ impl Scope<'_> {
                 Some(argument) => self.number(argument, "an argument of abs"),
                 None => Ok(Kind::Number),
             },
-            Function::Coalesce | Function::NullIf => {
-                let Some((first, rest)) = arguments.split_first() else { return Ok(Kind::Any) };
-                rest.iter().try_fold(self.kind(first)?, |kind, argument| {
-                    let other = self.kind(argument)?;
-                    kind.common(other).ok_or_else(|| mismatch(kind, other))
-                })
-            }
+            Function::Coalesce | Function::NullIf => self.common_kind(arguments.iter()),
             Function::Substr => {
                 let Some((first, rest)) = arguments.split_first() else { return Ok(Kind::Text) };
                 self.expect(first, Kind::Text, "the first argument of substr")?;
@@ -233,12 +407,12 @@ impl Scope<'_> {
         }
     }
 
-    fn number(self, expr: &Expr, what: &str) -> Result<Kind, SchemaError> {
+    fn number(&self, expr: &Expr, what: &str) -> Result<Kind, SchemaError> {
         let kind = self.kind(expr)?;
         if kind.is_number() { Ok(kind) } else { Err(invalid(format!("{what} is {kind}, not a number"))) }
     }
 
-    fn expect(self, expr: &Expr, expected: Kind, what: &str) -> Result<(), SchemaError> {
+    fn expect(&self, expr: &Expr, expected: Kind, what: &str) -> Result<(), SchemaError> {
         match self.kind(expr)? {
             Kind::Any => Ok(()),
             kind if kind == expected => Ok(()),
@@ -247,40 +421,51 @@ impl Scope<'_> {
     }
 
     /// Two operands that are compared; a constant takes the type of the column on the other side.
-    fn comparable(self, left: &Expr, right: &Expr) -> Result<Kind, SchemaError> {
+    fn comparable(&self, left: &Expr, right: &Expr) -> Result<Kind, SchemaError> {
         let left_kind = self.kind(left)?;
         self.comparable_as(left, left_kind, right)
     }
 
     /// The operand of IN or BETWEEN with each of the others. Its kind is found once: asked for again and again
     /// it would take time exponential in the depth of such operands.
-    fn all_comparable<'e>(self, operand: &Expr, others: impl IntoIterator<Item = &'e Expr>) -> Result<(), SchemaError> {
+    fn all_comparable<'e>(
+        &self,
+        operand: &Expr,
+        others: impl IntoIterator<Item = &'e Expr>,
+    ) -> Result<(), SchemaError> {
         let kind = self.kind(operand)?;
         others.into_iter().try_for_each(|other| self.comparable_as(operand, kind, other).map(|_| ()))
     }
 
-    fn comparable_as(self, left: &Expr, left_kind: Kind, right: &Expr) -> Result<Kind, SchemaError> {
+    fn comparable_as(&self, left: &Expr, left_kind: Kind, right: &Expr) -> Result<Kind, SchemaError> {
         let right_kind = self.kind(right)?;
         match left_kind.common(right_kind) {
             Some(kind) => Ok(kind),
-            None if left_kind != Kind::Json && (self.fits(left, right) || self.fits(right, left)) => Ok(left_kind),
+            None if self.fits(left, right) || self.fits(right, left) => Ok(left_kind),
             None => Err(mismatch(left_kind, right_kind)),
         }
     }
 
-    fn fits(self, column: &Expr, value: &Expr) -> bool {
-        let (Expr::Column(name), Expr::Value(value)) = (column, value) else { return false };
-        match self.table.column(name).map(|column| &column.column_type) {
-            Some(ModelType::Portable(ColumnType::Json)) | None => false,
-            Some(ModelType::Portable(column_type)) => coerce(value, *column_type).is_ok(),
-            Some(ModelType::Opaque(_)) => true,
+    /// Whether a constant is one of the type of what it is compared with: a column, in a statement any expression.
+    /// JSON has no equality.
+    fn fits(&self, other: &Expr, value: &Expr) -> bool {
+        let Expr::Value(value) = value else { return false };
+        let is_column = matches!(other, Expr::Column(_) | Expr::Field(..));
+        match self.exact(other) {
+            Some(ColumnType::Json) => false,
+            Some(exact) => {
+                let is_typed = is_column || (self.schema.is_some() && !matches!(other, Expr::Value(_)));
+                is_typed && coerce(value, exact).is_ok()
+            }
+            // A type that the model does not know.
+            None => is_column,
         }
     }
 }
 
 /// The kind of an expression without columns.
 pub(super) fn kind_of_constant(expr: &Expr) -> Result<Kind, SchemaError> {
-    Scope { table: &Table::default(), name: &Ident::internal("") }.kind(expr)
+    Scope::default().kind(expr)
 }
 
 /// Whether an expression without columns may be NULL: through a NULL inside, `nullif`, or a division by
@@ -308,6 +493,10 @@ fn is_other_than_zero(expr: &Expr) -> bool {
     }
 }
 
-fn mismatch(left: Kind, right: Kind) -> SchemaError {
+pub(super) fn not_found(message: impl Into<String>) -> SchemaError {
+    SchemaError::NotFound(message.into())
+}
+
+pub(super) fn mismatch(left: Kind, right: Kind) -> SchemaError {
     invalid(format!("{left} and {right} cannot be compared or mixed"))
 }

@@ -1,10 +1,10 @@
 //! Rows: bulk inserts and single statements, with every constant in the form of the column that it goes
 //! into or is compared with.
 
-use super::{data_statement, names};
-use crate::dialect::{Dialect, Statement, Unsupported, literal, quote, render_expr};
-use crate::operation::{BinaryOperator, ColumnType, Dml, Expr, Ident, Value, coerce};
-use crate::schema::{ModelType, Table};
+use super::{data_statement, find, names};
+use crate::dialect::{Dialect, Statement, Unsupported, literal, quote, render_expr, render_query};
+use crate::operation::{ColumnType, Conflict, ConflictAction, Dml, Expr, Ident, InsertSource, Query, Value};
+use crate::schema::{Schema, Table, same_columns, typed};
 
 /// Rows of one INSERT at most.
 const CHUNK_ROWS: usize = 500;
@@ -29,7 +29,7 @@ pub(super) fn bulk_insert(
     let rows = rows
         .iter()
         .map(|row| columns.iter().zip(row).map(|(column, value)| inserted(dialect, table, column, value)).collect());
-    Ok(insert(dialect, table_name, columns, rows, table))
+    Ok(insert(dialect, table_name, columns, rows, "", table))
 }
 
 /// Refuses a text or bytes for which MariaDB's column is too short; the others' have no such bound.
@@ -58,37 +58,152 @@ fn constant(expr: &Expr) -> Option<&Value> {
 }
 
 /// One INSERT, UPDATE or DELETE.
-pub(super) fn execute(dialect: Dialect, statement: &Dml, table: &Table) -> Result<Vec<Statement>, Unsupported> {
+pub(super) fn execute(dialect: Dialect, statement: &Dml, schema: &Schema) -> Result<Vec<Statement>, Unsupported> {
+    let table = find(schema, statement.table())?;
     let name = quote(dialect, statement.table());
     let filter = |condition: &Option<Expr>| match condition {
-        Some(condition) => format!(" WHERE {}", expression(dialect, table, condition)),
+        Some(condition) => format!(" WHERE {}", render_expr(dialect, condition)),
         None => String::new(),
     };
-    match statement {
-        Dml::Insert { table: table_name, columns, rows } => {
-            let cell = |(column, value): (&Ident, &Expr)| match value {
-                Expr::Value(value) => inserted(dialect, table, column, value),
-                other => expression(dialect, table, other),
+    match typed(schema, table, statement) {
+        Dml::Insert { table: table_name, columns, source, conflict } => {
+            let conflict = match &conflict {
+                Some(conflict) => render_conflict(dialect, &table_name, &columns, conflict, table)?,
+                None => String::new(),
             };
-            for row in rows {
-                fit(dialect, table, columns.iter().zip(row).filter_map(|(name, cell)| Some((name, constant(cell)?))))?;
+            match source {
+                InsertSource::Rows(rows) => {
+                    let cell = |(column, value): (&Ident, &Expr)| match value {
+                        Expr::Value(value) => inserted(dialect, table, column, value),
+                        other => render_expr(dialect, other),
+                    };
+                    for row in &rows {
+                        let cells = columns.iter().zip(row);
+                        fit(dialect, table, cells.filter_map(|(name, cell)| Some((name, constant(cell)?))))?;
+                    }
+                    let rows = rows.iter().map(|row| columns.iter().zip(row).map(cell).collect());
+                    Ok(insert(dialect, &table_name, &columns, rows, &conflict, table))
+                }
+                InsertSource::Query(query) => {
+                    for select in query.selects() {
+                        let cells = columns.iter().zip(&select.items);
+                        fit(dialect, table, cells.filter_map(|(name, (_, item))| Some((name, constant(item)?))))?;
+                    }
+                    Ok(insert_query(dialect, &table_name, &columns, &query, &conflict, table))
+                }
             }
-            let rows = rows.iter().map(|row| columns.iter().zip(row).map(cell).collect());
-            Ok(insert(dialect, table_name, columns, rows, table))
         }
         Dml::Update { assignments, condition, .. } => {
             let constants = assignments.iter().filter_map(|(name, value)| Some((name, constant(value)?)));
             fit(dialect, table, constants)?;
-            let assignments: Vec<_> = assignments
-                .iter()
-                .map(|(column, value)| {
-                    format!("{} = {}", quote(dialect, column), assigned(dialect, table, column, value))
-                })
-                .collect();
-            Ok(vec![data_statement(format!("UPDATE {name} SET {}{}", assignments.join(", "), filter(condition)))])
+            let set = render_assignments(dialect, &assignments, |column| quote(dialect, column));
+            Ok(vec![data_statement(format!("UPDATE {name} SET {set}{}", filter(&condition)))])
         }
-        Dml::Delete { condition, .. } => Ok(vec![data_statement(format!("DELETE FROM {name}{}", filter(condition)))]),
+        Dml::Delete { condition, .. } => Ok(vec![data_statement(format!("DELETE FROM {name}{}", filter(&condition)))]),
     }
+}
+
+fn render_assignments(dialect: Dialect, assignments: &[(Ident, Expr)], target: impl Fn(&Ident) -> String) -> String {
+    let each = assignments.iter().map(|(column, value)| {
+        let value = match value {
+            Expr::Value(value) => literal(dialect, value, None),
+            other => render_expr(dialect, other),
+        };
+        format!("{} = {value}", target(column))
+    });
+    each.collect::<Vec<_>>().join(", ")
+}
+
+/// A column of the table that is inserted into, beside those of what is inserted.
+fn own(dialect: Dialect, table: &Ident, column: &Ident) -> String {
+    format!("{}.{}", quote(dialect, table), quote(dialect, column))
+}
+
+/// What becomes of a row whose key is there already. MariaDB does not say which key, and looks at all of them.
+fn render_conflict(
+    dialect: Dialect,
+    table_name: &Ident,
+    inserted: &[Ident],
+    conflict: &Conflict,
+    table: &Table,
+) -> Result<String, Unsupported> {
+    let assignments = |assignments: &[(Ident, Expr)]| {
+        // A column without a source may be meant twice there.
+        let qualified = assignments.iter().map(|(name, value)| {
+            let value = value.map(&|expr| match expr {
+                Expr::Column(column) => Expr::Field(table_name.clone(), column),
+                other => other,
+            });
+            (name.clone(), value)
+        });
+        let qualified: Vec<_> = qualified.collect();
+        render_assignments(dialect, &qualified, |column| match dialect {
+            Dialect::Mariadb => own(dialect, table_name, column),
+            _ => quote(dialect, column),
+        })
+    };
+    if dialect != Dialect::Mariadb {
+        let action = match &conflict.action {
+            ConflictAction::Nothing => "NOTHING".to_owned(),
+            ConflictAction::Update(set) => format!("UPDATE SET {}", assignments(set)),
+        };
+        return Ok(format!(" ON CONFLICT ({}) DO {action}", names(dialect, &conflict.columns)));
+    }
+    // A number that the database gives is a new one.
+    let numbered =
+        |column: &Ident| !inserted.contains(column) && table.column(column).is_some_and(|column| column.auto_increment);
+    let mut others = table.unique_keys().filter(|key| !same_columns(key, &conflict.columns));
+    if let Some(other) = others.find(|key| !key.iter().any(numbered)) {
+        let other: Vec<&str> = other.iter().map(Ident::as_str).collect();
+        return Err(Unsupported(format!(
+            "ON CONFLICT on MariaDB would look at the key ({}) of table {table_name} too",
+            other.join(", ")
+        )));
+    }
+    if table.opaque.iter().any(|opaque| opaque.kind == "index") {
+        return Err(Unsupported(format!(
+            "ON CONFLICT on MariaDB would look at every index of table {table_name}, and one of them is of an unknown kind"
+        )));
+    }
+    let set = match (&conflict.action, conflict.columns.first()) {
+        (ConflictAction::Update(set), _) => assignments(set),
+        (ConflictAction::Nothing, Some(key)) => {
+            let key = own(dialect, table_name, key);
+            format!("{key} = {key}")
+        }
+        (ConflictAction::Nothing, None) => return Err(Unsupported("ON CONFLICT has no columns".into())),
+    };
+    Ok(format!(" ON DUPLICATE KEY UPDATE {set}"))
+}
+
+/// An INSERT of what a query yields. What follows a query is set apart from it: SQLite takes ON for a part of a join,
+/// and MariaDB columns of the query for columns of the table.
+fn insert_query(
+    dialect: Dialect,
+    table_name: &Ident,
+    columns: &[Ident],
+    query: &Query,
+    conflict: &str,
+    table: &Table,
+) -> Vec<Statement> {
+    let mut rows = render_query(dialect, query);
+    if !conflict.is_empty() {
+        let alias = quote(dialect, &Ident::internal("ptah_db_rows"));
+        rows = format!("SELECT * FROM ({rows}) AS {alias} WHERE {}", literal(dialect, &Value::Boolean(true), None));
+    }
+    let into = format!("INSERT INTO {} ({})", quote(dialect, table_name), names(dialect, columns));
+    let mut statements = vec![data_statement(format!("{into}\n    {rows}{conflict}"))];
+    statements.extend(advance(dialect, table_name, columns, table));
+    statements
+}
+
+/// On PostgreSQL, the statement that moves a sequence past numbers that rows were given.
+fn advance(dialect: Dialect, table_name: &Ident, columns: &[Ident], table: &Table) -> Option<Statement> {
+    if dialect != Dialect::Postgres {
+        return None;
+    }
+    let numbered = table.columns.iter().find(|column| column.auto_increment && columns.contains(&column.name))?;
+    Some(advance_sequence(table_name, &numbered.name))
 }
 
 fn insert(
@@ -96,6 +211,7 @@ fn insert(
     table_name: &Ident,
     columns: &[Ident],
     rows: impl Iterator<Item = Vec<String>>,
+    conflict: &str,
     table: &Table,
 ) -> Vec<Statement> {
     let head = format!("INSERT INTO {} ({}) VALUES", quote(dialect, table_name), names(dialect, columns));
@@ -105,6 +221,7 @@ fn insert(
     for row in rows {
         let row = format!("({})", row.join(", "));
         if count == CHUNK_ROWS || (count > 0 && sql.len() + row.len() > CHUNK_BYTES) {
+            sql.push_str(conflict);
             statements.push(data_statement(std::mem::replace(&mut sql, head.clone())));
             count = 0;
         }
@@ -113,11 +230,9 @@ fn insert(
         count += 1;
     }
     if count > 0 {
+        sql.push_str(conflict);
         statements.push(data_statement(sql));
-    }
-    if dialect == Dialect::Postgres && !statements.is_empty() {
-        let numbered = table.columns.iter().find(|column| column.auto_increment && columns.contains(&column.name));
-        statements.extend(numbered.map(|column| advance_sequence(table_name, &column.name)));
+        statements.extend(advance(dialect, table_name, columns, table));
     }
     statements
 }
@@ -137,18 +252,7 @@ fn advance_sequence(table: &Ident, column: &Ident) -> Statement {
 }
 
 fn type_of(table: &Table, column: &Ident) -> Option<ColumnType> {
-    match table.column(column)?.column_type {
-        ModelType::Portable(column_type) => Some(column_type),
-        ModelType::Opaque(_) => None,
-    }
-}
-
-/// What an UPDATE sets a column to.
-fn assigned(dialect: Dialect, table: &Table, column: &Ident, value: &Expr) -> String {
-    match value {
-        Expr::Value(value) => literal(dialect, value, type_of(table, column)),
-        other => expression(dialect, table, other),
-    }
+    table.column(column)?.portable_type()
 }
 
 /// A constant that an INSERT puts into a column. NULL asks for the next number of a column that numbers
@@ -159,45 +263,4 @@ fn inserted(dialect: Dialect, table: &Table, column: &Ident, value: &Value) -> S
         return "DEFAULT".to_owned();
     }
     literal(dialect, value, type_of(table, column))
-}
-
-/// The value in the type of a column; as it is where it does not fit, for the server to judge.
-fn typed(value: &Value, column_type: Option<ColumnType>) -> Value {
-    column_type.and_then(|column_type| coerce(value, column_type).ok()).unwrap_or_else(|| value.clone())
-}
-
-/// An expression in which constants that are compared with a column have that column's type.
-fn expression(dialect: Dialect, table: &Table, expr: &Expr) -> String {
-    let like = |column: &Expr, value: &Expr| match (column, value) {
-        (Expr::Column(column), Expr::Value(value)) => Box::new(Expr::Value(typed(value, type_of(table, column)))),
-        _ => Box::new(value.clone()),
-    };
-    let compared = expr.map(&|expr| match expr {
-        Expr::Binary(left, operator, right) if is_comparison(operator) => {
-            let (new_left, new_right) = (like(&right, &left), like(&left, &right));
-            Expr::Binary(new_left, operator, new_right)
-        }
-        Expr::In { operand, items, negated } => {
-            let items = items.iter().map(|item| *like(&operand, item)).collect();
-            Expr::In { operand, items, negated }
-        }
-        Expr::Between { operand, low, high, negated } => {
-            let (low, high) = (like(&operand, &low), like(&operand, &high));
-            Expr::Between { operand, low, high, negated }
-        }
-        other => other,
-    });
-    render_expr(dialect, &compared)
-}
-
-pub(super) fn is_comparison(operator: BinaryOperator) -> bool {
-    matches!(
-        operator,
-        BinaryOperator::Equal
-            | BinaryOperator::NotEqual
-            | BinaryOperator::Less
-            | BinaryOperator::LessOrEqual
-            | BinaryOperator::Greater
-            | BinaryOperator::GreaterOrEqual
-    )
 }

@@ -108,7 +108,7 @@ fn statements(dialect: Dialect, op: &Op, before: &Schema, after: &Schema) -> Res
         Op::BulkInsert { table, columns, rows } => {
             data::bulk_insert(dialect, table, columns, rows, find(after, table)?)
         }
-        Op::Execute { statement } => data::execute(dialect, statement, find(after, statement.table())?),
+        Op::Execute { statement } => data::execute(dialect, statement, after),
     }
 }
 

@@ -2,7 +2,6 @@
 //! cannot be compared or are too long, checks over columns that the server itself changes, texts that it
 //! does not keep. Refused here, while the step is planned, so that no such statement fails half way.
 
-use super::data::is_comparison;
 use super::row;
 use crate::dialect::{Dialect, Unsupported};
 use crate::operation::{BinaryOperator, ColumnDefault, ColumnType, Expr, Ident, ReferentialAction, Value};
@@ -110,7 +109,7 @@ fn worked_out<'a>(table: &Table, expression: &'a Expr) -> Option<&'a Ident> {
         _ => None,
     };
     let own = match expression {
-        Expr::Binary(left, operator, right) if is_comparison(*operator) => {
+        Expr::Binary(left, operator, right) if operator.is_comparison() => {
             big(left).filter(|_| changes(right)).or_else(|| big(right).filter(|_| changes(left)))
         }
         Expr::Between { operand, low, high, .. } => big(operand).filter(|_| changes(low) || changes(high)),

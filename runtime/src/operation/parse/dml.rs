@@ -1,11 +1,11 @@
-//! Statements: INSERT, UPDATE and DELETE over one table. Every part of `sqlparser`'s structs is named, so
+//! Statements: INSERT, UPDATE and DELETE of one table's rows. Every part of `sqlparser`'s structs is named, so
 //! that none can be overlooked.
 
 use sqlparser::ast;
 
 use super::expr::Reader;
 use super::{ParseError, refused};
-use crate::operation::{Dml, Expr, Ident};
+use crate::operation::{Conflict, ConflictAction, Dml, Expr, Ident, InsertSource, Query};
 
 type Result<T> = std::result::Result<T, ParseError>;
 
@@ -58,7 +58,6 @@ fn read_insert(reader: &mut Reader<'_>, insert: ast::Insert) -> Result<Dml> {
     refuse_if(!into, "INSERT without INTO")?;
     refuse_if(table_alias.is_some() || insert_alias.is_some(), "an alias")?;
     refuse_if(!assignments.is_empty(), "INSERT … SET")?;
-    refuse_if(on.is_some(), "ON CONFLICT or ON DUPLICATE KEY")?;
     refuse_if(returning.is_some() || output.is_some(), "RETURNING")?;
     refuse_if(
         overwrite
@@ -83,10 +82,41 @@ fn read_insert(reader: &mut Reader<'_>, insert: ast::Insert) -> Result<Dml> {
     }
     let columns = columns.iter().map(|name| column_name(reader, name)).collect::<Result<Vec<_>>>()?;
     let Some(source) = source else {
-        return Err(refused("INSERT needs VALUES"));
+        return Err(refused("INSERT needs VALUES or SELECT"));
     };
-    let rows = read_values(reader, *source, columns.len())?;
-    Ok(Dml::Insert { table, columns, rows })
+    let source = match &*source.body {
+        ast::SetExpr::Values(_) => InsertSource::Rows(read_values(reader, *source, columns.len())?),
+        _ => InsertSource::Query(Box::new(read_source(reader, &source, columns.len())?)),
+    };
+    let conflict = on.map(|on| read_conflict(reader, on)).transpose()?;
+    Ok(Dml::Insert { table, columns, source, conflict })
+}
+
+fn read_source(reader: &mut Reader<'_>, source: &ast::Query, width: usize) -> Result<Query> {
+    let query = reader.query(source)?;
+    match query.select.items.len() {
+        found if found == width => Ok(query),
+        found => Err(refused(format!("the query yields {found} values for {width} columns"))),
+    }
+}
+
+fn read_conflict(reader: &mut Reader<'_>, on: ast::OnInsert) -> Result<Conflict> {
+    let ast::OnInsert::OnConflict(ast::OnConflict { conflict_target, action }) = on else {
+        return Err(refused("ON DUPLICATE KEY is not allowed: say ON CONFLICT (…) DO …, which is portable"));
+    };
+    let Some(ast::ConflictTarget::Columns(columns)) = conflict_target else {
+        return Err(refused("ON CONFLICT needs the columns of the key: ON CONFLICT (a) DO …"));
+    };
+    let columns = columns.iter().map(|name| reader.ident(name)).collect::<Result<Vec<_>>>()?;
+    let action = match action {
+        ast::OnConflictAction::DoNothing => ConflictAction::Nothing,
+        ast::OnConflictAction::DoUpdate(ast::DoUpdate { assignments, selection }) => {
+            refuse_if(selection.is_some(), "WHERE in an ON CONFLICT")?;
+            reader.excluded = true;
+            ConflictAction::Update(read_assignments(reader, &assignments)?)
+        }
+    };
+    Ok(Conflict { columns, action })
 }
 
 fn read_values(reader: &mut Reader<'_>, source: ast::Query, width: usize) -> Result<Vec<Vec<Expr>>> {
@@ -106,7 +136,7 @@ fn read_values(reader: &mut Reader<'_>, source: ast::Query, width: usize) -> Res
         return Err(refused("only VALUES may follow the columns of an INSERT"));
     };
     let ast::SetExpr::Values(ast::Values { explicit_row: false, value_keyword: false, rows }) = *body else {
-        return Err(refused("INSERT … SELECT is not allowed"));
+        return Err(refused("this form of VALUES is not allowed"));
     };
     if !locks.is_empty() || !pipe_operators.is_empty() || rows.is_empty() {
         return Err(refused("only VALUES may follow the columns of an INSERT"));
@@ -145,8 +175,14 @@ fn read_update(reader: &mut Reader<'_>, update: ast::Update) -> Result<Dml> {
     refuse_if(returning.is_some() || output.is_some(), "RETURNING")?;
     refuse_if(!order_by.is_empty() || limit.is_some(), "ORDER BY or LIMIT")?;
     let table = single_table(reader, &table)?;
+    let set = read_assignments(reader, &assignments)?;
+    let condition = selection.as_ref().map(|condition| reader.expr(condition)).transpose()?;
+    Ok(Dml::Update { table, assignments: set, condition })
+}
+
+fn read_assignments(reader: &mut Reader<'_>, assignments: &[ast::Assignment]) -> Result<Vec<(Ident, Expr)>> {
     let mut set = Vec::with_capacity(assignments.len());
-    for ast::Assignment { target, value } in &assignments {
+    for ast::Assignment { target, value } in assignments {
         let ast::AssignmentTarget::ColumnName(name) = target else {
             return Err(refused("SET (a, b) = … is not allowed"));
         };
@@ -156,8 +192,7 @@ fn read_update(reader: &mut Reader<'_>, update: ast::Update) -> Result<Dml> {
     if set.is_empty() {
         return Err(refused("UPDATE needs SET"));
     }
-    let condition = selection.as_ref().map(|condition| reader.expr(condition)).transpose()?;
-    Ok(Dml::Update { table, assignments: set, condition })
+    Ok(set)
 }
 
 fn read_delete(reader: &mut Reader<'_>, delete: ast::Delete) -> Result<Dml> {

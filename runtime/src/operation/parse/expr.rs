@@ -4,7 +4,9 @@ use sqlparser::ast;
 
 use super::syntax::{Source, Syntax};
 use super::{Grammar, ParseError, ParseLimits, refused, too_large};
-use crate::operation::{BinaryOperator, Expr, Function, Ident, IdentKind, Position, UnaryOperator, Value};
+use crate::operation::{
+    BinaryOperator, Conflict, Expr, Function, Ident, IdentKind, Position, Query, UnaryOperator, Value,
+};
 
 type Result<T> = std::result::Result<T, ParseError>;
 
@@ -17,6 +19,12 @@ pub(super) struct Reader<'a> {
     pub(super) position: Position,
     /// The table whose name may stand before a column.
     pub(super) table: Option<Ident>,
+    /// Whether `excluded` may stand before a column.
+    pub(super) excluded: bool,
+    /// Queries that are being read, one inside the other.
+    pub(super) queries: usize,
+    /// Tables named in them so far.
+    pub(super) sources: usize,
     ident_limit: usize,
     pub(super) depth_limit: usize,
     depth: usize,
@@ -42,6 +50,9 @@ impl<'a> Reader<'a> {
             syntax,
             position,
             table: None,
+            excluded: false,
+            queries: 0,
+            sources: 0,
             ident_limit: limits.ident,
             depth_limit: limits.depth,
             depth: 0,
@@ -74,19 +85,34 @@ impl<'a> Reader<'a> {
     /// Takes over an expression.
     pub(super) fn expr(&mut self, expr: &ast::Expr) -> Result<Expr> {
         let expr = without_parentheses(expr);
-        if self.depth >= self.depth_limit {
-            return Err(too_large(format!("the expression is more than {} levels deep", self.depth_limit)));
-        }
-        self.depth += 1;
-        self.node()?;
+        self.enter()?;
         let read = self.construct(expr);
-        self.depth -= 1;
+        self.leave();
         if self.depth == 0
             && let Ok(read) = &read
         {
             self.expanded(read)?;
         }
         read
+    }
+
+    /// Goes one level down, to a node.
+    pub(super) fn enter(&mut self) -> Result<()> {
+        if self.depth >= self.depth_limit {
+            return Err(too_large(format!("the expression is more than {} levels deep", self.depth_limit)));
+        }
+        self.depth += 1;
+        self.node()
+    }
+
+    /// Comes back up. After an error nothing more is read.
+    pub(super) fn leave(&mut self) {
+        self.depth = self.depth.saturating_sub(1);
+    }
+
+    /// Whether queries may stand here.
+    fn is_statement(&self) -> bool {
+        matches!(self.position, Position::Statement | Position::Query)
     }
 
     /// Counts what a server may make of a whole expression.
@@ -148,8 +174,53 @@ impl<'a> Reader<'a> {
             ast::Expr::AllOp { left, compare_op: ast::BinaryOperator::NotEq, right } => {
                 self.any_of_array(left, right, true)
             }
+            ast::Expr::Case { case_token: _, end_token: _, operand, conditions, else_result }
+                if self.is_statement() =>
+            {
+                self.case(operand.as_deref(), conditions, else_result.as_deref())
+            }
+            ast::Expr::Subquery(query) if self.is_statement() => Ok(Expr::Scalar(self.subquery(query)?)),
+            ast::Expr::Exists { subquery, negated } if self.is_statement() => {
+                let exists = Expr::Exists(Box::new(self.query(subquery)?));
+                Ok(if *negated { Expr::Unary(UnaryOperator::Not, Box::new(exists)) } else { exists })
+            }
+            ast::Expr::InSubquery { expr, subquery, negated } if self.is_statement() => {
+                let operand = self.boxed(expr)?;
+                let query = self.subquery(subquery)?;
+                if query.limit.is_some() {
+                    return Err(refused("LIMIT is not allowed in a subquery of IN"));
+                }
+                Ok(Expr::InQuery { operand, query, negated: *negated })
+            }
             other => Err(refused(format!("{} not allowed", construct_name(other)))),
         }
+    }
+
+    /// A subquery that yields one column.
+    fn subquery(&mut self, query: &ast::Query) -> Result<Box<Query>> {
+        let query = self.query(query)?;
+        match query.select.items.len() {
+            1 => Ok(Box::new(query)),
+            found => Err(refused(format!("a subquery yields {found} columns where one is needed"))),
+        }
+    }
+
+    fn case(
+        &mut self,
+        operand: Option<&ast::Expr>,
+        conditions: &[ast::CaseWhen],
+        otherwise: Option<&ast::Expr>,
+    ) -> Result<Expr> {
+        let operand = operand.map(|operand| self.boxed(operand)).transpose()?;
+        let mut arms = Vec::with_capacity(conditions.len());
+        for ast::CaseWhen { condition, result } in conditions {
+            arms.push((self.expr(condition)?, self.expr(result)?));
+        }
+        if arms.is_empty() {
+            return Err(refused("CASE needs WHEN"));
+        }
+        let otherwise = otherwise.map(|otherwise| self.boxed(otherwise)).transpose()?;
+        Ok(Expr::Case { operand, arms, otherwise })
     }
 
     fn unary(&mut self, operator: ast::UnaryOperator, operand: &ast::Expr) -> Result<Expr> {
@@ -241,12 +312,16 @@ impl<'a> Reader<'a> {
         let column = self.ident(name)?;
         match self.position {
             Position::Default => Err(refused(format!("a default may not refer to a column: {column}"))),
-            Position::Check | Position::Statement => Ok(Expr::Column(column)),
+            _ => Ok(Expr::Column(column)),
         }
     }
 
     fn qualified_column(&self, parts: &[ast::Ident]) -> Result<Expr> {
         match (parts, &self.table) {
+            ([source, name], _) if self.queries > 0 => Ok(Expr::Field(self.ident(source)?, self.ident(name)?)),
+            ([source, name], _) if self.excluded && self.ident(source)?.is_like(Conflict::EXCLUDED) => {
+                Ok(Expr::Field(Ident::internal(Conflict::EXCLUDED), self.ident(name)?))
+            }
             ([table, name], Some(expected)) if self.ident(table)? == *expected => self.column(name),
             _ => Err(refused("a column may only be qualified by the table of the statement")),
         }
@@ -273,7 +348,7 @@ impl<'a> Reader<'a> {
     /// `?1` (a bare `?` has been numbered) or `$1`, as the grammar has it.
     fn parameter(&mut self, name: &str) -> Result<Value> {
         let sign = if self.syntax.grammar == Grammar::Postgres { '$' } else { '?' };
-        if self.position != Position::Statement || self.syntax.source == Source::Server {
+        if !self.is_statement() || self.syntax.source == Source::Server {
             return Err(refused("a parameter is allowed in a statement only"));
         }
         let given = self.parameters.len();

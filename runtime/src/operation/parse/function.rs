@@ -5,7 +5,7 @@ use sqlparser::ast::{self, DataType, ExactNumberInfo, TimezoneInfo};
 use super::expr::{Reader, bytes, number, text_value};
 use super::syntax::Source;
 use super::{Grammar, ParseError, refused, too_large};
-use crate::operation::{BinaryOperator, Expr, Function, Position, Value};
+use crate::operation::{Aggregate, BinaryOperator, Expr, Function, Position, Value};
 
 type Result<T> = std::result::Result<T, ParseError>;
 
@@ -30,17 +30,25 @@ impl Reader<'_> {
         let [ast::ObjectNamePart::Identifier(name)] = name.0.as_slice() else {
             return Err(refused("a function may not be qualified by a schema"));
         };
-        let arguments = match args {
-            ast::FunctionArguments::None => Vec::new(),
-            ast::FunctionArguments::Subquery(_) => return Err(refused("subqueries are not allowed")),
-            ast::FunctionArguments::List(list) => {
-                if list.duplicate_treatment.is_some() || !list.clauses.is_empty() {
-                    return Err(refused("only plain function calls are allowed"));
-                }
-                list.args.iter().map(plain_argument).collect::<Result<_>>()?
+        let lower = name.value.to_ascii_lowercase();
+        let (distinct, arguments) = match args {
+            ast::FunctionArguments::None => (false, &[][..]),
+            ast::FunctionArguments::Subquery(_) => return Err(refused("subqueries are not allowed as arguments")),
+            ast::FunctionArguments::List(list) if list.clauses.is_empty() => {
+                (list.duplicate_treatment == Some(ast::DuplicateTreatment::Distinct), list.args.as_slice())
             }
+            ast::FunctionArguments::List(_) => return Err(refused("only plain function calls are allowed")),
         };
-        let name = name.value.to_ascii_lowercase();
+        if self.queries > 0
+            && let Some(aggregate) = aggregate(&lower)
+        {
+            return self.aggregate(aggregate, distinct, arguments);
+        }
+        if distinct {
+            return Err(refused("only plain function calls are allowed"));
+        }
+        let arguments = arguments.iter().map(plain_argument).collect::<Result<Vec<_>>>()?;
+        let name = lower;
         if let Some(clock) = self.clock(&name, &arguments)? {
             return Ok(clock);
         }
@@ -62,6 +70,22 @@ impl Reader<'_> {
         Ok(Expr::Call(closed, arguments))
     }
 
+    fn aggregate(&mut self, function: Aggregate, distinct: bool, arguments: &[ast::FunctionArg]) -> Result<Expr> {
+        let argument = match arguments {
+            [ast::FunctionArg::Unnamed(ast::FunctionArgExpr::Wildcard)]
+                if function == Aggregate::Count && !distinct =>
+            {
+                None
+            }
+            [argument] => Some(self.boxed(plain_argument(argument)?)?),
+            _ => return Err(refused("an aggregate takes one argument")),
+        };
+        if argument.as_ref().is_some_and(|argument| argument.has_aggregate()) {
+            return Err(refused("an aggregate stands inside another"));
+        }
+        Ok(Expr::Aggregate { function, distinct, argument })
+    }
+
     fn function_of(&self, name: &str) -> Result<Function> {
         let mariadb = self.syntax.grammar == Grammar::Mariadb;
         Ok(match name {
@@ -77,8 +101,11 @@ impl Reader<'_> {
             "nullif" => Function::NullIf,
             "replace" => Function::Replace,
             "substr" | "substring" => Function::Substr,
-            "count" | "sum" | "avg" | "min" | "max" | "total" | "group_concat" | "string_agg" | "array_agg" => {
-                return Err(refused("aggregate functions are not allowed"));
+            "count" | "sum" | "avg" | "min" | "max" => {
+                return Err(refused("aggregate functions are allowed in queries only"));
+            }
+            "total" | "group_concat" | "string_agg" | "array_agg" => {
+                return Err(refused(format!("the aggregate function {name} is not allowed")));
             }
             _ => return Err(refused(format!("the function {} is not allowed", shown(name)))),
         })
@@ -93,8 +120,12 @@ impl Reader<'_> {
             ("current_date", _) | ("curdate", Grammar::Mariadb) => Function::CurrentDate,
             _ => return Ok(None),
         };
-        if self.position == Position::Check {
-            return Err(refused("a check may not depend on the time"));
+        match self.position {
+            Position::Check => return Err(refused("a check may not depend on the time")),
+            Position::Query => {
+                return Err(refused("a query may not read the time: the run's own start is all there is"));
+            }
+            Position::Default | Position::Statement => {}
         }
         let microseconds = match arguments {
             [ast::Expr::Value(value)] => matches!(&value.value, ast::Value::Number(digits, false) if digits == "6"),
@@ -192,6 +223,17 @@ impl Reader<'_> {
             };
         }
     }
+}
+
+fn aggregate(name: &str) -> Option<Aggregate> {
+    Some(match name {
+        "count" => Aggregate::Count,
+        "sum" => Aggregate::Sum,
+        "avg" => Aggregate::Avg,
+        "min" => Aggregate::Min,
+        "max" => Aggregate::Max,
+        _ => return None,
+    })
 }
 
 fn plain_argument(argument: &ast::FunctionArg) -> Result<&ast::Expr> {

@@ -1,17 +1,18 @@
 //! SQL text → the closed types. What they cannot express does not get through; nothing of the text itself
 //! is ever passed on. Rendering is the dialect's business.
 //!
-//! `sqlparser` reads the text: [`syntax`] bounds what it is given, [`expr`] and [`dml`] take over the
+//! `sqlparser` reads the text: [`syntax`] bounds what it is given, [`expr`], [`query`] and [`dml`] take over the
 //! constructs of the allow-list from the tree that it builds.
 
 mod dml;
 mod expr;
 mod function;
+mod query;
 mod syntax;
 #[cfg(test)]
 mod tests;
 
-use super::{Dml, Expr, Position, Value};
+use super::{Dml, Expr, Position, Query, Value};
 use expr::Reader;
 use syntax::{Bounds, Source, Syntax};
 
@@ -82,11 +83,30 @@ pub fn parse_expr(grammar: Grammar, position: Position, limits: &ParseLimits, te
 pub fn parse_dml(grammar: Grammar, limits: &ParseLimits, text: &str, parameters: &[Value]) -> Result<Dml, ParseError> {
     let syntax = Syntax { grammar, source: Source::Guest };
     let bounds = Bounds::new(limits, limits.statement_nodes);
-    let statement = syntax::statement(&syntax, &bounds, text)?;
+    let statement = syntax::statement(&syntax, &bounds, syntax::Kind::Dml, text)?;
     let mut reader = Reader::new(&syntax, Position::Statement, limits, limits.statement_nodes, parameters);
     let dml = dml::read(&mut reader, statement)?;
     reader.finish()?;
     Ok(dml)
+}
+
+/// Parses one SELECT and binds `parameters` in order.
+pub fn parse_query(
+    grammar: Grammar,
+    limits: &ParseLimits,
+    text: &str,
+    parameters: &[Value],
+) -> Result<Query, ParseError> {
+    let syntax = Syntax { grammar, source: Source::Guest };
+    let bounds = Bounds::new(limits, limits.statement_nodes);
+    let sqlparser::ast::Statement::Query(parsed) = syntax::statement(&syntax, &bounds, syntax::Kind::Query, text)?
+    else {
+        return Err(refused("only SELECT is allowed"));
+    };
+    let mut reader = Reader::new(&syntax, Position::Query, limits, limits.statement_nodes, parameters);
+    let query = reader.query(&parsed)?;
+    reader.finish()?;
+    Ok(query)
 }
 
 /// Parses an expression as a server prints it. None for one that the closed type cannot express.

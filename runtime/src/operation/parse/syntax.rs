@@ -3,7 +3,7 @@
 
 use sqlparser::ast;
 use sqlparser::dialect::{Dialect, Precedence};
-use sqlparser::keywords::Keyword;
+use sqlparser::keywords::{Keyword, RESERVED_FOR_COLUMN_ALIAS};
 use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::{Token, Tokenizer, Whitespace, Word};
 
@@ -77,6 +77,11 @@ impl Dialect for Syntax {
 
     fn supports_array_typedef_with_brackets(&self) -> bool {
         self.is_server(Grammar::Postgres)
+    }
+
+    fn is_column_alias(&self, keyword: &Keyword, _parser: &mut Parser) -> bool {
+        // `INSERT … SELECT 1 ON CONFLICT …`
+        *keyword != Keyword::ON && !RESERVED_FOR_COLUMN_ALIAS.contains(keyword)
     }
 
     fn prec_value(&self, prec: Precedence) -> u8 {
@@ -188,13 +193,30 @@ pub(super) fn expression(syntax: &Syntax, bounds: &Bounds, text: &str) -> Result
     }
 }
 
-/// Parses the whole text as one INSERT, UPDATE or DELETE; a closing semicolon may follow.
-pub(super) fn statement(syntax: &Syntax, bounds: &Bounds, text: &str) -> Result<ast::Statement, ParseError> {
+/// What a statement has to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// INSERT, UPDATE or DELETE.
+    Dml,
+    /// SELECT, with WITH before it or not.
+    Query,
+}
+
+/// Parses the whole text as one statement of that kind; a closing semicolon may follow.
+pub(super) fn statement(
+    syntax: &Syntax,
+    bounds: &Bounds,
+    kind: Kind,
+    text: &str,
+) -> Result<ast::Statement, ParseError> {
     let mut tokens = tokens(syntax, bounds, text.trim_end().strip_suffix(';').unwrap_or(text))?;
-    match tokens.first() {
-        Some(Token::Word(word)) if matches!(word.keyword, Keyword::INSERT | Keyword::UPDATE | Keyword::DELETE) => {}
-        Some(_) => return Err(refused("only INSERT, UPDATE and DELETE are allowed")),
-        None => return Err(refused("the statement is empty")),
+    match (kind, tokens.first()) {
+        (_, None) => return Err(refused("the statement is empty")),
+        (Kind::Dml, Some(Token::Word(word)))
+            if matches!(word.keyword, Keyword::INSERT | Keyword::UPDATE | Keyword::DELETE) => {}
+        (Kind::Dml, _) => return Err(refused("only INSERT, UPDATE and DELETE are allowed")),
+        (Kind::Query, Some(Token::Word(word))) if matches!(word.keyword, Keyword::SELECT | Keyword::WITH) => {}
+        (Kind::Query, _) => return Err(refused("only SELECT is allowed")),
     }
     number_placeholders(&mut tokens);
     let mut parser = Parser::new(syntax).with_recursion_limit(bounds.recursion()).with_tokens(tokens);

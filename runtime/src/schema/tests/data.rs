@@ -1,7 +1,7 @@
 //! Rows against the schema.
 
 use super::*;
-use crate::operation::Dml;
+use crate::operation::{Dml, InsertSource};
 
 fn insert(table: &str, columns: &[&str], rows: Vec<Vec<Value>>) -> Op {
     Op::BulkInsert { table: name(table), columns: names(columns), rows }
@@ -22,7 +22,14 @@ fn delete(condition: &str) -> Op {
 
 fn insert_exprs(columns: &[&str], values: &[&str]) -> Op {
     let rows = vec![values.iter().map(|value| expr(value)).collect()];
-    Op::Execute { statement: Dml::Insert { table: name("pages"), columns: names(columns), rows } }
+    Op::Execute {
+        statement: Dml::Insert {
+            table: name("pages"),
+            columns: names(columns),
+            source: InsertSource::Rows(rows),
+            conflict: None,
+        },
+    }
 }
 
 #[test]

@@ -5,6 +5,7 @@ mod compare;
 mod data;
 mod mariadb;
 mod names;
+mod query;
 mod random;
 mod shape;
 

@@ -9,8 +9,8 @@ use std::fmt::Write as _;
 
 use super::*;
 use crate::operation::{
-    BinaryOperator, CheckSpec, ColumnChanges, ColumnDefault, ColumnSpec, ColumnType, Constraint, Dml, Expr, TableSpec,
-    Value,
+    BinaryOperator, CheckSpec, ColumnChanges, ColumnDefault, ColumnSpec, ColumnType, Constraint, Dml, Expr,
+    InsertSource, TableSpec, Value,
 };
 use crate::schema;
 use script::{column, ident, keep, key, script};
@@ -124,7 +124,8 @@ fn a_sequence_is_advanced_only_where_numbers_were_given_on_postgres() {
                 statement: Dml::Insert {
                     table: ident("numbers"),
                     columns: vec![ident(given)],
-                    rows: vec![vec![Expr::Value(value)]],
+                    source: InsertSource::Rows(vec![vec![Expr::Value(value)]]),
+                    conflict: None,
                 },
             };
             let statements = step(dialect, &mut numbers_table(dialect), &op).unwrap();

@@ -2,7 +2,8 @@
 
 use crate::operation::{
     BinaryOperator, Change, CheckSpec, ColumnChanges, ColumnDefault, ColumnSpec, ColumnType, Comment, Constraint,
-    ConstraintSelector, Demand, Dml, Expr, ForeignKey, Function, Ident, Key, Op, ReferentialAction, TableSpec, Value,
+    ConstraintSelector, Demand, Dml, Expr, ForeignKey, Function, Ident, InsertSource, Key, Op, ReferentialAction,
+    TableSpec, Value,
 };
 
 pub(super) fn ident(text: &str) -> Ident {
@@ -380,14 +381,15 @@ fn rows() -> Vec<(&'static str, Op)> {
                 statement: Dml::Insert {
                     table: ident("authors"),
                     columns: idents(&["email", "age"]),
-                    rows: vec![vec![
+                    source: InsertSource::Rows(vec![vec![
                         binary(
                             Expr::Value(text("c")),
                             BinaryOperator::Concat,
                             Expr::Call(Function::Lower, vec![Expr::Value(text("@C.org"))]),
                         ),
                         Expr::Value(Value::Null),
-                    ]],
+                    ]]),
+                    conflict: None,
                 },
             },
         ),

@@ -1,8 +1,10 @@
 //! What the parser takes, and how it refuses the rest.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod query;
+
 use super::*;
-use crate::operation::{BinaryOperator, Function, Ident, IdentKind, UnaryOperator};
+use crate::operation::{BinaryOperator, Function, Ident, IdentKind, InsertSource, UnaryOperator};
 
 const LIMITS: ParseLimits =
     ParseLimits { bytes: 1 << 20, depth: 32, expression_nodes: 256, statement_nodes: 4_096, ident: 63 };
@@ -256,6 +258,12 @@ fn hostile_sizes_are_refused_quickly_and_never_overflow() {
         "not a in (".repeat(60),
         "x between ".repeat(100),
         "array[".repeat(70),
+        "(SELECT 1 FROM t WHERE a IN ".repeat(60),
+        "SELECT a FROM t UNION ".repeat(2_000) + "SELECT a FROM t",
+        "t ".to_owned() + &"JOIN t ON a = b ".repeat(2_000),
+        "CASE WHEN a THEN ".repeat(400) + "1",
+        "WITH x AS (".repeat(60),
+        "EXISTS (SELECT 1 WHERE ".repeat(60),
     ];
     for text in &texts {
         let started = std::time::Instant::now();
@@ -265,6 +273,10 @@ fn hostile_sizes_are_refused_quickly_and_never_overflow() {
             let _ = parse_dml(grammar, &LIMITS, &format!("UPDATE t SET a = {text}"), &[]);
             let _ = parse_dml(grammar, &LIMITS, &format!("INSERT INTO t (a) VALUES ({text}"), &[]);
             let _ = parse_dml(grammar, &LIMITS, &format!("DELETE FROM {text}"), &[]);
+            let _ = parse_dml(grammar, &LIMITS, &format!("INSERT INTO t (a) SELECT {text}"), &[]);
+            let _ = parse_query(grammar, &LIMITS, &format!("SELECT a FROM {text}"), &[]);
+            let _ = parse_query(grammar, &LIMITS, &format!("WITH x AS (SELECT {text}"), &[]);
+            let _ = parse_query(grammar, &LIMITS, &format!("SELECT {text}"), &[]);
             let _ = parse_server_expr(grammar, Position::Check, text);
         }
         let spent = started.elapsed();
@@ -288,7 +300,11 @@ fn statements_over_one_table_are_taken_over() {
         Ok(Dml::Insert {
             table: ident("pages"),
             columns: vec![ident("id"), ident("title")],
-            rows: vec![vec![integer(1), text("a")], vec![integer(2), Expr::Call(Function::Lower, vec![text("B")])],],
+            source: InsertSource::Rows(vec![
+                vec![integer(1), text("a")],
+                vec![integer(2), Expr::Call(Function::Lower, vec![text("B")])],
+            ]),
+            conflict: None,
         })
     );
     assert_eq!(
@@ -340,11 +356,17 @@ fn parameters_are_bound_by_place_and_all_of_them() {
 fn every_other_statement_is_refused_with_a_reason() {
     for (sql, reason) in [
         ("INSERT INTO t VALUES (1)", "list of its columns"),
-        ("INSERT INTO t (a) SELECT 1", "SELECT"),
-        ("INSERT INTO t (a) SELECT * FROM secrets", "SELECT"),
-        ("INSERT INTO t (a) VALUES (1) ON CONFLICT DO NOTHING", "ON CONFLICT"),
+        ("INSERT INTO t (a) SELECT 1, 2", "2 values for 1 columns"),
+        ("INSERT INTO t (a) SELECT * FROM secrets", "name the columns"),
+        ("INSERT INTO t (a) TABLE secrets", "only SELECT"),
+        ("INSERT INTO t (a) VALUES (1) ON CONFLICT DO NOTHING", "columns of the key"),
+        ("INSERT INTO t (a) VALUES (1) ON CONFLICT ON CONSTRAINT x DO NOTHING", "columns of the key"),
+        ("INSERT INTO t (a) VALUES (1) ON CONFLICT (a) DO UPDATE SET b = 1 WHERE c = 1", "WHERE"),
+        ("INSERT INTO t (a) VALUES (1) ON CONFLICT (a) DO UPDATE SET b = other.b", "qualified"),
+        ("INSERT INTO t (a) VALUES (1) ON DUPLICATE KEY UPDATE a = 2", "ON CONFLICT"),
         ("INSERT INTO t (a) VALUES (1) RETURNING a", "RETURNING"),
-        ("INSERT INTO t (a) VALUES ((SELECT 1))", "subqueries"),
+        ("INSERT INTO t (a) VALUES ((SELECT 1, 2))", "2 columns"),
+        ("INSERT INTO t (a) VALUES (count(1))", "in queries only"),
         ("INSERT INTO t (a, b) VALUES (1)", "1 values for 2 columns"),
         ("INSERT INTO t (a) VALUES (b)", "VALUES"),
         ("INSERT INTO t (a) VALUES (DEFAULT)", "DEFAULT"),

@@ -1,0 +1,230 @@
+//! Queries.
+
+use super::*;
+use crate::operation::{
+    Aggregate, Conflict, ConflictAction, Dml, Join, JoinKind, OrderBy, Ordering, Select, Source, Union,
+};
+
+fn query(sql: &str) -> Result<Query, ParseError> {
+    parse_query(Grammar::Portable, &LIMITS, sql, &[])
+}
+
+fn field(source: &str, name: &str) -> Expr {
+    Expr::Field(ident(source), ident(name))
+}
+
+fn source(name: &str, alias: &str) -> Source {
+    Source { name: ident(name), alias: ident(alias) }
+}
+
+#[test]
+fn every_part_of_a_query_is_taken_over() {
+    let count = Expr::Aggregate { function: Aggregate::Count, distinct: false, argument: None };
+    let found = parse_query(
+        Grammar::Portable,
+        &LIMITS,
+        "WITH recent AS (SELECT id FROM posts WHERE year > ?) \
+         SELECT DISTINCT a.name, count(*) AS posts FROM authors AS a LEFT JOIN recent r ON r.id = a.post \
+         WHERE a.name <> '' GROUP BY a.name HAVING count(*) > 1 \
+         UNION ALL SELECT x, 0 FROM others ORDER BY posts DESC NULLS LAST, name LIMIT 10 OFFSET ?",
+        &[Value::Integer(2000), Value::Integer(3)],
+    );
+    let select = Select {
+        distinct: false,
+        items: vec![(ident("id"), column("id"))],
+        from: Some(source("posts", "posts")),
+        joins: vec![],
+        condition: Some(binary(column("year"), BinaryOperator::Greater, integer(2000))),
+        group_by: vec![],
+        having: None,
+    };
+    let inner = Query { with: vec![], select, unions: vec![], order: vec![], limit: None, offset: None };
+    let first = Select {
+        distinct: true,
+        items: vec![(ident("name"), field("a", "name")), (ident("posts"), count.clone())],
+        from: Some(source("authors", "a")),
+        joins: vec![Join {
+            kind: JoinKind::Left,
+            source: source("recent", "r"),
+            on: binary(field("r", "id"), BinaryOperator::Equal, field("a", "post")),
+        }],
+        condition: Some(binary(field("a", "name"), BinaryOperator::NotEqual, text(""))),
+        group_by: vec![field("a", "name")],
+        having: Some(binary(count, BinaryOperator::Greater, integer(1))),
+    };
+    let second = Select {
+        distinct: false,
+        items: vec![(ident("x"), column("x")), (ident("column2"), integer(0))],
+        from: Some(source("others", "others")),
+        joins: vec![],
+        condition: None,
+        group_by: vec![],
+        having: None,
+    };
+    let key = |name: &str, descending| Ordering { by: OrderBy::Output(ident(name)), descending, text: false };
+    assert_eq!(
+        found,
+        Ok(Query {
+            with: vec![(ident("recent"), inner)],
+            select: first,
+            unions: vec![(Union::All, second)],
+            order: vec![key("posts", true), key("name", false)],
+            limit: Some(10),
+            offset: Some(3),
+        })
+    );
+}
+
+#[test]
+fn subqueries_case_and_aggregates_are_expressions() {
+    let one = |sql: &str| query(sql).unwrap().select.items.remove(0).1;
+    let inner = || Box::new(query("SELECT max(b) FROM u").unwrap());
+    assert_eq!(one("SELECT (SELECT max(b) FROM u) FROM t"), Expr::Scalar(inner()));
+    assert_eq!(one("SELECT EXISTS (SELECT max(b) FROM u) FROM t"), Expr::Exists(inner()));
+    assert_eq!(
+        one("SELECT NOT EXISTS (SELECT max(b) FROM u)"),
+        Expr::Unary(UnaryOperator::Not, Box::new(Expr::Exists(inner())))
+    );
+    assert_eq!(
+        one("SELECT a NOT IN (SELECT max(b) FROM u) FROM t"),
+        Expr::InQuery { operand: Box::new(column("a")), query: inner(), negated: true }
+    );
+    assert_eq!(
+        one("SELECT CASE a WHEN 1 THEN 'x' ELSE 'y' END FROM t"),
+        Expr::Case {
+            operand: Some(Box::new(column("a"))),
+            arms: vec![(integer(1), text("x"))],
+            otherwise: Some(Box::new(text("y")))
+        }
+    );
+    assert_eq!(
+        one("SELECT SUM(DISTINCT a) FROM t"),
+        Expr::Aggregate { function: Aggregate::Sum, distinct: true, argument: Some(Box::new(column("a"))) }
+    );
+}
+
+#[test]
+fn statements_hold_queries() {
+    let Ok(Dml::Insert { source: InsertSource::Query(rows), conflict, .. }) = dml(
+        Grammar::Portable,
+        "INSERT INTO t (a, b) SELECT x, x FROM u ON CONFLICT (a) DO UPDATE SET b = excluded.b || t.b, c = c + 1",
+        &[],
+    ) else {
+        panic!("it was refused")
+    };
+    assert_eq!(rows.select.items, [(ident("x"), column("x")), (ident("column2"), column("x"))]);
+    let action = ConflictAction::Update(vec![
+        (ident("b"), binary(field("excluded", "b"), BinaryOperator::Concat, column("b"))),
+        (ident("c"), binary(column("c"), BinaryOperator::Add, integer(1))),
+    ]);
+    assert_eq!(conflict, Some(Conflict { columns: vec![ident("a")], action }));
+    assert!(matches!(
+        dml(Grammar::Portable, "INSERT INTO t (a) VALUES (1) ON CONFLICT (a, b) DO NOTHING", &[]),
+        Ok(Dml::Insert { conflict: Some(Conflict { action: ConflictAction::Nothing, .. }), .. })
+    ));
+    for sql in [
+        "UPDATE t SET a = (SELECT max(b) FROM u WHERE u.t = t.id) WHERE EXISTS (SELECT 1 FROM u WHERE u.t = t.id)",
+        "DELETE FROM t WHERE a NOT IN (SELECT b FROM u WHERE b IS NOT NULL)",
+        "INSERT INTO t (a) WITH x AS (SELECT b FROM u) SELECT b FROM x",
+        "INSERT INTO t (a) VALUES ((SELECT max(b) FROM u))",
+    ] {
+        for grammar in GRAMMARS {
+            assert!(dml(grammar, sql, &[]).is_ok(), "{sql}");
+        }
+    }
+}
+
+#[test]
+fn what_a_query_cannot_express_is_refused_by_name() {
+    let mut wrong = Vec::new();
+    for (sql, reason) in [
+        ("SELECT * FROM t", "name the columns"),
+        ("SELECT t.* FROM t", "name the columns"),
+        ("SELECT a FROM t, u", "comma"),
+        ("SELECT a FROM t CROSS JOIN u", "CROSS JOIN"),
+        ("SELECT a FROM t JOIN u", "needs ON"),
+        ("SELECT a FROM t JOIN u USING (a)", "needs ON"),
+        ("SELECT a FROM t NATURAL JOIN u", "needs ON"),
+        ("SELECT a FROM t RIGHT JOIN u ON t.a = u.a", "LEFT JOIN"),
+        ("SELECT a FROM t FULL JOIN u ON t.a = u.a", "LEFT JOIN"),
+        ("SELECT a FROM t JOIN t ON t.a = t.a", "alias"),
+        ("SELECT a FROM (SELECT 1) AS x", "WITH"),
+        ("SELECT a FROM generate_series(1, 1000000) AS x", "function in FROM"),
+        ("SELECT a FROM information_schema.tables", "schema"),
+        ("SELECT a FROM ptah_db_versions", "reserved"),
+        ("SELECT a FROM sqlite_schema", "reserved"),
+        ("SELECT a FROM pg_class", "reserved"),
+        ("WITH RECURSIVE x AS (SELECT 1 AS a) SELECT a FROM x", "RECURSIVE"),
+        ("WITH x AS MATERIALIZED (SELECT 1 AS a) SELECT a FROM x", "understood"),
+        ("WITH x (b) AS (SELECT 1 AS a) SELECT b FROM x", "alias with columns"),
+        ("WITH x AS (SELECT 1 AS a), X AS (SELECT 2 AS a) SELECT a FROM x", "twice"),
+        ("WITH x AS (DELETE FROM t) SELECT 1", "only SELECT"),
+        ("SELECT a FROM t LIMIT 1", "ORDER BY"),
+        ("SELECT a FROM t ORDER BY a OFFSET 1", "LIMIT"),
+        ("SELECT a FROM t ORDER BY a LIMIT -1", "whole number"),
+        ("SELECT a FROM t ORDER BY a LIMIT (SELECT 1)", "whole number"),
+        ("SELECT a FROM t ORDER BY 1", "no constants"),
+        ("SELECT a FROM t GROUP BY 1", "no constants"),
+        ("SELECT a FROM t ORDER BY a NULLS LAST", "smallest"),
+        ("SELECT a FROM t FOR UPDATE", "FOR UPDATE"),
+        ("SELECT a INTO x FROM t", "INTO"),
+        ("SELECT DISTINCT ON (a) a FROM t", "DISTINCT ON"),
+        ("SELECT a, b AS a FROM t", "two columns"),
+        ("SELECT a FROM t UNION SELECT a, b FROM t", "different numbers"),
+        ("SELECT a FROM t EXCEPT SELECT a FROM u", "EXCEPT"),
+        ("SELECT a FROM t INTERSECT SELECT a FROM u", "INTERSECT"),
+        ("SELECT a FROM t UNION (SELECT a FROM u ORDER BY a)", "without parentheses"),
+        ("SELECT a FROM t UNION SELECT a FROM u ORDER BY a + 1", "what it yields"),
+        ("SELECT a FROM t GROUP BY ROLLUP (a)", "rollup"),
+        ("SELECT a FROM t GROUP BY a WITH ROLLUP", "more text"),
+        ("SELECT count(*) OVER () FROM t", "window"),
+        ("SELECT sum(count(a)) FROM t", "inside another"),
+        ("SELECT count(DISTINCT *) FROM t", "*"),
+        ("SELECT sum(*) FROM t", "*"),
+        ("SELECT count(a, b) FROM t", "one argument"),
+        ("SELECT string_agg(a, ',') FROM t", "string_agg"),
+        ("SELECT count(a) FILTER (WHERE a > 1) FROM t", "more text"),
+        ("SELECT pg_sleep(10)", "pg_sleep"),
+        ("SELECT repeat('a', 1000000000)", "repeat"),
+        ("SELECT CURRENT_TIMESTAMP", "time"),
+        ("SELECT a FROM t WHERE b < now()", "time"),
+        ("SELECT a IN (SELECT b, c FROM u) FROM t", "2 columns"),
+        ("SELECT a IN (SELECT b FROM u ORDER BY b LIMIT 1) FROM t", "LIMIT"),
+        ("SELECT CAST(a AS text) FROM t", "casts"),
+        ("SELECT a -- x\nFROM t", "comments"),
+        ("SELECT a FROM t; SELECT b FROM t", "one statement"),
+        ("SELECT 1; DROP TABLE t", "one statement"),
+        ("DELETE FROM t", "only SELECT"),
+        ("WITH x AS (SELECT 1 AS a) DELETE FROM t", "only SELECT"),
+        ("VALUES (1)", "only SELECT"),
+        ("TABLE t", "only SELECT"),
+        ("EXPLAIN SELECT 1", "only SELECT"),
+        ("(SELECT 1)", "only SELECT"),
+        ("SELECT", "understood"),
+        ("", "empty"),
+    ] {
+        let said = match query(sql) {
+            Err(error) => error.to_string(),
+            Ok(_) => "it was taken".to_owned(),
+        };
+        if !said.contains(reason) {
+            wrong.push(format!("{sql}: {said}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn a_query_has_bounds_of_its_own() {
+    let sources = |count: usize| {
+        let joins: String = (1..count).map(|at| format!(" JOIN t AS t{at} ON t{at}.a = t.a")).collect();
+        query(&format!("SELECT t.a FROM t{joins}"))
+    };
+    assert!(sources(16).is_ok());
+    assert!(matches!(sources(17), Err(ParseError::TooLarge(_))));
+    let nested = |levels: usize| query(&("SELECT (".repeat(levels - 1) + "SELECT 1" + &")".repeat(levels - 1)));
+    assert!(nested(8).is_ok());
+    assert!(matches!(nested(9), Err(ParseError::TooLarge(_))));
+    let wide = format!("SELECT a FROM t WHERE a IN ({})", vec!["1"; 4_200].join(", "));
+    assert!(matches!(query(&wide), Err(ParseError::TooLarge(_))));
+}
