@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::names::{self, Chooser, NameKind};
-use super::typing::Scope;
+use super::scope::Scope;
 use super::{Check, CheckCondition, ModelType, Rules, Schema, SchemaError, Table, create, find, index, invalid};
 use crate::operation::{CheckSpec, Constraint, ConstraintSelector, ForeignKey, Ident, Key, ReferentialAction};
 

@@ -1,6 +1,7 @@
 //! What the schema says about changes of rows. They leave it as it is.
 
-use super::typing::{Columns, Kind, Scope, Source};
+use super::scope::{Columns, Scope, Source};
+use super::typing::Kind;
 use super::{Column, ModelType, Rules, Schema, SchemaError, Table, find, invalid, names};
 use crate::operation::{ColumnType, Conflict, ConflictAction, Dml, Expr, Ident, InsertSource, Query, Value, coerce};
 

@@ -1,7 +1,7 @@
 //! The very type of an expression where it has one, whatever the dialect: what decides how an answer is read, and in
 //! which form a constant beside it is written.
 
-use super::typing::Scope;
+use super::scope::Scope;
 use crate::operation::{Aggregate, BinaryOperator, ColumnType, Expr, Function, UnaryOperator, Value};
 
 /// A decimal with so many digits after the point.

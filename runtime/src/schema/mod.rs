@@ -14,6 +14,7 @@ mod index;
 mod names;
 mod query;
 mod rename;
+mod scope;
 mod table;
 mod typed;
 mod typing;

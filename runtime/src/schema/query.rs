@@ -4,7 +4,8 @@
 use std::cell::Cell;
 
 use super::exact::either;
-use super::typing::{Columns, Kind, Scope, Source, mismatch, not_found};
+use super::scope::{Columns, Scope, Source};
+use super::typing::{Kind, mismatch, not_found};
 use super::{Schema, SchemaError, invalid};
 use crate::operation::{
     BinaryOperator, ColumnType, Conflict, ConflictAction, Dml, Expr, Ident, InsertSource, Join, OrderBy, Ordering,

@@ -2,7 +2,7 @@
 //! renders has gone through here.
 
 use super::query::Output;
-use super::typing::Scope;
+use super::scope::{Columns, Scope, Source};
 use super::{Schema, Table};
 use crate::operation::{
     ColumnType, Conflict, ConflictAction, Dml, Expr, Function, Ident, InsertSource, OrderBy, Query, Select, coerce,
@@ -71,8 +71,8 @@ pub fn typed(schema: &Schema, table: &Table, statement: &Dml) -> Dml {
                     ConflictAction::Nothing => ConflictAction::Nothing,
                     ConflictAction::Update(assignments) => {
                         let excluded = Ident::internal(Conflict::EXCLUDED);
-                        let columns = super::typing::Columns::Table(table);
-                        let sources = [super::typing::Source { alias: &excluded, columns }];
+                        let columns = Columns::Table(table);
+                        let sources = [Source { alias: &excluded, columns }];
                         let scope = Scope { sources: &sources, ..scope };
                         let each = assignments.iter();
                         let each = each.map(|(column, value)| (column.clone(), scope.typed(value, type_of(column))));

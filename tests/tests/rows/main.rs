@@ -5,16 +5,19 @@
 
 mod statements;
 
+use std::path::Path;
 use std::sync::Arc;
 
 use ptah_wasm::migrate::{Journal, MigrateError, Migrator, Options, PackagePlan, Upgrade};
 use ptah_wasm::package::Package;
-use ptah_wasm::sandbox::CacheLocation;
+use ptah_wasm::sandbox::{CacheLocation, Compiler};
 use ptah_wasm_tests::guest::*;
 use ptah_wasm_tests::target::TestTarget;
 
 fn migrator(target: &TestTarget) -> Migrator {
-    let options = Options { cache: CacheLocation::Off, ..Options::default() };
+    // Kept from one run of the tests to the next: compiling is most of their work.
+    let cache = CacheLocation::Directory(Path::new(env!("CARGO_TARGET_TMPDIR")).join("code"));
+    let options = Options { cache, compiler: Compiler::InProcess, ..Options::default() };
     Migrator::with_options(target.url(), options).unwrap()
 }
 

@@ -1,4 +1,4 @@
-//! Queries.
+//! What of a query is taken over, and what is refused by name.
 
 use super::*;
 use crate::operation::{
