@@ -10,7 +10,7 @@
 
 use std::process::ExitCode;
 
-use ptah_wasm::migrate::{Journal, MigrateError, Migrator, Options, Upgrade};
+use ptah_wasm::migrate::{MigrateError, Migrator, Options, Upgrade};
 use ptah_wasm::sandbox::Compiler;
 
 /// The options of both.
@@ -23,7 +23,7 @@ async fn migrate(url: &str, packages: &[String]) -> Result<(), MigrateError> {
     let migrator = Migrator::with_options(url, options())?.observed_by(|event| eprintln!("{event}"));
     let upgrades = packages.iter().map(|path| Ok(Upgrade::to_head(migrator.open(path)?)));
     let upgrades = upgrades.collect::<Result<Vec<_>, MigrateError>>()?;
-    migrator.upgrade(&upgrades, Journal::Respect).await?;
+    migrator.upgrade(&upgrades).await?;
     Ok(())
 }
 

@@ -4,7 +4,7 @@
 //! pending; each is one call of a [`migrate::Migrator`]:
 //!
 //! ```no_run
-//! use ptah_wasm::migrate::{Journal, MigrateError, Migrator, Options, Upgrade};
+//! use ptah_wasm::migrate::{MigrateError, Migrator, Options, Upgrade};
 //! use ptah_wasm::sandbox::Compiler;
 //!
 //! # async fn start() -> Result<(), MigrateError> {
@@ -16,7 +16,7 @@
 //!
 //! // Migrate …
 //! let upgrades = [Upgrade::to_head(crowd.clone()), Upgrade::to_head(minicms.clone())];
-//! migrator.upgrade(&upgrades, Journal::Respect).await?;
+//! migrator.upgrade(&upgrades).await?;
 //!
 //! // … or refuse.
 //! migrator.check(&[crowd, minicms]).await?;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::dialect::Dialect;
+use crate::migrate::Repair;
 use crate::policy::Profile;
 
 /// Applies per-package database migrations whose steps are sandboxed WebAssembly components.
@@ -64,6 +65,8 @@ pub(super) enum Verb {
     History(HistoryArgs),
     /// List the registered packages and where they stand
     List,
+    /// Explain a step that was begun on the target and not finished, and settle it if asked
+    Repair(RepairArgs),
     /// Show what a package file holds, without any database
     Inspect(InspectArgs),
 }
@@ -83,9 +86,6 @@ pub(super) struct UpgradeArgs {
     /// Show what would be done and do nothing
     #[arg(long, conflicts_with = "sql")]
     pub(super) dry_run: bool,
-    /// Drop the account of a step that was cut short, once the schema has been put right
-    #[arg(long, conflicts_with = "sql")]
-    pub(super) discard_journal: bool,
     /// Print the statements from base (PKG:FROM:TO for a part) without any database
     #[arg(long, requires = "dialect")]
     pub(super) sql: bool,
@@ -105,9 +105,6 @@ pub(super) struct DowngradeArgs {
     /// Show what would be done and do nothing
     #[arg(long)]
     pub(super) dry_run: bool,
-    /// Drop the account of a step that was cut short, once the schema has been put right
-    #[arg(long)]
-    pub(super) discard_journal: bool,
 }
 
 #[derive(Debug, Args)]
@@ -130,9 +127,6 @@ pub(super) struct PopulateArgs {
     /// Show what would be done and do nothing
     #[arg(long)]
     pub(super) dry_run: bool,
-    /// Drop the account of a step that was cut short, once the schema has been put right
-    #[arg(long)]
-    pub(super) discard_journal: bool,
 }
 
 #[derive(Debug, Args)]
@@ -150,6 +144,27 @@ pub(super) struct HistoryArgs {
     /// What was ever done on the target instead, oldest first
     #[arg(long)]
     pub(super) records: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RepairArgs {
+    /// Apply what is left of it
+    #[arg(long, conflicts_with_all = ["undo", "discard"])]
+    pub(super) resume: bool,
+    /// Take back what was applied of it
+    #[arg(long, conflicts_with = "discard")]
+    pub(super) undo: bool,
+    /// Forget it, and leave the tables as they are
+    #[arg(long)]
+    pub(super) discard: bool,
+}
+
+impl RepairArgs {
+    /// What is asked for; none: only to explain.
+    pub(super) fn how(&self) -> Option<Repair> {
+        let asked = [(self.resume, Repair::Resume), (self.undo, Repair::Undo), (self.discard, Repair::Discard)];
+        asked.into_iter().find_map(|(asked, how)| asked.then_some(how))
+    }
 }
 
 #[derive(Debug, Args)]

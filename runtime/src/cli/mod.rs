@@ -51,7 +51,11 @@ impl CliError {
                 | ErrorKind::Offline(_) => 4,
                 ErrorKind::Step(_) | ErrorKind::Behind { .. } => 5,
                 ErrorKind::Refused { .. } => 6,
-                ErrorKind::Database(_) | ErrorKind::Store(_) | ErrorKind::Lock(_) | ErrorKind::Unstable => 7,
+                ErrorKind::Database(_)
+                | ErrorKind::Store(_)
+                | ErrorKind::Lock(_)
+                | ErrorKind::CutShort { .. }
+                | ErrorKind::Unstable => 7,
                 ErrorKind::Interrupted(_) => 130,
                 ErrorKind::Task(_) => 1,
             },
@@ -102,6 +106,7 @@ async fn run(cli: Cli, output: &Output, interrupt: &Interrupt) -> Result<(), Cli
                 Verb::Current(args) => verbs::current(&migrator, output, &registry, &args).await,
                 Verb::History(args) => verbs::history(&migrator, output, &registry, &args).await,
                 Verb::List => verbs::list(&migrator, output, &registry).await,
+                Verb::Repair(args) => verbs::repair(&migrator, output, &args).await,
                 Verb::Inspect(args) => verbs::inspect(&sandbox(&cli.common, output, &registry)?, output, &args),
             }
         }

@@ -3,11 +3,11 @@
 use serde::Serialize;
 
 use super::CliError;
-use super::args::{DowngradeArgs, HistoryArgs, InspectArgs, PackagesArgs, PopulateArgs, UpgradeArgs};
+use super::args::{DowngradeArgs, HistoryArgs, InspectArgs, PackagesArgs, PopulateArgs, RepairArgs, UpgradeArgs};
 use super::output::Output;
 use super::registry::Registry;
 use crate::migrate::{
-    Current, Journal, MigrateError, Migrator, OfflineRange, PackagePlan, PackageState, Populate, Upgrade,
+    Current, MigrateError, Migrator, OfflineRange, PackagePlan, PackageState, Populate, Settled, Unfinished, Upgrade,
 };
 use crate::package::Package;
 use crate::revision::{Dependency, Goal, PackageInfo, list as revisions};
@@ -28,10 +28,9 @@ pub(super) async fn upgrade(
     }
     let upgrades: Vec<Upgrade> =
         named.into_iter().map(|named| named.upgrade(args.force, args.adopt.as_ref())).collect();
-    let journal = journal(args.discard_journal);
     let plans = match args.dry_run {
-        true => migrator.plan_upgrade(&upgrades, journal).await?,
-        false => migrator.upgrade(&upgrades, journal).await?,
+        true => migrator.plan_upgrade(&upgrades).await?,
+        false => migrator.upgrade(&upgrades).await?,
     };
     report(output, args.dry_run, &plans)
 }
@@ -47,10 +46,9 @@ pub(super) async fn downgrade(
         return Err(CliError::Usage(format!("say how far: {0}:REV or {0}:base", args.package)));
     };
     let target = (target != "base").then_some(target);
-    let journal = journal(args.discard_journal);
     let plan = match args.dry_run {
-        true => migrator.plan_downgrade(&named.package, target.as_deref(), journal).await?,
-        false => migrator.downgrade(&named.package, target.as_deref(), journal).await?,
+        true => migrator.plan_downgrade(&named.package, target.as_deref()).await?,
+        false => migrator.downgrade(&named.package, target.as_deref()).await?,
     };
     report(output, args.dry_run, &[plan])
 }
@@ -73,10 +71,9 @@ pub(super) async fn populate(
         [] => Populate::Active,
         names => Populate::Named(names.to_vec()),
     };
-    let journal = journal(args.discard_journal);
     let plan = match args.dry_run {
-        true => migrator.plan_populate(&upgrade, &steps, journal).await?,
-        false => migrator.populate(&upgrade, &steps, journal).await?,
+        true => migrator.plan_populate(&upgrade, &steps).await?,
+        false => migrator.populate(&upgrade, &steps).await?,
     };
     report(output, args.dry_run, &[plan])
 }
@@ -243,6 +240,30 @@ pub(super) async fn list(migrator: &Migrator, output: &Output, registry: &Regist
 }
 
 #[derive(Serialize)]
+struct Repairs {
+    unfinished: Option<Unfinished>,
+    settled: Option<Settled>,
+}
+
+pub(super) async fn repair(migrator: &Migrator, output: &Output, args: &RepairArgs) -> Result<(), CliError> {
+    let repairs = match args.how() {
+        None => Repairs { unfinished: migrator.unfinished().await?, settled: None },
+        Some(how) => Repairs { settled: migrator.repair(how).await?, unfinished: None },
+    };
+    if output.is_json() {
+        return output.document(&repairs);
+    }
+    match repairs {
+        Repairs { unfinished: Some(step), .. } => output.line(&step.to_string()),
+        Repairs { settled: Some(_), .. } => Ok(()),
+        _ => {
+            output.note("no step stands unfinished");
+            Ok(())
+        }
+    }
+}
+
+#[derive(Serialize)]
 struct Inspection<'a> {
     #[serde(flatten)]
     info: &'a PackageInfo,
@@ -360,8 +381,4 @@ fn report(output: &Output, dry_run: bool, plans: &[PackagePlan]) -> Result<(), C
         }
     }
     Ok(())
-}
-
-fn journal(discard: bool) -> Journal {
-    if discard { Journal::Discard } else { Journal::Respect }
 }

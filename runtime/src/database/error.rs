@@ -72,6 +72,11 @@ pub enum DatabaseError {
 }
 
 impl DatabaseError {
+    /// Whether nothing more can be said on the connection, so that what became of a statement is not known.
+    pub fn ends_the_session(&self) -> bool {
+        matches!(self, Self::Lost(_) | Self::CommitUnknown(_) | Self::Closed)
+    }
+
     /// Whether a look at the catalog met something that another session was just dropping: PostgreSQL looks some
     /// things up as they are now, not as of the transaction, and calls it an internal error.
     pub fn is_torn(&self) -> bool {

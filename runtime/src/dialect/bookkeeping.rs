@@ -21,6 +21,27 @@ pub fn table_options(dialect: Dialect) -> &'static str {
     }
 }
 
+/// Asks from where the database numbers the rows of these tables: a name and a number each.
+pub fn counters<'a>(dialect: Dialect, tables: impl IntoIterator<Item = &'a str>) -> Option<String> {
+    let text = |table: &str| literal(dialect, &Value::Text(table.to_owned()), None);
+    let names: Vec<String> = tables.into_iter().map(text).collect();
+    let asks = dialect == Dialect::Mariadb && !names.is_empty();
+    asks.then(|| {
+        format!(
+            "SELECT CAST(table_name AS CHAR), CAST(auto_increment AS CHAR) FROM information_schema.tables \
+             WHERE table_schema = DATABASE() AND auto_increment IS NOT NULL AND table_name IN ({})",
+            names.join(", ")
+        )
+    })
+}
+
+/// Has the database number the rows of a table from here, or from after the largest number there is. A transaction that is
+/// rolled back does not give its numbers back.
+pub fn set_counter(dialect: Dialect, table: &str, number: u64) -> Option<String> {
+    let table = quote(dialect, &Ident::internal(table));
+    (dialect == Dialect::Mariadb).then(|| format!("ALTER TABLE {table} AUTO_INCREMENT = {number}"))
+}
+
 /// Asks for the primary key and the widths of a version table: one row for each of its columns, of the column's
 /// name, its place in the primary key from 1 or none, its longest text or none, and the key's name or none.
 pub fn version_columns(dialect: Dialect, table: &str) -> String {

@@ -50,6 +50,9 @@ pub struct Statement {
     pub sql: String,
     /// What it changes.
     pub kind: StatementKind,
+    /// The operation's table as this statement leaves it, where that is not how the whole operation leaves it.
+    #[serde(skip)]
+    pub leaves: Option<Arc<Table>>,
 }
 
 /// What a statement changes.
@@ -128,6 +131,16 @@ impl Dialect {
     /// Whether schema changes roll back with their transaction.
     pub fn has_transactional_ddl(self) -> bool {
         self != Self::Mariadb
+    }
+
+    /// Whether some of its statements commit by themselves, so that a step may end half way.
+    pub fn has_lone_statements(self) -> bool {
+        self == Self::Mariadb
+    }
+
+    /// Whether a statement commits by itself, whatever transaction is open.
+    pub fn commits_alone(self, statement: &Statement) -> bool {
+        !self.has_transactional_ddl() && statement.kind == StatementKind::Schema
     }
 
     /// Its name on the command line and in records.

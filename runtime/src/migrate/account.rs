@@ -4,40 +4,52 @@ use crate::database::DatabaseError;
 use crate::sandbox::visible;
 use crate::store::{FlightState, InFlight};
 
-/// What to do about a step that left part of itself.
-pub(super) const SETTLE: &str = "put the schema as it was before the step, then run again with `--discard-journal`";
+/// What is left of a step that was refused and taken back.
+pub(super) const UNDONE: &str = "\n  what the step had applied was undone";
 
-/// The account of a step that was cut short, for the operator.
+/// What to do about a step of which a part stands.
+pub(super) const PARTIAL: &str = "what was applied stands, as not all of it can be undone; put the rows or the package \
+    right and run again: a plan that begins with the statements applied goes on after them (see `ptah-wasm repair`)";
+
+/// The account of a step that was refused half way, for the operator.
 pub(super) fn account(step: &InFlight) -> String {
-    let total = step.statements.len();
-    let what = match (step.state, &step.error) {
-        (FlightState::Refused, message) => {
-            format!("the database refused this statement: {}", message.as_deref().unwrap_or("it did not say why"))
-        }
-        (FlightState::Running, _) if step.position >= total => {
-            "all its statements were applied, but it was not recorded".to_owned()
-        }
-        (FlightState::Running, _) => {
-            "the runner ended while this statement was in flight; it may or may not have been applied".to_owned()
-        }
-    };
-    let statement = step.statements.get(step.position).map(|sql| format!("\n  {}", cut(sql))).unwrap_or_default();
-    format!(
-        "{} {} {} was cut short, partial {} of {total}, started {} by {}: {what}{statement}\n  {SETTLE}",
-        step.package,
-        step.kind.as_str(),
-        step.step,
-        step.position,
-        step.started,
-        step.holder
-    )
+    let error = step.error.as_deref().unwrap_or("the database did not say why");
+    format!("{}: {error}", head(step, "stands half done"))
 }
 
 /// A step that was announced and not finished, for one who only looks: it may be under way right now.
 pub(super) fn unfinished(step: &InFlight) -> String {
+    let what = match step.state {
+        FlightState::Running => "is under way or was cut short",
+        FlightState::Undoing => "is being undone, or that was cut short",
+        FlightState::Refused => "stands half done",
+    };
+    format!("{}: {}", step.package, head(step, what))
+}
+
+/// A step whose tables look like nothing that it made of them.
+pub(super) fn unknown(step: &InFlight) -> String {
     format!(
-        "{}: {} {} is under way or was cut short, partial {} of {}, started {} by {}",
-        step.package,
+        "{}: the tables {} look neither as before nor as after any statement of it, so somebody else changed them; \
+         `ptah-wasm repair --discard` forgets the step and leaves them as they are",
+        head(step, "was cut short"),
+        step.earlier.keys().cloned().collect::<Vec<_>>().join(", ")
+    )
+}
+
+/// A step that was taken back and left something all the same.
+pub(super) fn not_as_before(step: &InFlight) -> String {
+    format!(
+        "{}: it was taken back, but the tables {} do not all look as before; `ptah-wasm repair --discard` forgets it and \
+         leaves them as they are",
+        head(step, "was undone"),
+        step.earlier.keys().cloned().collect::<Vec<_>>().join(", ")
+    )
+}
+
+fn head(step: &InFlight, what: &str) -> String {
+    format!(
+        "{} {} {what}, partial {} of {}, started {} by {}",
         step.kind.as_str(),
         step.step,
         step.position,

@@ -1,56 +1,53 @@
 //! Applying a plan: under the lock, to a target that is found as it was planned for.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
-use super::account::{SETTLE, cut, refusal};
+use super::account::{cut, refusal};
+use super::journaled::Flying;
 use super::plan::{PackagePlan, PlannedStep, StepKind, Verb};
+use super::settle::{self, Departure};
 use super::snapshot::Snapshot;
-use super::{ErrorKind, Event, Journal, MigrateError, Migrator, Upgrade};
+use super::{ErrorKind, Event, MigrateError, Migrator, Upgrade, flight};
 
 use crate::database::{Connection, DatabaseError, Identity};
-use crate::dialect::{Statement, StatementKind};
+use crate::dialect::{Dialect, Statement, TextRow, bookkeeping};
 use crate::store::{
-    self, FlightState, HistoryEntry, InFlight, Kind, Outcome, State, StepRecord, TargetLock, VersionChange,
+    self, Author, FlightState, HistoryEntry, InFlight, Kind, Outcome, State, StepRecord, TargetLock, VersionChange,
 };
 
 /// How often a plan is made anew because the target changed meanwhile.
 const ATTEMPTS: usize = 5;
 
 impl Migrator {
-    /// Plans and applies one verb.
-    pub(super) async fn run(
-        &self,
-        verb: Verb,
-        journal: Journal,
-        given: &[Upgrade],
-    ) -> Result<PackagePlan, MigrateError> {
+    /// Plans and applies one verb, after what another run may have left under way.
+    pub(super) async fn run(&self, verb: Verb, given: &[Upgrade]) -> Result<PackagePlan, MigrateError> {
         let name = verb.package().info().name.clone();
         let label = self.target.label().to_owned();
         let place = |error: MigrateError| error.of(&name).on(&label);
         for _ in 0..ATTEMPTS {
             let snapshot = Snapshot::look(&self.target).await.map_err(place)?;
-            let (plan, _) = match self.plan(verb.clone(), journal, given, snapshot.clone()).await {
-                Ok(planned) => planned,
+            if snapshot.state.journal.as_ref().is_some_and(|flight| flight.state != FlightState::Refused) {
+                self.settle().await.map_err(place)?;
+                continue;
+            }
+            let (plan, departure) = match self.plan_from(verb.clone(), given, snapshot.clone()).await {
+                Ok((plan, departure, _)) => (plan, departure),
                 Err(error) if self.is_certain(&error, &snapshot).await.map_err(place)? => return Err(error),
                 Err(_) => {
                     (self.observer)(&Event::Replanning { package: name.clone() });
                     continue;
                 }
             };
-            if plan.steps.is_empty() && snapshot.state.journal.is_none() {
+            if plan.steps.is_empty() {
                 self.say_up_to_date(&plan);
                 return Ok(plan);
             }
-            let lock = self.lock().await.map_err(place)?;
-            let applied = self.apply(&plan, &snapshot).await;
-            lock.release().await;
+            let mut held = self.hold().await.map_err(place)?;
+            let applied = self.apply_on(&mut held.connection, &plan, departure, &snapshot).await;
+            held.release().await;
             match applied.map_err(place)? {
-                Applied::Done => {
-                    if plan.steps.is_empty() {
-                        self.say_up_to_date(&plan);
-                    }
-                    return Ok(plan);
-                }
+                Applied::Done => return Ok(plan),
                 Applied::TargetChanged => (self.observer)(&Event::Replanning { package: name.clone() }),
             }
         }
@@ -77,31 +74,32 @@ impl Migrator {
         Ok(again == *planned_on)
     }
 
-    async fn lock(&self) -> Result<TargetLock, MigrateError> {
+    pub(super) async fn lock(&self) -> Result<TargetLock, MigrateError> {
         let waiting = |holder: &store::Holder| (self.observer)(&Event::Waiting { holder: holder.to_string() });
         let acquired = self.interrupt.unless_raised(store::acquire(&self.target, self.lock_timeout, waiting)).await;
         Ok(acquired.ok_or(ErrorKind::Interrupted("nothing was changed"))??)
-    }
-
-    async fn apply(&self, plan: &PackagePlan, planned_on: &Snapshot) -> Result<Applied, MigrateError> {
-        let mut connection = self.target.connect_to_change().await?;
-        let applied = self.apply_on(&mut connection, plan, planned_on).await;
-        connection.close().await;
-        applied
     }
 
     async fn apply_on(
         &self,
         connection: &mut Connection,
         plan: &PackagePlan,
+        departure: Departure,
         planned_on: &Snapshot,
     ) -> Result<Applied, MigrateError> {
         if Snapshot::read(&self.target, connection).await? != *planned_on {
             return Ok(Applied::TargetChanged);
         }
         let mut state = planned_on.state.clone();
-        if let Some(account) = state.journal.take() {
-            discard(connection, &account).await?;
+        state.journal = None;
+        let mut begun = None;
+        match departure {
+            Departure::Clean => {}
+            Departure::Continuing(flight) => begun = Some(flight.position),
+            Departure::Leaving(record) => {
+                settle::leave(connection, &record).await?;
+                state.apply(&record, 0);
+            }
         }
         for (number, step) in plan.steps.iter().enumerate() {
             let title = step.kind.title();
@@ -110,16 +108,18 @@ impl Migrator {
                 let error = MigrateError::from(ErrorKind::Interrupted("nothing of this step was applied"));
                 return Err(error.at(title).after(applied()));
             }
-            (self.observer)(&Event::Step { package: plan.package.clone(), line: step.line.clone() });
             let mut applying = Applying { plan, step, state: &mut state, started: Instant::now() };
+            let begun = begun.take();
+            if let Some(position) = begun {
+                let line = format!("{title} goes on after {position} of {} statements", step.plan.statements().count());
+                (self.observer)(&Event::Settling { package: plan.package.clone(), line });
+            }
+            (self.observer)(&Event::Step { package: plan.package.clone(), line: step.line.clone() });
             let done = match self.target.dialect().has_transactional_ddl() {
                 true => self.apply_in_one(connection, &mut applying).await,
-                false => apply_journaled(connection, &mut applying).await,
+                false => apply_journaled(connection, &mut applying, begun).await,
             };
-            if let Err(error) = done {
-                applying.account_for(connection, &error).await;
-                return Err(error.at(title).after(applied()));
-            }
+            done.map_err(|error| error.at(title).after(applied()))?;
         }
         Ok(Applied::Done)
     }
@@ -136,6 +136,7 @@ impl Migrator {
             Err(error) => {
                 // A rollback that fails closes the connection, which rolls back too.
                 let _ = connection.rollback().await;
+                applying.account_for(connection, &error).await;
                 Err(error)
             }
         }
@@ -158,72 +159,64 @@ impl Migrator {
     }
 }
 
-/// Announced in the journal first; every schema statement commits by itself, every other one together with its
-/// mark of progress. An interrupt waits for the end of the step.
-async fn apply_journaled(connection: &mut Connection, applying: &mut Applying<'_>) -> Result<(), MigrateError> {
-    applying.ensure_tables(connection).await?;
-    let statements: Vec<&Statement> = applying.step.plan.statements().collect();
-    if !statements.is_empty() {
-        store::announce(connection, &applying.in_flight()).await?;
-    }
-    for (index, statement) in statements.iter().enumerate() {
-        let sent = match statement.kind {
-            StatementKind::Schema => connection.execute(&statement.sql).await.map(|_| ()),
-            StatementKind::Data => execute_data(connection, statement, index + 1).await?,
-        };
-        if let Err(error) = sent {
-            let after = format!("\n  partial {index} of {}: {SETTLE}", statements.len());
-            // With the connection gone the account stays as it was announced, which says as much.
-            let _ = store::refuse(connection, &refusal(&error)).await;
-            return Err(applying.refused(index, statement, &error, after).into());
+/// Announced in the journal first; an interrupt waits for the end of the step. What goes wrong once it is announced is
+/// accounted for there. `begun`: so many of its statements are applied, and it is in the journal already.
+async fn apply_journaled(
+    connection: &mut Connection,
+    applying: &mut Applying<'_>,
+    begun: Option<usize>,
+) -> Result<(), MigrateError> {
+    let mut flight = applying.in_flight(connection.dialect());
+    match announce(connection, applying, &mut flight, begun).await {
+        Ok(()) if flight.statements.is_empty() => {}
+        Ok(()) => {
+            Flying::new(connection, &mut flight).finish().await?;
+            applying.follow();
+            return Ok(());
         }
-        if statement.kind == StatementKind::Schema {
-            store::advance(connection, index + 1).await?;
+        Err(error) => {
+            applying.account_for(connection, &error).await;
+            return Err(error);
         }
     }
     connection.begin().await?;
     applying.record(connection).await?;
-    if !statements.is_empty() {
-        store::clear(connection).await?;
-    }
     connection.commit().await?;
     applying.follow();
     Ok(())
 }
 
-/// Drops the account of a step that was cut short, and says so in the history.
-async fn discard(connection: &mut Connection, account: &InFlight) -> Result<(), MigrateError> {
-    connection.begin().await?;
-    let entry = HistoryEntry {
-        package: account.package.clone(),
-        kind: Kind::DiscardJournal,
-        step: account.step.clone(),
-        outcome: Outcome::Applied,
-        started: account.started.clone(),
-        plan_digest: Some(account.plan_digest.clone()),
-        statements: account.position as u64,
-        ..HistoryEntry::default()
-    };
-    store::record(connection, &StepRecord { entry, ..StepRecord::default() }).await?;
-    store::clear(connection).await?;
-    Ok(connection.commit().await?)
+/// Writes a step down before its first statement, unless it has none.
+async fn announce(
+    connection: &mut Connection,
+    applying: &Applying<'_>,
+    flight: &mut InFlight,
+    begun: Option<usize>,
+) -> Result<(), MigrateError> {
+    applying.ensure_tables(connection).await?;
+    flight.counters = counters(connection, flight).await?;
+    match begun {
+        _ if flight.statements.is_empty() => {}
+        None => store::announce(connection, flight).await?,
+        Some(position) => {
+            flight.position = position;
+            store::replace(connection, flight).await?;
+        }
+    }
+    Ok(())
 }
 
-/// A data statement and its mark of progress in one transaction. The outer result is a failure of the
-/// bookkeeping, the inner one a refusal of the statement.
-async fn execute_data(
-    connection: &mut Connection,
-    statement: &Statement,
-    done: usize,
-) -> Result<Result<(), DatabaseError>, MigrateError> {
-    connection.begin().await?;
-    if let Err(error) = connection.execute(&statement.sql).await {
-        let _ = connection.rollback().await;
-        return Ok(Err(error));
-    }
-    store::advance(connection, done).await?;
-    connection.commit().await?;
-    Ok(Ok(()))
+/// From where rows of the tables are numbered that a step adds rows to.
+async fn counters(connection: &mut Connection, flight: &InFlight) -> Result<BTreeMap<String, u64>, MigrateError> {
+    let numbered = flight.statements.iter().filter_map(|statement| statement.numbers.as_ref());
+    let tables: BTreeSet<&str> = numbered.filter_map(|numbered| numbered.earlier.as_deref()).collect();
+    let Some(query) = bookkeeping::counters(connection.dialect(), tables) else { return Ok(BTreeMap::new()) };
+    let rows = connection.fetch(&query).await?;
+    let counter = |row: TextRow| match row.as_slice() {
+        [Some(table), Some(number)] => Some((table.clone(), number.parse().ok()?)),
+        _ => None,
+    };
+    Ok(rows.into_iter().filter_map(counter).collect())
 }
 
 enum Applied {
@@ -249,15 +242,6 @@ impl Applying<'_> {
         VersionChange { remove: self.step.remove.clone(), add: self.step.add.clone() }
     }
 
-    fn kind(&self) -> Kind {
-        match self.step.kind {
-            StepKind::Populate { .. } => Kind::Populate,
-            StepKind::Adopt { .. } => Kind::Adopt,
-            StepKind::Upgrade { .. } => Kind::Upgrade,
-            StepKind::Downgrade { .. } => Kind::Downgrade,
-        }
-    }
-
     fn entry(&self) -> HistoryEntry {
         let before = self.state.versions.get(&self.plan.package).cloned().unwrap_or_default();
         let mut after = before.clone();
@@ -265,7 +249,7 @@ impl Applying<'_> {
         after.extend(self.step.add.iter().cloned());
         HistoryEntry {
             package: self.plan.package.clone(),
-            kind: self.kind(),
+            kind: self.step.kind.recorded(),
             step: self.step.kind.subject(),
             heads_before: before,
             heads_after: after,
@@ -300,9 +284,9 @@ impl Applying<'_> {
         let own = StepRecord {
             versions: self.versions(),
             tables: self.step.table_changes(),
-            relies_on: Vec::new(),
             releases,
             entry,
+            ..StepRecord::default()
         };
         let stamp = |revision: &String| StepRecord {
             entry: HistoryEntry {
@@ -363,13 +347,19 @@ impl Applying<'_> {
         let _ = store::record_failure(connection, &entry).await;
     }
 
-    fn in_flight(&self) -> InFlight {
+    /// The step as it is written down; who finishes it, this process is recorded.
+    fn in_flight(&self, dialect: Dialect) -> InFlight {
+        let mut records = self.records();
+        records.iter_mut().for_each(|record| record.author = Some(Author::current()));
         InFlight {
             package: self.plan.package.clone(),
-            kind: self.kind(),
+            kind: self.step.kind.recorded(),
             step: self.step.kind.subject(),
             plan_digest: self.step.plan.digest.clone(),
-            statements: self.step.plan.statements().map(|statement| statement.sql.clone()).collect(),
+            statements: flight::statements(dialect, &self.step.plan),
+            earlier: flight::earlier(&self.step.plan),
+            counters: BTreeMap::new(),
+            records,
             position: 0,
             state: FlightState::Running,
             error: None,

@@ -120,7 +120,7 @@ pub enum ErrorKind {
     /// A step would make something whose name is taken by something that is not the package's.
     #[error("{0}")]
     Outside(String),
-    /// A step was cut short earlier and the account of it stands.
+    /// A step stands unfinished, and something must be decided about it.
     #[error("{0}")]
     InFlight(String),
     /// The database refused a statement. What the step did is rolled back, or accounted for.
@@ -136,6 +136,16 @@ pub enum ErrorKind {
         message: String,
         /// The state that this leaves.
         after: String,
+    },
+    /// The session ended at a statement of a step whose statements commit by themselves.
+    #[error("statement {position} of {total}: {error}; the next run goes on from there")]
+    CutShort {
+        /// Which statement, from 1.
+        position: usize,
+        /// Of how many.
+        total: usize,
+        /// How it ended.
+        error: DatabaseError,
     },
     /// The target changed again and again while it was planned for.
     #[error("the target keeps changing; nothing was done")]

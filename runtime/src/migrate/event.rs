@@ -43,6 +43,13 @@ pub enum Event {
         /// Which step, how far it got, and whose it is.
         line: String,
     },
+    /// A step that another run left unfinished is brought to its end.
+    Settling {
+        /// Its package.
+        package: String,
+        /// What is done about it.
+        line: String,
+    },
     /// The target changed while the plan was made, so another one is made.
     Replanning {
         /// The package.
@@ -60,6 +67,7 @@ impl std::fmt::Display for Event {
                 write!(f, "{package}: at {}, nothing to do", crate::revision::list(recorded))
             }
             Self::Guest { package, step, log } => write!(f, "{package}: {step}: {log}"),
+            Self::Settling { package, line } => write!(f, "{package}: {line}"),
             Self::Replanning { package } => write!(f, "{package}: the target has changed, planning again"),
         }
     }

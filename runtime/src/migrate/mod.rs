@@ -7,10 +7,14 @@ mod adopt;
 mod apply;
 mod error;
 mod event;
+mod flight;
 mod guest;
+mod journaled;
 mod look;
 mod offline;
 mod plan;
+mod repair;
+mod settle;
 mod snapshot;
 mod states;
 
@@ -24,6 +28,7 @@ pub use event::Event;
 pub use look::{Current, PackageState, Pending};
 pub use offline::{OfflineRange, Script};
 pub use plan::{PackagePlan, PlannedStep, StepKind};
+pub use repair::{Repair, Settled, Unfinished};
 
 pub use crate::revision::Goal;
 
@@ -53,17 +58,6 @@ pub enum Start {
     Latest,
     /// From base, every step (`force` in `ptah.toml`).
     Base,
-}
-
-/// What to do about the account that a crashed or refused step left on a database without transactional
-/// schema changes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Journal {
-    /// Refuse to go on while there is one.
-    #[default]
-    Respect,
-    /// The operator has put the schema right: drop the account once the new plan stands.
-    Discard,
 }
 
 /// One package and where it is to go.
@@ -235,11 +229,11 @@ impl Migrator {
     ///
     /// # Errors
     /// See [`ErrorKind`]; the error names package, step and target, and says what was applied before.
-    pub async fn upgrade(&self, packages: &[Upgrade], journal: Journal) -> Result<Vec<PackagePlan>, MigrateError> {
+    pub async fn upgrade(&self, packages: &[Upgrade]) -> Result<Vec<PackagePlan>, MigrateError> {
         let order = plan::upgrade_order(packages)?;
         let mut done = Vec::with_capacity(packages.len());
         for upgrade in order {
-            match self.run(plan::Verb::Upgrade(upgrade), journal, packages).await {
+            match self.run(plan::Verb::Upgrade(upgrade), packages).await {
                 Ok(plan) => done.push(plan),
                 Err(error) => return Err(error.after(done.into_iter().filter(|plan| !plan.steps.is_empty()))),
             }
@@ -252,12 +246,12 @@ impl Migrator {
     ///
     /// # Errors
     /// As [`Migrator::upgrade`], as far as planning goes.
-    pub async fn plan_upgrade(&self, packages: &[Upgrade], journal: Journal) -> Result<Vec<PackagePlan>, MigrateError> {
+    pub async fn plan_upgrade(&self, packages: &[Upgrade]) -> Result<Vec<PackagePlan>, MigrateError> {
         let order = plan::upgrade_order(packages)?;
         let mut snapshot = Snapshot::look(&self.target).await?;
         let mut done = Vec::with_capacity(packages.len());
         for upgrade in order {
-            let (plan, after) = self.plan(plan::Verb::Upgrade(upgrade), journal, packages, snapshot).await?;
+            let (plan, _, after) = self.plan_from(plan::Verb::Upgrade(upgrade), packages, snapshot).await?;
             snapshot = after;
             done.push(plan);
         }
@@ -268,14 +262,9 @@ impl Migrator {
     ///
     /// # Errors
     /// A revision that is unknown, not applied, or that another package depends on; else as upgrade.
-    pub async fn downgrade(
-        &self,
-        package: &Arc<Package>,
-        target: Option<&str>,
-        journal: Journal,
-    ) -> Result<PackagePlan, MigrateError> {
+    pub async fn downgrade(&self, package: &Arc<Package>, target: Option<&str>) -> Result<PackagePlan, MigrateError> {
         let verb = plan::Verb::Downgrade { package: package.clone(), target: target.map(str::to_owned) };
-        self.run(verb, journal, &[]).await
+        self.run(verb, &[]).await
     }
 
     /// What [`Migrator::downgrade`] would do.
@@ -286,11 +275,10 @@ impl Migrator {
         &self,
         package: &Arc<Package>,
         target: Option<&str>,
-        journal: Journal,
     ) -> Result<PackagePlan, MigrateError> {
         let verb = plan::Verb::Downgrade { package: package.clone(), target: target.map(str::to_owned) };
         let snapshot = Snapshot::look(&self.target).await?;
-        Ok(self.plan(verb, journal, &[], snapshot).await?.0)
+        Ok(self.plan_from(verb, &[], snapshot).await?.0)
     }
 
     /// Makes a package's latest schema where nothing of it is there, and runs populate steps. Never runs
@@ -298,27 +286,17 @@ impl Migrator {
     ///
     /// # Errors
     /// As [`Migrator::upgrade`]; an unknown populate step; a cycle among them.
-    pub async fn populate(
-        &self,
-        upgrade: &Upgrade,
-        steps: &Populate,
-        journal: Journal,
-    ) -> Result<PackagePlan, MigrateError> {
-        self.run(plan::Verb::Populate(upgrade.clone(), steps.clone()), journal, &[]).await
+    pub async fn populate(&self, upgrade: &Upgrade, steps: &Populate) -> Result<PackagePlan, MigrateError> {
+        self.run(plan::Verb::Populate(upgrade.clone(), steps.clone()), &[]).await
     }
 
     /// What [`Migrator::populate`] would do.
     ///
     /// # Errors
     /// As [`Migrator::populate`], as far as planning goes.
-    pub async fn plan_populate(
-        &self,
-        upgrade: &Upgrade,
-        steps: &Populate,
-        journal: Journal,
-    ) -> Result<PackagePlan, MigrateError> {
+    pub async fn plan_populate(&self, upgrade: &Upgrade, steps: &Populate) -> Result<PackagePlan, MigrateError> {
         let snapshot = Snapshot::look(&self.target).await?;
-        Ok(self.plan(plan::Verb::Populate(upgrade.clone(), steps.clone()), journal, &[], snapshot).await?.0)
+        Ok(self.plan_from(plan::Verb::Populate(upgrade.clone(), steps.clone()), &[], snapshot).await?.0)
     }
 }
 

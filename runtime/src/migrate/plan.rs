@@ -8,14 +8,14 @@ use serde::Serialize;
 
 use super::guest::Outcome;
 use super::snapshot::Snapshot;
-use super::{Adopt, ErrorKind, Interrupt, Journal, MigrateError, Migrator, Observer, Populate, Upgrade};
+use super::{Adopt, ErrorKind, Interrupt, MigrateError, Migrator, Observer, Populate, Upgrade};
 use crate::package::Package;
 use crate::plan::Plan;
 use crate::policy::Limits;
 use crate::revision::{self, Dependency, Graph, Move, PackageInfo};
 use crate::sandbox::{RunValues, StepCall};
 use crate::schema::{Digests, Schema};
-use crate::store::TableChange;
+use crate::store::{Kind, TableChange};
 
 /// What is asked for.
 #[derive(Debug, Clone)]
@@ -137,6 +137,16 @@ pub enum StepKind {
 }
 
 impl StepKind {
+    /// What the history calls it.
+    pub(super) fn recorded(&self) -> Kind {
+        match self {
+            Self::Populate { .. } => Kind::Populate,
+            Self::Adopt { .. } => Kind::Adopt,
+            Self::Upgrade { .. } => Kind::Upgrade,
+            Self::Downgrade { .. } => Kind::Downgrade,
+        }
+    }
+
     /// What messages call it.
     pub fn title(&self) -> String {
         match self {
@@ -166,15 +176,11 @@ impl Migrator {
     pub(super) async fn plan(
         &self,
         verb: Verb,
-        journal: Journal,
         given: &[Upgrade],
         snapshot: Snapshot,
     ) -> Result<(PackagePlan, Snapshot), MigrateError> {
         let (name, label) = (verb.package().info().name.clone(), snapshot.label.clone());
         let place = |error: MigrateError| error.of(&name).on(&label);
-        if let (Journal::Respect, Some(account)) = (journal, &snapshot.state.journal) {
-            return Err(place(ErrorKind::InFlight(super::account::account(account)).into()));
-        }
         let mut known = self.known.clone();
         known.extend(given.iter().map(|upgrade| upgrade.package.clone()));
         let observer = self.observer.clone();

@@ -9,7 +9,7 @@ use crate::database::{Connection, Target};
 use crate::dialect::{Catalog, CatalogTable, Dialect, catalog};
 use crate::operation::Ident;
 use crate::schema::{NameScope, Schema, Table};
-use crate::store::{self, State};
+use crate::store::{self, InFlight, State, StepRecord, TableChange};
 
 /// How often the catalog is read while other programs change it.
 const ATTEMPTS: usize = 5;
@@ -92,6 +92,49 @@ impl Snapshot {
         };
         let state = store::load(connection, &catalog.bookkeeping).await?;
         Ok(Self { dialect: target.dialect(), label: target.label().to_owned(), catalog, state })
+    }
+
+    /// As [`Self::read`], the bookkeeping alone.
+    pub(super) async fn read_records(target: &Target, connection: &mut Connection) -> Result<Self, MigrateError> {
+        Self::read_to(target, connection, Depth::Records).await
+    }
+
+    /// The target as it was before an unfinished step, apart from rows.
+    pub(super) fn rewound(&self, flight: &InFlight) -> Self {
+        let mut rewound = self.clone();
+        rewound.state.journal = None;
+        let (mut now, mut before) = (Schema::default(), Schema::default());
+        for (name, table) in &flight.earlier {
+            if let Some(CatalogTable::Readable(found)) = rewound.catalog.tables.remove(name) {
+                now.tables.insert(Ident::internal(name.as_str()), found);
+            }
+            if let Some(table) = table {
+                let table = Arc::new(table.clone());
+                rewound.catalog.tables.insert(name.clone(), CatalogTable::Readable(table.clone()));
+                before.tables.insert(Ident::internal(name.as_str()), table);
+            }
+        }
+        rewound.carry_names(&now, &before);
+        rewound
+    }
+
+    /// Who owns what stands of an unfinished step.
+    pub(super) fn ownership(&self, flight: &InFlight) -> Vec<TableChange> {
+        let owner = |name: &String| self.state.tables.get(name).map(|owner| owner.package.as_str());
+        let is_there = |name: &String| self.catalog.tables.contains_key(name);
+        let gone = flight.earlier.keys().filter(|name| !is_there(name) && owner(name) == Some(&flight.package));
+        let made =
+            flight.earlier.iter().filter(|(name, table)| table.is_none() && is_there(name) && owner(name).is_none());
+        let gone = gone.cloned().map(TableChange::Dropped);
+        gone.chain(made.map(|(name, _)| TableChange::Owned(name.clone()))).collect()
+    }
+
+    /// The target once an unfinished step is forgotten.
+    pub(super) fn left(&self, record: &StepRecord) -> Self {
+        let mut left = self.clone();
+        left.state.journal = None;
+        left.state.apply(record, 0);
+        left
     }
 
     /// The names of the tables that a package owns here and that still exist.

@@ -3,12 +3,12 @@
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{Expr, Ident, Value};
 
 /// A portable column type; the WIT `column-type`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ColumnType {
     /// True or false.
@@ -78,7 +78,7 @@ impl fmt::Display for ColumnType {
 }
 
 /// A column default.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ColumnDefault {
     /// A constant.
@@ -124,7 +124,7 @@ pub struct ColumnSpec {
 }
 
 /// What a foreign key does when the row it refers to changes or goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ReferentialAction {
     /// Refused at the end of the statement.
@@ -138,7 +138,7 @@ pub enum ReferentialAction {
 }
 
 /// A primary key or unique constraint: its name, if it has one, and its columns in order.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Key {
     /// Its name. In the model none only on SQLite, which has no default names.
     pub name: Option<Ident>,
@@ -147,7 +147,7 @@ pub struct Key {
 }
 
 /// A foreign key.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ForeignKey {
     /// Its name, as in [`Key::name`].
     pub name: Option<Ident>,
@@ -203,7 +203,7 @@ pub enum ConstraintSelector {
 }
 
 /// The order of an index column.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum IndexOrder {
     /// Smallest first.
@@ -213,7 +213,7 @@ pub enum IndexOrder {
 }
 
 /// One column of an index.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IndexColumn {
     /// The column.
     pub name: Ident,
@@ -222,7 +222,7 @@ pub struct IndexColumn {
 }
 
 /// An index that belongs to no constraint.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Index {
     /// Its name.
     pub name: Ident,

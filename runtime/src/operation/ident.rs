@@ -5,7 +5,7 @@ use std::borrow::Borrow;
 use std::fmt;
 use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Deserialize, Deserializer, Serialize, de};
 
 /// What a name names; the grammar depends on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,6 +52,9 @@ pub enum IdentError {
         prefix: &'static str,
     },
 }
+
+/// The longest name of any dialect, in bytes.
+const LONGEST: usize = 128;
 
 const RESERVED: [&str; 3] = ["ptah_db_", "sqlite_", "pg_"];
 
@@ -104,6 +107,14 @@ impl Ident {
     /// Whether its folded form is that of another text.
     pub fn is_like(&self, other: &str) -> bool {
         self.0.eq_ignore_ascii_case(other)
+    }
+}
+
+/// From the runner's own records; held to the grammar all the same, in its widest form.
+impl<'de> Deserialize<'de> for Ident {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(from)?;
+        Self::parse(IdentKind::Constraint, LONGEST, &text).map_err(de::Error::custom)
     }
 }
 

@@ -1,11 +1,11 @@
 //! The closed query type: what may be read, and what INSERT … SELECT and subqueries are made of.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{Expr, Ident};
 
 /// A query.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Query {
     /// Queries with a name, in order: each may be a source of those after it and of the query itself.
@@ -28,7 +28,7 @@ pub struct Query {
 }
 
 /// How two SELECTs become one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Union {
     /// `UNION`: equal rows once.
@@ -38,7 +38,7 @@ pub enum Union {
 }
 
 /// One SELECT.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Select {
     /// Whether equal rows are taken once.
@@ -63,7 +63,7 @@ pub struct Select {
 }
 
 /// A table, or a query of the WITH.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Source {
     /// Its name.
@@ -73,7 +73,7 @@ pub struct Source {
 }
 
 /// A joined source.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Join {
     /// What becomes of a row without a partner.
@@ -85,7 +85,7 @@ pub struct Join {
 }
 
 /// What becomes of a row without a partner.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum JoinKind {
     /// It is left out.
@@ -95,7 +95,7 @@ pub enum JoinKind {
 }
 
 /// One key of an order. NULLs are the smallest, texts go by code point.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Ordering {
     /// What rows are ordered by.
@@ -107,7 +107,7 @@ pub struct Ordering {
 }
 
 /// What rows are ordered by.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum OrderBy {
     /// What the query yields under this name.

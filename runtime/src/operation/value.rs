@@ -2,10 +2,10 @@
 //! and two spellings of one value become equal.
 
 use jiff::civil;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// A constant.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Value {
     /// SQL NULL.
@@ -37,7 +37,7 @@ pub enum Value {
 }
 
 /// A 64-bit number that is neither NaN nor infinite; negative zero becomes zero.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Finite(f64);
 

@@ -11,6 +11,7 @@ mod data;
 mod exact;
 mod find;
 mod index;
+mod inverse;
 mod names;
 mod query;
 mod rename;
@@ -26,6 +27,7 @@ pub use compare::compare;
 pub use conform::conform;
 pub use creation::creations;
 pub(crate) use data::same_columns;
+pub use inverse::inverse;
 pub use table::{Check, CheckCondition, Column, ModelDefault, ModelType, Opaque, Schema, Table, Written};
 pub use typed::{Answer, typed, typed_query};
 

@@ -4,7 +4,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 
 use crate::operation::{ColumnDefault, ColumnType, Expr, ForeignKey, Ident, Index, Key};
 
@@ -16,7 +17,7 @@ pub struct Schema {
 }
 
 /// A table.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Table {
     /// Its columns in order.
     pub columns: Vec<Column>,
@@ -55,7 +56,7 @@ impl PartialEq for Written {
 impl Eq for Written {}
 
 /// A column as it is on the target.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Column {
     /// Its name.
     pub name: Ident,
@@ -75,7 +76,7 @@ pub struct Column {
 }
 
 /// A column type on the target.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ModelType {
     /// The canonical portable type among those that the dialect makes alike.
@@ -85,7 +86,7 @@ pub enum ModelType {
 }
 
 /// A default on the target.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ModelDefault {
     /// A constant or closed expression, normalised for the column's type.
@@ -95,7 +96,7 @@ pub enum ModelDefault {
 }
 
 /// A check on the target.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Check {
     /// Its name; none only on SQLite.
     pub name: Option<Ident>,
@@ -104,7 +105,7 @@ pub struct Check {
 }
 
 /// The condition of a check on the target.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum CheckCondition {
     /// The closed expression, in the normal form of the dialect.
@@ -114,7 +115,7 @@ pub enum CheckCondition {
 }
 
 /// Something on a table that the model cannot express: a trigger, a partial index, an odd name, …
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Opaque {
     /// `trigger`, `index`, `constraint`, `column`, `option`, …
     pub kind: String,
@@ -145,6 +146,12 @@ impl Table {
         let keys = self.primary_key.iter().chain(&self.uniques).map(|key| key.columns.clone());
         let indexes = self.indexes.iter().filter(|index| index.unique);
         keys.chain(indexes.map(|index| index.columns.iter().map(|column| column.name.clone()).collect()))
+    }
+
+    /// SHA-256 over its canonical JSON, in lower-case hex: what tells whether two tables look alike.
+    pub fn digest(&self) -> String {
+        // Serialising plain data to memory has no failing case.
+        crate::hex(&Sha256::digest(serde_json::to_vec(self).unwrap_or_default()))
     }
 
     /// Puts everything whose order means nothing in the order of the model, so that a planned and an

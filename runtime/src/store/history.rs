@@ -1,7 +1,7 @@
 //! The history: one row for everything done, each holding the hash of the one before, so that a row that was
 //! altered, removed or put in between shows.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
 use sha2::{Digest, Sha256};
@@ -14,7 +14,7 @@ use super::StoreError;
 use super::layout::{HISTORY, HISTORY_LAYOUT, column, count, words};
 
 /// What was done.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
     /// A revision was applied.
@@ -54,7 +54,7 @@ impl Kind {
 }
 
 /// How it ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Outcome {
     /// It took effect.
@@ -79,7 +79,7 @@ impl Outcome {
 }
 
 /// What a run says about something it did.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct HistoryEntry {
     /// The package.
     pub package: String,
@@ -115,6 +115,26 @@ pub struct HistoryEntry {
     pub statements: u64,
     /// The run's seed, if the step read it.
     pub seed: Option<u64>,
+}
+
+/// Who did something, and with what.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Author {
+    /// The user who ran it.
+    pub actor: String,
+    /// The machine it ran on.
+    pub host: String,
+    /// The runner's version.
+    pub runner_version: String,
+}
+
+impl Author {
+    /// This process.
+    pub fn current() -> Self {
+        let who = Identity::current();
+        let cut = |text: String| text.chars().take(255).collect::<String>();
+        Self { actor: cut(who.user), host: cut(who.host), runner_version: env!("CARGO_PKG_VERSION").to_owned() }
+    }
 }
 
 /// One line for people: `3 2026-11-22T10:00:00Z crowd upgrade 001 applied`.
@@ -216,7 +236,7 @@ pub fn verify_chain(rows: &[HistoryRow]) -> Result<(), ChainError> {
 /// What the database answers.
 pub async fn record_failure(connection: &mut Connection, entry: &HistoryEntry) -> Result<i64, StoreError> {
     connection.begin().await?;
-    match append(connection, entry).await {
+    match append(connection, entry, None).await {
         Ok(id) => {
             connection.commit().await?;
             Ok(id)
@@ -228,8 +248,13 @@ pub async fn record_failure(connection: &mut Connection, entry: &HistoryEntry) -
     }
 }
 
-/// Appends a row; its number. Call it under the target's lock: it numbers from the newest row.
-pub(super) async fn append(connection: &mut Connection, entry: &HistoryEntry) -> Result<i64, StoreError> {
+/// Appends a row, by this process if no author is named; its number. Call it under the target's lock: it numbers from the
+/// newest row.
+pub(super) async fn append(
+    connection: &mut Connection,
+    entry: &HistoryEntry,
+    author: Option<&Author>,
+) -> Result<i64, StoreError> {
     let dialect = connection.dialect();
     let (table, id, hash) = (column(dialect, HISTORY), column(dialect, "id"), column(dialect, "hash"));
     let newest = connection.fetch(&format!("SELECT {id}, {hash} FROM {table} ORDER BY {id} DESC LIMIT 1")).await?;
@@ -238,17 +263,9 @@ pub(super) async fn append(connection: &mut Connection, entry: &HistoryEntry) ->
         Some(_) => return Err(damaged()),
         None => (0_i64, String::new()),
     };
-    let who = Identity::current();
-    let cut = |text: String| text.chars().take(255).collect::<String>();
-    let mut row = HistoryRow {
-        id: last + 1,
-        entry: entry.clone(),
-        actor: cut(who.user),
-        host: cut(who.host),
-        runner_version: env!("CARGO_PKG_VERSION").to_owned(),
-        prev_hash,
-        hash: String::new(),
-    };
+    let Author { actor, host, runner_version } = author.cloned().unwrap_or_else(Author::current);
+    let mut row =
+        HistoryRow { id: last + 1, entry: entry.clone(), actor, host, runner_version, prev_hash, hash: String::new() };
     row.entry.error = row.entry.error.map(|error| error.replace('\0', ""));
     row.hash = row.own_hash();
     let mut values = row.values();

@@ -1,13 +1,20 @@
-//! The step under way, written down before it is applied where schema changes do not roll back: after a crash it
-//! says what was in flight and how far it got. On success it goes with the step's record.
+//! The step under way, written down in one row before its first statement where statements commit by themselves. The
+//! row holds everything that another run needs to finish the step or to take it back, without its package. On success it
+//! goes in the transaction of the step's record.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
 
 use crate::database::Connection;
-use crate::dialect::literal;
+use crate::dialect::{StatementKind, literal};
 use crate::operation::Value;
+use crate::schema::Table;
 
 use super::StoreError;
-use super::history::Kind;
+use super::history::{self, HistoryEntry, Kind};
 use super::layout::{JOURNAL, JOURNAL_LAYOUT, column, count, words};
+use super::record::StepRecord;
 
 /// A step that was announced.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,10 +28,18 @@ pub struct InFlight {
     /// The plan's digest.
     pub plan_digest: String,
     /// All its statements.
-    pub statements: Vec<String>,
-    /// How many of them are known to have been applied.
+    pub statements: Vec<FlightStatement>,
+    /// The tables that it changes as they were before it; none where there was none.
+    pub earlier: BTreeMap<String, Option<Table>>,
+    /// From where the database numbers rows of the tables that it adds rows to, as it was before; of tables that it makes
+    /// from 1.
+    pub counters: BTreeMap<String, u64>,
+    /// What is recorded when it is done, in order.
+    pub records: Vec<StepRecord>,
+    /// How many of its statements are known to have been applied. Of those that commit by themselves more may have
+    /// been: the tables show it.
     pub position: usize,
-    /// Whether it ran until it was cut off, or was refused.
+    /// What became of it.
     pub state: FlightState,
     /// Why it was refused.
     pub error: Option<String>,
@@ -35,18 +50,83 @@ pub struct InFlight {
 }
 
 impl InFlight {
-    /// The statement that was sent, or would have been next: whether it took effect is not known.
-    pub fn current(&self) -> Option<&str> {
-        self.statements.get(self.position).map(String::as_str)
+    /// The statements that are known to have been applied.
+    pub fn applied(&self) -> &[FlightStatement] {
+        self.statements.get(..self.position).unwrap_or_default()
+    }
+
+    /// The statement that comes next.
+    pub fn next(&self) -> Option<&FlightStatement> {
+        self.statements.get(self.position)
+    }
+
+    /// Whether everything that was applied can be taken back.
+    pub fn can_be_undone(&self) -> bool {
+        self.applied().iter().all(|statement| statement.undo.is_some())
+    }
+
+    /// Whether rows were changed.
+    pub fn changed_rows(&self) -> bool {
+        self.applied().iter().any(|statement| statement.kind == StatementKind::Data)
     }
 }
 
+/// A statement of an announced step.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FlightStatement {
+    /// Its text.
+    pub sql: String,
+    /// What it changes.
+    pub kind: StatementKind,
+    /// Whether it commits by itself; the others share a transaction with those next to them and their mark of progress.
+    pub alone: bool,
+    /// What the tables that it changes look like after it.
+    pub leaves: BTreeMap<String, Look>,
+    /// What takes it back; none where nothing does.
+    pub undo: Option<Undo>,
+    /// The table whose rows the database may number when it is sent.
+    pub numbers: Option<Numbered>,
+}
+
+/// A table whose rows the database numbers: a transaction that ends does not give its numbers back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Numbered {
+    /// Its name.
+    pub table: String,
+    /// Its name before the step; none where the step makes it.
+    pub earlier: Option<String>,
+}
+
+/// What takes a statement back.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Undo {
+    /// The statements; none where the table goes that it is about.
+    pub statements: Vec<String>,
+    /// What tables look like when it is taken back.
+    pub leaves: BTreeMap<String, Look>,
+}
+
+/// What a table looks like.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Look {
+    /// It is not there.
+    Absent,
+    /// It is there.
+    Present,
+    /// It is there and its model has this digest.
+    Digest(String),
+}
+
 /// What became of an announced step.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum FlightState {
     /// It is running, or its runner died.
     Running,
-    /// The database refused a statement.
+    /// It is being taken back, or the runner that did so died.
+    Undoing,
+    /// The database refused a statement, and what was applied cannot be taken back.
     Refused,
 }
 
@@ -54,6 +134,7 @@ impl FlightState {
     fn as_str(self) -> &'static str {
         match self {
             Self::Running => "running",
+            Self::Undoing => "undoing",
             Self::Refused => "refused",
         }
     }
@@ -67,40 +148,89 @@ pub async fn announce(connection: &mut Connection, step: &InFlight) -> Result<()
     if let Some(other) = read(connection).await? {
         return Err(StoreError::Changed(format!("{}:{} is under way", other.package, other.step)));
     }
-    let statements = serde_json::to_string(&step.statements).unwrap_or_default();
-    let values = [
+    let values = values(step);
+    connection.execute(&JOURNAL_LAYOUT.insert(connection.dialect(), &values)?).await?;
+    Ok(())
+}
+
+/// Writes a step down in place of the one that is there: the same one, planned anew.
+///
+/// # Errors
+/// What the database answers; [`StoreError::Changed`] if none is there.
+pub async fn replace(connection: &mut Connection, step: &InFlight) -> Result<(), StoreError> {
+    let names = JOURNAL_LAYOUT.columns.iter().map(|(name, _)| *name);
+    let pairs: Vec<(&str, Value)> = names.zip(values(step)).collect();
+    update(connection, &pairs).await
+}
+
+fn values(step: &InFlight) -> Vec<Value> {
+    // Serialising plain data to memory has no failing case.
+    vec![
         Value::Integer(1),
         words(&step.package),
         words(step.kind.as_str()),
         words(&step.step),
         words(&step.plan_digest),
-        words(&statements),
+        words(&serde_json::to_string(&step.statements).unwrap_or_default()),
+        words(&serde_json::to_string(&step.earlier).unwrap_or_default()),
+        words(&serde_json::to_string(&step.counters).unwrap_or_default()),
+        words(&serde_json::to_string(&step.records).unwrap_or_default()),
         count(step.position as u64),
         words(step.state.as_str()),
         step.error.as_deref().map_or(Value::Null, words),
         words(&step.started),
         words(&step.holder.chars().take(255).collect::<String>()),
-    ];
-    connection.execute(&JOURNAL_LAYOUT.insert(connection.dialect(), &values)?).await?;
-    Ok(())
+    ]
 }
 
-/// Notes that the first `position` statements are applied: in the transaction of a statement that changes rows, right
-/// after one that changes the schema.
+/// Notes that the first `position` statements are applied: in the transaction of those that do not commit by themselves.
 ///
 /// # Errors
 /// What the database answers.
 pub async fn advance(connection: &mut Connection, position: usize) -> Result<(), StoreError> {
-    let value = count(position as u64);
-    update(connection, &[("position", value)]).await
+    update(connection, &[("position", count(position as u64))]).await
 }
 
-/// Notes that the database refused the statement after the applied ones.
+/// Notes what became of a step, how far it is, and why.
 ///
 /// # Errors
 /// What the database answers.
-pub async fn refuse(connection: &mut Connection, error: &str) -> Result<(), StoreError> {
-    update(connection, &[("state", words(FlightState::Refused.as_str())), ("error", words(error))]).await
+pub async fn note(
+    connection: &mut Connection,
+    state: FlightState,
+    position: usize,
+    error: Option<&str>,
+) -> Result<(), StoreError> {
+    let error = error.map_or(Value::Null, words);
+    let values = [("state", words(state.as_str())), ("position", count(position as u64)), ("error", error)];
+    update(connection, &values).await
+}
+
+/// Notes that a step cannot go on, together with its failure in the history.
+///
+/// # Errors
+/// What the database answers.
+pub async fn refuse(
+    connection: &mut Connection,
+    position: usize,
+    error: &str,
+    failure: &HistoryEntry,
+) -> Result<(), StoreError> {
+    connection.begin().await?;
+    note(connection, FlightState::Refused, position, Some(error)).await?;
+    history::append(connection, failure, None).await?;
+    Ok(connection.commit().await?)
+}
+
+/// Takes a step that left nothing off, together with its failure in the history.
+///
+/// # Errors
+/// What the database answers.
+pub async fn give_up(connection: &mut Connection, failure: &HistoryEntry) -> Result<(), StoreError> {
+    connection.begin().await?;
+    clear(connection).await?;
+    history::append(connection, failure, None).await?;
+    Ok(connection.commit().await?)
 }
 
 /// Takes the step off: in the transaction of its record, or by the operator's word.
@@ -140,6 +270,9 @@ pub(super) async fn read(connection: &mut Connection) -> Result<Option<InFlight>
         Some(step),
         Some(plan_digest),
         Some(statements),
+        Some(earlier),
+        Some(counters),
+        Some(records),
         Some(position),
         Some(state),
         error,
@@ -149,17 +282,24 @@ pub(super) async fn read(connection: &mut Connection) -> Result<Option<InFlight>
     else {
         return Err(damaged());
     };
-    let states = [FlightState::Running, FlightState::Refused];
-    Ok(Some(InFlight {
+    let states = [FlightState::Running, FlightState::Undoing, FlightState::Refused];
+    let flight = InFlight {
         package: package.clone(),
         kind: Kind::parse(kind).ok_or_else(damaged)?,
         step: step.clone(),
         plan_digest: plan_digest.clone(),
         statements: serde_json::from_str(statements).map_err(|_| damaged())?,
+        earlier: serde_json::from_str(earlier).map_err(|_| damaged())?,
+        counters: serde_json::from_str(counters).map_err(|_| damaged())?,
+        records: serde_json::from_str(records).map_err(|_| damaged())?,
         position: position.parse().map_err(|_| damaged())?,
         state: states.into_iter().find(|known| known.as_str() == state).ok_or_else(damaged)?,
         error: error.clone(),
         started: started.clone(),
         holder: holder.clone(),
-    }))
+    };
+    if flight.position > flight.statements.len() || flight.records.is_empty() {
+        return Err(damaged());
+    }
+    Ok(Some(flight))
 }

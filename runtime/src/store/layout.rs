@@ -105,7 +105,11 @@ pub(super) const JOURNAL_LAYOUT: Layout = Layout {
         ("kind", Text(16)),
         ("step", Text(NAME_WIDTH)),
         ("plan_digest", Text(128)),
+        // All of them; how the tables that they change and their counters were before; what is recorded in the end: JSON.
         ("statements", LongText),
+        ("earlier", LongText),
+        ("counters", LongText),
+        ("records", LongText),
         ("position", Number),
         ("state", Text(16)),
         ("error", LongText),

@@ -12,10 +12,13 @@ mod record;
 mod script;
 mod state;
 
-pub use history::{ChainError, HistoryEntry, HistoryRow, Kind, Outcome, history, record_failure, verify_chain};
-pub use journal::{FlightState, InFlight, advance, announce, clear, refuse};
+pub use history::{Author, ChainError, HistoryEntry, HistoryRow, Kind, Outcome, history, record_failure, verify_chain};
+pub use journal::{
+    FlightState, FlightStatement, InFlight, Look, Numbered, Undo, advance, announce, clear, give_up, note, refuse,
+    replace,
+};
 pub use layout::{HISTORY, JOURNAL, OBJECTS, VERSIONS, ensure_tables};
-pub use lock::{Holder, LockError, TargetLock, acquire};
+pub use lock::{Holder, LockError, TargetLock, WorkLock, acquire};
 pub use record::{StepRecord, TableChange, VersionChange, record};
 pub use script::{script_step, script_tables};
 pub use state::{Owner, Requirement, State, load};

@@ -1,17 +1,19 @@
 //! Recording one applied step: its version rows, the tables it owns, what it relies on and its history row, all in
 //! the transaction that the caller opened.
 
+use serde::{Deserialize, Serialize};
+
 use crate::database::Connection;
 use crate::dialect::{Dialect, literal};
 use crate::operation::Value;
 use crate::revision::Dependency;
 
 use super::StoreError;
-use super::history::{HistoryEntry, append};
+use super::history::{Author, HistoryEntry, append};
 use super::layout::{OBJECTS, OBJECTS_LAYOUT, VERSIONS, VERSIONS_LAYOUT, column, equals, words};
 
 /// Everything to record about one applied step.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct StepRecord {
     /// What it did, in full.
     pub entry: HistoryEntry,
@@ -23,10 +25,12 @@ pub struct StepRecord {
     pub relies_on: Vec<Dependency>,
     /// Steps of the package that rely on nothing any more: the one that was downgraded; at base all.
     pub releases: Vec<String>,
+    /// Who did it, if not this process.
+    pub author: Option<Author>,
 }
 
 /// A change of a package's version rows.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct VersionChange {
     /// The heads that cease to be.
     pub remove: Vec<String>,
@@ -35,7 +39,8 @@ pub struct VersionChange {
 }
 
 /// A change of who owns a table.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum TableChange {
     /// The package created or adopted it.
     Owned(String),
@@ -56,7 +61,7 @@ pub enum TableChange {
 /// # Errors
 /// What the database answers; [`StoreError::Changed`] if the version rows are not the expected ones.
 pub async fn record(connection: &mut Connection, step: &StepRecord) -> Result<i64, StoreError> {
-    let history_id = append(connection, &step.entry).await?;
+    let history_id = append(connection, &step.entry, step.author.as_ref()).await?;
     change_versions(connection, &step.entry.package, &step.versions).await?;
     for change in &step.tables {
         change_table(connection, &step.entry.package, history_id, change).await?;

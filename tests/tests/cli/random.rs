@@ -2,7 +2,6 @@
 
 use std::time::{Duration, Instant};
 
-use ptah_wasm::dialect::Dialect;
 use ptah_wasm_tests::dump::dump;
 use ptah_wasm_tests::guest::*;
 use ptah_wasm_tests::on_every_database;
@@ -43,7 +42,7 @@ on_every_database! {
         on(target, "upgrade work.wasm").ok();
         let whole_run = begun.elapsed();
         let expected = dump(target).await;
-        let (mut cut, mut accounts) = (0, 0);
+        let mut cut = 0;
         for seed in 1..=KILLS {
             // The instants are spread over the run; which they hit is the machine's choice.
             let instant = whole_run.mul_f64(seed as f64 / KILLS as f64);
@@ -54,22 +53,12 @@ on_every_database! {
             cut += usize::from(run.is_running());
             let killed = run.kill();
             let killed_at = Instant::now();
-            let next = on(&target, "upgrade work.wasm").run();
+            on(&target, "upgrade work.wasm").ok();
             assert!(killed_at.elapsed() < whole_run + Duration::from_secs(10), "{:?}", killed_at.elapsed());
-            if next.status.code() == Some(4) {
-                assert_eq!(target.dialect(), Dialect::Mariadb, "{}", next.stderr);
-                accounts += 1;
-                let next = next.says(&["was cut short, partial ", "--discard-journal"]);
-                let step = next.stderr.split("work upgrade ").nth(1).unwrap()[..3].parse::<usize>().unwrap();
-                target.execute(&format!("DROP TABLE IF EXISTS work_{step}")).await;
-                on(&target, "upgrade --discard-journal work.wasm").ok();
-            } else {
-                next.ends(0);
-            }
             let found = dump(&target).await;
             assert!(found == expected, "killed after {instant:?} of {whole_run:?}:\n{}\n{found}", killed.stderr);
         }
-        println!("{cut} of {KILLS} runs were cut short, {accounts} left an account");
+        println!("{cut} of {KILLS} runs were cut short");
         assert!(cut > 0, "no run was cut short");
     }
 }

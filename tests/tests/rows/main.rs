@@ -8,7 +8,7 @@ mod statements;
 use std::path::Path;
 use std::sync::Arc;
 
-use ptah_wasm::migrate::{Journal, MigrateError, Migrator, Options, PackagePlan, Upgrade};
+use ptah_wasm::migrate::{MigrateError, Migrator, Options, PackagePlan, Upgrade};
 use ptah_wasm::package::Package;
 use ptah_wasm::sandbox::{CacheLocation, Compiler};
 use ptah_wasm_tests::guest::*;
@@ -31,7 +31,7 @@ fn open(target: &TestTarget, migrator: &Migrator, package: &GuestPackage) -> Arc
 async fn upgrade(target: &TestTarget, package: &GuestPackage) -> Result<PackagePlan, MigrateError> {
     let migrator = migrator(target);
     let package = open(target, &migrator, package);
-    Ok(migrator.upgrade(&[Upgrade::to_head(package)], Journal::Respect).await?.remove(0))
+    Ok(migrator.upgrade(&[Upgrade::to_head(package)]).await?.remove(0))
 }
 
 /// A shop with a few rows: what the statements of these tests work on.

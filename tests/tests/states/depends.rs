@@ -125,11 +125,11 @@ on_every_database! {
         let run = Run::on(target);
         let (crowd, blog) = (run.open(&crowd()), run.open(&blog()));
         let both = [Upgrade::to_head(blog.clone()), Upgrade::to_head(crowd.clone())];
-        let plans = run.migrator.plan_upgrade(&both, Journal::Respect).await.unwrap();
+        let plans = run.migrator.plan_upgrade(&both).await.unwrap();
         assert_eq!(plans.iter().map(|plan| plan.package.as_str()).collect::<Vec<_>>(), ["crowd", "blog"]);
         assert_eq!(run.tables().await, [""; 0]);
         run.said();
-        run.migrator.upgrade(&both, Journal::Respect).await.unwrap();
+        run.migrator.upgrade(&both).await.unwrap();
         assert_eq!(
             run.said().iter().filter(|line| line.contains("running")).collect::<Vec<_>>(),
             [
@@ -147,7 +147,7 @@ on_every_database! {
         let named = |name: &str, on: &str| run.open(&GuestPackage::new(name).revision("1", &[], "Start").depends_on(on));
         let (a, b) = (named("a", "b:1"), named("b", "a:1"));
         let both = [Upgrade::to_head(a), Upgrade::to_head(b)];
-        let error = run.migrator.upgrade(&both, Journal::Respect).await.unwrap_err().to_string();
+        let error = run.migrator.upgrade(&both).await.unwrap_err().to_string();
         assert!(error.contains("packages form a cycle: a -> b -> a"), "{error}");
         assert_eq!(run.tables().await, [""; 0]);
     }
@@ -171,7 +171,7 @@ on_every_database! {
         let crowd = run.open(&crowd());
         let broken = run.open(&GuestPackage::new("broken").revision("1", &[], "Fail").depends_on("crowd:002").upgrade([Action::Trap]));
         let both = [Upgrade::to_head(broken), Upgrade::to_head(crowd)];
-        let error = run.migrator.upgrade(&both, Journal::Respect).await.unwrap_err().to_string();
+        let error = run.migrator.upgrade(&both).await.unwrap_err().to_string();
         assert!(error.starts_with("broken: upgrade 1: on "), "{error}");
         assert_eq!(run.versions().await, ["crowd 002"]);
     }

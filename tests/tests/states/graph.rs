@@ -97,7 +97,7 @@ on_every_database! {
         run.downgrade(&crowd, Some("002")).await.unwrap();
         assert_eq!(run.everything().await, before);
         let both = [Upgrade::to_head(crowd.clone()), Upgrade::to_head(crowd.clone())];
-        let error = run.migrator.upgrade(&both, Journal::Respect).await.map(|_| ()).unwrap_err();
+        let error = run.migrator.upgrade(&both).await.map(|_| ()).unwrap_err();
         assert_eq!(error.to_string(), "crowd: the package is given twice");
     }
 

@@ -27,7 +27,7 @@ use std::sync::{Arc, Mutex};
 
 use ptah_wasm::dialect::{Catalog, CatalogTable, Dialect};
 use ptah_wasm::migrate::{
-    Adopt, Event, Goal, Journal, MigrateError, Migrator, Options, PackagePlan, Populate, Start, Upgrade,
+    Adopt, Event, Goal, MigrateError, Migrator, Options, PackagePlan, Populate, Repair, Start, Upgrade,
 };
 use ptah_wasm::operation::{Ident, IdentKind};
 use ptah_wasm::package::Package;
@@ -67,7 +67,7 @@ impl<'t> Run<'t> {
     }
 
     async fn upgrade_as(&self, upgrade: Upgrade) -> Result<PackagePlan, MigrateError> {
-        let mut plans = self.migrator.upgrade(&[upgrade], Journal::Respect).await?;
+        let mut plans = self.migrator.upgrade(&[upgrade]).await?;
         Ok(plans.remove(0))
     }
 
@@ -76,16 +76,16 @@ impl<'t> Run<'t> {
     }
 
     async fn populate_as(&self, upgrade: &Upgrade) -> Result<PackagePlan, MigrateError> {
-        self.migrator.populate(upgrade, &Populate::Active, Journal::Respect).await
+        self.migrator.populate(upgrade, &Populate::Active).await
     }
 
     async fn populate_named(&self, package: &Arc<Package>, names: &[&str]) -> Result<PackagePlan, MigrateError> {
         let names = Populate::Named(names.iter().map(|name| (*name).to_owned()).collect());
-        self.migrator.populate(&Upgrade::to_head(package.clone()), &names, Journal::Respect).await
+        self.migrator.populate(&Upgrade::to_head(package.clone()), &names).await
     }
 
     async fn downgrade(&self, package: &Arc<Package>, target: Option<&str>) -> Result<PackagePlan, MigrateError> {
-        self.migrator.downgrade(package, target, Journal::Respect).await
+        self.migrator.downgrade(package, target).await
     }
 
     /// The tables that are there; none where there is no file yet.

@@ -94,7 +94,7 @@ on_every_database! {
         let run = Run::on(target);
         let crowd = run.open(&talking_crowd());
         let migrator = meddled_with(&run, 1);
-        migrator.upgrade(&[Upgrade::to_head(crowd)], Journal::Respect).await.unwrap();
+        migrator.upgrade(&[Upgrade::to_head(crowd)]).await.unwrap();
         assert_eq!(
             run.said(),
             [
@@ -112,7 +112,7 @@ on_every_database! {
         let run = Run::on(target);
         let crowd = run.open(&talking_crowd());
         let migrator = meddled_with(&run, 100);
-        let error = migrator.upgrade(&[Upgrade::to_head(crowd)], Journal::Respect).await.unwrap_err().to_string();
+        let error = migrator.upgrade(&[Upgrade::to_head(crowd)]).await.unwrap_err().to_string();
         assert!(error.contains("the target keeps changing; nothing was done"), "{error}");
         assert!(run.tables().await.iter().all(|table| table.starts_with("other_")));
     }

@@ -203,8 +203,8 @@ on_every_database! {
     async fn a_step_planned_twice_has_one_digest(target: &TestTarget) {
         let run = Run::on(target);
         let library = Upgrade::to_head(run.open(&library()));
-        let first = run.migrator.plan_upgrade(std::slice::from_ref(&library), Journal::Respect).await.unwrap();
-        let second = run.migrator.plan_upgrade(std::slice::from_ref(&library), Journal::Respect).await.unwrap();
+        let first = run.migrator.plan_upgrade(std::slice::from_ref(&library)).await.unwrap();
+        let second = run.migrator.plan_upgrade(std::slice::from_ref(&library)).await.unwrap();
         assert_eq!(digests(&first[0]), digests(&second[0]));
         let applied = run.upgrade_as(library).await.unwrap();
         assert_eq!(digests(&first[0]), digests(&applied));

@@ -138,10 +138,10 @@ on_every_database! {
         assert!(run.migrator.current(&[]).await.unwrap().is_empty());
         assert_eq!(run.migrator.history(&minicms).await.unwrap().len(), 2);
         assert!(run.migrator.records(&[]).await.unwrap().is_empty());
-        let plans = run.migrator.plan_upgrade(&[Upgrade::to_head(minicms.clone())], Journal::Respect).await.unwrap();
+        let plans = run.migrator.plan_upgrade(&[Upgrade::to_head(minicms.clone())]).await.unwrap();
         assert_eq!(plans[0].records, ["002"]);
-        run.migrator.plan_populate(&Upgrade::to_head(minicms.clone()), &Populate::Active, Journal::Respect).await.unwrap();
-        run.migrator.plan_downgrade(&minicms, None, Journal::Respect).await.unwrap();
+        run.migrator.plan_populate(&Upgrade::to_head(minicms.clone()), &Populate::Active).await.unwrap();
+        run.migrator.plan_downgrade(&minicms, None).await.unwrap();
         if target.dialect() == ptah_wasm::dialect::Dialect::Sqlite {
             assert!(!target.folder().join("test.db").exists());
         } else {

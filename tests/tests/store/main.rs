@@ -7,16 +7,49 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use ptah_wasm::database::Connection;
-use ptah_wasm::dialect::Dialect;
+use ptah_wasm::dialect::{Dialect, StatementKind};
 use ptah_wasm::revision::Dependency;
+use ptah_wasm::schema::Table;
 use ptah_wasm::store::{
-    self, FlightState, HistoryEntry, InFlight, Kind, Outcome, Owner, State, StepRecord, StoreError, TableChange,
-    VersionChange,
+    self, Author, FlightState, FlightStatement, HistoryEntry, InFlight, Kind, Look, Numbered, Outcome, Owner, State,
+    StepRecord, StoreError, TableChange, Undo, VersionChange,
 };
 use ptah_wasm_tests::on_every_database;
 use ptah_wasm_tests::target::TestTarget;
 
 use books::*;
+
+/// A step that was announced.
+fn flight(statements: &[&str]) -> InFlight {
+    let record = upgrade("crowd", &["001"], "002");
+    let statement = |sql: &&str| FlightStatement {
+        sql: (*sql).to_owned(),
+        kind: StatementKind::Schema,
+        alone: true,
+        leaves: BTreeMap::from([("a".to_owned(), Look::Digest("d".repeat(64))), ("b".to_owned(), Look::Absent)]),
+        undo: Some(Undo {
+            statements: vec![ODD.to_owned()],
+            leaves: BTreeMap::from([("a".to_owned(), Look::Present)]),
+        }),
+        numbers: Some(Numbered { table: "a".into(), earlier: None }),
+    };
+    let author = Author { actor: ODD.into(), host: "here".into(), runner_version: "0.1.0".into() };
+    InFlight {
+        package: "crowd".into(),
+        kind: Kind::Upgrade,
+        step: "002".into(),
+        plan_digest: "p".repeat(64),
+        statements: statements.iter().map(statement).collect(),
+        earlier: BTreeMap::from([("a".to_owned(), None), ("b".to_owned(), Some(Table::default()))]),
+        counters: BTreeMap::from([("a".to_owned(), u64::MAX)]),
+        records: vec![StepRecord { author: Some(author), ..owned(record, &["a"]) }],
+        position: 0,
+        state: FlightState::Running,
+        error: None,
+        started: "2026-01-02T03:04:05Z".into(),
+        holder: "me@here:1".into(),
+    }
+}
 
 on_every_database! {
     async fn looking_at_an_empty_target_finds_nothing_and_makes_nothing(target: &TestTarget) {
@@ -294,28 +327,21 @@ on_every_database! {
         let mut connection = connect(target).await;
         let state = load(target).await;
         store::ensure_tables(&mut connection, &state, "crowd", &VersionChange::default()).await.unwrap();
-        let mut flight = InFlight {
-            package: "crowd".into(),
-            kind: Kind::Downgrade,
-            step: "001".into(),
-            plan_digest: "p".repeat(64),
-            statements: vec!["CREATE TABLE a".into(), ODD.into(), "x".repeat(100_000)],
-            position: 0,
-            state: FlightState::Running,
-            error: None,
-            started: "2026-01-02T03:04:05Z".into(),
-            holder: "me@here:1".into(),
-        };
+        let mut flight = flight(&["CREATE TABLE a", ODD, &"x".repeat(100_000)]);
         store::announce(&mut connection, &flight).await.unwrap();
         assert_eq!(load(target).await.journal, Some(flight.clone()));
         assert!(matches!(store::announce(&mut connection, &flight).await, Err(StoreError::Changed(_))));
 
         store::advance(&mut connection, 1).await.unwrap();
-        store::refuse(&mut connection, ODD).await.unwrap();
+        store::refuse(&mut connection, 1, ODD, &flight.records[0].entry).await.unwrap();
         flight = InFlight { position: 1, state: FlightState::Refused, error: Some(ODD.into()), ..flight };
         let read = load(target).await.journal.unwrap();
         assert_eq!(read, flight);
-        assert_eq!(read.current(), Some(ODD));
+        assert_eq!(read.next().unwrap().sql, ODD);
+        assert_eq!(read.applied().len(), 1);
+        flight = InFlight { plan_digest: "q".repeat(64), state: FlightState::Running, error: None, ..flight };
+        store::replace(&mut connection, &flight).await.unwrap();
+        assert_eq!(load(target).await.journal, Some(flight));
 
         store::clear(&mut connection).await.unwrap();
         assert_eq!(load(target).await.journal, None);
@@ -326,18 +352,7 @@ on_every_database! {
         target.execute("CREATE TABLE t (n INTEGER)").await;
         let mut connection = connect(target).await;
         store::ensure_tables(&mut connection, &load(target).await, "crowd", &VersionChange::default()).await.unwrap();
-        let flight = InFlight {
-            package: "crowd".into(),
-            kind: Kind::Upgrade,
-            step: "001".into(),
-            plan_digest: String::new(),
-            statements: vec!["INSERT INTO t VALUES (1)".into()],
-            position: 0,
-            state: FlightState::Running,
-            error: None,
-            started: String::new(),
-            holder: String::new(),
-        };
+        let flight = flight(&["INSERT INTO t VALUES (1)"]);
         store::announce(&mut connection, &flight).await.unwrap();
         connection.begin().await.unwrap();
         connection.execute("INSERT INTO t VALUES (1)").await.unwrap();

@@ -3,9 +3,9 @@
 use super::table::comment_literal;
 use super::types::type_name;
 use super::{check_comment, schema_statement};
-use crate::dialect::{Dialect, Statement, Unsupported, literal, quote, render_expr};
-use crate::operation::{ColumnDefault, ColumnSpec, ColumnType, Ident, Key, Value};
-use crate::schema::{Column, ModelDefault, ModelType, Table};
+use crate::dialect::{Dialect, Statement, Unsupported, literal, normal_form, quote, render_expr};
+use crate::operation::{ColumnDefault, ColumnSpec, ColumnType, Expr, Ident, Key, Value};
+use crate::schema::{Check, CheckCondition, Column, ModelDefault, ModelType, Table};
 
 /// MariaDB fills a new NOT NULL column that has no default with '' or 0. This check, which no row can
 /// meet, makes the server refuse instead when there is a row; its name is what the operator reads.
@@ -108,12 +108,23 @@ pub(super) fn add(
     }
     let mut statements = vec![schema_statement(sql)];
     if invents {
+        statements.iter_mut().for_each(|first| first.leaves = Some(guarded(table, &column.name).into()));
         statements.push(schema_statement(format!("{alter} DROP CONSTRAINT {guard}")));
     }
     if dialect == Dialect::Postgres && column.comment.is_some() {
         statements.push(comment_on(table_name, column));
     }
     Ok(statements)
+}
+
+/// A table between the two statements that add a NOT NULL column without default on MariaDB.
+fn guarded(table: &Table, column: &Ident) -> Table {
+    let condition = Expr::IsNull { operand: Box::new(Expr::Column(column.clone())), negated: false };
+    let condition = CheckCondition::Portable(normal_form(Dialect::Mariadb, &condition));
+    let mut table = table.clone();
+    table.checks.push(Check { name: Some(Ident::internal(NEEDS_EMPTY_TABLE)), condition });
+    table.sort();
+    table
 }
 
 /// Whether SQLite's ADD COLUMN refuses it (its documentation, "ALTER TABLE ADD COLUMN").
@@ -126,9 +137,19 @@ pub(super) fn needs_rebuild(column: &Column) -> bool {
 }
 
 /// The model has refused it while a constraint or an index uses the column.
-pub(super) fn drop(dialect: Dialect, table: &Ident, name: &Ident) -> Vec<Statement> {
-    let (table, name) = (quote(dialect, table), quote(dialect, name));
-    vec![schema_statement(format!("ALTER TABLE {table} DROP COLUMN {name}"))]
+///
+/// A column that is being added on MariaDB goes with the check that came with it.
+pub(super) fn drop(dialect: Dialect, table_name: &Ident, name: &Ident, before: &Table) -> Vec<Statement> {
+    let is_guard = |check: &Check| {
+        check.name.as_ref().is_some_and(|name| name.as_str() == NEEDS_EMPTY_TABLE)
+            && matches!(&check.condition, CheckCondition::Portable(condition) if condition.columns().contains(name))
+    };
+    let (table, name) = (quote(dialect, table_name), quote(dialect, name));
+    let guard = match dialect == Dialect::Mariadb && before.checks.iter().any(is_guard) {
+        true => format!("DROP CONSTRAINT IF EXISTS {}, ", quote(dialect, &Ident::internal(NEEDS_EMPTY_TABLE))),
+        false => String::new(),
+    };
+    vec![schema_statement(format!("ALTER TABLE {table} {guard}DROP COLUMN {name}"))]
 }
 
 /// Constraints, indexes and defaults follow on every dialect. MariaDB's RENAME COLUMN leaves its old name to

@@ -83,7 +83,7 @@ fn statements(dialect: Dialect, op: &Op, before: &Schema, after: &Schema) -> Res
         Op::DropTable { name } => table::drop(dialect, name, find(before, name)?),
         Op::RenameTable { name, new_name } => Ok(table::rename(dialect, name, new_name)),
         Op::AddColumn { table, column } => column::add(dialect, table, column, find(after, table)?),
-        Op::DropColumn { table, name } => Ok(column::drop(dialect, table, name)),
+        Op::DropColumn { table, name } => Ok(column::drop(dialect, table, name, find(before, table)?)),
         Op::RenameColumn { table, name, new_name } => {
             let renamed = find_column(find(after, table)?, new_name)?;
             Ok(column::rename(dialect, table, name, renamed))
@@ -141,12 +141,12 @@ fn check_changed_comment(dialect: Dialect, changes: &ColumnChanges) -> Result<()
 
 /// A statement that changes the schema.
 fn schema_statement(sql: String) -> Statement {
-    Statement { sql, kind: StatementKind::Schema }
+    Statement { sql, kind: StatementKind::Schema, leaves: None }
 }
 
 /// A statement that changes rows.
 fn data_statement(sql: String) -> Statement {
-    Statement { sql, kind: StatementKind::Data }
+    Statement { sql, kind: StatementKind::Data, leaves: None }
 }
 
 /// Quoted names with commas between.

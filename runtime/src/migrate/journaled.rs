@@ -1,0 +1,198 @@
+//! Applying a step whose statements commit by themselves, out of its row in the journal alone: from its first statement,
+//! or from where a run that ended left it; and taking it back.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use super::account::{PARTIAL, UNDONE, cut, refusal};
+use super::flight::{expected, holds, position, reach};
+use super::{ErrorKind, MigrateError};
+use crate::database::{Connection, DatabaseError};
+use crate::dialect::bookkeeping::set_counter;
+use crate::store::{self, FlightState, HistoryEntry, InFlight, Numbered, Outcome};
+
+/// A step under way and the session that it is applied on.
+pub(super) struct Flying<'a> {
+    connection: &'a mut Connection,
+    flight: &'a mut InFlight,
+    started: Instant,
+    /// Whether statements from its position on may have been sent before.
+    is_resumed: bool,
+}
+
+impl<'a> Flying<'a> {
+    pub(super) fn new(connection: &'a mut Connection, flight: &'a mut InFlight) -> Self {
+        Self { connection, flight, started: Instant::now(), is_resumed: false }
+    }
+
+    /// One that another run left.
+    pub(super) fn resumed(connection: &'a mut Connection, flight: &'a mut InFlight) -> Self {
+        Self { is_resumed: true, ..Self::new(connection, flight) }
+    }
+
+    /// Sets the step's position to where the tables show that it is.
+    ///
+    /// # Errors
+    /// Tables that look like nothing that the step made of them.
+    pub(super) async fn find(&mut self) -> Result<(), MigrateError> {
+        let catalog = self.connection.catalog().await?;
+        let flight = &mut *self.flight;
+        match position(&flight.earlier, &flight.statements, flight.position, &catalog) {
+            Some(found) => flight.position = found,
+            None => return Err(ErrorKind::InFlight(super::account::unknown(flight)).into()),
+        }
+        Ok(())
+    }
+
+    /// Applies what is left and records the step. A statement that is refused is accounted for, see [`Self::refused`].
+    pub(super) async fn finish(mut self) -> Result<(), MigrateError> {
+        let total = self.flight.statements.len();
+        let begun = self.flight.position;
+        let (mut marked, mut at) = (begun, begun);
+        while let Some(statement) = self.flight.statements.get(at) {
+            if statement.alone {
+                if at > marked && at == reach(&self.flight.earlier, &self.flight.statements, marked) {
+                    store::advance(self.connection, at).await?;
+                    marked = at;
+                }
+                if let Err(error) = self.connection.execute(&statement.sql).await {
+                    self.flight.position = marked;
+                    return Err(self.refused(at, error).await);
+                }
+                at += 1;
+                continue;
+            }
+            if self.is_resumed && at == begun {
+                self.reset_counters(at).await?;
+            }
+            let together = self.flight.statements.iter().skip(at).take_while(|statement| !statement.alone).count();
+            self.connection.begin().await?;
+            for (index, statement) in self.flight.statements.iter().enumerate().skip(at).take(together) {
+                if let Err(error) = self.connection.execute(&statement.sql).await {
+                    // A rollback that fails closes the connection, which rolls back too.
+                    let _ = self.connection.rollback().await;
+                    self.flight.position = marked;
+                    if !error.ends_the_session() {
+                        // Numbers that are lost are worth no second error.
+                        let _ = self.reset_counters(at).await;
+                    }
+                    return Err(self.refused(index, error).await);
+                }
+            }
+            at += together;
+            if at == total {
+                return self.conclude().await;
+            }
+            store::advance(self.connection, at).await?;
+            self.connection.commit().await?;
+            marked = at;
+        }
+        self.connection.begin().await?;
+        self.conclude().await
+    }
+
+    /// Has the rows that the next statements insert numbered as if those had not been sent before.
+    async fn reset_counters(&mut self, at: usize) -> Result<(), MigrateError> {
+        let next = self.flight.statements.iter().skip(at).take_while(|statement| !statement.alone);
+        let mut counters = BTreeMap::new();
+        for Numbered { table, earlier } in next.filter_map(|statement| statement.numbers.as_ref()) {
+            let number = earlier.as_ref().map_or(Some(1), |name| self.flight.counters.get(name).copied());
+            counters.extend(number.map(|number| (table, number)));
+        }
+        for (table, number) in counters {
+            if let Some(statement) = set_counter(self.connection.dialect(), table, number) {
+                self.connection.execute(&statement).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Records the step in the transaction that is open, and takes it off the journal.
+    async fn conclude(self) -> Result<(), MigrateError> {
+        let duration = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        for record in &mut self.flight.records {
+            record.entry.duration_ms = duration;
+            store::record(self.connection, record).await?;
+        }
+        store::clear(self.connection).await?;
+        Ok(self.connection.commit().await?)
+    }
+
+    /// What becomes of the step when a statement does not go through: with the connection gone, nothing, the next run goes
+    /// on; else it is taken back where that is possible, and stays as it is where not.
+    async fn refused(mut self, index: usize, error: DatabaseError) -> MigrateError {
+        let total = self.flight.statements.len();
+        if error.ends_the_session() {
+            return ErrorKind::CutShort { position: index + 1, total, error }.into();
+        }
+        let sql = self.flight.statements.get(index).map(|statement| cut(&statement.sql)).unwrap_or_default();
+        let message = refusal(&error);
+        let refused = |after: &str| ErrorKind::Refused {
+            position: index + 1,
+            total,
+            sql: sql.clone(),
+            message: message.clone(),
+            after: after.to_owned(),
+        };
+        match self.settle(&refused).await {
+            Ok(after) => refused(&after).into(),
+            // The account is as it was: the next run finds out.
+            Err(other) => refused(&format!("\n  {other}")).into(),
+        }
+    }
+
+    async fn settle(&mut self, refused: &impl Fn(&str) -> ErrorKind) -> Result<String, MigrateError> {
+        // A server may have done what it says it refused.
+        self.find().await?;
+        let applied = self.flight.position;
+        if self.flight.can_be_undone() {
+            let failure = refused(UNDONE).to_string();
+            self.flight.error = Some(failure.clone());
+            store::note(self.connection, FlightState::Undoing, applied, Some(&failure)).await?;
+            self.undo().await?;
+            return Ok(UNDONE.to_owned());
+        }
+        let after = format!("\n  partial {applied} of {}: {PARTIAL}", self.flight.statements.len());
+        let failure = refused(&after).to_string();
+        let entry = self.failure(&failure);
+        store::refuse(self.connection, applied, &failure, &entry).await?;
+        Ok(after)
+    }
+
+    /// Takes back what is applied, the last statement first, and writes the failure to the history.
+    ///
+    /// # Errors
+    /// What the database answers; tables that do not look as before then. The next run tries again.
+    pub(super) async fn undo(&mut self) -> Result<(), MigrateError> {
+        let applied = self.flight.position;
+        let undos = self.flight.statements.iter().take(applied).enumerate().rev();
+        for (at, undo) in undos.filter_map(|(at, statement)| Some((at, statement.undo.as_ref()?))) {
+            let catalog = self.connection.catalog().await?;
+            if !undo.statements.is_empty() && !holds(&undo.leaves, &catalog) {
+                for sql in &undo.statements {
+                    self.connection.execute(sql).await?;
+                }
+            }
+            store::advance(self.connection, at).await?;
+        }
+        let catalog = self.connection.catalog().await?;
+        if !holds(&expected(&self.flight.earlier, &self.flight.statements, 0), &catalog) {
+            return Err(ErrorKind::InFlight(super::account::not_as_before(self.flight)).into());
+        }
+        let error = self.flight.error.clone().unwrap_or_default();
+        let entry = self.failure(&error);
+        Ok(store::give_up(self.connection, &entry).await?)
+    }
+
+    /// The history row of a failure.
+    fn failure(&self, error: &str) -> HistoryEntry {
+        let entry = self.flight.records.first().map(|record| record.entry.clone()).unwrap_or_default();
+        HistoryEntry {
+            outcome: Outcome::Failed,
+            error: Some(error.to_owned()),
+            heads_after: entry.heads_before.clone(),
+            duration_ms: u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX),
+            ..entry
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! What a run does about a step that another one left unfinished: goes on with it, takes it back to its end, or plans
+//! around what stands of it.
+
+use super::account::account;
+use super::journaled::Flying;
+use super::plan::{PackagePlan, Verb};
+use super::snapshot::Snapshot;
+use super::{ErrorKind, Event, MigrateError, Migrator, Upgrade};
+use crate::database::Connection;
+use crate::store::{
+    self, FlightState, HistoryEntry, InFlight, Kind, Outcome, StepRecord, TableChange, TargetLock, WorkLock,
+};
+
+/// From where a plan is applied.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Departure {
+    /// A target on which nothing is unfinished.
+    Clean,
+    /// The first step is the unfinished one, planned anew: it goes on after what was applied of it.
+    Continuing(Box<InFlight>),
+    /// The unfinished step is forgotten: the plan was made on what stands of it.
+    Leaving(Box<StepRecord>),
+}
+
+/// A target held for changing, as a run of its own.
+pub(super) struct Held {
+    lock: TargetLock,
+    pub(super) connection: Connection,
+    work: Option<WorkLock>,
+}
+
+impl Held {
+    pub(super) async fn release(mut self) {
+        if let Some(work) = self.work {
+            work.release(&mut self.connection).await;
+        }
+        self.connection.close().await;
+        self.lock.release().await;
+    }
+}
+
+impl Migrator {
+    /// Takes the lock, and where statements commit by themselves waits for the last one of a run that died.
+    pub(super) async fn hold(&self) -> Result<Held, MigrateError> {
+        let lock = self.lock().await?;
+        let mut connection = self.target.connect_to_change().await?;
+        let work = match self.target.dialect().has_lone_statements() {
+            true => {
+                let entering = WorkLock::enter(&mut connection, self.lock_timeout);
+                let entered = self.interrupt.unless_raised(entering).await;
+                Some(entered.ok_or(ErrorKind::Interrupted("nothing was changed"))??)
+            }
+            false => None,
+        };
+        Ok(Held { lock, connection, work })
+    }
+
+    /// Brings a step that a run left under way to its end, forwards or backwards. One that was refused is left as it is.
+    pub(super) async fn settle(&self) -> Result<(), MigrateError> {
+        let mut held = self.hold().await?;
+        let settled = self.settle_on(&mut held.connection).await;
+        held.release().await;
+        settled
+    }
+
+    async fn settle_on(&self, connection: &mut Connection) -> Result<(), MigrateError> {
+        // Its run may have finished it while this one waited.
+        let Some(mut flight) = Snapshot::read_records(&self.target, connection).await?.state.journal else {
+            return Ok(());
+        };
+        match flight.state {
+            FlightState::Refused => Ok(()),
+            FlightState::Running => self.go_on(connection, &mut flight).await,
+            FlightState::Undoing => self.go_back(connection, &mut flight).await,
+        }
+    }
+
+    /// Applies what is left of a step.
+    pub(super) async fn go_on(&self, connection: &mut Connection, flight: &mut InFlight) -> Result<(), MigrateError> {
+        let place = |error: MigrateError, flight: &InFlight| error.of(&flight.package).at(title(flight));
+        let mut flying = Flying::new(connection, flight);
+        if let Err(error) = flying.find().await {
+            return Err(place(error, flight));
+        }
+        let line =
+            format!("resuming {} after {} of {} statements", title(flight), flight.position, flight.statements.len());
+        (self.observer)(&Event::Settling { package: flight.package.clone(), line });
+        let noted = store::note(connection, FlightState::Running, flight.position, None).await;
+        noted.map_err(|error| place(error.into(), flight))?;
+        Flying::resumed(connection, flight).finish().await.map_err(|error| place(error, flight))
+    }
+
+    /// Takes a step back.
+    pub(super) async fn go_back(&self, connection: &mut Connection, flight: &mut InFlight) -> Result<(), MigrateError> {
+        let line = format!("undoing {}, {} of {} statements", title(flight), flight.position, flight.statements.len());
+        (self.observer)(&Event::Settling { package: flight.package.clone(), line });
+        let undone = Flying::new(connection, flight).undo().await;
+        undone.map_err(|error| error.of(&flight.package).at(title(flight)))
+    }
+
+    /// Plans a verb on a target as it is found. Where a step stands half done, a plan for its package that begins with what
+    /// was applied goes on from there; any other one is made on what stands, unless rows were changed: those cannot be told
+    /// from what the plan would do again.
+    pub(super) async fn plan_from(
+        &self,
+        verb: Verb,
+        given: &[Upgrade],
+        snapshot: Snapshot,
+    ) -> Result<(PackagePlan, Departure, Snapshot), MigrateError> {
+        let Some(flight) = snapshot.state.journal.clone() else {
+            let (plan, after) = self.plan(verb, given, snapshot).await?;
+            return Ok((plan, Departure::Clean, after));
+        };
+        let name = verb.package().info().name.clone();
+        let unsettled = |why: &str| {
+            let error = MigrateError::from(ErrorKind::InFlight(format!("{}{why}", account(&flight))));
+            error.of(&name).on(&snapshot.label)
+        };
+        if flight.state != FlightState::Refused {
+            let line = super::account::unfinished(&flight);
+            let kind = ErrorKind::InFlight(format!("{line}; the next run that changes the target settles it"));
+            return Err(MigrateError::from(kind).of(&name).on(&snapshot.label));
+        }
+        let rewound = self.plan(verb.clone(), given, snapshot.rewound(&flight)).await;
+        if flight.package != name {
+            // What it would do may be about what the other one left half done.
+            return match rewound? {
+                (plan, after) if plan.steps.is_empty() => Ok((plan, Departure::Clean, after)),
+                _ => Err(unsettled("")),
+            };
+        }
+        let why = match rewound {
+            Ok((plan, after)) if is_begun_by(&flight, &plan) => {
+                return Ok((plan, Departure::Continuing(Box::new(flight)), after));
+            }
+            Ok((plan, _)) if plan.steps.is_empty() => "the package has nothing to do here".to_owned(),
+            Ok(_) => "the package does not begin with the statements that were applied".to_owned(),
+            Err(error) if matches!(*error.kind, ErrorKind::Interrupted(_)) => return Err(error),
+            Err(error) => format!("before the step it could not be planned: {}", error.kind),
+        };
+        if flight.changed_rows() {
+            return Err(unsettled(&format!("\n  {why}, and rows were changed")));
+        }
+        let record = leaving(&flight, snapshot.ownership(&flight));
+        let (plan, after) = self.plan(verb, given, snapshot.left(&record)).await?;
+        match plan.steps.is_empty() {
+            true => Err(unsettled(&format!("\n  {why}"))),
+            false => Ok((plan, Departure::Leaving(Box::new(record)), after)),
+        }
+    }
+}
+
+/// Whether a plan's first step is the unfinished one and begins with the statements that were applied of it.
+fn is_begun_by(flight: &InFlight, plan: &PackagePlan) -> bool {
+    let Some(step) = plan.steps.first() else { return false };
+    let mut planned = step.plan.statements();
+    step.kind.subject() == flight.step
+        && step.kind.recorded() == flight.kind
+        && flight.applied().iter().all(|applied| planned.next().is_some_and(|statement| statement.sql == applied.sql))
+}
+
+/// What messages call an unfinished step.
+pub(super) fn title(flight: &InFlight) -> String {
+    format!("{} {}", flight.kind.as_str(), flight.step)
+}
+
+/// Forgets a step and says so in the history; what stands of its tables is the package's own.
+pub(super) fn leaving(flight: &InFlight, tables: Vec<TableChange>) -> StepRecord {
+    let first = flight.records.first().map(|record| record.entry.clone()).unwrap_or_default();
+    let entry = HistoryEntry {
+        package: flight.package.clone(),
+        kind: Kind::DiscardJournal,
+        step: flight.step.clone(),
+        heads_before: first.heads_before.clone(),
+        heads_after: first.heads_before,
+        outcome: Outcome::Applied,
+        started: flight.started.clone(),
+        component_digest: first.component_digest,
+        plan_digest: Some(flight.plan_digest.clone()),
+        statements: flight.position as u64,
+        ..HistoryEntry::default()
+    };
+    StepRecord { entry, tables, ..StepRecord::default() }
+}
+
+/// Takes a step off the journal with what [`leaving`] records.
+pub(super) async fn leave(connection: &mut Connection, record: &StepRecord) -> Result<(), MigrateError> {
+    connection.begin().await?;
+    store::record(connection, record).await?;
+    store::clear(connection).await?;
+    Ok(connection.commit().await?)
+}

@@ -1,0 +1,119 @@
+//! The operation that takes back what another one did, where there is one that brings everything back.
+
+use std::sync::Arc;
+
+use super::{CheckCondition, Column, ModelDefault, ModelType, Rules, Schema, Table, apply};
+use crate::operation::{
+    Change, CheckSpec, ColumnChanges, ColumnType, Comment, Constraint, ConstraintSelector, Demand, Ident, Index,
+    IndexColumn, IndexOrder, Key, Op,
+};
+
+/// The operation that leads from `after` back to `before`, which `op` led from: none where values or rows that are gone
+/// would not come back, or where the model knows no way.
+pub fn inverse(op: &Op, rules: &Rules, before: &Schema, after: &Schema) -> Option<Op> {
+    let back = candidate(op, before, after)?;
+    let mut led = after.clone();
+    apply(&mut led, rules, &back).ok()?;
+    (led == *before).then_some(back)
+}
+
+fn candidate(op: &Op, before: &Schema, after: &Schema) -> Option<Op> {
+    let name = op.table();
+    let (old, new) = (before.tables.get(name).map(Arc::as_ref), after.tables.get(name).map(Arc::as_ref));
+    Some(match op {
+        Op::CreateTable { .. } => Op::DropTable { name: name.clone() },
+        Op::RenameTable { name, new_name } => Op::RenameTable { name: new_name.clone(), new_name: name.clone() },
+        Op::AddColumn { table, column } => Op::DropColumn { table: table.clone(), name: column.name.clone() },
+        Op::RenameColumn { table, name, new_name } => {
+            Op::RenameColumn { table: table.clone(), name: new_name.clone(), new_name: name.clone() }
+        }
+        Op::AlterColumn { table, name, .. } => {
+            let changes = changes(old?.column(name)?, new?.column(name)?)?;
+            Op::AlterColumn { table: table.clone(), name: name.clone(), changes }
+        }
+        Op::CreateIndex { table, index } => Op::DropIndex { table: table.clone(), name: index.name.clone() },
+        Op::RenameIndex { table, name, new_name } => {
+            Op::RenameIndex { table: table.clone(), name: new_name.clone(), new_name: name.clone() }
+        }
+        Op::DropIndex { table, name } => Op::CreateIndex { table: table.clone(), index: index(old?, name)? },
+        Op::CreateConstraint { table, .. } => {
+            let which = selector(&difference(new?, old?)?)?;
+            Op::DropConstraint { table: table.clone(), which }
+        }
+        Op::DropConstraint { table, .. } => {
+            Op::CreateConstraint { table: table.clone(), constraint: difference(old?, new?)? }
+        }
+        Op::DropTable { .. } | Op::DropColumn { .. } | Op::BulkInsert { .. } | Op::Execute { .. } => return None,
+    })
+}
+
+/// What makes a column again what it was, if its values survived.
+fn changes(old: &Column, new: &Column) -> Option<ColumnChanges> {
+    let (ModelType::Portable(from), ModelType::Portable(to)) = (&old.column_type, &new.column_type) else {
+        return None;
+    };
+    if !keeps_values(*from, *to) {
+        return None;
+    }
+    let comment = |text: &String| Comment { text: text.clone(), demand: Demand::Required };
+    Some(ColumnChanges {
+        column_type: (from != to).then_some(*from),
+        nullable: (old.nullable != new.nullable).then_some(old.nullable),
+        default: match &old.default {
+            old_default if *old_default == new.default => Change::Keep,
+            Some(ModelDefault::Portable(default)) => Change::Set(default.clone()),
+            Some(ModelDefault::Opaque(_)) => return None,
+            None => Change::Clear,
+        },
+        comment: match &old.comment {
+            old_comment if *old_comment == new.comment => Change::Keep,
+            Some(text) => Change::Set(comment(text)),
+            None => Change::Clear,
+        },
+    })
+}
+
+/// Whether every value of a column comes through a change of its type and back as it was.
+fn keeps_values(from: ColumnType, to: ColumnType) -> bool {
+    use ColumnType::{BigInteger, Integer, Numeric, SmallInteger, Text, Varchar};
+    match (from, to) {
+        (SmallInteger, Integer | BigInteger) | (Integer, BigInteger) | (Varchar(_), Text) => true,
+        (Varchar(short), Varchar(long)) => short <= long,
+        (Numeric { precision, scale }, Numeric { precision: wider, scale: same }) => {
+            precision <= wider && scale == same
+        }
+        _ => from == to,
+    }
+}
+
+fn index(table: &Table, name: &Ident) -> Option<Index> {
+    let plain = table.indexes.iter().find(|index| index.name == *name).cloned();
+    plain.or_else(|| {
+        // A dialect on which a unique index is a constraint.
+        let key = table.uniques.iter().find(|key| key.name.as_ref() == Some(name))?;
+        let column = |name: &Ident| IndexColumn { name: name.clone(), order: IndexOrder::Ascending };
+        Some(Index { name: name.clone(), columns: key.columns.iter().map(column).collect(), unique: true })
+    })
+}
+
+/// The constraint that one table has and the other has not.
+fn difference(more: &Table, fewer: &Table) -> Option<Constraint> {
+    let key = more.primary_key.iter().filter(|_| fewer.primary_key.is_none()).cloned().map(Constraint::PrimaryKey);
+    let uniques = more.uniques.iter().filter(|key| !fewer.uniques.contains(key)).cloned().map(Constraint::Unique);
+    let foreign = more.foreign_keys.iter().filter(|key| !fewer.foreign_keys.contains(key));
+    let checks = more.checks.iter().filter(|check| !fewer.checks.contains(check)).filter_map(|check| {
+        let CheckCondition::Portable(condition) = &check.condition else { return None };
+        Some(Constraint::Check(CheckSpec { name: check.name.clone(), condition: condition.clone() }))
+    });
+    key.chain(uniques).chain(foreign.cloned().map(Constraint::ForeignKey)).chain(checks).next()
+}
+
+fn selector(constraint: &Constraint) -> Option<ConstraintSelector> {
+    let name = match constraint {
+        Constraint::PrimaryKey(_) => return Some(ConstraintSelector::PrimaryKey),
+        Constraint::Unique(Key { name, .. }) => name,
+        Constraint::ForeignKey(key) => &key.name,
+        Constraint::Check(check) => &check.name,
+    };
+    name.clone().map(ConstraintSelector::Name)
+}
