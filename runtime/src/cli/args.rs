@@ -31,9 +31,12 @@ pub(super) struct Common {
     /// The configuration file [default: ptah.toml in the current folder, if there]
     #[arg(long, global = true, value_name = "FILE")]
     pub(super) config: Option<PathBuf>,
-    /// Seconds to wait for another runner on the same target
+    /// Seconds to wait for another run on the same target, and for locks that others hold on its tables
     #[arg(long, global = true, default_value_t = 60, value_name = "SECONDS")]
     pub(super) lock_timeout: u64,
+    /// Seconds that one statement may take
+    #[arg(long, global = true, default_value_t = 900, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub(super) statement_timeout: u64,
     /// Folder of compiled code [default: the user's cache folder]
     #[arg(long, global = true, env = "PTAH_WASM_CACHE", value_name = "DIR")]
     pub(super) cache: Option<PathBuf>,

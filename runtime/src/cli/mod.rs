@@ -51,7 +51,8 @@ impl CliError {
                 | ErrorKind::Offline(_) => 4,
                 ErrorKind::Step(_) | ErrorKind::Behind { .. } => 5,
                 ErrorKind::Refused { .. } => 6,
-                ErrorKind::Database(_)
+                ErrorKind::Blocked { .. }
+                | ErrorKind::Database(_)
                 | ErrorKind::Store(_)
                 | ErrorKind::Lock(_)
                 | ErrorKind::CutShort { .. }

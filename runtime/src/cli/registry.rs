@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::CliError;
 use super::args::Common;
@@ -68,7 +69,9 @@ impl Registry {
 
     /// The limits by flag or configuration.
     pub(super) fn limits(&self, common: &Common) -> Limits {
-        common.limits_profile.unwrap_or(self.config.limits).limits()
+        let mut limits = common.limits_profile.unwrap_or(self.config.limits).limits();
+        limits.session.statement_timeout = Duration::from_secs(common.statement_timeout);
+        limits
     }
 
     pub(super) fn registered(&self) -> &[Registered] {

@@ -1,5 +1,9 @@
 //! What a database answers when it does not do as asked: classed, and without row values.
 
+use std::time::Duration;
+
+use crate::dialect::SessionSettings;
+
 /// Why a database did not do what was asked. No message holds a password, a URL's login or a row value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DatabaseError {
@@ -34,16 +38,20 @@ pub enum DatabaseError {
         reason: String,
     },
     /// Another session held a lock for longer than the lock timeout, or the two would have waited for each other.
-    #[error("the database is busy: {message} ({code}); another session holds a lock")]
+    #[error("another session holds a lock, which was not to be had within {} s: {message} ({code})", limit.as_secs_f64())]
     Busy {
+        /// How long it was waited for, unless the two would have waited for each other.
+        limit: Duration,
         /// SQLSTATE or number.
         code: String,
         /// The database's words.
         message: String,
     },
     /// The statement took longer than the statement timeout.
-    #[error("the statement was stopped: {message} ({code})")]
+    #[error("the statement was stopped; its limit is {} s: {message} ({code})", limit.as_secs_f64())]
     StatementTimeout {
+        /// How long a statement may take.
+        limit: Duration,
         /// SQLSTATE or number.
         code: String,
         /// The database's words.
@@ -85,17 +93,17 @@ impl DatabaseError {
 }
 
 /// The three databases' errors as one.
-pub(super) fn classify(target: &str, error: sqlx::Error) -> DatabaseError {
+pub(super) fn classify(target: &str, settings: &SessionSettings, error: sqlx::Error) -> DatabaseError {
     let sqlx::Error::Database(database) = &error else {
         return DatabaseError::Lost(words(&error));
     };
     if let Some(error) = database.try_downcast_ref::<sqlx::postgres::PgDatabaseError>() {
-        return postgres(target, error);
+        return postgres(target, settings, error);
     }
     if let Some(error) = database.try_downcast_ref::<sqlx::mysql::MySqlDatabaseError>() {
-        return mariadb(target, error.number(), error.message());
+        return mariadb(target, settings, error.number(), error.message());
     }
-    sqlite(target, &database.code().unwrap_or_default(), database.message())
+    sqlite(target, settings, &database.code().unwrap_or_default(), database.message())
 }
 
 /// The text of an error that is not the database's own.
@@ -107,7 +115,7 @@ pub(super) fn words(error: &sqlx::Error) -> String {
     }
 }
 
-fn postgres(target: &str, error: &sqlx::postgres::PgDatabaseError) -> DatabaseError {
+fn postgres(target: &str, settings: &SessionSettings, error: &sqlx::postgres::PgDatabaseError) -> DatabaseError {
     use sqlx::postgres::PgSeverity;
     let code = error.code().to_owned();
     let message = match code.get(..2) {
@@ -120,30 +128,30 @@ fn postgres(target: &str, error: &sqlx::postgres::PgDatabaseError) -> DatabaseEr
     }
     match code.as_str() {
         "25006" => DatabaseError::ReadOnly { target: target.to_owned(), reason: message },
-        "55P03" | "40P01" | "40001" => DatabaseError::Busy { code, message },
-        "57014" => DatabaseError::StatementTimeout { code, message },
+        "55P03" | "40P01" | "40001" => DatabaseError::Busy { limit: settings.lock_timeout, code, message },
+        "57014" => DatabaseError::StatementTimeout { limit: settings.statement_timeout, code, message },
         _ => DatabaseError::Refused { code, message },
     }
 }
 
-fn mariadb(target: &str, number: u16, message: &str) -> DatabaseError {
+fn mariadb(target: &str, settings: &SessionSettings, number: u16, message: &str) -> DatabaseError {
     let code = number.to_string();
     let message = mariadb_words(number, message);
     match number {
         1290 | 1792 | 1836 => DatabaseError::ReadOnly { target: target.to_owned(), reason: message },
-        1205 | 1213 => DatabaseError::Busy { code, message },
-        1317 | 1969 => DatabaseError::StatementTimeout { code, message },
+        1205 | 1213 => DatabaseError::Busy { limit: settings.lock_timeout, code, message },
+        1317 | 1969 => DatabaseError::StatementTimeout { limit: settings.statement_timeout, code, message },
         1053 | 1927 | 2006 | 2013 => DatabaseError::Lost(format!("{message} ({code})")),
         _ => DatabaseError::Refused { code, message },
     }
 }
 
-fn sqlite(target: &str, code: &str, message: &str) -> DatabaseError {
+fn sqlite(target: &str, settings: &SessionSettings, code: &str, message: &str) -> DatabaseError {
     let (code, message) = (code.to_owned(), message.to_owned());
     match code.parse::<u32>().unwrap_or_default() & 0xff {
-        5 | 6 => DatabaseError::Busy { code, message },
+        5 | 6 => DatabaseError::Busy { limit: settings.lock_timeout, code, message },
         8 => DatabaseError::ReadOnly { target: target.to_owned(), reason: message },
-        9 => DatabaseError::StatementTimeout { code, message },
+        9 => DatabaseError::StatementTimeout { limit: settings.statement_timeout, code, message },
         14 => {
             DatabaseError::ReadOnly { target: target.to_owned(), reason: format!("{message}; is its folder writable?") }
         }

@@ -8,14 +8,16 @@ mod identity;
 mod session;
 mod setup;
 mod target;
+mod watchdog;
 
 pub use error::DatabaseError;
 pub use identity::Identity;
 pub use target::Target;
 
 use session::Session;
+use watchdog::Watchdog;
 
-use crate::dialect::{Catalog, Dialect, SessionSettings, TextRow, catalog};
+use crate::dialect::{Catalog, Dialect, TextRow, catalog};
 
 /// What a connection is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +36,7 @@ pub struct Connection {
     dialect: Dialect,
     label: String,
     transaction: Transaction,
+    watchdog: Watchdog,
     /// Whether its statements are counted: not before it is set up.
     #[cfg(feature = "failpoints")]
     is_counted: bool,
@@ -68,8 +71,7 @@ impl Target {
 
 impl Connection {
     async fn open(target: &Target, purpose: Purpose) -> Result<Option<Self>, DatabaseError> {
-        let settings = SessionSettings::default();
-        let Some(session) = Session::open(target, purpose, &settings).await? else {
+        let Some(session) = Session::open(target, purpose, target.settings()).await? else {
             return Ok(None);
         };
         let mut connection = Self {
@@ -77,10 +79,11 @@ impl Connection {
             dialect: target.dialect(),
             label: target.label().to_owned(),
             transaction: Transaction::None,
+            watchdog: Watchdog::new(target),
             #[cfg(feature = "failpoints")]
             is_counted: false,
         };
-        setup::pin(&mut connection, target, purpose, &settings).await?;
+        setup::pin(&mut connection, target, purpose).await?;
         #[cfg(feature = "failpoints")]
         (connection.is_counted = purpose == Purpose::Change);
         Ok(Some(connection))
@@ -104,10 +107,10 @@ impl Connection {
         let mut session = self.take()?;
         #[cfg(feature = "failpoints")]
         if self.is_counted {
-            let result = failpoint::around(sql, session.execute(sql)).await;
+            let result = self.watchdog.over(failpoint::around(sql, session.execute(sql))).await;
             return self.put_back(session, result);
         }
-        let result = session.execute(sql).await;
+        let result = self.watchdog.over(session.execute(sql)).await;
         self.put_back(session, result)
     }
 
@@ -117,7 +120,7 @@ impl Connection {
     /// As [`Self::execute`].
     pub async fn fetch(&mut self, sql: &str) -> Result<Vec<TextRow>, DatabaseError> {
         let mut session = self.take()?;
-        let result = session.fetch(sql).await;
+        let result = self.watchdog.over(session.fetch(sql)).await;
         self.put_back(session, result)
     }
 
@@ -183,8 +186,8 @@ impl Connection {
         }
     }
 
-    /// Rolls back; without a transaction, and on a closed connection, it does nothing. If even that fails the connection is closed, which
-    /// rolls back too.
+    /// Rolls back; without a transaction it does nothing. If even that fails the connection is closed, which rolls back
+    /// too; on a closed connection it waits until that has happened, as far as can be seen.
     ///
     /// # Errors
     /// What the database answers.
@@ -194,6 +197,7 @@ impl Connection {
         }
         self.transaction = Transaction::None;
         if self.session.is_none() {
+            self.watchdog.settled().await;
             return Ok(());
         }
         let result = self.execute("ROLLBACK").await;
@@ -235,6 +239,7 @@ impl Connection {
         if let Some(session) = self.session.take() {
             session.close().await;
         }
+        self.watchdog.settled().await;
     }
 
     fn take(&mut self) -> Result<Session, DatabaseError> {
@@ -246,8 +251,12 @@ impl Connection {
         self.session.take().ok_or(DatabaseError::Closed)
     }
 
-    fn put_back<T>(&mut self, session: Session, result: Result<T, sqlx::Error>) -> Result<T, DatabaseError> {
-        match result.map_err(|error| error::classify(&self.label, error)) {
+    /// Takes the session back with what it answered. One that did not answer is closed.
+    fn put_back<T>(&mut self, session: Session, result: Option<Result<T, sqlx::Error>>) -> Result<T, DatabaseError> {
+        let Some(result) = result else {
+            return Err(DatabaseError::Lost("a statement was not answered in time, nor was it when cancelled".into()));
+        };
+        match result.map_err(|error| error::classify(&self.label, self.watchdog.settings(), error)) {
             Ok(value) => {
                 self.session = Some(session);
                 Ok(value)

@@ -151,15 +151,17 @@ async fn open_sqlite(
         .create_if_missing(purpose == Purpose::Change)
         .read_only(writable == Writable::No)
         .busy_timeout(settings.lock_timeout);
-    let mut connection = options.connect().await.map_err(|error| match error::classify(target.label(), error) {
-        DatabaseError::ReadOnly { reason, .. } | DatabaseError::Lost(reason) => {
-            DatabaseError::Unreachable { target: target.label().to_owned(), reason }
-        }
-        other => other,
-    })?;
+    let mut connection =
+        options.connect().await.map_err(|error| match error::classify(target.label(), settings, error) {
+            DatabaseError::ReadOnly { reason, .. } | DatabaseError::Lost(reason) => {
+                DatabaseError::Unreachable { target: target.label().to_owned(), reason }
+            }
+            other => other,
+        })?;
     let watch = Watch::new(settings.statement_timeout);
     let expired = watch.clone_expired();
-    let mut handle = connection.lock_handle().await.map_err(|error| error::classify(target.label(), error))?;
+    let mut handle =
+        connection.lock_handle().await.map_err(|error| error::classify(target.label(), settings, error))?;
     handle.set_progress_handler(10_000, move || !expired());
     drop(handle);
     Ok(Some(Session::Sqlite { connection, watch }))

@@ -2,17 +2,16 @@
 
 use super::target::Place;
 use super::{Connection, DatabaseError, Purpose, Target};
-use crate::dialect::{Dialect, SessionSettings, session_statements, shadows};
+use crate::dialect::{Dialect, SessionSettings, check_session, session_check, session_statements, shadows};
 
 /// Checks the server, pins schema and settings, and makes a connection to look read-only.
-pub(super) async fn pin(
-    connection: &mut Connection,
-    target: &Target,
-    purpose: Purpose,
-    settings: &SessionSettings,
-) -> Result<(), DatabaseError> {
-    if connection.dialect() == Dialect::Mariadb {
-        check_mariadb(connection).await?;
+pub(super) async fn pin(connection: &mut Connection, target: &Target, purpose: Purpose) -> Result<(), DatabaseError> {
+    let settings = target.settings();
+    match connection.dialect() {
+        // Reading the schema's version reads the file's header: a file of another kind shows here.
+        Dialect::Sqlite => drop(connection.fetch("PRAGMA schema_version").await?),
+        Dialect::Mariadb => check_mariadb(connection).await?,
+        Dialect::Postgres => {}
     }
     for statement in session_statements(connection.dialect(), settings) {
         connection.execute(&statement).await?;
@@ -21,7 +20,7 @@ pub(super) async fn pin(
         pin_schema(connection, schema.as_deref()).await?;
         notice_a_dead_client(connection).await?;
     }
-    read_back(connection, target).await?;
+    read_back(connection, settings).await?;
     if purpose == Purpose::Look {
         connection
             .execute(match connection.dialect() {
@@ -102,28 +101,17 @@ async fn notice_a_dead_client(connection: &mut Connection) -> Result<(), Databas
     }
 }
 
-/// What a rendered statement's meaning hangs on.
-async fn read_back(connection: &mut Connection, target: &Target) -> Result<(), DatabaseError> {
-    let checks: &[(&str, &str)] = match &target.place {
-        // Reading the schema's version reads the file's header: a file of another kind shows here.
-        Place::Sqlite { .. } => &[("PRAGMA schema_version", ""), ("PRAGMA foreign_keys", "1")],
-        Place::Postgres { .. } => &[("SHOW standard_conforming_strings", "on"), ("SHOW client_encoding", "UTF8")],
-        Place::Mariadb { .. } => &[
-            ("SELECT @@character_set_connection", "utf8mb4"),
-            ("SELECT @@autocommit", "1"),
-            ("SELECT @@sql_mode LIKE '%STRICT_%' AND @@sql_mode NOT LIKE '%ANSI_QUOTES%'", "1"),
-            // Without it a backslash at the end of a text would reach beyond the text.
-            ("SELECT @@sql_mode LIKE '%NO_BACKSLASH_ESCAPES%'", "1"),
-        ],
-    };
-    for (question, expected) in checks {
-        let found = one(connection, question).await?.unwrap_or_default();
-        if !expected.is_empty() && found != *expected {
-            return Err(unsupported(
-                connection,
-                format!("the session does not hold a setting: {question} is {found:?}"),
-            ));
-        }
+/// Refuses a session that did not take its settings, and tells the watchdog which one it is.
+async fn read_back(connection: &mut Connection, settings: &SessionSettings) -> Result<(), DatabaseError> {
+    let dialect = connection.dialect();
+    let check = session_check(dialect, settings);
+    let row = connection.fetch(&check.question).await?.into_iter().next().unwrap_or_default();
+    let (session, strays) = check_session(dialect, &check, &row);
+    if !strays.is_empty() {
+        return Err(unsupported(connection, format!("the session does not hold its settings: {}", strays.join(", "))));
+    }
+    if let Some(session) = session {
+        connection.watchdog.watch(session);
     }
     Ok(())
 }

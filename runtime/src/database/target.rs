@@ -11,13 +11,14 @@ use sqlx::sqlite::SqliteConnectOptions;
 use url::Url;
 
 use super::{DatabaseError, Identity};
-use crate::dialect::Dialect;
+use crate::dialect::{Dialect, SessionSettings};
 
 /// One database to run on. Neither `Debug` nor the label shows a login.
 #[derive(Clone)]
 pub struct Target {
     pub(super) place: Place,
     label: String,
+    settings: SessionSettings,
 }
 
 /// Where a target is.
@@ -87,6 +88,18 @@ impl Target {
         &self.label
     }
 
+    /// The same with these timeouts for every session.
+    #[must_use]
+    pub fn with_settings(mut self, settings: SessionSettings) -> Self {
+        self.settings = settings;
+        self
+    }
+
+    /// The timeouts of every session.
+    pub fn settings(&self) -> &SessionSettings {
+        &self.settings
+    }
+
     /// The database file, on SQLite.
     pub(crate) fn file(&self) -> Option<&Path> {
         match &self.place {
@@ -145,7 +158,7 @@ fn sqlite(url: &str, rest: &str) -> Result<Target, DatabaseError> {
     }
     let label = format!("sqlite:{}", path.display());
     let options = SqliteConnectOptions::new().filename(&path).statement_cache_capacity(1).disable_statement_logging();
-    Ok(Target { place: Place::Sqlite { options, path, writable }, label })
+    Ok(Target { place: Place::Sqlite { options, path, writable }, label, settings: SessionSettings::default() })
 }
 
 fn in_memory() -> DatabaseError {
@@ -204,7 +217,7 @@ fn postgres(url: &str) -> Result<Target, DatabaseError> {
         label.push_str("?schema=");
         label.push_str(schema);
     }
-    Ok(Target { place: Place::Postgres { options, schema }, label })
+    Ok(Target { place: Place::Postgres { options, schema }, label, settings: SessionSettings::default() })
 }
 
 /// An IPv6 address without the brackets that a URL puts around it and that the drivers would look up as a name.
@@ -233,7 +246,7 @@ fn mariadb(url: &str) -> Result<Target, DatabaseError> {
     if let Some(address) = unbracketed(options.get_host()) {
         options = options.host(&address);
     }
-    Ok(Target { place: Place::Mariadb { options }, label })
+    Ok(Target { place: Place::Mariadb { options }, label, settings: SessionSettings::default() })
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ mod render;
 #[cfg(test)]
 mod round_trip;
 mod rules;
+mod server;
 mod session;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -26,6 +27,7 @@ pub use literal::{literal, quote};
 pub use normal::{default_normal_form, normal_form};
 pub use query::render_query;
 pub use render::{Rendered, rebuild, render, type_name};
+pub use server::{ServerSession, SessionCheck, check_session, session_check, stop_session, stop_statement};
 pub use session::{SessionSettings, script_note, script_preamble, session_statements, shadows};
 
 use crate::operation::Grammar;

@@ -7,13 +7,13 @@ use super::{Dialect, literal};
 use crate::operation::Value;
 
 /// Timeouts of a session; every one is finite.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SessionSettings {
     /// One statement.
     pub statement_timeout: Duration,
     /// Waiting for a database lock (table or row).
     pub lock_timeout: Duration,
-    /// Idle inside a transaction.
+    /// Idle inside a transaction; on SQLite nobody can end that.
     pub idle_timeout: Duration,
 }
 
@@ -56,9 +56,15 @@ pub fn session_statements(dialect: Dialect, settings: &SessionSettings) -> Vec<S
     statements
 }
 
+/// MariaDB's modes. NO_BACKSLASH_ESCAPES: literals are standard ones. NO_AUTO_VALUE_ON_ZERO: a zero is a zero.
+/// SIMULTANEOUS_ASSIGNMENT: UPDATE reads the old values, as elsewhere.
+pub(super) const MODES: &str = "STRICT_ALL_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_BACKSLASH_ESCAPES,\
+                     NO_ENGINE_SUBSTITUTION,NO_AUTO_VALUE_ON_ZERO,SIMULTANEOUS_ASSIGNMENT";
+
 /// The settings without which rendered statements mean something else; they stand at the head of an
 /// offline script too.
 pub fn script_preamble(dialect: Dialect) -> Vec<String> {
+    let modes = format!("SET SESSION sql_mode = '{MODES}'");
     let statements: &[&str] = match dialect {
         Dialect::Sqlite => &[
             "PRAGMA foreign_keys = ON",
@@ -80,10 +86,7 @@ pub fn script_preamble(dialect: Dialect) -> Vec<String> {
         ],
         Dialect::Mariadb => &[
             "SET NAMES utf8mb4",
-            // NO_BACKSLASH_ESCAPES: literals are standard ones. NO_AUTO_VALUE_ON_ZERO: a zero is a zero.
-            // SIMULTANEOUS_ASSIGNMENT: UPDATE reads the old values, as elsewhere.
-            "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE,ERROR_FOR_DIVISION_BY_ZERO,\
-             NO_BACKSLASH_ESCAPES,NO_ENGINE_SUBSTITUTION,NO_AUTO_VALUE_ON_ZERO,SIMULTANEOUS_ASSIGNMENT'",
+            &modes,
             "SET SESSION time_zone = '+00:00', foreign_key_checks = 1, unique_checks = 1, \
              check_constraint_checks = 1, explicit_defaults_for_timestamp = 1, sql_safe_updates = 0",
         ],
@@ -128,12 +131,12 @@ pub fn shadows(schema: &str) -> String {
 }
 
 /// At least 1: 0 means no timeout.
-fn milliseconds(duration: Duration) -> u128 {
+pub(super) fn milliseconds(duration: Duration) -> u128 {
     duration.as_millis().clamp(1, i32::MAX as u128)
 }
 
 /// Rounded up, at least 1, within the bound of every MariaDB timeout.
-fn seconds(duration: Duration) -> u64 {
+pub(super) fn seconds(duration: Duration) -> u64 {
     duration.as_millis().div_ceil(1_000).clamp(1, 31_536_000) as u64
 }
 

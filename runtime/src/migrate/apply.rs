@@ -1,7 +1,7 @@
 //! Applying a plan: under the lock, to a target that is found as it was planned for.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::account::{cut, refusal};
 use super::journaled::Flying;
@@ -117,15 +117,34 @@ impl Migrator {
             (self.observer)(&Event::Step { package: plan.package.clone(), line: step.line.clone() });
             let done = match self.target.dialect().has_transactional_ddl() {
                 true => self.apply_in_one(connection, &mut applying).await,
-                false => apply_journaled(connection, &mut applying, begun).await,
+                false => self.apply_journaled(connection, &mut applying, begun).await,
             };
             done.map_err(|error| error.at(title).after(applied()))?;
         }
         Ok(Applied::Done)
     }
 
-    /// Statements, version, ownership and history in one transaction.
+    /// Statements, version, ownership and history in one transaction, tried again while others hold their locks.
     async fn apply_in_one(&self, connection: &mut Connection, applying: &mut Applying<'_>) -> Result<(), MigrateError> {
+        let mut patience = self.patience(&applying.plan.package, applying.step.kind.title());
+        let mut error = loop {
+            match self.try_in_one(connection, applying).await {
+                Ok(()) => return Ok(()),
+                Err(error) if error.kind.is_blocked() && patience.again().await => {}
+                Err(error) => break error,
+            }
+        };
+        if error.kind.is_blocked() && self.interrupt.is_raised() {
+            error = ErrorKind::Interrupted("this step is rolled back").into();
+        }
+        if let ErrorKind::Blocked { waited, .. } = &mut *error.kind {
+            *waited = patience.waited();
+        }
+        applying.account_for(connection, &error).await;
+        Err(error)
+    }
+
+    async fn try_in_one(&self, connection: &mut Connection, applying: &mut Applying<'_>) -> Result<(), MigrateError> {
         connection.begin().await?;
         match self.apply_inside(connection, applying).await {
             Ok(()) => {
@@ -136,7 +155,6 @@ impl Migrator {
             Err(error) => {
                 // A rollback that fails closes the connection, which rolls back too.
                 let _ = connection.rollback().await;
-                applying.account_for(connection, &error).await;
                 Err(error)
             }
         }
@@ -157,33 +175,35 @@ impl Migrator {
         }
         applying.record(connection).await
     }
-}
 
-/// Announced in the journal first; an interrupt waits for the end of the step. What goes wrong once it is announced is
-/// accounted for there. `begun`: so many of its statements are applied, and it is in the journal already.
-async fn apply_journaled(
-    connection: &mut Connection,
-    applying: &mut Applying<'_>,
-    begun: Option<usize>,
-) -> Result<(), MigrateError> {
-    let mut flight = applying.in_flight(connection.dialect());
-    match announce(connection, applying, &mut flight, begun).await {
-        Ok(()) if flight.statements.is_empty() => {}
-        Ok(()) => {
-            Flying::new(connection, &mut flight).finish().await?;
-            applying.follow();
-            return Ok(());
+    /// Announced in the journal first; an interrupt waits for the end of the step. What goes wrong once it is announced is
+    /// accounted for there. `begun`: so many of its statements are applied, and it is in the journal already.
+    async fn apply_journaled(
+        &self,
+        connection: &mut Connection,
+        applying: &mut Applying<'_>,
+        begun: Option<usize>,
+    ) -> Result<(), MigrateError> {
+        let mut flight = applying.in_flight(connection.dialect());
+        match announce(connection, applying, &mut flight, begun).await {
+            Ok(()) if flight.statements.is_empty() => {}
+            Ok(()) => {
+                let patience = self.patience(&applying.plan.package, applying.step.kind.title());
+                Flying::new(connection, &mut flight, patience).finish().await?;
+                applying.follow();
+                return Ok(());
+            }
+            Err(error) => {
+                applying.account_for(connection, &error).await;
+                return Err(error);
+            }
         }
-        Err(error) => {
-            applying.account_for(connection, &error).await;
-            return Err(error);
-        }
+        connection.begin().await?;
+        applying.record(connection).await?;
+        connection.commit().await?;
+        applying.follow();
+        Ok(())
     }
-    connection.begin().await?;
-    applying.record(connection).await?;
-    connection.commit().await?;
-    applying.follow();
-    Ok(())
 }
 
 /// Writes a step down before its first statement, unless it has none.
@@ -369,12 +389,13 @@ impl Applying<'_> {
     }
 
     fn refused(&self, index: usize, statement: &Statement, error: &DatabaseError, after: String) -> ErrorKind {
-        ErrorKind::Refused {
-            position: index + 1,
-            total: self.step.plan.statements().count(),
-            sql: cut(&statement.sql),
-            message: refusal(error),
-            after,
+        let (position, total) = (index + 1, self.step.plan.statements().count());
+        let (sql, message) = (cut(&statement.sql), refusal(error));
+        match error {
+            DatabaseError::Busy { .. } => {
+                ErrorKind::Blocked { position, total, sql, message, waited: Duration::ZERO, after }
+            }
+            _ => ErrorKind::Refused { position, total, sql, message, after },
         }
     }
 }

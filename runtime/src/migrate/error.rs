@@ -1,6 +1,7 @@
 //! Why a run did not do what was asked, and where.
 
 use std::path::Path;
+use std::time::Duration;
 
 use super::plan::PackagePlan;
 use crate::database::DatabaseError;
@@ -44,6 +45,18 @@ fn place(package: Option<&str>, step: Option<&str>, target: Option<&str>) -> Str
 fn altering(tables: &[String]) -> String {
     let tables = tables.join(", ");
     if tables.is_empty() { tables } else { format!(", and alters {tables} without loss, as `--dry-run` with it shows") }
+}
+
+impl ErrorKind {
+    /// Whether another session held a lock, so that the same may succeed later.
+    pub(super) fn is_blocked(&self) -> bool {
+        matches!(
+            self,
+            Self::Blocked { .. }
+                | Self::Database(DatabaseError::Busy { .. })
+                | Self::Store(StoreError::Database(DatabaseError::Busy { .. }))
+        )
+    }
 }
 
 /// What went wrong.
@@ -146,6 +159,25 @@ pub enum ErrorKind {
         total: usize,
         /// How it ended.
         error: DatabaseError,
+    },
+    /// Other sessions held what a statement needs for too long. What the step did is rolled back, or accounted for.
+    #[error(
+        "statement {position} of {total} cannot run: {message}; tried for {} s\n  {sql}{after}",
+        waited.as_secs_f64().round()
+    )]
+    Blocked {
+        /// Which statement, from 1.
+        position: usize,
+        /// Of how many.
+        total: usize,
+        /// The statement, cut.
+        sql: String,
+        /// The database's words.
+        message: String,
+        /// For how long it was tried.
+        waited: Duration,
+        /// The state that this leaves.
+        after: String,
     },
     /// The target changed again and again while it was planned for.
     #[error("the target keeps changing; nothing was done")]

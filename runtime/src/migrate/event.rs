@@ -13,6 +13,13 @@ pub enum Event {
         /// Who holds it.
         holder: String,
     },
+    /// Another session holds a lock that a step needs; it is tried again.
+    Blocked {
+        /// Its package.
+        package: String,
+        /// The step.
+        step: String,
+    },
     /// A step begins to be applied.
     Step {
         /// Its package.
@@ -61,6 +68,9 @@ impl std::fmt::Display for Event {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Waiting { holder } => write!(f, "waiting for the target, which {holder} holds"),
+            Self::Blocked { package, step } => {
+                write!(f, "{package}: {step}: another session holds a lock, trying again")
+            }
             Self::Step { line, .. } | Self::Unfinished { line, .. } => f.write_str(line),
             Self::UpToDate { package, recorded } if recorded.is_empty() => write!(f, "{package}: nothing to do"),
             Self::UpToDate { package, recorded } => {

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use super::account::{PARTIAL, UNDONE, cut, refusal};
 use super::flight::{expected, holds, position, reach};
+use super::patience::Patience;
 use super::{ErrorKind, MigrateError};
 use crate::database::{Connection, DatabaseError};
 use crate::dialect::bookkeeping::set_counter;
@@ -15,19 +16,20 @@ use crate::store::{self, FlightState, HistoryEntry, InFlight, Numbered, Outcome}
 pub(super) struct Flying<'a> {
     connection: &'a mut Connection,
     flight: &'a mut InFlight,
+    patience: Patience<'a>,
     started: Instant,
     /// Whether statements from its position on may have been sent before.
     is_resumed: bool,
 }
 
 impl<'a> Flying<'a> {
-    pub(super) fn new(connection: &'a mut Connection, flight: &'a mut InFlight) -> Self {
-        Self { connection, flight, started: Instant::now(), is_resumed: false }
+    pub(super) fn new(connection: &'a mut Connection, flight: &'a mut InFlight, patience: Patience<'a>) -> Self {
+        Self { connection, flight, patience, started: Instant::now(), is_resumed: false }
     }
 
     /// One that another run left.
-    pub(super) fn resumed(connection: &'a mut Connection, flight: &'a mut InFlight) -> Self {
-        Self { is_resumed: true, ..Self::new(connection, flight) }
+    pub(super) fn resumed(connection: &'a mut Connection, flight: &'a mut InFlight, patience: Patience<'a>) -> Self {
+        Self { is_resumed: true, ..Self::new(connection, flight, patience) }
     }
 
     /// Sets the step's position to where the tables show that it is.
@@ -49,13 +51,13 @@ impl<'a> Flying<'a> {
         let total = self.flight.statements.len();
         let begun = self.flight.position;
         let (mut marked, mut at) = (begun, begun);
-        while let Some(statement) = self.flight.statements.get(at) {
+        'statements: while let Some(statement) = self.flight.statements.get(at) {
             if statement.alone {
                 if at > marked && at == reach(&self.flight.earlier, &self.flight.statements, marked) {
                     store::advance(self.connection, at).await?;
                     marked = at;
                 }
-                if let Err(error) = self.connection.execute(&statement.sql).await {
+                if let Err(error) = send(self.connection, &mut self.patience, &statement.sql).await {
                     self.flight.position = marked;
                     return Err(self.refused(at, error).await);
                 }
@@ -75,6 +77,9 @@ impl<'a> Flying<'a> {
                     if !error.ends_the_session() {
                         // Numbers that are lost are worth no second error.
                         let _ = self.reset_counters(at).await;
+                    }
+                    if is_blocked(&error) && self.patience.again().await {
+                        continue 'statements;
                     }
                     return Err(self.refused(index, error).await);
                 }
@@ -127,12 +132,13 @@ impl<'a> Flying<'a> {
         }
         let sql = self.flight.statements.get(index).map(|statement| cut(&statement.sql)).unwrap_or_default();
         let message = refusal(&error);
-        let refused = |after: &str| ErrorKind::Refused {
-            position: index + 1,
-            total,
-            sql: sql.clone(),
-            message: message.clone(),
-            after: after.to_owned(),
+        let waited = is_blocked(&error).then(|| self.patience.waited());
+        let refused = |after: &str| {
+            let (position, sql, message, after) = (index + 1, sql.clone(), message.clone(), after.to_owned());
+            match waited {
+                Some(waited) => ErrorKind::Blocked { position, total, sql, message, waited, after },
+                None => ErrorKind::Refused { position, total, sql, message, after },
+            }
         };
         match self.settle(&refused).await {
             Ok(after) => refused(&after).into(),
@@ -170,7 +176,7 @@ impl<'a> Flying<'a> {
             let catalog = self.connection.catalog().await?;
             if !undo.statements.is_empty() && !holds(&undo.leaves, &catalog) {
                 for sql in &undo.statements {
-                    self.connection.execute(sql).await?;
+                    send(self.connection, &mut self.patience, sql).await?;
                 }
             }
             store::advance(self.connection, at).await?;
@@ -195,4 +201,19 @@ impl<'a> Flying<'a> {
             ..entry
         }
     }
+}
+
+/// Sends a statement that commits by itself, again and again while other sessions hold what it needs: refused for
+/// that, it had no effect.
+async fn send(connection: &mut Connection, patience: &mut Patience<'_>, sql: &str) -> Result<(), DatabaseError> {
+    loop {
+        match connection.execute(sql).await {
+            Err(error) if is_blocked(&error) && patience.again().await => {}
+            done => return done.map(|_| ()),
+        }
+    }
+}
+
+fn is_blocked(error: &DatabaseError) -> bool {
+    matches!(error, DatabaseError::Busy { .. })
 }

@@ -12,6 +12,7 @@ mod guest;
 mod journaled;
 mod look;
 mod offline;
+mod patience;
 mod plan;
 mod repair;
 mod settle;
@@ -172,7 +173,7 @@ impl Migrator {
     /// # Errors
     /// A URL that cannot be read, an engine that cannot be set up.
     pub fn with_options(url: &str, options: Options) -> Result<Self, MigrateError> {
-        let target = Target::parse(url)?;
+        let target = Target::parse(url)?.with_settings(options.limits.session);
         let sandbox = Sandbox::new(options.limits, options.cache, options.compiler)?;
         Ok(Self {
             target,

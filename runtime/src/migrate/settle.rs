@@ -78,7 +78,8 @@ impl Migrator {
     /// Applies what is left of a step.
     pub(super) async fn go_on(&self, connection: &mut Connection, flight: &mut InFlight) -> Result<(), MigrateError> {
         let place = |error: MigrateError, flight: &InFlight| error.of(&flight.package).at(title(flight));
-        let mut flying = Flying::new(connection, flight);
+        let patience = self.patience(&flight.package, title(flight));
+        let mut flying = Flying::new(connection, flight, patience);
         if let Err(error) = flying.find().await {
             return Err(place(error, flight));
         }
@@ -87,14 +88,16 @@ impl Migrator {
         (self.observer)(&Event::Settling { package: flight.package.clone(), line });
         let noted = store::note(connection, FlightState::Running, flight.position, None).await;
         noted.map_err(|error| place(error.into(), flight))?;
-        Flying::resumed(connection, flight).finish().await.map_err(|error| place(error, flight))
+        let patience = self.patience(&flight.package, title(flight));
+        Flying::resumed(connection, flight, patience).finish().await.map_err(|error| place(error, flight))
     }
 
     /// Takes a step back.
     pub(super) async fn go_back(&self, connection: &mut Connection, flight: &mut InFlight) -> Result<(), MigrateError> {
         let line = format!("undoing {}, {} of {} statements", title(flight), flight.position, flight.statements.len());
         (self.observer)(&Event::Settling { package: flight.package.clone(), line });
-        let undone = Flying::new(connection, flight).undo().await;
+        let patience = self.patience(&flight.package, title(flight));
+        let undone = Flying::new(connection, flight, patience).undo().await;
         undone.map_err(|error| error.of(&flight.package).at(title(flight)))
     }
 

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::dialect::SessionSettings;
+
 /// The limits of DESIGN §6, default profile.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
@@ -74,6 +76,8 @@ pub struct Limits {
     pub statement_nodes: usize,
     /// Bytes of a comment.
     pub comment_bytes: usize,
+    /// Timeouts of every session of a database.
+    pub session: SessionSettings,
     /// Columns of a table.
     pub table_columns: usize,
     /// Indexes and constraints of a table, together.
@@ -119,6 +123,8 @@ impl Profile {
                 compile_memory: 2 << 30,
                 fuel: 20_000_000_000,
                 wall_time: Duration::from_secs(60),
+                // A guest that reads rows keeps its transaction waiting while it computes.
+                session: SessionSettings { idle_timeout: Duration::from_secs(150), ..SessionSettings::default() },
                 ..Limits::default()
             },
         }
@@ -173,6 +179,7 @@ impl Default for Limits {
             expression_nodes: 256,
             statement_nodes: 4_096,
             comment_bytes: 1_024,
+            session: SessionSettings::default(),
             table_columns: 256,
             table_constraints: 64,
         }

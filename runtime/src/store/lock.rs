@@ -289,7 +289,8 @@ fn named(holder: Option<String>) -> Holder {
     Holder(holder.unwrap_or_else(|| "a run that does not show itself".to_owned()))
 }
 
-fn pause() -> Duration {
+/// A short time, drawn anew each time, so that those who wait do not all come back at once.
+pub(crate) fn pause() -> Duration {
     let mut random = [0; 2];
     // Without randomness the pauses are merely all alike.
     let _ = getrandom::fill(&mut random);

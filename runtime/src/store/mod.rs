@@ -18,6 +18,7 @@ pub use journal::{
     replace,
 };
 pub use layout::{HISTORY, JOURNAL, OBJECTS, VERSIONS, ensure_tables};
+pub(crate) use lock::pause;
 pub use lock::{Holder, LockError, TargetLock, WorkLock, acquire};
 pub use record::{StepRecord, TableChange, VersionChange, record};
 pub use script::{script_step, script_tables};

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
 mod adopt;
+mod blocked;
 mod crash;
 mod depends;
 mod graph;
@@ -46,9 +47,13 @@ struct Run<'t> {
 
 impl<'t> Run<'t> {
     fn on(target: &'t TestTarget) -> Self {
+        Self::with(target, options())
+    }
+
+    fn with(target: &'t TestTarget, options: Options) -> Self {
         let lines = Arc::new(Mutex::new(Vec::new()));
         let heard = lines.clone();
-        let migrator = Migrator::with_options(target.url(), options()).unwrap();
+        let migrator = Migrator::with_options(target.url(), options).unwrap();
         let migrator = migrator.observed_by(move |event: &Event| heard.lock().unwrap().push(event.to_string()));
         Self { target, migrator, lines }
     }
