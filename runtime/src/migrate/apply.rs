@@ -350,8 +350,12 @@ impl Applying<'_> {
     }
 
     /// Writes the failure to the history, in a transaction of its own. Best effort: the failure itself is what
-    /// the caller is told, and where the connection is gone there is nothing to write on.
+    /// the caller is told, and where the connection is gone there is nothing to write on. An interrupt is no
+    /// failure: the step is as if it never ran.
     async fn account_for(&self, connection: &mut Connection, error: &MigrateError) {
+        if matches!(*error.kind, ErrorKind::Interrupted(_)) {
+            return;
+        }
         let entry = HistoryEntry {
             outcome: Outcome::Failed,
             error: Some(error.kind.to_string()),

@@ -196,6 +196,8 @@ on_every_database! {
             on(&target, "current work.wasm").ok().prints(&[at]);
             on(&target, "upgrade work.wasm").ok();
             on(&target, "current work.wasm").ok().prints(&["work: 003 (head)"]);
+            let failed = "SELECT COUNT(*) FROM ptah_db_history WHERE outcome <> 'applied'";
+            assert_eq!(target.fetch(failed).await, [[Some("0".to_owned())]]);
         }
     }
 
