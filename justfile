@@ -20,6 +20,10 @@ lint:
     cargo fmt --all
     cargo clippy --workspace --all-targets -- -D warnings
 
+# runs killed, cut off and raced in numbers, with their tables
+crash:
+    PTAH_CRASH_INSTANTS=200 PTAH_CRASH_ROUNDS=50 tests/run.sh --test crash -- --nocapture --test-threads=1
+
 # build the example packages anew, into their places
 examples:
     example-packages/build.sh

@@ -20,6 +20,31 @@ pub async fn dump(target: &TestTarget) -> String {
     .await
 }
 
+/// As [`dump`], and the whole history in order, failures too, but for times and the hashes that follow from them.
+pub async fn dump_with_history(target: &TestTarget) -> String {
+    let columns = "package, kind, step, heads_before, heads_after, outcome, error, actor, host, component_digest, \
+                   plan_digest, schema_digest, fuel, operations, statements, seed, runner_version";
+    let history = target.fetch(&format!("SELECT {columns} FROM ptah_db_history ORDER BY id")).await;
+    let line =
+        |row: &Vec<Option<String>>| row.iter().map(|value| value.as_deref().unwrap_or("NULL").to_owned()).collect();
+    let lines: Vec<String> =
+        history.iter().map(|row| -> Vec<String> { line(row) }).map(|row| row.join(" | ")).collect();
+    format!("{}== history\n{}\n", dump(target).await, lines.join("\n"))
+}
+
+/// The lines that only one of two dumps has: `-` for the first, `+` for the second. None if they are equal.
+pub fn difference(one: &str, other: &str) -> Option<String> {
+    let only = |mark: char, these: &str, those: &str| -> Vec<String> {
+        let those: Vec<&str> = those.lines().collect();
+        these.lines().filter(|line| !those.contains(line)).map(|line| format!("{mark} {line}")).collect()
+    };
+    if one == other {
+        return None;
+    }
+    let lines = [only('-', one, other), only('+', other, one)].concat();
+    Some(if lines.is_empty() { "the same lines, in another order or number".into() } else { lines.join("\n") })
+}
+
 /// Everything, with every column of every row: to hold that nothing at all was changed.
 pub async fn whole(target: &TestTarget) -> String {
     text(target, |table| rows_of(target, table)).await

@@ -56,12 +56,12 @@ macro_rules! on_databases {
     )+};
 }
 
-/// Runs a test's body on a fresh database.
-pub fn run(dialect: Dialect, body: impl AsyncFn(&TestTarget)) {
+/// Runs a test's body on a fresh database, where no runtime is at work.
+pub fn run<T>(dialect: Dialect, body: impl AsyncFnOnce(&TestTarget) -> T) -> T {
     runtime().block_on(async {
         let target = TestTarget::new(dialect).await;
-        body(&target).await;
-    });
+        body(&target).await
+    })
 }
 
 /// Runs statements where no runtime is at work, as some other program would.

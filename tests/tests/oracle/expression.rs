@@ -4,7 +4,7 @@ use ptah_wasm::operation::{ColumnType, Expr, Grammar, Ident, ParseLimits, Positi
 use ptah_wasm::schema::{Column, ModelType};
 
 use crate::build::value;
-use crate::dice::Dice;
+use ptah_wasm_tests::dice::Dice;
 
 type Columns = [(Ident, ColumnType)];
 

@@ -8,8 +8,8 @@ use ptah_wasm::operation::{
 use ptah_wasm::schema::{Column, ModelType, Schema, Table};
 
 use crate::build::{TYPES, column, id, ident, key, not_null, value, with_default};
-use crate::dice::Dice;
 use crate::expression;
+use ptah_wasm_tests::dice::Dice;
 
 const TABLES: [&str; 8] = ["t0", "t1", "t2", "order", "Mixed", "mixed", "t0_c0_key", LONG_TABLE];
 const COLUMNS: [&str; 8] = ["c0", "c1", "c2", LONG_COLUMN, "select", "Mixed", "mixed", "t0"];

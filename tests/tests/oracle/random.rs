@@ -12,9 +12,9 @@ use ptah_wasm::schema::Schema;
 use ptah_wasm_tests::on_every_database;
 use ptah_wasm_tests::target::TestTarget;
 
-use crate::dice::Dice;
 use crate::generate;
 use crate::twin::{Outcome, Twin};
+use ptah_wasm_tests::dice::Dice;
 
 /// Sequences a dialect, unless `PTAH_ORACLE_CASES` says otherwise: what takes at most half a minute.
 const CASES: u32 = 24;

@@ -44,7 +44,11 @@ pub(super) fn follow(op: &Op, before: &Schema, after: &mut Schema) -> Result<(),
         }
         Op::AddColumn { column, .. } => rewrite(after, name, |table, definition, _| {
             let added = column::definition(DIALECT, find_column(table, &column.name)?, None)?;
-            let end = definition.columns.last().map_or(definition.body, |column| column.span.end);
+            // Where SQLite's own ALTER TABLE puts it: a definition that was read and one that was followed are the same.
+            let end = match (definition.constraints.is_empty(), definition.columns.last()) {
+                (false, Some(last)) => last.span.end,
+                _ => definition.options.saturating_sub(1),
+            };
             Ok(vec![(end..end, format!(", {added}"))])
         }),
         Op::DropColumn { name: column, .. } => rewrite(after, name, |_, definition, _| {

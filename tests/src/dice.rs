@@ -1,7 +1,7 @@
 //! Choices out of one seed, the same on every run.
 
 /// SplitMix64.
-pub(crate) struct Dice(pub(crate) u64);
+pub struct Dice(pub u64);
 
 impl Dice {
     fn next(&mut self) -> u64 {
@@ -13,24 +13,27 @@ impl Dice {
     }
 
     /// A number below `sides`, which is not 0.
-    pub(crate) fn roll(&mut self, sides: usize) -> usize {
+    pub fn roll(&mut self, sides: usize) -> usize {
         (self.next() % sides as u64) as usize
     }
 
     /// Once in so many times.
-    pub(crate) fn once_in(&mut self, times: usize) -> bool {
+    pub fn once_in(&mut self, times: usize) -> bool {
         self.roll(times) == 0
     }
 
-    pub(crate) fn byte(&mut self) -> u8 {
+    /// Any byte.
+    pub fn byte(&mut self) -> u8 {
         self.roll(256) as u8
     }
 
-    pub(crate) fn pick<'a, T>(&mut self, choices: &'a [T]) -> &'a T {
+    /// One of some things, of which there is one at least.
+    pub fn pick<'a, T>(&mut self, choices: &'a [T]) -> &'a T {
         &choices[self.roll(choices.len())]
     }
 
-    pub(crate) fn word(&mut self, choices: &[&'static str]) -> &'static str {
+    /// As [`Self::pick`], of words.
+    pub fn word(&mut self, choices: &[&'static str]) -> &'static str {
         choices[self.roll(choices.len())]
     }
 }

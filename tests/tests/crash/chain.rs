@@ -1,0 +1,52 @@
+//! The package that is disturbed: every kind of statement, in steps of several.
+
+use ptah_wasm_tests::guest::*;
+
+/// Creates, seeds, alters, updates, indexes, builds tables anew (on SQLite) with rows that refer to them, renames, drops.
+pub(crate) fn chain() -> GuestPackage {
+    GuestPackage::new("chain")
+        .revision("001", &[], "Create")
+        .upgrade([
+            create_table("author", |t| {
+                t.id("id");
+                t.varchar("name", 50).not_null();
+            }),
+            create_table("book", |t| {
+                t.id("id");
+                t.varchar("title", 80).not_null();
+                t.big_integer("author");
+                t.foreign_key(["author"], "author", ["id"]).on_delete(Cascade);
+            }),
+            bulk_insert("author", ["name"], [("Ann",), ("Bob",), ("Cleo",)]),
+            bulk_insert("book", ["title", "author"], [("One", 1), ("Two", 2), ("Three", 2)]),
+        ])
+        .revision("002", &["001"], "Widen")
+        .upgrade([
+            add_column("book", Column::integer("pages")),
+            execute(r#"UPDATE "book" SET "pages" = "id" * 100"#, ()),
+            create_index("book", Index::new("book_pages", ["pages"])),
+            rename_column("author", "name", "full_name"),
+            add_column("author", Column::text("about")),
+            execute(r#"UPDATE "author" SET "about" = "full_name""#, ()),
+            execute(r#"DELETE FROM "book" WHERE "id" = 2"#, ()),
+        ])
+        .revision("003", &["002"], "Rebuild")
+        .upgrade([
+            alter_column("author", "full_name", ColumnChanges::new().set_type(ColumnType::Varchar(200)).set_nullable()),
+            create_constraint("book", Check::new(sql(r#""pages" > 0"#)).named("book_has_pages")),
+            execute(r#"UPDATE "author" SET "about" = NULL WHERE "id" = 1"#, ()),
+        ])
+        .revision("004", &["003"], "Move")
+        .upgrade([
+            create_table("shelf", |t| {
+                t.id("id");
+                t.integer("number").not_null();
+            }),
+            bulk_insert("shelf", ["number"], [(7,), (8,)]),
+            rename_table("shelf", "rack"),
+            drop_index("book", "book_pages"),
+            add_column("rack", Column::text("spare")),
+            drop_column("rack", "spare"),
+            bulk_insert("book", ["id", "title", "author", "pages"], [(10, "Ten", 1, 10)]),
+        ])
+}
