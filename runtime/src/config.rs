@@ -1,6 +1,6 @@
 //! `ptah.toml`: the registered packages and the database of an application.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -12,6 +12,8 @@ use crate::policy::Profile;
 pub struct Config {
     /// The target's URL.
     pub database: Option<String>,
+    /// The URLs of many targets by their names, instead of one.
+    pub targets: BTreeMap<String, String>,
     /// The limits of packages.
     pub limits: Profile,
     /// The registered packages in order.
@@ -57,6 +59,12 @@ pub enum ConfigError {
         /// What is wrong there.
         reason: String,
     },
+    /// It has one target and many.
+    #[error("{path}: `database` is for one target and `[targets]` for many: leave one of them out")]
+    DatabaseAndTargets {
+        /// The file.
+        path: PathBuf,
+    },
     /// A name stands twice.
     #[error("{path}: package {name} is registered twice")]
     Twice {
@@ -71,6 +79,8 @@ pub enum ConfigError {
 #[serde(deny_unknown_fields)]
 struct File {
     database: Option<String>,
+    #[serde(default)]
+    targets: BTreeMap<String, String>,
     #[serde(default, rename = "limits-profile")]
     limits: Profile,
     #[serde(default, rename = "package")]
@@ -113,8 +123,12 @@ impl Config {
             }
             package.path = folder.join(&package.path);
         }
+        if parsed.database.is_some() && !parsed.targets.is_empty() {
+            return Err(ConfigError::DatabaseAndTargets { path: path.into() });
+        }
         let database = parsed.database.map(|url| in_folder(folder, url));
-        Ok(Self { database, limits: parsed.limits, packages })
+        let targets = parsed.targets.into_iter().map(|(name, url)| (name, in_folder(folder, url))).collect();
+        Ok(Self { database, targets, limits: parsed.limits, packages })
     }
 
     /// The registered package of that name.
@@ -151,6 +165,15 @@ mod tests {
         assert_eq!(config.database.as_deref(), Some("sqlite:app/x.db"));
         assert_eq!(config.packages[0].path, Path::new("app/a.wasm"));
         assert!(config.packages[0].force && !config.packages[0].adopt);
+    }
+
+    #[test]
+    fn targets_go_by_their_names_and_not_with_a_database() {
+        let config = parse("[targets]\nsouth = 'postgres://db/x?schema=s'\nnorth = 'sqlite:n.db'\n").unwrap();
+        let targets: Vec<(&str, &str)> = config.targets.iter().map(|(name, url)| (&**name, &**url)).collect();
+        assert_eq!(targets, [("north", "sqlite:app/n.db"), ("south", "postgres://db/x?schema=s")]);
+        let both = parse("database = 'sqlite:x.db'\n[targets]\nnorth = 'sqlite:n.db'\n");
+        assert!(matches!(both, Err(ConfigError::DatabaseAndTargets { .. })));
     }
 
     #[test]

@@ -39,6 +39,7 @@ pub mod package;
 pub mod plan;
 pub mod policy;
 pub mod revision;
+pub mod rollout;
 pub mod sandbox;
 pub mod schema;
 pub mod store;

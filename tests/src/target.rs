@@ -98,7 +98,9 @@ fn runtime() -> tokio::runtime::Runtime {
 pub struct TestTarget {
     dialect: Dialect,
     url: String,
-    /// The database's name on a server.
+    /// The same for the driver, which knows no `?schema=`.
+    login: String,
+    /// The database's name on a server; empty for a part of another target.
     name: String,
     /// The test's own folder; on SQLite the file is in it.
     folder: TempDir,
@@ -125,7 +127,30 @@ impl TestTarget {
                 format!("{}/{name}", server.rsplit_once('/').unwrap().0)
             }
         };
-        Self { dialect, url, name, folder }
+        Self { dialect, login: url.clone(), url, name, folder }
+    }
+
+    /// So many more targets as one operator has them: SQLite files in one folder, schemas of this PostgreSQL database,
+    /// MariaDB databases.
+    pub async fn tenants(&self, count: usize) -> Vec<TestTarget> {
+        let mut tenants = Vec::new();
+        for number in 0..count {
+            tenants.push(match self.dialect {
+                Dialect::Postgres => {
+                    let schema = format!("tenant_{number}");
+                    self.execute(&format!("CREATE SCHEMA {schema}")).await;
+                    TestTarget {
+                        dialect: self.dialect,
+                        url: format!("{}?schema={schema}", self.url),
+                        login: format!("{}?options=-csearch_path%3D{schema}", self.url),
+                        name: String::new(),
+                        folder: tempfile::Builder::new().prefix("ptah-test-").tempdir().unwrap(),
+                    }
+                }
+                Dialect::Sqlite | Dialect::Mariadb => TestTarget::new(self.dialect).await,
+            });
+        }
+        tenants
     }
 
     /// Which kind of database it is.
@@ -155,7 +180,7 @@ impl TestTarget {
 
     /// As [`Self::execute`], for statements that may be refused.
     pub async fn try_execute(&self, sql: &str) -> Result<(), sqlx::Error> {
-        try_execute_on(self.dialect, &self.url, sql).await
+        try_execute_on(self.dialect, &self.login, sql).await
     }
 
     /// The rows of a query, every value as text.
@@ -169,7 +194,7 @@ impl TestTarget {
         let mut answers = Vec::new();
         match self.dialect {
             Dialect::Sqlite => {
-                let mut connection = SqliteConnection::connect(&self.url).await.unwrap();
+                let mut connection = SqliteConnection::connect(&self.login).await.unwrap();
                 for sql in queries {
                     let rows = query(sql).fetch_all(&mut connection).await.unwrap();
                     let texts = rows
@@ -179,7 +204,7 @@ impl TestTarget {
                 }
             }
             Dialect::Postgres => {
-                let mut connection = PgConnection::connect(&self.url).await.unwrap();
+                let mut connection = PgConnection::connect(&self.login).await.unwrap();
                 let value = |row: &sqlx::postgres::PgRow, at| {
                     let value = row.try_get_raw(at).unwrap();
                     (!value.is_null()).then(|| value.as_str().unwrap().to_owned())
@@ -190,7 +215,7 @@ impl TestTarget {
                 }
             }
             Dialect::Mariadb => {
-                let mut connection = MySqlConnection::connect(&self.url).await.unwrap();
+                let mut connection = MySqlConnection::connect(&self.login).await.unwrap();
                 for sql in queries {
                     let rows = query(sql).fetch_all(&mut connection).await.unwrap();
                     let texts = rows
@@ -227,6 +252,7 @@ impl Drop for TestTarget {
         let (dialect, name) = (self.dialect, self.name.clone());
         let drop_it = match dialect {
             Dialect::Sqlite => return,
+            _ if name.is_empty() => return,
             Dialect::Postgres => format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"),
             Dialect::Mariadb => format!("DROP DATABASE IF EXISTS {name}"),
         };

@@ -1,5 +1,6 @@
 //! What the command line takes.
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
@@ -20,14 +21,19 @@ pub(super) struct Cli {
 
 const EXIT_CODES: &str = "Exit codes: 0 done, 1 other errors, 2 wrong usage, 3 a package cannot be used, \
 4 the target's state needs a decision, 5 a step of a guest failed or was stopped, 6 the database refused a \
-statement, 7 the database or its lock cannot be had, 130 interrupted.";
+statement, 7 the database or its lock cannot be had, 8 of several targets not all came to the same end, 130 \
+interrupted.";
 
 /// Options of every verb.
 #[derive(Debug, Args)]
 pub(super) struct Common {
-    /// The target: sqlite:FILE, postgres://…[?schema=NAME], mysql://…; TLS options as sqlx takes them
-    #[arg(long, global = true, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
-    pub(super) database: Option<String>,
+    /// The target: sqlite:FILE, postgres://…[?schema=NAME], mysql://…; TLS options as sqlx takes them. Several
+    /// for `upgrade` and `current` [env: DATABASE_URL]
+    #[arg(long, global = true, value_name = "URL")]
+    pub(super) database: Vec<String>,
+    /// A target by its name in `[targets]` of ptah.toml; several for `upgrade` and `current`
+    #[arg(long, global = true, value_name = "NAME", conflicts_with = "database")]
+    pub(super) target: Vec<String>,
     /// The configuration file [default: ptah.toml in the current folder, if there]
     #[arg(long, global = true, value_name = "FILE")]
     pub(super) config: Option<PathBuf>,
@@ -89,6 +95,9 @@ pub(super) struct UpgradeArgs {
     /// Show what would be done and do nothing
     #[arg(long, conflicts_with = "sql")]
     pub(super) dry_run: bool,
+    /// How many targets at a time [default: twice the number of processors]
+    #[arg(long, conflicts_with = "sql", value_name = "N")]
+    pub(super) jobs: Option<NonZeroUsize>,
     /// Print the statements from base (PKG:FROM:TO for a part) without any database
     #[arg(long, requires = "dialect")]
     pub(super) sql: bool,

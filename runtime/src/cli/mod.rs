@@ -3,6 +3,7 @@
 mod args;
 mod output;
 mod registry;
+mod targets;
 mod verbs;
 
 use std::process::ExitCode;
@@ -12,10 +13,11 @@ use clap::Parser;
 
 use crate::config::ConfigError;
 use crate::migrate::{ErrorKind, Interrupt, MigrateError, Migrator, Options};
+use crate::rollout::{Rollout, RolloutTarget};
 use crate::sandbox::{CacheLocation, Compiler, Sandbox};
 use args::{Cli, Common, Verb};
 use output::Output;
-use registry::Registry;
+use registry::{Registry, Targets};
 
 /// What goes wrong on the command line.
 #[derive(Debug, thiserror::Error)]
@@ -26,6 +28,9 @@ enum CliError {
     Config(#[from] ConfigError),
     #[error("{0}")]
     Usage(String),
+    /// Of several targets, each of which had its say.
+    #[error("{message}")]
+    Targets { code: u8, message: String },
     #[error("cannot write to standard output: {0}")]
     Write(#[from] std::io::Error),
 }
@@ -36,31 +41,41 @@ impl CliError {
         match self {
             Self::Config(_) | Self::Write(_) => 1,
             Self::Usage(_) => 2,
-            Self::Migrate(error) => match &*error.kind {
-                ErrorKind::Package(_) | ErrorKind::Sandbox(_) => 3,
-                ErrorKind::Graph(_)
-                | ErrorKind::GivenTwice
-                | ErrorKind::NotByName(_)
-                | ErrorKind::MissingDependency(_)
-                | ErrorKind::Needed { .. }
-                | ErrorKind::Adoptable { .. }
-                | ErrorKind::Differs { .. }
-                | ErrorKind::Outside(_)
-                | ErrorKind::InFlight(_)
-                | ErrorKind::Pending(_)
-                | ErrorKind::Offline(_) => 4,
-                ErrorKind::Step(_) | ErrorKind::Behind { .. } => 5,
-                ErrorKind::Refused { .. } => 6,
-                ErrorKind::Blocked { .. }
-                | ErrorKind::Database(_)
-                | ErrorKind::Store(_)
-                | ErrorKind::Lock(_)
-                | ErrorKind::CutShort { .. }
-                | ErrorKind::Unstable => 7,
-                ErrorKind::Interrupted(_) => 130,
-                ErrorKind::Task(_) => 1,
-            },
+            Self::Migrate(error) => code(error),
+            Self::Targets { code, .. } => *code,
         }
+    }
+}
+
+/// Several targets came to several ends.
+const PARTIAL: u8 = 8;
+
+/// The documented exit code of a failure.
+fn code(error: &MigrateError) -> u8 {
+    match &*error.kind {
+        ErrorKind::TargetTwice { .. } | ErrorKind::NoTarget => 2,
+        ErrorKind::Package(_) | ErrorKind::Sandbox(_) => 3,
+        ErrorKind::Graph(_)
+        | ErrorKind::GivenTwice
+        | ErrorKind::NotByName(_)
+        | ErrorKind::MissingDependency(_)
+        | ErrorKind::Needed { .. }
+        | ErrorKind::Adoptable { .. }
+        | ErrorKind::Differs { .. }
+        | ErrorKind::Outside(_)
+        | ErrorKind::InFlight(_)
+        | ErrorKind::Pending(_)
+        | ErrorKind::Offline(_) => 4,
+        ErrorKind::Step(_) | ErrorKind::Behind { .. } => 5,
+        ErrorKind::Refused { .. } => 6,
+        ErrorKind::Blocked { .. }
+        | ErrorKind::Database(_)
+        | ErrorKind::Store(_)
+        | ErrorKind::Lock(_)
+        | ErrorKind::CutShort { .. }
+        | ErrorKind::Unstable => 7,
+        ErrorKind::Interrupted(_) => 130,
+        ErrorKind::Task(_) => 1,
     }
 }
 
@@ -72,14 +87,23 @@ pub fn main() -> ExitCode {
         Err(error) => return output::usage(&error),
     };
     let output = Output::new(&cli.common);
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+    let registry = match Registry::read(&cli.common) {
+        Ok(registry) => registry,
+        Err(error) => return output.fail(&error),
+    };
+    // Several threads come with their price, which only many targets are worth.
+    let mut runtime = match registry.has_many_targets(&cli.common) {
+        true => tokio::runtime::Builder::new_multi_thread(),
+        false => tokio::runtime::Builder::new_current_thread(),
+    };
+    let runtime = match runtime.enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return output.fail(&error.into()),
     };
     let interrupt = Interrupt::default();
     let done = runtime.block_on(async {
         tokio::spawn(watch_signals(interrupt.clone()));
-        run(cli, &output, &interrupt).await
+        run(cli, &output, &registry, &interrupt).await
     });
     // A guest that does not end by itself is stopped by its limits; nobody waits for it here.
     runtime.shutdown_background();
@@ -91,26 +115,60 @@ pub fn main() -> ExitCode {
     }
 }
 
-async fn run(cli: Cli, output: &Output, interrupt: &Interrupt) -> Result<(), CliError> {
-    let registry = Registry::read(&cli.common)?;
+async fn run(cli: Cli, output: &Output, registry: &Registry, interrupt: &Interrupt) -> Result<(), CliError> {
     match cli.verb {
-        Verb::Inspect(args) => verbs::inspect(&sandbox(&cli.common, output, &registry)?, output, &args),
+        Verb::Inspect(args) => verbs::inspect(&sandbox(&cli.common, output, registry)?, output, &args),
         Verb::Upgrade(args) if args.sql => {
-            verbs::sql(&sandbox(&cli.common, output, &registry)?, output, &registry, &args)
+            verbs::sql(&sandbox(&cli.common, output, registry)?, output, registry, &args)
         }
         verb => {
-            let migrator = migrator(&cli.common, output, &registry, interrupt)?;
+            let url = match registry.targets(&cli.common, output)? {
+                Targets::One(url) => url,
+                Targets::Many(targets) => return many(verb, &cli.common, targets, output, registry, interrupt).await,
+            };
+            let migrator = Migrator::with_options(&url, options(&cli.common, registry))?;
+            warn_of_cache(migrator.sandbox(), output);
+            let migrator = migrator.observed_by(output.observer()).interrupted_by(interrupt.clone());
             match verb {
-                Verb::Upgrade(args) => verbs::upgrade(&migrator, output, &registry, &args).await,
-                Verb::Downgrade(args) => verbs::downgrade(&migrator, output, &registry, &args).await,
-                Verb::Populate(args) => verbs::populate(&migrator, output, &registry, &args).await,
-                Verb::Current(args) => verbs::current(&migrator, output, &registry, &args).await,
-                Verb::History(args) => verbs::history(&migrator, output, &registry, &args).await,
-                Verb::List => verbs::list(&migrator, output, &registry).await,
+                Verb::Upgrade(args) => verbs::upgrade(&migrator, output, registry, &args).await,
+                Verb::Downgrade(args) => verbs::downgrade(&migrator, output, registry, &args).await,
+                Verb::Populate(args) => verbs::populate(&migrator, output, registry, &args).await,
+                Verb::Current(args) => verbs::current(&migrator, output, registry, &args).await,
+                Verb::History(args) => verbs::history(&migrator, output, registry, &args).await,
+                Verb::List => verbs::list(&migrator, output, registry).await,
                 Verb::Repair(args) => verbs::repair(&migrator, output, &args).await,
-                Verb::Inspect(args) => verbs::inspect(&sandbox(&cli.common, output, &registry)?, output, &args),
+                Verb::Inspect(args) => verbs::inspect(&sandbox(&cli.common, output, registry)?, output, &args),
             }
         }
+    }
+}
+
+/// The verbs that take many targets.
+async fn many(
+    verb: Verb,
+    common: &Common,
+    targets: Vec<RolloutTarget>,
+    output: &Output,
+    registry: &Registry,
+    interrupt: &Interrupt,
+) -> Result<(), CliError> {
+    let count = targets.len();
+    if !matches!(verb, Verb::Upgrade(_) | Verb::Current(_)) {
+        let message = format!("this verb takes one target and here are {count}: say which with --target or --database");
+        return Err(CliError::Usage(message));
+    }
+    let mut rollout = Rollout::new(targets, options(common, registry))?.interrupted_by(interrupt.clone());
+    warn_of_cache(rollout.sandbox(), output);
+    rollout = rollout.observed_by(output.rollout_observer(count));
+    match verb {
+        Verb::Upgrade(args) => {
+            if let Some(jobs) = args.jobs {
+                rollout = rollout.jobs(jobs);
+            }
+            targets::upgrade(&rollout, output, registry, &args).await
+        }
+        Verb::Current(args) => targets::current(&rollout, output, registry, &args).await,
+        _ => Ok(()),
     }
 }
 
@@ -134,18 +192,6 @@ fn warn_of_cache(sandbox: &Sandbox, output: &Output) {
     if let Some(warning) = sandbox.cache_warning() {
         output.note(warning);
     }
-}
-
-fn migrator(
-    common: &Common,
-    output: &Output,
-    registry: &Registry,
-    interrupt: &Interrupt,
-) -> Result<Migrator, CliError> {
-    let url = registry.database(common, output);
-    let migrator = Migrator::with_options(&url, options(common, registry))?;
-    warn_of_cache(migrator.sandbox(), output);
-    Ok(migrator.observed_by(output.observer()).interrupted_by(interrupt.clone()))
 }
 
 /// The first signal asks the run to stop at the next safe point; the second ends the process.

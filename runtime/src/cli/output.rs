@@ -1,15 +1,19 @@
 //! Printing: data on stdout, talk on stderr, colour only on a terminal.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
+use std::sync::{Mutex, PoisonError};
 
 use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 
 use super::CliError;
 use super::args::Common;
+use super::targets::row_line;
 use crate::migrate::{Event, MigrateError, PackagePlan};
+use crate::rollout::RolloutEvent;
 use crate::sandbox::{LogEvent, LogLevel, visible};
 
 /// How to print.
@@ -29,6 +33,9 @@ enum Loudness {
 const ERROR: Style = Style::new().fg_color(Some(anstyle::Color::Ansi(AnsiColor::Red))).bold();
 const WARNING: Style = Style::new().fg_color(Some(anstyle::Color::Ansi(AnsiColor::Yellow)));
 const DIM: Style = Style::new().dimmed();
+
+/// How many distinct messages of guests are told over all targets.
+const HEARD: usize = 1_000;
 
 #[derive(Serialize)]
 struct Failure<'a> {
@@ -81,32 +88,63 @@ impl Output {
 
     /// Prints what happens, each event a line on stderr.
     pub(super) fn observer(self) -> impl Fn(&Event) + Send + Sync + 'static {
-        move |event| {
-            let shown = match event {
-                Event::Guest { log: LogEvent::Message { level: LogLevel::Debug, .. }, .. } => {
-                    self.loudness == Loudness::Verbose
-                }
-                _ => self.loudness != Loudness::Quiet,
-            };
-            if !shown {
-                return;
+        move |event| self.event(event)
+    }
+
+    fn event(self, event: &Event) {
+        let shown = match event {
+            Event::Guest { log: LogEvent::Message { level: LogLevel::Debug, .. }, .. } => {
+                self.loudness == Loudness::Verbose
             }
-            let text = event.to_string();
-            let text = visible(&text);
-            match event {
-                Event::Guest { log: LogEvent::Message { level: LogLevel::Warn, .. }, .. } => {
-                    talk(&format!("{WARNING}{text}{WARNING:#}"));
-                }
-                Event::Guest { .. } => talk(&format!("{DIM}{text}{DIM:#}")),
-                _ => talk(&text),
-            }
+            _ => self.loudness != Loudness::Quiet,
+        };
+        if !shown {
+            return;
         }
+        let text = event.to_string();
+        let text = visible(&text);
+        match event {
+            Event::Guest { log: LogEvent::Message { level: LogLevel::Warn, .. }, .. } => {
+                talk(&format!("{WARNING}{text}{WARNING:#}"));
+            }
+            Event::Guest { .. } => talk(&format!("{DIM}{text}{DIM:#}")),
+            _ => talk(&text),
+        }
+    }
+
+    /// Prints what happens on so many targets: a line for each as it ends, and what a guest says once for all of them.
+    pub(super) fn rollout_observer(self, all: usize) -> impl Fn(&RolloutEvent<'_>) + Send + Sync + 'static {
+        let heard: Mutex<BTreeSet<String>> = Mutex::default();
+        move |event| match event {
+            RolloutEvent::Target(_, event @ Event::Guest { .. }) => {
+                let mut heard = heard.lock().unwrap_or_else(PoisonError::into_inner);
+                if heard.len() < HEARD && heard.insert(event.to_string()) {
+                    self.event(event);
+                }
+            }
+            RolloutEvent::Target(_, Event::Step { .. } | Event::UpToDate { .. })
+                if self.loudness != Loudness::Verbose => {}
+            RolloutEvent::Target(target, event) => self.note(&format!("{target}: {event}")),
+            RolloutEvent::Deferred(target, _) => {
+                self.note(&format!("{target}: another run holds it, its turn comes again after the others"));
+            }
+            RolloutEvent::Ended(row, count) if row.error.is_some() => self.complain(&row_line(row, *count, all)),
+            RolloutEvent::Ended(row, count) if self.loudness != Loudness::Quiet => {
+                talk(&visible(&row_line(row, *count, all)));
+            }
+            RolloutEvent::Ended(..) => {}
+        }
+    }
+
+    /// Something that went wrong while others go on, on stderr.
+    pub(super) fn complain(self, text: &str) {
+        talk(&format!("{ERROR}error:{ERROR:#} {}", visible(text)));
     }
 
     /// Says what went wrong and turns it into the exit code.
     pub(super) fn fail(self, error: &CliError) -> ExitCode {
         let code = error.code();
-        if self.json {
+        if self.json && !matches!(error, CliError::Targets { .. }) {
             let place = match error {
                 CliError::Migrate(error) => Some(error),
                 _ => None,
@@ -123,7 +161,7 @@ impl Output {
             // With stdout gone there is still the exit code.
             let _ = self.document(&Failure { error: body });
         }
-        talk(&format!("{ERROR}error:{ERROR:#} {}", visible(&error.to_string())));
+        self.complain(&error.to_string());
         ExitCode::from(code)
     }
 }
@@ -172,7 +210,7 @@ fn talk(text: &str) {
 
 /// What a user typed in the wrong place comes back in messages: of a URL in it the login is left out. Messages of the
 /// library never hold one.
-fn without_logins(text: &str) -> Cow<'_, str> {
+pub(super) fn without_logins(text: &str) -> Cow<'_, str> {
     let mut kept = String::new();
     let mut rest = text;
     let is_end = |letter: char| letter.is_whitespace() || matches!(letter, '"' | '\'' | '`');

@@ -8,11 +8,21 @@ use super::CliError;
 use super::args::Common;
 use super::output::Output;
 use crate::config::{Config, Registered};
+use crate::database::Target;
 use crate::migrate::{Adopt, Goal, MigrateError, Migrator, Start, Upgrade};
 use crate::package::Package;
 use crate::policy::Limits;
 use crate::revision::PackageInfo;
+use crate::rollout::RolloutTarget;
 use crate::sandbox::Sandbox;
+
+/// Where a verb goes.
+pub(super) enum Targets {
+    /// To one target, whose URL this is.
+    One(String),
+    /// To several, or to all of `[targets]`.
+    Many(Vec<RolloutTarget>),
+}
 
 const DEFAULT_CONFIG: &str = "ptah.toml";
 const DEFAULT_DATABASE: &str = "sqlite:ptah.db";
@@ -58,13 +68,51 @@ impl Registry {
         Ok(Self { config })
     }
 
-    /// The URL by flag or environment, configuration, or default.
-    pub(super) fn database(&self, common: &Common, output: &Output) -> String {
-        if let Some(url) = common.database.as_ref().filter(|url| !url.is_empty()).or(self.config.database.as_ref()) {
-            return url.clone();
-        }
-        output.note("no --database, DATABASE_URL or ptah.toml: using ptah.db in the current folder");
-        DEFAULT_DATABASE.to_owned()
+    /// The target or targets by flag, environment, configuration, or default.
+    pub(super) fn targets(&self, common: &Common, output: &Output) -> Result<Targets, CliError> {
+        let all = &self.config.targets;
+        let find = |name: &String| match all.get(name) {
+            Some(url) => Ok((Some(name.clone()), url.clone())),
+            None => {
+                let known: Vec<&str> = all.keys().map(String::as_str).collect();
+                let known = if known.is_empty() { "none is".to_owned() } else { known.join(", ") };
+                Err(CliError::Usage(format!("{name} is no target of ptah.toml (there: {known})")))
+            }
+        };
+        let urls: Vec<&String> = common.database.iter().filter(|url| !url.is_empty()).collect();
+        let named = match (urls.as_slice(), common.target.as_slice()) {
+            ([], [name]) => return Ok(Targets::One(find(name)?.1)),
+            ([], []) => match (database_url()?, &self.config.database) {
+                (Some(url), _) => {
+                    if !all.is_empty() {
+                        output.note("using DATABASE_URL, not the [targets] of ptah.toml");
+                    }
+                    return Ok(Targets::One(url));
+                }
+                (None, Some(url)) => return Ok(Targets::One(url.clone())),
+                (None, None) if all.is_empty() => {
+                    output.note("no --database, DATABASE_URL or ptah.toml: using ptah.db in the current folder");
+                    return Ok(Targets::One(DEFAULT_DATABASE.to_owned()));
+                }
+                (None, None) => all.iter().map(|(name, url)| (Some(name.clone()), url.clone())).collect(),
+            },
+            ([], names) => names.iter().map(find).collect::<Result<Vec<_>, _>>()?,
+            ([url], _) => return Ok(Targets::One((*url).clone())),
+            (urls, _) => urls.iter().map(|url| (None, (*url).clone())).collect(),
+        };
+        let target = |(name, url): (Option<String>, String)| {
+            let target = Target::parse(&url).map_err(|error| match &name {
+                Some(name) => MigrateError::from(error).on(name),
+                None => error.into(),
+            })?;
+            Ok(RolloutTarget { name, target })
+        };
+        Ok(Targets::Many(named.into_iter().map(target).collect::<Result<_, MigrateError>>()?))
+    }
+
+    /// Whether there may be many targets.
+    pub(super) fn has_many_targets(&self, common: &Common) -> bool {
+        common.database.len() > 1 || common.target.len() > 1 || !self.config.targets.is_empty()
     }
 
     /// The limits by flag or configuration.
@@ -143,6 +191,15 @@ impl Registry {
         };
         let end = ends.iter().rev().copied().find(|end| whole(end)).or(ends.first().copied()).unwrap_or(word.len());
         (word.get(..end).unwrap_or(word), word.get(end + 1..))
+    }
+}
+
+/// The variable of the environment, unless it is empty.
+fn database_url() -> Result<Option<String>, CliError> {
+    match std::env::var("DATABASE_URL") {
+        Ok(url) => Ok(Some(url).filter(|url| !url.is_empty())),
+        Err(std::env::VarError::NotPresent) => Ok(None),
+        Err(std::env::VarError::NotUnicode(_)) => Err(CliError::Usage("DATABASE_URL is no text in UTF-8".to_owned())),
     }
 }
 

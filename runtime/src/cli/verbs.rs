@@ -19,20 +19,24 @@ pub(super) async fn upgrade(
     registry: &Registry,
     args: &UpgradeArgs,
 ) -> Result<(), CliError> {
-    let named = registry.open(migrator.sandbox(), &args.packages)?;
+    let upgrades = upgrades(registry, migrator.sandbox(), args)?;
+    let plans = match args.dry_run {
+        true => migrator.plan_upgrade(&upgrades).await?,
+        false => migrator.upgrade(&upgrades).await?,
+    };
+    report(output, args.dry_run, &plans)
+}
+
+/// The packages that are to be upgraded.
+pub(super) fn upgrades(registry: &Registry, sandbox: &Sandbox, args: &UpgradeArgs) -> Result<Vec<Upgrade>, CliError> {
+    let named = registry.open(sandbox, &args.packages)?;
     if named.is_empty() {
         return Err(CliError::Usage("no package named, and none is registered in ptah.toml".to_owned()));
     }
     if let Some(range) = named.iter().filter_map(|named| named.revision.as_deref()).find(|range| range.contains(':')) {
         return Err(CliError::Usage(format!("{range}: a part of a chain is for --sql only")));
     }
-    let upgrades: Vec<Upgrade> =
-        named.into_iter().map(|named| named.upgrade(args.force, args.adopt.as_ref())).collect();
-    let plans = match args.dry_run {
-        true => migrator.plan_upgrade(&upgrades).await?,
-        false => migrator.upgrade(&upgrades).await?,
-    };
-    report(output, args.dry_run, &plans)
+    Ok(named.into_iter().map(|named| named.upgrade(args.force, args.adopt.as_ref())).collect())
 }
 
 pub(super) async fn downgrade(
@@ -136,7 +140,7 @@ pub(super) async fn current(
     Ok(())
 }
 
-fn state_line(state: &PackageState) -> String {
+pub(super) fn state_line(state: &PackageState) -> String {
     let at = revisions(&state.recorded);
     match (&state.heads, state.pending.len()) {
         (None, _) => format!("{}: {at}", state.package),
@@ -373,11 +377,17 @@ fn report(output: &Output, dry_run: bool, plans: &[PackagePlan]) -> Result<(), C
         if plan.steps.is_empty() {
             output.note(&format!("{}: at {}, nothing to do", plan.package, revisions(&plan.recorded)));
         }
-        for step in &plan.steps {
-            output.line(&format!("-- {}", step.line))?;
-            for statement in step.plan.statements() {
-                output.line(&format!("{};", statement.sql))?;
-            }
+        print_plan(output, plan)?;
+    }
+    Ok(())
+}
+
+/// The statements of a plan.
+pub(super) fn print_plan(output: &Output, plan: &PackagePlan) -> Result<(), CliError> {
+    for step in &plan.steps {
+        output.line(&format!("-- {}", step.line))?;
+        for statement in step.plan.statements() {
+            output.line(&format!("{};", statement.sql))?;
         }
     }
     Ok(())

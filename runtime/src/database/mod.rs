@@ -13,6 +13,7 @@ mod watchdog;
 pub use error::DatabaseError;
 pub use identity::Identity;
 pub use target::Target;
+pub(crate) use target::real_path;
 
 use session::Session;
 use watchdog::Watchdog;

@@ -100,6 +100,14 @@ impl Target {
         &self.settings
     }
 
+    /// The same for two targets that are one, as far as can be told without asking a server.
+    pub fn identity(&self) -> String {
+        match &self.place {
+            Place::Sqlite { path, .. } => format!("sqlite:{}", real_path(path).display()),
+            Place::Postgres { .. } | Place::Mariadb { .. } => self.label.clone(),
+        }
+    }
+
     /// The database file, on SQLite.
     pub(crate) fn file(&self) -> Option<&Path> {
         match &self.place {
@@ -127,6 +135,18 @@ impl FromStr for Target {
     fn from_str(url: &str) -> Result<Self, Self::Err> {
         Self::parse(url)
     }
+}
+
+/// A file's own path, whatever links lead to it; it need not be there.
+pub(crate) fn real_path(file: &Path) -> PathBuf {
+    let real = file.canonicalize().or_else(|_| {
+        let folder = match file.parent() {
+            Some(folder) if folder != Path::new("") => folder,
+            _ => Path::new("."),
+        };
+        folder.canonicalize().map(|folder| folder.join(file.file_name().unwrap_or_default()))
+    });
+    real.unwrap_or_else(|_| file.to_owned())
 }
 
 fn invalid(reason: impl Into<String>) -> DatabaseError {

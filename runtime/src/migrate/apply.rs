@@ -76,7 +76,7 @@ impl Migrator {
 
     pub(super) async fn lock(&self) -> Result<TargetLock, MigrateError> {
         let waiting = |holder: &store::Holder| (self.observer)(&Event::Waiting { holder: holder.to_string() });
-        let acquired = self.interrupt.unless_raised(store::acquire(&self.target, self.lock_timeout, waiting)).await;
+        let acquired = self.interrupt.unless_raised(store::acquire(&self.target, self.runner_timeout, waiting)).await;
         Ok(acquired.ok_or(ErrorKind::Interrupted("nothing was changed"))??)
     }
 

@@ -75,6 +75,17 @@ pub enum ErrorKind {
     /// One package was given twice.
     #[error("the package is given twice")]
     GivenTwice,
+    /// One target was given twice.
+    #[error("{one} and {other} are the same target")]
+    TargetTwice {
+        /// What it is called.
+        one: String,
+        /// What it is also called.
+        other: String,
+    },
+    /// There is no target.
+    #[error("there is no target")]
+    NoTarget,
     /// A guest's step failed or was stopped.
     #[error(transparent)]
     Step(#[from] StepError),

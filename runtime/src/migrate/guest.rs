@@ -1,8 +1,10 @@
 //! Running a package's guest on a model: for a plan, or only to see what a step makes.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use super::plan::Planning;
+use super::plans::{Key, Planned};
 use super::{ErrorKind, Event, MigrateError};
 use crate::plan::{Plan, Planner};
 use crate::policy::Access;
@@ -13,7 +15,7 @@ use crate::schema::Schema;
 /// What a guest made of a schema.
 #[derive(Debug, Clone)]
 pub(super) struct Outcome {
-    pub(super) plan: Plan,
+    pub(super) plan: Arc<Plan>,
     /// The package's own tables afterwards.
     pub(super) after: Schema,
     pub(super) fuel: u64,
@@ -25,7 +27,12 @@ impl Outcome {
     pub(super) fn planned(planner: Planner, access: &Access) -> Self {
         let (plan, mut after) = planner.finish();
         after.tables.retain(|name, _| !access.referable.contains(name));
-        Self { plan, after, fuel: 0, reads_run_values: false }
+        Self { plan: Arc::new(plan), after, fuel: 0, reads_run_values: false }
+    }
+
+    /// Whether it is the same on every target with the same key.
+    pub(super) fn is_shared(&self) -> bool {
+        !self.reads_run_values
     }
 }
 
@@ -45,12 +52,15 @@ impl Planning<'_> {
 
     /// A planner over the package's own tables and those that it may refer to.
     pub(super) fn planner(&self, own: &Schema) -> Result<(Planner, Access), MigrateError> {
-        let referable = self.referable()?;
+        Ok(self.planner_with(own, self.referable()?))
+    }
+
+    fn planner_with(&self, own: &Schema, referable: Schema) -> (Planner, Access) {
         let access = Access { referable: referable.tables.keys().cloned().collect() };
         let mut schema = own.clone();
         schema.tables.extend(referable.tables);
         let planner = Planner::new(self.snapshot.dialect, schema, access.clone(), self.limits.clone());
-        Ok((planner, access))
+        (planner, access)
     }
 
     /// Runs one step of the guest on a model.
@@ -77,7 +87,6 @@ impl Planning<'_> {
         if self.interrupt.is_raised() {
             return Err(MigrateError::from(ErrorKind::Interrupted("nothing was changed")).at(title));
         }
-        let (planner, access) = self.planner(own)?;
         let Some(guest) = self.package.guest_for(&call) else {
             let missing = match call {
                 StepCall::Populate(name) => GraphError::UnknownPopulateStep(name.to_owned()),
@@ -85,16 +94,38 @@ impl Planning<'_> {
             };
             return Err(missing.into());
         };
-        let outcome = guest.run(call, planner, &self.run, say);
-        let outcome = outcome.map_err(|error| {
+        let referable = self.referable()?;
+        let key = Key {
+            component: guest.digest().to_owned(),
+            step: call.into(),
+            dialect: self.snapshot.dialect,
+            own: own.clone(),
+            referable: referable.clone(),
+        };
+        let planned = self.plans.get_or_run(key, || {
+            let (planner, access) = self.planner_with(own, referable);
+            let mut log = Vec::new();
+            match guest.run(call, planner, &self.run, &mut |event| log.push(event)) {
+                Ok(made) => {
+                    let planned = Outcome::planned(made.planner, &access);
+                    let outcome = Outcome { fuel: made.fuel, reads_run_values: made.run_values_read, ..planned };
+                    Ok(Planned { outcome, log })
+                }
+                Err(error) => {
+                    log.into_iter().for_each(&mut *say);
+                    Err(error)
+                }
+            }
+        });
+        let planned = planned.map_err(|error| {
             let kind = match error {
                 StepError::Interrupted => ErrorKind::Interrupted("nothing was changed"),
                 other => ErrorKind::Step(other),
             };
-            MigrateError::from(kind).at(title.clone())
+            MigrateError::from(kind).at(title)
         })?;
-        let planned = Outcome::planned(outcome.planner, &access);
-        Ok(Outcome { fuel: outcome.fuel, reads_run_values: outcome.run_values_read, ..planned })
+        planned.log.iter().cloned().for_each(say);
+        Ok(planned.outcome.clone())
     }
 
     /// The schema that `ptah-db-schema` makes out of nothing, if the package has it.

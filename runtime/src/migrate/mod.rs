@@ -14,6 +14,7 @@ mod look;
 mod offline;
 mod patience;
 mod plan;
+mod plans;
 mod repair;
 mod settle;
 mod snapshot;
@@ -28,6 +29,7 @@ pub use error::{ErrorKind, MigrateError};
 pub use event::Event;
 pub use look::{Current, PackageState, Pending};
 pub use offline::{OfflineRange, Script};
+pub(crate) use plan::check_order;
 pub use plan::{PackagePlan, PlannedStep, StepKind};
 pub use repair::{Repair, Settled, Unfinished};
 
@@ -37,6 +39,7 @@ use crate::database::Target;
 use crate::package::Package;
 use crate::policy::Limits;
 use crate::sandbox::{CacheLocation, Compiler, Sandbox};
+use plans::Plans;
 use snapshot::Snapshot;
 
 /// Whether tables that are there already, with no version recorded, become the package's own.
@@ -153,7 +156,10 @@ type Observer = Arc<dyn Fn(&Event) + Send + Sync>;
 pub struct Migrator {
     target: Target,
     sandbox: Sandbox,
+    plans: Arc<Plans>,
     lock_timeout: Duration,
+    /// How long to wait for another runner.
+    runner_timeout: Duration,
     observer: Observer,
     interrupt: Interrupt,
     known: Vec<Arc<Package>>,
@@ -173,16 +179,46 @@ impl Migrator {
     /// # Errors
     /// A URL that cannot be read, an engine that cannot be set up.
     pub fn with_options(url: &str, options: Options) -> Result<Self, MigrateError> {
-        let target = Target::parse(url)?.with_settings(options.limits.session);
+        Self::on_target(Target::parse(url)?, options)
+    }
+
+    /// For a target that is parsed already.
+    ///
+    /// # Errors
+    /// An engine that cannot be set up.
+    pub fn on_target(target: Target, options: Options) -> Result<Self, MigrateError> {
+        let target = target.with_settings(options.limits.session);
         let sandbox = Sandbox::new(options.limits, options.cache, options.compiler)?;
         Ok(Self {
             target,
             sandbox,
+            plans: Arc::default(),
             lock_timeout: options.lock_timeout,
+            runner_timeout: options.lock_timeout,
             observer: Arc::new(|_| ()),
             interrupt: Interrupt::default(),
             known: Vec::new(),
         })
+    }
+
+    /// The same for another target. The two have the engine and the plans in common: what one of them has planned the
+    /// other takes where it finds the same schema.
+    #[must_use]
+    pub fn for_target(&self, target: Target) -> Self {
+        let target = target.with_settings(self.sandbox.limits().session);
+        Self { target, ..self.clone() }
+    }
+
+    /// Waits so long for another runner on the target, and for locks on tables as before.
+    #[must_use]
+    pub fn waiting_for(mut self, runner_timeout: Duration) -> Self {
+        self.runner_timeout = runner_timeout;
+        self
+    }
+
+    /// How often a guest was run, for all targets that share its plans.
+    pub fn guest_runs(&self) -> usize {
+        self.plans.runs()
     }
 
     /// Calls `observer` at everything that happens.

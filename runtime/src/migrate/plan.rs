@@ -7,6 +7,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::guest::Outcome;
+use super::plans::Plans;
 use super::snapshot::Snapshot;
 use super::{Adopt, ErrorKind, Interrupt, MigrateError, Migrator, Observer, Populate, Upgrade};
 use crate::package::Package;
@@ -63,7 +64,7 @@ pub struct PlannedStep {
     /// Ptah's log line.
     pub line: String,
     /// What it does to the schema and rows.
-    pub plan: Plan,
+    pub plan: Arc<Plan>,
     /// Recorded heads that go.
     pub remove: Vec<String>,
     /// Recorded heads that come.
@@ -171,6 +172,11 @@ pub(super) fn upgrade_order(upgrades: &[Upgrade]) -> Result<Vec<Upgrade>, Migrat
     Ok(order.into_iter().filter_map(|index| upgrades.get(index).cloned()).collect())
 }
 
+/// Whether there is an order among the packages.
+pub(crate) fn check_order(upgrades: &[Upgrade]) -> Result<(), MigrateError> {
+    upgrade_order(upgrades).map(|_| ())
+}
+
 impl Migrator {
     /// Plans one verb on a snapshot; the snapshot afterwards is the target as it will be.
     pub(super) async fn plan(
@@ -185,10 +191,10 @@ impl Migrator {
         known.extend(given.iter().map(|upgrade| upgrade.package.clone()));
         let observer = self.observer.clone();
         let limits = self.sandbox.limits().clone();
-        let interrupt = self.interrupt.clone();
+        let (plans, interrupt) = (self.plans.clone(), self.interrupt.clone());
         let mut task = tokio::task::spawn_blocking(move || {
             let package = verb.package().clone();
-            let mut planning = Planning::new(&package, &known, limits, &observer, &interrupt, snapshot)?;
+            let mut planning = Planning::new(&package, &known, limits, &plans, &observer, &interrupt, snapshot)?;
             planning.verb(&verb)?;
             Ok::<_, MigrateError>(planning.finish())
         });
@@ -213,6 +219,7 @@ pub(super) struct Planning<'a> {
     /// package changes while another one is planned, so this is found once and not for every dependency.
     applied_elsewhere: BTreeMap<&'a str, BTreeSet<&'a str>>,
     pub(super) limits: Limits,
+    pub(super) plans: &'a Plans,
     pub(super) observer: &'a Observer,
     pub(super) interrupt: &'a Interrupt,
     pub(super) run: RunValues,
@@ -228,6 +235,7 @@ impl<'a> Planning<'a> {
         package: &'a Package,
         known: &'a [Arc<Package>],
         limits: Limits,
+        plans: &'a Plans,
         observer: &'a Observer,
         interrupt: &'a Interrupt,
         snapshot: Snapshot,
@@ -252,6 +260,7 @@ impl<'a> Planning<'a> {
             snapshot,
             applied_elsewhere,
             limits,
+            plans,
             observer,
             interrupt,
             run,

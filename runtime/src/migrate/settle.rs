@@ -46,7 +46,7 @@ impl Migrator {
         let mut connection = self.target.connect_to_change().await?;
         let work = match self.target.dialect().has_lone_statements() {
             true => {
-                let entering = WorkLock::enter(&mut connection, self.lock_timeout);
+                let entering = WorkLock::enter(&mut connection, self.runner_timeout);
                 let entered = self.interrupt.unless_raised(entering).await;
                 Some(entered.ok_or(ErrorKind::Interrupted("nothing was changed"))??)
             }

@@ -170,6 +170,16 @@ impl Schema {
     pub fn digest(&self) -> String {
         Digests::default().of(self)
     }
+
+    /// Whether the other one is equal and also written down alike: all that is planned on one of them holds for both.
+    pub fn is_twin_of(&self, other: &Self) -> bool {
+        let alike = |one: &Arc<Table>, other: &Arc<Table>| {
+            Arc::ptr_eq(one, other) || (one == other && one.written.0 == other.written.0)
+        };
+        let pairs = self.tables.iter().zip(&other.tables);
+        self.tables.len() == other.tables.len()
+            && pairs.into_iter().all(|(one, other)| one.0 == other.0 && alike(one.1, other.1))
+    }
 }
 
 /// Digests schemas that have most of their tables in common: a table that they share is digested once.

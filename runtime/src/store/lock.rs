@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use sha2::{Digest, Sha256};
 
-use crate::database::{Connection, DatabaseError, Identity, Target};
+use crate::database::{Connection, DatabaseError, Identity, Target, real_path};
 use crate::dialect::{Dialect, literal};
 use crate::operation::Value;
 
@@ -313,14 +313,7 @@ fn lock_name(database: &str) -> String {
 
 /// Beside the database itself, whatever links lead to it.
 fn lock_file(database: &Path) -> PathBuf {
-    let real = database.canonicalize().or_else(|_| {
-        let folder = match database.parent() {
-            Some(folder) if folder != Path::new("") => folder,
-            _ => Path::new("."),
-        };
-        folder.canonicalize().map(|folder| folder.join(database.file_name().unwrap_or_default()))
-    });
-    let mut path = real.unwrap_or_else(|_| database.to_owned()).into_os_string();
+    let mut path = real_path(database).into_os_string();
     path.push("-ptah-lock");
     path.into()
 }

@@ -30,7 +30,7 @@ fn every_verb_option_and_exit_code_is_documented() {
     let codes: String = help.split("Exit codes:").nth(1).unwrap().split_whitespace().collect::<Vec<_>>().join(" ");
     let codes = codes.split(", ").filter_map(|part| part.split(' ').next()?.parse::<u8>().ok());
     let codes: Vec<u8> = codes.collect();
-    assert_eq!(codes, [0, 1, 2, 3, 4, 5, 6, 7, 130]);
+    assert_eq!(codes, [0, 1, 2, 3, 4, 5, 6, 7, 8, 130]);
     for code in codes {
         assert!(DOCS.contains(&format!("\n| {code} | ")), "{code}");
     }
@@ -75,6 +75,10 @@ fn every_key_of_a_json_document_is_documented() {
         keys(&run(words).ok().json(), &mut found);
     }
     keys(&run("upgrade none.wasm").run().ends(3).json(), &mut found);
+    for words in ["current pages.wasm", "upgrade pages.wasm"] {
+        let many = run(words).args("--database sqlite:a.db --database sqlite:no/such/folder.db");
+        keys(&many.run().json(), &mut found);
+    }
     let unknown: Vec<&String> = found.iter().filter(|key| !DOCS.contains(&format!("\"{key}\""))).collect();
     assert!(unknown.is_empty(), "{unknown:?}");
 }

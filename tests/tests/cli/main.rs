@@ -10,6 +10,7 @@ mod guests;
 mod long;
 mod offline;
 mod packages;
+mod rollout;
 mod targets;
 mod verbs;
 mod words;

@@ -18,6 +18,7 @@ mod rebuild;
 mod recorded;
 mod refused;
 mod rich;
+mod rollout;
 mod sqlalchemy;
 mod start;
 

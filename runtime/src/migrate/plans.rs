@@ -1,0 +1,149 @@
+//! Plans that were made, by all that they follow from: the plan key. Who asks for the same again is given the same
+//! plan, so that a guest runs once, however many targets are in the state that it is asked about.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::guest::Outcome;
+use crate::dialect::Dialect;
+use crate::sandbox::{LogEvent, StepCall};
+use crate::schema::Schema;
+
+/// How many plans are kept, and how much SQL in all. With one more all of them are forgotten and made again as they
+/// are asked for.
+const PLANS: usize = 1_000;
+const SQL_BYTES: usize = 64 << 20;
+
+/// What a guest makes of a schema follows from these alone. Contract and limits are those of the sandbox, which all who
+/// share plans have in common; there are no capabilities yet that differ.
+#[derive(Debug)]
+pub(super) struct Key {
+    /// The digest of the component that has the step.
+    pub(super) component: String,
+    pub(super) step: Step,
+    pub(super) dialect: Dialect,
+    /// The package's own tables.
+    pub(super) own: Schema,
+    /// Those of other packages that it may refer to.
+    pub(super) referable: Schema,
+}
+
+/// A [`StepCall`] that is kept.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) enum Step {
+    Populate(String),
+    Upgrade(String),
+    Downgrade(String),
+}
+
+impl From<StepCall<'_>> for Step {
+    fn from(call: StepCall<'_>) -> Self {
+        match call {
+            StepCall::Populate(name) => Self::Populate(name.to_owned()),
+            StepCall::Upgrade(id) => Self::Upgrade(id.to_owned()),
+            StepCall::Downgrade(id) => Self::Downgrade(id.to_owned()),
+        }
+    }
+}
+
+impl Key {
+    fn is_that_of(&self, other: &Self) -> bool {
+        self.dialect == other.dialect
+            && self.component == other.component
+            && self.own.is_twin_of(&other.own)
+            && self.referable.is_twin_of(&other.referable)
+    }
+}
+
+/// What a guest made and said.
+#[derive(Debug)]
+pub(super) struct Planned {
+    pub(super) outcome: Outcome,
+    pub(super) log: Vec<LogEvent>,
+}
+
+/// The plans of all targets that share them.
+#[derive(Debug, Default)]
+pub(super) struct Plans {
+    kept: Mutex<Kept>,
+    runs: AtomicUsize,
+}
+
+#[derive(Debug, Default)]
+struct Kept {
+    places: HashMap<Step, Vec<Arc<Place>>>,
+    count: usize,
+    sql_bytes: usize,
+}
+
+/// Where one plan is or will be. Who makes it holds `made`; who wants it meanwhile waits.
+#[derive(Debug)]
+struct Place {
+    key: Key,
+    made: Mutex<Made>,
+}
+
+#[derive(Debug)]
+enum Made {
+    NotYet,
+    Shared(Arc<Planned>),
+    /// The guest failed, or asked for the values of its run: each run asks it for itself.
+    ForEach,
+}
+
+impl Plans {
+    /// The plan of this key: the one that was made, or what `run` makes.
+    pub(super) fn get_or_run<E>(&self, key: Key, run: impl FnOnce() -> Result<Planned, E>) -> Result<Arc<Planned>, E> {
+        let run = || {
+            self.runs.fetch_add(1, Ordering::Relaxed);
+            run().map(Arc::new)
+        };
+        let place = self.place(key);
+        let mut made = lock(&place.made);
+        match &*made {
+            Made::Shared(planned) => return Ok(planned.clone()),
+            Made::ForEach => {
+                drop(made);
+                return run();
+            }
+            Made::NotYet => {}
+        }
+        let planned = run();
+        *made = match &planned {
+            Ok(planned) if planned.outcome.is_shared() => {
+                let sql: usize = planned.outcome.plan.statements().map(|statement| statement.sql.len()).sum();
+                lock(&self.kept).sql_bytes += sql;
+                Made::Shared(planned.clone())
+            }
+            _ => Made::ForEach,
+        };
+        planned
+    }
+
+    /// How often a guest was run.
+    pub(super) fn runs(&self) -> usize {
+        self.runs.load(Ordering::Relaxed)
+    }
+
+    fn place(&self, key: Key) -> Arc<Place> {
+        let mut kept = lock(&self.kept);
+        let known = kept.places.get(&key.step).into_iter().flatten().find(|place| place.key.is_that_of(&key));
+        if let Some(known) = known {
+            return known.clone();
+        }
+        if kept.count >= PLANS || kept.sql_bytes > SQL_BYTES {
+            *kept = Kept::default();
+        }
+        kept.count += 1;
+        let step = key.step.clone();
+        let place = Arc::new(Place { key, made: Mutex::new(Made::NotYet) });
+        kept.places.entry(step).or_default().push(place.clone());
+        place
+    }
+}
+
+/// What a panic left behind is as good as before: a plan is there whole or not at all.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
