@@ -18,7 +18,7 @@ pub(crate) use target::real_path;
 use session::Session;
 use watchdog::Watchdog;
 
-use crate::dialect::{Catalog, Dialect, TextRow, catalog};
+use crate::dialect::{self, Catalog, Dialect, TextRow, catalog};
 
 /// What a connection is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -196,12 +196,15 @@ impl Connection {
         if self.transaction == Transaction::None {
             return Ok(());
         }
-        self.transaction = Transaction::None;
+        let failed = std::mem::replace(&mut self.transaction, Transaction::None) == Transaction::Failed;
         if self.session.is_none() {
             self.watchdog.settled().await;
             return Ok(());
         }
-        let result = self.execute("ROLLBACK").await;
+        let mut result = self.execute("ROLLBACK").await;
+        if let (Ok(_), true, Some(settings)) = (&result, failed, dialect::after_failure(self.dialect)) {
+            result = self.execute(settings).await;
+        }
         if result.is_err() {
             self.session = None;
         }

@@ -94,11 +94,17 @@ pub fn script_preamble(dialect: Dialect) -> Vec<String> {
     statements.iter().map(|&statement| statement.to_owned()).collect()
 }
 
+/// What takes back a setting that no rollback does, after a transaction whose statement failed: a rebuild on SQLite may
+/// have ended in its middle.
+pub fn after_failure(dialect: Dialect) -> Option<&'static str> {
+    (dialect == Dialect::Sqlite).then_some("PRAGMA writable_schema = RESET")
+}
+
 /// What whoever runs a script of these statements in the database's own shell has to know.
 pub fn script_note<'a>(dialect: Dialect, statements: impl IntoIterator<Item = &'a String>) -> Option<&'static str> {
     let rebuilds = |statement: &String| statement.starts_with("PRAGMA writable_schema");
     (dialect == Dialect::Sqlite && statements.into_iter().any(rebuilds))
-        .then_some("From 3.42 on sqlite3 needs -cmd '.dbconfig defensive off' too: tables are built anew.")
+        .then_some("Newer versions of sqlite3 need -cmd '.dbconfig defensive off' too: tables are built anew.")
 }
 
 /// Asks PostgreSQL for a function or operator of a schema that statements would call in place of the system's own:

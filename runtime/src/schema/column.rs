@@ -235,40 +235,47 @@ pub(super) fn alter(
     let numbered = if column.auto_increment { AutoIncrement::Yes } else { AutoIncrement::No };
     let asked_type = changes.column_type.map(|asked| (rules.canonical)(asked, numbered));
     let old_type = match &column.column_type {
-        ModelType::Portable(known) => *known,
+        ModelType::Portable(known) => Some(*known),
         // All that can become of a type that holds less than a portable one is that one.
-        ModelType::Opaque(printed) => {
-            (rules.widens)(printed).filter(|wide| asked_type == Some(*wide)).ok_or_else(|| not_kept(&at))?
-        }
+        ModelType::Opaque(printed) => (rules.widens)(printed).filter(|wide| asked_type == Some(*wide)),
     };
-    if !column.extra.is_empty() {
+    let is_kept = rules.keeps_attributes && asked_type.is_none();
+    if (old_type.is_none() && !is_kept) || (!column.extra.is_empty() && !rules.keeps_attributes) {
         return Err(not_kept(&at));
     }
     let mut altered = column.clone();
-    let new_type = asked_type.unwrap_or(old_type);
-    let retyped = column.column_type != ModelType::Portable(new_type);
+    let retyped = asked_type.filter(|new_type| column.column_type != ModelType::Portable(*new_type));
     if let Some(asked) = changes.column_type {
         check_type(&at, asked)?;
         // On SQLite any type that numbers itself is INTEGER.
-        if retyped || (column.auto_increment && !asked.is_integer()) {
+        if retyped.is_some() || (column.auto_increment && !asked.is_integer()) {
             check_retype(schema, table_name, table, column, asked)?;
-            names::check_json(rules, table, name, &ModelType::Portable(new_type))?;
         }
-        altered.column_type = ModelType::Portable(new_type);
+    }
+    if let Some(new_type) = retyped.map(ModelType::Portable) {
+        names::check_json(rules, table, name, &new_type)?;
+        altered.column_type = new_type;
     }
     if let Some(nullable) = changes.nullable {
         check_nullable(schema, table_name, table, name, nullable)?;
+        // What SQLite does on a conflict may be part of what is dropped.
+        if nullable != column.nullable && column.extra.iter().any(|text| text.starts_with("ON CONFLICT")) {
+            return Err(not_kept(&at));
+        }
         altered.nullable = nullable;
     }
     altered.default = match &changes.default {
         Change::Set(_) if column.auto_increment => {
             return Err(invalid(format!("{at} is auto-increment and has no default")));
         }
-        Change::Set(default) => build_default(rules, &at, default, changes.column_type.unwrap_or(old_type))?,
+        Change::Set(default) => {
+            let column_type = changes.column_type.or(old_type).ok_or_else(|| not_kept(&at))?;
+            build_default(rules, &at, default, column_type)?
+        }
         Change::Clear => None,
-        Change::Keep => match column.default.clone() {
-            Some(default) if retyped => retype_default(rules, &at, &default, new_type)?,
-            same => same,
+        Change::Keep => match (column.default.clone(), retyped) {
+            (Some(default), Some(new_type)) => retype_default(rules, &at, &default, new_type)?,
+            (same, _) => same,
         },
     };
     match &changes.comment {

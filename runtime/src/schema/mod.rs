@@ -68,6 +68,8 @@ pub struct Rules {
     /// The portable type that holds whatever a type without one holds, and in the same form: on MariaDB `datetime`,
     /// which other tools make, is `timestamp` without a fraction. Takes the type as the database prints it.
     pub widens: fn(&str) -> Option<ColumnType>,
+    /// SQLite: altering a column leaves alone what the model cannot express of it, as its definition is changed in place.
+    pub keeps_attributes: bool,
     /// Whether tables and columns can have comments.
     pub comments: bool,
     /// The canonical portable type of those that the dialect makes alike.

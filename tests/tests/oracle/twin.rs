@@ -50,6 +50,8 @@ impl Twin {
         }
         let (plan, after) = planner.finish();
         let statements: Vec<&Statement> = plan.statements().collect();
+        let values = self.untouched(op);
+        let before = self.ask(&values).await;
         let outcome = match self.apply(&statements).await {
             Ok(()) => {
                 self.schema = after;
@@ -63,7 +65,41 @@ impl Twin {
             let sql: Vec<&str> = statements.iter().map(|statement| statement.sql.as_str()).collect();
             format!("{}: after {outcome:?}: {error}\n  {}", self.dialect, sql.join("\n  "))
         })?;
-        Ok(outcome)
+        match self.ask(&values).await == before {
+            true => Ok(outcome),
+            false => Err(format!("{}: after {outcome:?} other values than before", self.dialect)),
+        }
+    }
+
+    /// A query over all that an operation leaves alone of the rows; none where it changes rows or names. SQLite alone
+    /// builds tables anew, and only there it is looked at.
+    fn untouched(&self, op: &Op) -> Option<String> {
+        let renames = matches!(op, Op::RenameTable { .. } | Op::RenameColumn { .. } | Op::DropTable { .. });
+        if self.dialect != Dialect::Sqlite || op.is_data() || renames {
+            return None;
+        }
+        let gone = |table: &Ident, column: &Ident| match op {
+            Op::DropColumn { table: own, name } | Op::AlterColumn { table: own, name, .. } => {
+                own == table && name == column
+            }
+            _ => false,
+        };
+        let tables = self.schema.tables.iter().map(|(name, table)| {
+            let kept = table.columns.iter().map(|column| &column.name).filter(|column| !gone(name, column));
+            let shown = kept.map(|column| format!("quote({})", quote(self.dialect, column)));
+            let shown = shown.collect::<Vec<_>>().join(" || ',' || ");
+            let shown = if shown.is_empty() { "''" } else { shown.as_str() };
+            format!("SELECT rowid, {shown} FROM {}", quote(self.dialect, name))
+        });
+        let tables: Vec<String> = tables.collect();
+        (!tables.is_empty()).then(|| tables.join(" UNION ALL "))
+    }
+
+    async fn ask(&mut self, query: &Option<String>) -> Vec<Vec<Option<String>>> {
+        match query {
+            Some(query) => self.connection.fetch(query).await.unwrap(),
+            None => Vec::new(),
+        }
     }
 
     /// Applies a plan from the empty schema to this one, as a step is: in one transaction, which on MariaDB
@@ -155,6 +191,10 @@ impl Twin {
         for (name, table) in catalog.tables {
             match table {
                 CatalogTable::Readable(table) => {
+                    let planned = self.schema.tables.get(name.as_str());
+                    if planned.is_some_and(|planned| planned.written.0.is_empty() != table.written.0.is_empty()) {
+                        return Err(format!("how table {name} is written was lost on the way"));
+                    }
                     found.tables.insert(ident(&name), table);
                 }
                 CatalogTable::Unreadable(reason) => return Err(format!("table {name} cannot be read: {reason}")),

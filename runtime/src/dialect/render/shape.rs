@@ -2,10 +2,10 @@
 //! cannot be compared or are too long, checks over columns that the server itself changes, texts that it
 //! does not keep. Refused here, while the step is planned, so that no such statement fails half way.
 
-use super::row;
+use super::{row, type_name};
 use crate::dialect::{Dialect, Unsupported};
 use crate::operation::{BinaryOperator, ColumnDefault, ColumnType, Expr, Ident, ReferentialAction, Value};
-use crate::schema::{CheckCondition, ModelDefault, ModelType, Table};
+use crate::schema::{CheckCondition, Column, ModelDefault, ModelType, Table};
 
 /// InnoDB's longest key, in bytes; utf8mb4 takes four a character. A longer index is cut to a prefix, a
 /// longer unique constraint becomes a hash.
@@ -22,13 +22,27 @@ pub(super) fn check(dialect: Dialect, before: Option<&Table>, after: &Table) -> 
 
 fn problems(dialect: Dialect, table: &Table) -> Vec<String> {
     match dialect {
-        Dialect::Sqlite => Vec::new(),
+        Dialect::Sqlite => sqlite_strict(table),
         Dialect::Postgres => keys(table).filter_map(|key| postgres_key(table, &key)).collect(),
         Dialect::Mariadb => {
             let keys = keys(table).filter_map(|key| mariadb_key(table, &key));
             keys.chain(mariadb_checks(table)).chain(mariadb_texts(table)).chain(row::too_long(table)).collect()
         }
     }
+}
+
+/// A STRICT table of SQLite has few types.
+fn sqlite_strict(table: &Table) -> Vec<String> {
+    if !table.opaque.iter().any(|opaque| opaque.kind == "option" && opaque.name == "STRICT") {
+        return Vec::new();
+    }
+    let portable = |column: &Column| match column.column_type {
+        ModelType::Portable(column_type) if !column.auto_increment => Some(type_name(Dialect::Sqlite, column_type)),
+        _ => None,
+    };
+    let lacking = |name: &String| !["INTEGER", "TEXT", "BLOB"].contains(&name.as_str());
+    let named = table.columns.iter().filter_map(|column| Some((&column.name, portable(column).filter(lacking)?)));
+    named.map(|(column, name)| format!("SQLite's STRICT tables lack the type {name} of column {column}")).collect()
 }
 
 /// The columns of everything that is or has an index.

@@ -222,6 +222,30 @@ fn references_with_all_that_the_contract_has_no_word_for() {
 }
 
 #[test]
+fn what_the_contract_has_no_word_for_of_the_very_column_that_is_altered() {
+    let cleared = || alter_column("p", "x", ColumnChanges::new().set_nullable().clear_default());
+    let text = || alter_column("p", "x", ColumnChanges::new().set_type(ColumnType::Text));
+    for (column, action, changed) in [
+        ("x TEXT COLLATE NOCASE", not_null("x"), ("NOCASE", "NOCASE NOT NULL")),
+        (
+            "x uuid NULL CHECK (length(x) > 1)",
+            not_null("x"),
+            (" NULL CHECK (length(x) > 1)", " CHECK (length(x) > 1) NOT NULL"),
+        ),
+        ("x money NOT NULL DEFAULT (hex('a') || x'00')", cleared(), (" NOT NULL DEFAULT (hex('a') || x'00')", "")),
+        ("x INT AS (id * 1000) STORED", not_null("x"), ("STORED", "STORED NOT NULL")),
+        ("x VARCHAR(9) /* which */ COLLATE RTRIM DEFAULT 'a'", text(), ("VARCHAR(9)", "TEXT")),
+    ] {
+        on_sqlite(async |target: &TestTarget| {
+            let value = if column.contains("STORED") { "" } else { "; UPDATE p SET x = 'it'" };
+            let columns = format!("id INTEGER PRIMARY KEY, {column}, y INT, UNIQUE (x)");
+            let make = format!("CREATE TABLE p ({columns}); INSERT INTO p (id, y) VALUES (1, 2){value}");
+            keeps(target, &make, vec![action.clone()], changed, &["SELECT *, typeof(x) FROM p"]).await;
+        });
+    }
+}
+
+#[test]
 fn comments_conflict_clauses_and_the_way_it_is_written() {
     on_sqlite(async |target: &TestTarget| {
         let make = "CREATE TABLE p ( -- the table (p)

@@ -78,6 +78,16 @@ fn what_cannot_be_carried_over_while_it_is_planned() {
             "says of which table a column is",
         ),
         (
+            "CREATE TABLE p /* (id) */ (id INTEGER PRIMARY KEY, x INT)",
+            not_null("x"),
+            "there is a comment before its columns",
+        ),
+        (
+            "CREATE TABLE p (id INTEGER PRIMARY KEY, x INT) STRICT",
+            alter_column("p", "x", ColumnChanges::new().set_type(ColumnType::BigInteger)),
+            "SQLite's STRICT tables lack the type BIGINT of column x",
+        ),
+        (
             "CREATE TABLE p (id TEXT NOT NULL PRIMARY KEY, x INT) WITHOUT ROWID",
             drop_constraint("p", ConstraintSelector::PrimaryKey),
             "WITHOUT ROWID",

@@ -46,6 +46,10 @@ pub fn rebuild(name: &Ident, before: &Table, after: &Table) -> Result<Vec<Statem
             .ok_or_else(|| refused(name, "its definition is not one that can be taken apart"))
     };
     let (old, new) = (parse(before)?, parse(after)?);
+    // The statement that lets names change has to find the same parenthesis in it.
+    if before.written.0.find('(') != Some(old.body) {
+        return Err(refused(name, "there is a comment before its columns"));
+    }
     check(name, before, after, &new)?;
     let rebuilt = format!("ptah_db_rebuilt_{name}");
     let copied = copied(name, before, after, &old, &new)?;
