@@ -26,7 +26,7 @@ pub use expr::{render_expr, render_portable};
 pub use literal::{literal, quote};
 pub use normal::{default_normal_form, normal_form};
 pub use query::render_query;
-pub use render::{Rendered, rebuild, render, type_name};
+pub use render::{REBUILT, Rendered, rebuild, render, type_name};
 pub use server::{ServerSession, SessionCheck, check_session, session_check, stop_session, stop_statement};
 pub use session::{SessionSettings, after_failure, script_note, script_preamble, session_statements, shadows};
 

@@ -1,6 +1,7 @@
 //! What an operator is told about a step that was refused or cut short.
 
 use crate::database::DatabaseError;
+use crate::dialect::REBUILT;
 use crate::sandbox::visible;
 use crate::store::{FlightState, InFlight};
 
@@ -71,7 +72,8 @@ pub(super) fn cut(sql: &str) -> String {
 /// What a database answered, for a sentence that says already that it refused a statement.
 pub(super) fn refusal(error: &DatabaseError) -> String {
     match error {
-        DatabaseError::Refused { code, message } => format!("{message} ({code})"),
+        // A table that is built anew is the table to whoever reads it.
+        DatabaseError::Refused { code, message } => format!("{} ({code})", message.replace(REBUILT, "")),
         other => other.to_string(),
     }
 }

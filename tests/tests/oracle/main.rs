@@ -9,6 +9,7 @@ mod build;
 mod expression;
 mod fixed;
 mod generate;
+mod odd;
 mod random;
 mod regressions;
 mod scale;

@@ -98,7 +98,7 @@ async fn whole_step(target: &TestTarget, seeds: &[u64]) -> Result<(), String> {
     }
 }
 
-async fn wipe(target: &TestTarget) {
+pub(crate) async fn wipe(target: &TestTarget) {
     match target.dialect() {
         Dialect::Sqlite => {
             for suffix in ["", "-journal", "-wal", "-shm"] {

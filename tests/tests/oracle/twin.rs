@@ -37,6 +37,14 @@ impl Twin {
         Self { dialect: target.dialect(), schema: Schema::default(), connection, rows: BTreeMap::new() }
     }
 
+    /// One of tables that are there already.
+    pub(crate) async fn of_what_is_there(target: &TestTarget) -> Self {
+        let mut twin = Self::new(target).await;
+        twin.schema = twin.found().await.unwrap();
+        twin.rows = twin.count().await;
+        twin
+    }
+
     pub(crate) fn schema(&self) -> &Schema {
         &self.schema
     }
@@ -89,7 +97,8 @@ impl Twin {
             let shown = kept.map(|column| format!("quote({})", quote(self.dialect, column)));
             let shown = shown.collect::<Vec<_>>().join(" || ',' || ");
             let shown = if shown.is_empty() { "''" } else { shown.as_str() };
-            format!("SELECT rowid, {shown} FROM {}", quote(self.dialect, name))
+            let row_id = if table.opaque.iter().any(|one| one.name == "WITHOUT ROWID") { "0" } else { "rowid" };
+            format!("SELECT {row_id}, {shown} FROM {}", quote(self.dialect, name))
         });
         let tables: Vec<String> = tables.collect();
         (!tables.is_empty()).then(|| tables.join(" UNION ALL "))
@@ -185,20 +194,27 @@ impl Twin {
         rows.iter().map(|row| (ident(row[0].as_ref().unwrap()), row[1].as_ref().unwrap().parse().unwrap())).collect()
     }
 
-    async fn equal(&mut self) -> Result<(), String> {
+    /// What the database holds.
+    async fn found(&mut self) -> Result<Schema, String> {
         let catalog = self.connection.catalog().await.unwrap();
         let mut found = Schema::default();
         for (name, table) in catalog.tables {
             match table {
                 CatalogTable::Readable(table) => {
-                    let planned = self.schema.tables.get(name.as_str());
-                    if planned.is_some_and(|planned| planned.written.0.is_empty() != table.written.0.is_empty()) {
-                        return Err(format!("how table {name} is written was lost on the way"));
-                    }
                     found.tables.insert(ident(&name), table);
                 }
                 CatalogTable::Unreadable(reason) => return Err(format!("table {name} cannot be read: {reason}")),
             }
+        }
+        Ok(found)
+    }
+
+    async fn equal(&mut self) -> Result<(), String> {
+        let found = self.found().await?;
+        let written =
+            |schema: &Schema, name: &Ident| schema.tables.get(name).is_some_and(|table| !table.written.0.is_empty());
+        if let Some(lost) = found.tables.keys().find(|name| written(&found, name) && !written(&self.schema, name)) {
+            return Err(format!("how table {lost} is written was lost on the way"));
         }
         let differences = compare(&self.schema, &found, render_portable, &|name| format!("{name:?}"));
         if !differences.is_empty() {

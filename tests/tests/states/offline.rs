@@ -100,6 +100,20 @@ on_every_database! {
         assert_says(script_of(&run.open(&crowd())), &["crowd: ", "no populate step ptah-db-schema"]);
     }
 
+    async fn a_script_holds_every_operation(target: &TestTarget) {
+        let run = Run::on(target);
+        let library = run.open(&super::rich::library());
+        let script = script(&run, &[whole(&library)]).unwrap();
+        assert_eq!(script.text().contains(".dbconfig defensive off"), target.dialect() == Dialect::Sqlite);
+        target.execute(&script.text()).await;
+        let expected = reference(target, async |run| {
+            run.upgrade(&library).await.unwrap();
+        });
+        assert_eq!((run.catalog().await, run.versions().await), expected.await);
+        run.upgrade(&library).await.unwrap();
+        assert_eq!(run.said(), ["library: at 004, nothing to do"]);
+    }
+
     async fn a_script_needs_the_packages_that_are_depended_on(target: &TestTarget) {
         let run = Run::on(target);
         let (crowd, blog) = (run.open(&crowd()), run.open(&blog()));

@@ -8,7 +8,8 @@ use ptah_wasm_tests::target::run as run_on;
 
 use super::*;
 
-fn library() -> GuestPackage {
+/// Every operation of the contract, up and down.
+pub(crate) fn library() -> GuestPackage {
     GuestPackage::new("library")
         .populate(
             "ptah-base-schema",

@@ -94,7 +94,7 @@ pub(super) fn difference<'a>(more: &'a Table, fewer: &Table) -> Result<Found<'a>
     key.or_else(unique)
         .or_else(foreign)
         .or_else(check)
-        .ok_or_else(|| Unsupported("the constraint is not in the model".into()))
+        .ok_or_else(|| Unsupported("the table has the very same constraint already, without a name".into()))
 }
 
 /// The clause of the constraint that a table has after an operation and had not before.

@@ -17,7 +17,7 @@ mod table;
 mod tests;
 mod types;
 
-pub use rebuild::rebuild;
+pub use rebuild::{REBUILT, rebuild};
 pub use types::type_name;
 
 use super::{Dialect, Statement, StatementKind, Unsupported, quote};

@@ -258,6 +258,33 @@ fn comments_conflict_clauses_and_the_way_it_is_written() {
 }
 
 #[test]
+fn several_alterations_in_a_row_are_one_rebuild() {
+    on_sqlite(async |target: &TestTarget| {
+        let make = "CREATE TABLE p (id INTEGER PRIMARY KEY, x INT, code TEXT); INSERT INTO p VALUES (1, 10, '7')";
+        let mut reference = ForeignKey::new(["up"], "p", ["code"]);
+        let actions = vec![
+            not_null("x"),
+            alter_column("p", "code", ColumnChanges::new().set_type(ColumnType::Integer)),
+            create_constraint("p", &mut UniqueConstraint::new(["code"])),
+            add_column("p", Column::text("note").not_null().default(sql("lower('NONE')"))),
+            execute(r#"UPDATE "p" SET "x" = 11"#, ()),
+            create_constraint("p", Check::new(r#""x" > 10"#)),
+            add_column("p", Column::integer("up")),
+            // Before it can be referred to the key has to be there.
+            create_constraint("p", &mut reference),
+        ];
+        let plan = altered(target, make, actions).await.unwrap();
+        let operations = &plan.steps[0].plan.operations;
+        let rebuilds: Vec<usize> = operations
+            .iter()
+            .map(|one| one.statements.iter().filter(|one| one.sql.starts_with("CREATE TABLE")).count())
+            .collect();
+        assert_eq!(rebuilds, [0, 0, 0, 1, 0, 1, 0, 1]);
+        assert_eq!(values(target, "SELECT *, typeof(code) FROM p").await, ["1|11|7|none|NULL|integer"]);
+    });
+}
+
+#[test]
 fn a_violation_elsewhere_is_in_nobody_s_way() {
     on_sqlite(async |target: &TestTarget| {
         let run = Run::on(target);

@@ -17,7 +17,7 @@ async fn refused(target: &TestTarget, make: &str, actions: Vec<Action>, message:
 fn nulls_under_a_new_not_null() {
     on_sqlite(async |target: &TestTarget| {
         let make = "CREATE TABLE p (id INTEGER PRIMARY KEY, x INT); INSERT INTO p VALUES (1, NULL)";
-        refused(target, make, vec![not_null("x")], "NOT NULL constraint failed").await;
+        refused(target, make, vec![not_null("x")], "NOT NULL constraint failed: p.x").await;
     });
 }
 

@@ -17,6 +17,9 @@ use crate::dialect::{Dialect, Statement, Unsupported};
 use crate::operation::{Ident, Op};
 use crate::schema::{Column, ModelType, Schema, Table, Written};
 
+/// What the name of a table begins with while it is built anew; that of the table follows.
+pub const REBUILT: &str = "ptah_db_rebuilt_";
+
 /// Carries the definitions of tables over an operation that has statements of its own. One that is not understood
 /// is forgotten: only a rebuild needs it.
 pub(super) fn follow(op: &Op, before: &Schema, after: &mut Schema, statements: &[Statement]) {
@@ -51,7 +54,7 @@ pub fn rebuild(name: &Ident, before: &Table, after: &Table) -> Result<Vec<Statem
         return Err(refused(name, "there is a comment before its columns"));
     }
     check(name, before, after, &new)?;
-    let rebuilt = format!("ptah_db_rebuilt_{name}");
+    let rebuilt = format!("{REBUILT}{name}");
     let copied = copied(name, before, after, &old, &new)?;
     let guard = Guard { name: name.as_str(), rebuilt: &rebuilt, copied: &copied };
     let mut statements = guard.begin();
