@@ -106,7 +106,11 @@ impl Twin {
 
     async fn ask(&mut self, query: &Option<String>) -> Vec<Vec<Option<String>>> {
         match query {
-            Some(query) => self.connection.fetch(query).await.unwrap(),
+            Some(query) => {
+                let mut rows = self.connection.fetch(query).await.unwrap();
+                rows.sort();
+                rows
+            }
             None => Vec::new(),
         }
     }
