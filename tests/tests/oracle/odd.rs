@@ -12,8 +12,8 @@ use ptah_wasm::operation::{
 use ptah_wasm_tests::target::TestTarget;
 
 use crate::build::{check, column, expr, foreign_key, ident, idents, key, not_null};
-use crate::dice::Dice;
 use crate::twin::{Outcome, Twin};
+use ptah_wasm_tests::dice::Dice;
 
 const CASES: u32 = 40;
 
