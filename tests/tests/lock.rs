@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 
 use ptah_wasm::database::Target;
 use ptah_wasm::dialect::Dialect;
-use ptah_wasm::store::{LockError, acquire};
-use ptah_wasm_tests::on_every_database;
+use ptah_wasm::store::{LockError, WorkLock, acquire};
 use ptah_wasm_tests::target::TestTarget;
+use ptah_wasm_tests::{on_databases, on_every_database};
 
 /// Another process that holds the lock.
 struct Holder(Child);
@@ -155,4 +155,23 @@ fn a_linked_database_has_one_lock() {
         let _lock = acquire(&target.target(), Duration::ZERO, |_| {}).await.unwrap();
         assert!(matches!(acquire(&linked, Duration::ZERO, |_| {}).await, Err(LockError::Held { .. })));
     });
+}
+
+on_databases! {
+    [mariadb] async fn the_last_statement_of_a_run_that_died_is_waited_for(target: &TestTarget) {
+        let mut dead = target.target().connect_to_change().await.unwrap();
+        WorkLock::enter(&mut dead, Duration::ZERO).await.unwrap();
+        let mut next = target.target().connect_to_change().await.unwrap();
+        let held = WorkLock::enter(&mut next, Duration::from_millis(300)).await.unwrap_err().to_string();
+        assert!(held.contains("of a run that ended is at its last statement still"), "{held}");
+        // The runner is gone in the middle of a statement, which the server goes on with for a while.
+        let statement = "CREATE TABLE t AS SELECT sleep(2) AS a";
+        tokio::time::timeout(Duration::from_millis(300), dead.execute(statement)).await.unwrap_err();
+        drop(dead);
+        let work = WorkLock::enter(&mut next, Duration::from_secs(20)).await.unwrap();
+        let running = "SELECT id FROM information_schema.processlist WHERE db = DATABASE() AND info LIKE 'CREATE%'";
+        assert!(next.fetch(running).await.unwrap().is_empty());
+        work.release(&mut next).await;
+        WorkLock::enter(&mut target.target().connect_to_change().await.unwrap(), Duration::ZERO).await.unwrap();
+    }
 }

@@ -133,6 +133,7 @@ impl TargetLock {
 
 /// Held by the session that sends a step's statements, where statements commit by themselves: that of a runner that died
 /// may be at one still, while its target lock is free already. Free when the session has ended, whatever it was at.
+#[derive(Debug)]
 pub struct WorkLock {
     let_go: String,
 }

@@ -49,4 +49,19 @@ pub(crate) fn chain() -> GuestPackage {
             drop_column("rack", "spare"),
             bulk_insert("book", ["id", "title", "author", "pages"], [(10, "Ten", 1, 10)]),
         ])
+        .revision("005", &["004"], "Swap")
+        .upgrade([
+            create_table("left", |t| {
+                t.integer("number").not_null();
+            }),
+            create_table("right", |t| {
+                t.integer("number").not_null();
+            }),
+            bulk_insert("left", ["number"], [(1,)]),
+            bulk_insert("right", ["number"], [(2,)]),
+            // Afterwards all looks as before, and the rows are elsewhere.
+            rename_table("left", "middle"),
+            rename_table("right", "left"),
+            rename_table("middle", "right"),
+        ])
 }

@@ -10,6 +10,7 @@
 mod boundaries;
 mod chain;
 mod instants;
+mod undone;
 
 use std::collections::BTreeMap;
 use std::path::Path;

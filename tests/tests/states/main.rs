@@ -12,6 +12,7 @@ mod legacy;
 mod neighbours;
 mod offline;
 mod outside;
+mod partial;
 mod populate;
 mod race;
 mod rebuild;

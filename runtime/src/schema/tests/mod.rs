@@ -3,6 +3,7 @@
 
 mod compare;
 mod data;
+mod inverse;
 mod mariadb;
 mod names;
 mod query;
