@@ -27,6 +27,8 @@ enum Purpose {
     Look,
     /// Changing.
     Change,
+    /// Holding a lock: it touches no table, and nothing hangs on its settings.
+    Hold,
 }
 
 /// One session of a target, set up and checked. Dropped while a transaction is open or a call is under way, it
@@ -68,6 +70,14 @@ impl Target {
     pub async fn connect_to_change(&self) -> Result<Connection, DatabaseError> {
         Connection::open(self, Purpose::Change).await?.ok_or(DatabaseError::Closed)
     }
+
+    /// Connects to a server only to hold a lock there.
+    ///
+    /// # Errors
+    /// Unreachable, refused login.
+    pub(crate) async fn connect_to_hold(&self) -> Result<Connection, DatabaseError> {
+        Connection::open(self, Purpose::Hold).await?.ok_or(DatabaseError::Closed)
+    }
 }
 
 impl Connection {
@@ -84,7 +94,9 @@ impl Connection {
             #[cfg(feature = "failpoints")]
             is_counted: false,
         };
-        setup::pin(&mut connection, target, purpose).await?;
+        if purpose != Purpose::Hold {
+            setup::pin(&mut connection, target, purpose).await?;
+        }
         #[cfg(feature = "failpoints")]
         (connection.is_counted = purpose == Purpose::Change);
         Ok(Some(connection))

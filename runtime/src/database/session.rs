@@ -140,8 +140,8 @@ async fn open_sqlite(
         .try_exists()
         .map_err(|error| DatabaseError::Unreachable { target: target.label().to_owned(), reason: error.to_string() })?;
     match purpose {
-        Purpose::Look if !there => return Ok(None),
-        Purpose::Look => {}
+        Purpose::Look | Purpose::Hold if !there => return Ok(None),
+        Purpose::Look | Purpose::Hold => {}
         Purpose::Change => writable_file(target, path, writable)?,
     }
     // Looking opens for writing too, and `query_only` then forbids it: a file whose writer was killed has a

@@ -2,9 +2,12 @@
 
 use super::target::Place;
 use super::{Connection, DatabaseError, Purpose, Target};
-use crate::dialect::{Dialect, SessionSettings, check_session, session_check, session_statements, shadows};
+use crate::dialect::{
+    Dialect, SessionSettings, check_session, schema_facts, session_check, session_statements, shadows,
+};
 
-/// Checks the server, pins schema and settings, and makes a connection to look read-only.
+/// Checks the server, pins schema and settings, and makes a connection to look read-only: in as few messages as can be,
+/// since every connection pays for them.
 pub(super) async fn pin(connection: &mut Connection, target: &Target, purpose: Purpose) -> Result<(), DatabaseError> {
     let settings = target.settings();
     match connection.dialect() {
@@ -13,24 +16,19 @@ pub(super) async fn pin(connection: &mut Connection, target: &Target, purpose: P
         Dialect::Mariadb => check_mariadb(connection).await?,
         Dialect::Postgres => {}
     }
-    for statement in session_statements(connection.dialect(), settings) {
-        connection.execute(&statement).await?;
-    }
+    // By itself: a message is read as the settings before it have it.
+    connection.fetch(&session_statements(connection.dialect(), settings).join("; ")).await?;
     if let Place::Postgres { schema, .. } = &target.place {
         pin_schema(connection, schema.as_deref()).await?;
         notice_a_dead_client(connection).await?;
     }
-    read_back(connection, settings).await?;
-    if purpose == Purpose::Look {
-        connection
-            .execute(match connection.dialect() {
-                Dialect::Sqlite => "PRAGMA query_only = ON",
-                Dialect::Postgres => "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY",
-                Dialect::Mariadb => "SET SESSION TRANSACTION READ ONLY",
-            })
-            .await?;
-    }
-    Ok(())
+    let read_only = match (purpose, connection.dialect()) {
+        (Purpose::Look, Dialect::Sqlite) => "; PRAGMA query_only = ON",
+        (Purpose::Look, Dialect::Postgres) => "; SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY",
+        (Purpose::Look, Dialect::Mariadb) => "; SET SESSION TRANSACTION READ ONLY",
+        (Purpose::Change | Purpose::Hold, _) => "",
+    };
+    read_back(connection, settings, read_only).await
 }
 
 fn unsupported(connection: &Connection, reason: impl Into<String>) -> DatabaseError {
@@ -54,19 +52,7 @@ async fn check_mariadb(connection: &mut Connection) -> Result<(), DatabaseError>
 /// `pg_temp` last, so that a temporary table hides nothing.
 async fn pin_schema(connection: &mut Connection, wanted: Option<&str>) -> Result<(), DatabaseError> {
     let schema = match wanted {
-        Some(schema) => {
-            let text = schema.replace('\'', "''");
-            let question = format!("SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = '{text}'");
-            if one(connection, &question).await?.is_none() {
-                return Err(unsupported(
-                    connection,
-                    format!(
-                        "there is no schema \"{schema}\"; a schema is created only when asked: CREATE SCHEMA \"{schema}\""
-                    ),
-                ));
-            }
-            schema.to_owned()
-        }
+        Some(schema) => schema.to_owned(),
         None => match one(connection, "SELECT current_schema()").await? {
             Some(schema) if !schema.starts_with("pg_") => schema,
             _ => {
@@ -74,17 +60,27 @@ async fn pin_schema(connection: &mut Connection, wanted: Option<&str>) -> Result
             }
         },
     };
-    connection.execute("SET search_path = pg_catalog, pg_temp").await?;
-    if let Some(shadow) = one(connection, &shadows(&schema)).await? {
-        return Err(unsupported(
-            connection,
-            format!("the schema \"{schema}\" holds {shadow}, which would be called in place of PostgreSQL's own"),
-        ));
-    }
     let quoted = schema.replace('"', "\"\"");
-    connection.execute(&format!("SET search_path = \"{quoted}\", pg_temp")).await?;
-    let now = one(connection, "SELECT current_schema()").await?;
-    if now.as_deref() != Some(schema.as_str()) {
+    let (alone, pinned) = ("SET search_path = pg_catalog, pg_temp", format!("SET search_path = \"{quoted}\", pg_temp"));
+    let facts = format!("{alone}; {}; {pinned}; SELECT current_schema()", schema_facts(&schema));
+    let mut facts = connection.fetch(&facts).await?.into_iter().flatten().map(Option::unwrap_or_default);
+    let mut fact = || facts.next().unwrap_or_default();
+    let (is_there, has_callables, now) = (fact(), fact(), fact());
+    if is_there != "t" {
+        let missing =
+            format!("there is no schema \"{schema}\"; a schema is created only when asked: CREATE SCHEMA \"{schema}\"");
+        return Err(unsupported(connection, missing));
+    }
+    if has_callables != "f" {
+        let shadow = format!("{alone}; {}; {pinned}", shadows(&schema));
+        if let Some(shadow) = one(connection, &shadow).await? {
+            return Err(unsupported(
+                connection,
+                format!("the schema \"{schema}\" holds {shadow}, which would be called in place of PostgreSQL's own"),
+            ));
+        }
+    }
+    if now != schema {
         return Err(unsupported(connection, format!("the login may not use the schema \"{schema}\"")));
     }
     Ok(())
@@ -92,20 +88,19 @@ async fn pin_schema(connection: &mut Connection, wanted: Option<&str>) -> Result
 
 /// Lets the server end a long statement soon after its client died, which it otherwise notices when it answers.
 async fn notice_a_dead_client(connection: &mut Connection) -> Result<(), DatabaseError> {
-    let setting = "SELECT set_config(name, '2s', false) FROM pg_catalog.pg_settings \
-                   WHERE name = 'client_connection_check_interval'";
-    match connection.fetch(setting).await {
+    match connection.execute("SET client_connection_check_interval = '2s'").await {
         // The server is older, or its system cannot do it.
         Err(DatabaseError::Refused { .. }) => Ok(()),
         other => other.map(|_| ()),
     }
 }
 
-/// Refuses a session that did not take its settings, and tells the watchdog which one it is.
-async fn read_back(connection: &mut Connection, settings: &SessionSettings) -> Result<(), DatabaseError> {
+/// Refuses a session that did not take its settings, and tells the watchdog which one it is. What is to be sent `then`
+/// goes along.
+async fn read_back(connection: &mut Connection, settings: &SessionSettings, then: &str) -> Result<(), DatabaseError> {
     let dialect = connection.dialect();
     let check = session_check(dialect, settings);
-    let row = connection.fetch(&check.question).await?.into_iter().next().unwrap_or_default();
+    let row = connection.fetch(&format!("{}{then}", check.question)).await?.into_iter().next().unwrap_or_default();
     let (session, strays) = check_session(dialect, &check, &row);
     if !strays.is_empty() {
         return Err(unsupported(connection, format!("the session does not hold its settings: {}", strays.join(", "))));

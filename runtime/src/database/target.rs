@@ -100,6 +100,14 @@ impl Target {
         &self.settings
     }
 
+    /// The schema that its URL names, on PostgreSQL.
+    pub(crate) fn schema(&self) -> Option<&str> {
+        match &self.place {
+            Place::Postgres { schema, .. } => schema.as_deref(),
+            _ => None,
+        }
+    }
+
     /// The same for two targets that are one, as far as can be told without asking a server.
     pub fn identity(&self) -> String {
         match &self.place {

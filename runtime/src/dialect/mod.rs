@@ -28,7 +28,9 @@ pub use normal::{default_normal_form, normal_form};
 pub use query::render_query;
 pub use render::{REBUILT, Rendered, rebuild, render, type_name};
 pub use server::{ServerSession, SessionCheck, check_session, session_check, stop_session, stop_statement};
-pub use session::{SessionSettings, after_failure, script_note, script_preamble, session_statements, shadows};
+pub use session::{
+    SessionSettings, after_failure, schema_facts, script_note, script_preamble, session_statements, shadows,
+};
 
 use crate::operation::Grammar;
 use crate::schema::{Rules, Table};

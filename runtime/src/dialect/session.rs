@@ -136,6 +136,17 @@ pub fn shadows(schema: &str) -> String {
     )
 }
 
+/// Asks PostgreSQL for one row: whether there is such a schema, and whether it holds any function or operator. Only then
+/// [`shadows`] need be asked, which reads all that there are. To be sent likewise.
+pub fn schema_facts(schema: &str) -> String {
+    let schema = literal(Dialect::Postgres, &Value::Text(schema.to_owned()), None);
+    let namespace = format!("(SELECT oid FROM pg_namespace WHERE nspname = {schema})");
+    format!(
+        "SELECT {namespace} IS NOT NULL, EXISTS (SELECT 1 FROM pg_depend WHERE refclassid = 'pg_namespace'::regclass \
+         AND refobjid = {namespace} AND classid IN ('pg_proc'::regclass, 'pg_operator'::regclass))"
+    )
+}
+
 /// At least 1: 0 means no timeout.
 pub(super) fn milliseconds(duration: Duration) -> u128 {
     duration.as_millis().clamp(1, i32::MAX as u128)

@@ -192,22 +192,27 @@ impl Attempt {
             let file = open(&path).map_err(|error| file_error(target, &path, &error))?;
             return Ok(Self::File { file, path });
         }
-        let mut connection = target.connect_to_change().await?;
+        let mut connection = target.connect_to_hold().await?;
         if target.dialect() == Dialect::Mariadb {
             // The session says nothing for as long as the run takes.
-            connection.execute("SET SESSION wait_timeout = 604800").await?;
-            let database = first(connection.fetch("SELECT DATABASE()").await?).unwrap_or_default();
+            let database = connection.fetch("SET SESSION wait_timeout = 604800; SELECT DATABASE()").await?;
+            let database = first(database).unwrap_or_default();
             return Ok(Self::Mariadb {
                 connection,
                 name: literal(Dialect::Mariadb, &text(lock_name(&database)), None),
             });
         }
-        // Advisory locks are of one database, so the key is of the schema. Before PostgreSQL 14 there is no such
-        // setting, and no idle session is ended either.
-        let idle =
-            "SELECT set_config(name, '0', false) FROM pg_catalog.pg_settings WHERE name = 'idle_session_timeout'";
-        connection.fetch(idle).await?;
-        let schema = first(connection.fetch("SELECT current_schema()").await?).unwrap_or_default();
+        // Advisory locks are of one database, so the key is of the schema.
+        let schema = match target.schema() {
+            Some(schema) => schema.to_owned(),
+            None => first(connection.fetch("SELECT pg_catalog.current_schema()").await?).unwrap_or_default(),
+        };
+        connection.execute("SET search_path = pg_catalog, pg_temp").await?;
+        match connection.execute("SET idle_session_timeout = 0").await {
+            // Before PostgreSQL 14 there is no such setting, and no idle session is ended either.
+            Ok(_) | Err(DatabaseError::Refused { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
         Ok(Self::Postgres { connection, key: lock_key(&schema) })
     }
 
