@@ -152,13 +152,18 @@ impl Running {
     }
 
     /// Waits for its end.
-    pub fn wait(mut self) -> Done {
+    pub fn wait(self) -> Done {
+        self.wait_within(PATIENCE)
+    }
+
+    /// Waits for its end, and fails the test if it does not come in time.
+    pub fn wait_within(mut self, patience: Duration) -> Done {
         let begun = Instant::now();
         let status = loop {
             if let Some(status) = self.child.try_wait().unwrap() {
                 break status;
             }
-            if begun.elapsed() > PATIENCE {
+            if begun.elapsed() > patience {
                 let _ = self.child.kill();
                 panic!("{}: it does not end", self.shown);
             }

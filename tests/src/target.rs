@@ -66,10 +66,18 @@ pub fn run<T>(dialect: Dialect, body: impl AsyncFnOnce(&TestTarget) -> T) -> T {
 
 /// Runs statements where no runtime is at work, as some other program would.
 pub fn execute_on(dialect: Dialect, url: &str, sql: &str) {
-    runtime().block_on(try_execute_on(dialect, url, sql)).unwrap_or_else(|error| panic!("{dialect}: {sql}: {error}"));
+    try_execute_on(dialect, url, sql).unwrap_or_else(|error| panic!("{dialect}: {sql}: {error}"));
 }
 
-async fn try_execute_on(dialect: Dialect, url: &str, sql: &str) -> Result<(), sqlx::Error> {
+/// As [`execute_on`], for statements that may be refused.
+///
+/// # Errors
+/// What the database answers.
+pub fn try_execute_on(dialect: Dialect, url: &str, sql: &str) -> Result<(), sqlx::Error> {
+    runtime().block_on(send(dialect, url, sql))
+}
+
+async fn send(dialect: Dialect, url: &str, sql: &str) -> Result<(), sqlx::Error> {
     let query = sqlx::raw_sql(AssertSqlSafe(sql.to_owned()));
     match dialect {
         Dialect::Sqlite => {
@@ -180,7 +188,7 @@ impl TestTarget {
 
     /// As [`Self::execute`], for statements that may be refused.
     pub async fn try_execute(&self, sql: &str) -> Result<(), sqlx::Error> {
-        try_execute_on(self.dialect, &self.login, sql).await
+        send(self.dialect, &self.login, sql).await
     }
 
     /// The rows of a query, every value as text.

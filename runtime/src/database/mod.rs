@@ -142,12 +142,31 @@ impl Connection {
     /// # Errors
     /// As [`Self::execute`]; inside a transaction it is a mistake.
     pub async fn begin(&mut self) -> Result<(), DatabaseError> {
-        self.begin_with(match self.dialect {
+        self.begin_with(self.beginning()).await
+    }
+
+    /// As [`Self::begin`], and takes locks, in the same message. Once sent, whatever the answer, the transaction is to be
+    /// rolled back or committed.
+    ///
+    /// # Errors
+    /// As [`Self::begin`]; a lock that another session holds.
+    pub async fn begin_locking(&mut self, locks: &[String]) -> Result<(), DatabaseError> {
+        if locks.is_empty() {
+            return self.begin().await;
+        }
+        if self.transaction != Transaction::None {
+            return Err(DatabaseError::Transaction("a transaction is open already"));
+        }
+        self.transaction = Transaction::Open;
+        self.execute(&format!("{}; {}", self.beginning(), locks.join("; "))).await.map(|_| ())
+    }
+
+    fn beginning(&self) -> &'static str {
+        match self.dialect {
             Dialect::Sqlite => "BEGIN IMMEDIATE",
             Dialect::Postgres => "BEGIN ISOLATION LEVEL READ COMMITTED",
             Dialect::Mariadb => "START TRANSACTION",
-        })
-        .await
+        }
     }
 
     /// Begins a transaction that only reads, as of one moment. Rolling it back ends it.

@@ -7,6 +7,7 @@ pub mod catalog;
 mod definition;
 mod expr;
 mod literal;
+mod locks;
 mod normal;
 mod query;
 mod render;
@@ -24,6 +25,7 @@ use serde::{Deserialize, Serialize};
 
 pub use expr::{render_expr, render_portable};
 pub use literal::{literal, quote};
+pub use locks::table_locks;
 pub use normal::{default_normal_form, normal_form};
 pub use query::render_query;
 pub use render::{REBUILT, Rendered, rebuild, render, type_name};

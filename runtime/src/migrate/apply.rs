@@ -11,13 +11,15 @@ use super::snapshot::Snapshot;
 use super::{ErrorKind, Event, MigrateError, Migrator, Upgrade, flight};
 
 use crate::database::{Connection, DatabaseError, Identity};
-use crate::dialect::{Dialect, Statement, TextRow, bookkeeping};
+use crate::dialect::{Dialect, Statement, StatementKind, TextRow, bookkeeping, table_locks};
 use crate::store::{
     self, Author, FlightState, HistoryEntry, InFlight, Kind, Outcome, State, StepRecord, TargetLock, VersionChange,
 };
 
-/// How often a plan is made anew because the target changed meanwhile.
+/// How often a plan is made anew because something else than a run changed the target meanwhile.
 const ATTEMPTS: usize = 5;
+
+const ROLLED_BACK: &str = "\n  the step is rolled back";
 
 impl Migrator {
     /// Plans and applies one verb, after what another run may have left under way.
@@ -25,8 +27,12 @@ impl Migrator {
         let name = verb.package().info().name.clone();
         let label = self.target.label().to_owned();
         let place = |error: MigrateError| error.of(&name).on(&label);
-        for _ in 0..ATTEMPTS {
+        let (mut attempts, mut records) = (0, None);
+        while attempts < ATTEMPTS {
             let snapshot = Snapshot::look(&self.target).await.map_err(place)?;
+            // What other runs get done is no reason to give up: they end.
+            attempts = if records.as_ref() == Some(&snapshot.state) { attempts + 1 } else { 1 };
+            records = Some(snapshot.state.clone());
             if snapshot.state.journal.as_ref().is_some_and(|flight| flight.state != FlightState::Refused) {
                 self.settle().await.map_err(place)?;
                 continue;
@@ -145,7 +151,6 @@ impl Migrator {
     }
 
     async fn try_in_one(&self, connection: &mut Connection, applying: &mut Applying<'_>) -> Result<(), MigrateError> {
-        connection.begin().await?;
         match self.apply_inside(connection, applying).await {
             Ok(()) => {
                 connection.commit().await?;
@@ -161,6 +166,22 @@ impl Migrator {
     }
 
     async fn apply_inside(&self, connection: &mut Connection, applying: &Applying<'_>) -> Result<(), MigrateError> {
+        let plan = &applying.step.plan;
+        let locks = table_locks(connection.dialect(), plan.operations.iter().map(|planned| &planned.op));
+        match self.interrupt.unless_raised(connection.begin_locking(&locks)).await {
+            None => return Err(ErrorKind::Interrupted("this step is rolled back").into()),
+            Some(Ok(())) => {}
+            Some(Err(error @ DatabaseError::Busy { .. })) if !locks.is_empty() => {
+                let waiting = plan.statements().enumerate().find(|(_, found)| found.kind == StatementKind::Schema);
+                return Err(match waiting {
+                    Some((index, statement)) => {
+                        applying.refused(index, statement, &error, ROLLED_BACK.to_owned()).into()
+                    }
+                    None => error.into(),
+                });
+            }
+            Some(Err(error)) => return Err(error.into()),
+        }
         applying.ensure_tables(connection).await?;
         for (index, statement) in applying.step.plan.statements().enumerate() {
             // A statement that is dropped half way closes its connection, and the database rolls back.
@@ -168,9 +189,7 @@ impl Migrator {
                 return Err(ErrorKind::Interrupted("this step is rolled back").into());
             };
             if let Err(error) = sent {
-                return Err(applying
-                    .refused(index, statement, &error, "\n  the step is rolled back".to_owned())
-                    .into());
+                return Err(applying.refused(index, statement, &error, ROLLED_BACK.to_owned()).into());
             }
         }
         applying.record(connection).await

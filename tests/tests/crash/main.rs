@@ -10,6 +10,8 @@
 mod boundaries;
 mod chain;
 mod instants;
+
+mod race;
 mod undone;
 
 use std::collections::BTreeMap;

@@ -1,0 +1,133 @@
+//! Many runs at once, and other programs at work on the same tables.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use ptah_wasm_tests::binary::Running;
+use ptah_wasm_tests::dump::{difference, dump, dump_with_history};
+use ptah_wasm_tests::guest::*;
+use ptah_wasm_tests::target::{TestTarget, try_execute_on};
+use ptah_wasm_tests::{on_databases, on_every_database};
+
+use crate::chain::chain;
+use crate::{count, on, put, undisturbed};
+
+/// How long a runner may take among seven others, however busy the machine is.
+const DEADLINE: Duration = Duration::from_secs(100);
+
+/// A package of one table and so many revisions.
+fn line(name: &str, revisions: usize) -> GuestPackage {
+    let mut package = GuestPackage::new(name);
+    for at in 1..=revisions {
+        let (id, before) = (format!("{at:03}"), format!("{:03}", at - 1));
+        let before: &[&str] = if at == 1 { &[] } else { &[&before] };
+        package = package.revision(&id, before, "One more").upgrade([match at {
+            1 => create_table(name, |t| {
+                t.id("id");
+            }),
+            at => add_column(name, Column::integer(format!("column_{at}"))),
+        }]);
+    }
+    package
+}
+
+on_every_database! {
+    async fn of_eight_runners_one_applies_and_the_others_wait_or_report(target: &TestTarget) {
+        let dialect = target.dialect();
+        let (whole, _) = undisturbed(target).await;
+        let (mut longest, mut reported, mut waited) = (Duration::ZERO, 0, 0);
+        let rounds = count("PTAH_CRASH_ROUNDS", 10);
+        for round in 1..=rounds {
+            let target = TestTarget::new(dialect).await;
+            put(&target, "chain.wasm", &chain());
+            let begun = Instant::now();
+            // In every other round half of them do not wait.
+            let words = |runner: usize| match round % 2 == 0 && runner % 2 == 0 {
+                true => "upgrade --lock-timeout 0 chain.wasm",
+                false => "upgrade chain.wasm",
+            };
+            let runs: Vec<Running> = (0..8).map(|runner| on(&target, words(runner)).start()).collect();
+            let mut applied = Vec::new();
+            for run in runs {
+                let done = run.wait_within(DEADLINE.saturating_sub(begun.elapsed()));
+                waited += usize::from(done.stderr.contains("waiting for the target"));
+                if done.shown.contains("lock-timeout") && done.status.code() == Some(7) {
+                    reported += 1;
+                    done.says(&["is locked by another run"]);
+                } else {
+                    let steps = |line: &&str| line.contains(": running upgrade");
+                    applied.extend(done.ends(0).stderr.lines().filter(steps).map(str::to_owned));
+                }
+            }
+            longest = longest.max(begun.elapsed());
+            applied.sort();
+            assert_eq!(applied.len(), 4, "{dialect}, round {round}: {applied:#?}");
+            assert_eq!(difference(&whole, &dump_with_history(&target).await), None, "{dialect}, round {round}");
+        }
+        println!("\n{dialect}: {rounds} rounds of 8 runners: {waited} runs waited, {reported} reported; the longest round took {longest:.1?}");
+    }
+
+    async fn eight_packages_on_one_target_all_succeed(target: &TestTarget) {
+        let names: Vec<String> = (1..=8).map(|number| format!("line_{number}")).collect();
+        for name in &names {
+            put(target, &format!("{name}.wasm"), &line(name, 3));
+        }
+        let runs: Vec<Running> = names.iter().map(|name| on(target, &format!("upgrade {name}.wasm")).start()).collect();
+        for run in runs {
+            let done = run.wait_within(DEADLINE).ends(0);
+            assert_eq!(done.stderr.matches(": running upgrade").count(), 3, "{}", done.stderr);
+        }
+        let state = on(target, "current").ok().stdout;
+        assert_eq!(state.lines().count(), 8, "{state}");
+        assert!(dump(target).await.contains("line_8"));
+    }
+}
+
+on_databases! {
+    [postgres] async fn an_index_that_another_program_builds_concurrently_meets_no_deadlock(target: &TestTarget) {
+        let rows: Vec<(i32, String)> = (1..=2_000).map(|id| (id, format!("name {id}"))).collect();
+        let package = |revisions: usize| {
+            let mut package = GuestPackage::new("busy").revision("000", &[], "Make").upgrade([
+                create_table("busy", |t| {
+                    t.id("id");
+                    t.varchar("name", 200);
+                }),
+                bulk_insert("busy", ["id", "name"], rows.clone()),
+            ]);
+            for at in 1..=revisions {
+                let (id, before, column) = (format!("{at:03}"), format!("{:03}", at - 1), format!("column_{at}"));
+                package = package.revision(&id, &[&before], "Alter and fill").upgrade([
+                    execute(r#"UPDATE "busy" SET "name" = "name" || 'x' WHERE "id" < 50"#, ()),
+                    add_column("busy", Column::integer(&column)),
+                    execute(sql(format!(r#"UPDATE "busy" SET "{column}" = 1 WHERE "id" < 50"#)), ()),
+                    create_index("busy", Index::new(format!("busy_{at}"), [column.as_str()])),
+                ]);
+            }
+            package
+        };
+        put(target, "busy.wasm", &package(count("PTAH_CRASH_ROUNDS", 10) as usize));
+        on(target, "upgrade busy.wasm:000").ok();
+        let (url, ended) = (target.url().to_owned(), AtomicBool::new(false));
+        let (built, refused) = std::thread::scope(|scope| {
+            let builder = scope.spawn(|| {
+                let (mut built, mut refused) = (0, Vec::new());
+                while !ended.load(Ordering::SeqCst) {
+                    for sql in ["CREATE INDEX CONCURRENTLY other ON busy (name)", "DROP INDEX CONCURRENTLY other"] {
+                        match try_execute_on(target.dialect(), &url, sql) {
+                            Ok(()) => built += 1,
+                            Err(error) => refused.push(error.to_string()),
+                        }
+                    }
+                }
+                (built, refused)
+            });
+            let done = on(target, "upgrade busy.wasm").start().wait_within(DEADLINE);
+            ended.store(true, Ordering::SeqCst);
+            done.ends(0);
+            builder.join().unwrap()
+        });
+        println!("\npostgres: {built} statements of concurrent index builds meanwhile");
+        assert!(refused.is_empty(), "{refused:#?}");
+        assert!(built > 1);
+    }
+}
