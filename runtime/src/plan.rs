@@ -169,6 +169,8 @@ pub struct Planner {
 struct Rebuild {
     name: Ident,
     before: Arc<Table>,
+    /// Whether it does what the operation before the last asked for too.
+    joined: bool,
 }
 
 impl Planner {
@@ -234,19 +236,20 @@ impl Planner {
         spent("inserted rows", rows, self.limits.rows)?;
         let mut after = self.schema.clone();
         schema::apply(&mut after, self.dialect.rules(), &op)?;
-        let (statements, rebuild, replaced) = match dialect::render(self.dialect, &op, &self.schema, &mut after)? {
-            Rendered::Statements(statements) => (statements, None, None),
-            Rendered::Rebuild => self.rebuild(op.table(), &after)?,
+        let (statements, rebuild) = match dialect::render(self.dialect, &op, &self.schema, &mut after)? {
+            Rendered::Statements(statements) => (statements, None),
+            Rendered::Rebuild => self.rebuild(op.table(), &after).map(|(statements, one)| (statements, Some(one)))?,
         };
+        let joined = rebuild.as_ref().is_some_and(|rebuild| rebuild.joined);
         let bytes = |statements: &[Statement]| statements.iter().map(|statement| statement.sql.len()).sum::<usize>();
-        let saved = replaced.and_then(|at| self.operations.get(at)).map_or(0, |planned| bytes(&planned.statements));
+        let saved = self.operations.last().filter(|_| joined).map_or(0, |planned| bytes(&planned.statements));
         let sql_bytes = (self.sql_bytes + bytes(&statements)).saturating_sub(saved);
         spent("bytes of SQL", sql_bytes, self.limits.sql_bytes)?;
         let effect = self.dialect.has_lone_statements().then(|| match op.is_data() {
             true => Effect::on_rows(&op, &after),
             false => Effect::of(self.dialect, &op, &statements, &self.schema, &after),
         });
-        if let Some(planned) = replaced.and_then(|at| self.operations.get_mut(at)) {
+        if let Some(planned) = self.operations.last_mut().filter(|_| joined) {
             planned.statements.clear();
         }
         self.rows = rows;
@@ -257,22 +260,17 @@ impl Planner {
         Ok(())
     }
 
-    /// The statements that build a table anew; where the operation before ended with that too, once for both, and then
-    /// the position of that operation.
-    fn rebuild(
-        &self,
-        name: &Ident,
-        after: &Schema,
-    ) -> Result<(Vec<Statement>, Option<Rebuild>, Option<usize>), Unsupported> {
+    /// The statements that build a table anew, once for this operation and the one before if that ended with it too.
+    fn rebuild(&self, name: &Ident, after: &Schema) -> Result<(Vec<Statement>, Rebuild), Unsupported> {
         let of = |schema: &Schema| schema.tables.get(name).cloned().unwrap_or_default();
         let (before, after) = (of(&self.schema), of(after));
-        let open = |before: Arc<Table>| Some(Rebuild { name: name.clone(), before });
         if let Some(last) = self.rebuild.as_ref().filter(|last| last.name == *name)
             && let Ok(statements) = dialect::rebuild(name, &last.before, &after)
         {
-            return Ok((statements, open(last.before.clone()), self.operations.len().checked_sub(1)));
+            return Ok((statements, Rebuild { name: name.clone(), before: last.before.clone(), joined: true }));
         }
-        Ok((dialect::rebuild(name, &before, &after)?, open(before), None))
+        let statements = dialect::rebuild(name, &before, &after)?;
+        Ok((statements, Rebuild { name: name.clone(), before, joined: false }))
     }
 
     /// The finished plan and the model after it.

@@ -76,9 +76,8 @@ impl Facts<'_> {
         // Checks are read from the text itself: what `sqlparser` prints of a text with two quotes in a row, or one
         // after a backslash, is another text. Nor does it know every combination of options.
         let text = Definition::parse(sql);
-        let definition = parse(text.as_ref().and_then(|text| sql.get(..text.options)).unwrap_or(sql))?;
+        let definition = parse(text.as_ref().and_then(|text| sql.get(..text.end)).unwrap_or(sql))?;
         let text = text.ok_or("its definition is not understood")?;
-        let options = text.options(sql);
         let mut checks = text.conditions(sql).into_iter();
         let mut table = Table { written: Written(sql.to_owned()), ..empty_table() };
         self.columns(name, &definition, &mut table)?;
@@ -95,8 +94,8 @@ impl Facts<'_> {
         }
         self.indexes(name, &mut table)?;
         self.cross_check(name, &mut table)?;
-        self.number_key(name, &options, &mut table);
-        table.opaque.extend(options.iter().map(|option| opaque("option", option, option.as_str())));
+        self.number_key(name, &text.options, &mut table);
+        table.opaque.extend(text.options.iter().map(|option| opaque("option", option, *option)));
         for row in self.entries.iter().filter(|row| cell(row, 0) == "trigger" && same(cell(row, 2), name)) {
             table.opaque.push(opaque("trigger", cell(row, 1), cell(row, 3)));
         }
@@ -313,12 +312,12 @@ impl Facts<'_> {
 
     /// A sole INTEGER key is the row id, which is never NULL and numbered by the database whether
     /// AUTOINCREMENT is written or not; SQLite then makes no index for the key.
-    fn number_key(&self, name: &str, options: &[String], table: &mut Table) {
+    fn number_key(&self, name: &str, options: &[&str], table: &mut Table) {
         let described = of(&self.columns, name);
         let mut key = described.iter().enumerate().filter(|(_, row)| cell(row, 5) != "0");
         let (Some((position, row)), None) = (key.next(), key.next()) else { return };
         let row_id = cell(row, 2).eq_ignore_ascii_case("INTEGER")
-            && options.iter().all(|option| option != "WITHOUT ROWID")
+            && !options.contains(&"WITHOUT ROWID")
             && self.index_groups(name, "pk").is_empty();
         let Some(column) = table.columns.get_mut(position) else { return };
         if row_id {

@@ -30,8 +30,10 @@ pub(super) struct Definition {
     pub(super) columns: Vec<ColumnText>,
     /// Table constraints.
     pub(super) constraints: Vec<Clause>,
-    /// Where the body ends and the options begin.
-    pub(super) options: usize,
+    /// Where the body ends, behind its parenthesis.
+    pub(super) end: usize,
+    /// What follows: `STRICT`, `WITHOUT ROWID`.
+    pub(super) options: Vec<&'static str>,
 }
 
 /// A column.
@@ -87,8 +89,9 @@ impl Definition {
             }
         }
         parser.eat(Kind::Close)?;
-        let options = parser.end();
-        (!columns.is_empty()).then_some(Self { name, body, columns, constraints, options })
+        let end = parser.end();
+        let options = parser.options()?;
+        (!columns.is_empty()).then_some(Self { name, body, columns, constraints, end, options })
     }
 
     /// Every clause of a column, with the column, and then every table constraint.
@@ -107,22 +110,6 @@ impl Definition {
         self.clauses().filter_map(|(_, clause)| of(clause)).collect()
     }
 
-    /// Its options in upper case, each with its words a space apart: `STRICT`, `WITHOUT ROWID`.
-    pub(super) fn options(&self, sql: &str) -> Vec<String> {
-        let text = sql.get(self.options..).unwrap_or_default();
-        let mut options = vec![String::new()];
-        for token in lex::tokens(text).unwrap_or_default() {
-            let word = text.get(token.span).unwrap_or_default().to_ascii_uppercase();
-            match options.last_mut() {
-                Some(option) if token.kind != Kind::Comma && option.is_empty() => *option = word,
-                Some(option) if token.kind != Kind::Comma => option.push_str(&format!(" {word}")),
-                _ => options.push(String::new()),
-            }
-        }
-        options.retain(|option| !option.is_empty());
-        options
-    }
-
     /// Whether something in it says of which table a column is (`pages.id`): only its own can be meant.
     pub(super) fn qualifies(sql: &str) -> bool {
         let tokens = lex::tokens(sql).unwrap_or_default();
@@ -138,7 +125,7 @@ impl Definition {
     }
 
     /// Where its last column or constraint ends.
-    pub(super) fn end(&self) -> usize {
+    pub(super) fn last(&self) -> usize {
         let columns = self.columns.iter().map(|column| column.span.end);
         columns.chain(self.constraints.iter().map(|clause| clause.span.end)).max().unwrap_or(self.body)
     }
@@ -238,6 +225,23 @@ impl Parser<'_> {
             }
         }
         Some(names)
+    }
+
+    /// The options at the end; nothing else may stand there.
+    fn options(&mut self) -> Option<Vec<&'static str>> {
+        let mut options = Vec::new();
+        while self.peek().is_some() {
+            if !options.is_empty() {
+                self.eat(Kind::Comma)?;
+            }
+            if self.word("STRICT") {
+                options.push("STRICT");
+            } else {
+                self.words(&["WITHOUT", "ROWID"])?;
+                options.push("WITHOUT ROWID");
+            }
+        }
+        Some(options)
     }
 
     fn conflict(&mut self) -> Option<()> {
@@ -434,7 +438,7 @@ mod tests {
                 "check (id > 0 /* ) */)",
             ]
         );
-        assert_eq!(definition.options(ODD), ["STRICT", "WITHOUT ROWID"]);
+        assert_eq!(definition.options, ["STRICT", "WITHOUT ROWID"]);
         assert_eq!(definition.conditions(ODD), ["\"a b\" <> 'x)'", "id > 0 /* ) */"]);
         let ClauseKind::Unique { columns } = &definition.constraints[0].kind else { unreachable!() };
         assert_eq!(columns.iter().map(|name| name.text.as_str()).collect::<Vec<_>>(), ["n", "plain"]);
@@ -447,6 +451,8 @@ mod tests {
             "CREATE TABLE t",
             "CREATE TABLE t (a",
             "CREATE TABLE t (a int (1) what())",
+            "CREATE TABLE t (a) STRICT; DROP TABLE u",
+            "CREATE TABLE t (a) STRICT STRICT",
         ] {
             assert_eq!(Definition::parse(sql), None, "{sql}");
         }

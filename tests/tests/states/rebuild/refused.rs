@@ -97,3 +97,53 @@ fn what_cannot_be_carried_over_while_it_is_planned() {
         on_sqlite(async |target: &TestTarget| refused(target, make, vec![action.clone()], message).await);
     }
 }
+
+/// Runs the rebuild of a table, one of its statements changed, as a transaction; what SQLite says.
+async fn tampered(target: &TestTarget, from: &str, to: &str) -> String {
+    let run = Run::on(target);
+    let shop = run.open(&package(vec![not_null("x")]));
+    run.upgrade_as(super::to(&shop, "001")).await.unwrap();
+    target
+        .execute(
+            "DROP TABLE p; CREATE TABLE p (id INTEGER PRIMARY KEY, x INT, y INT);
+             DROP TABLE c; CREATE TABLE c (id INTEGER PRIMARY KEY REFERENCES p (id) ON DELETE CASCADE);
+             INSERT INTO p VALUES (1, 10, NULL), (2, 20, 200); INSERT INTO c VALUES (1), (2)",
+        )
+        .await;
+    let plan = run.migrator.plan_upgrade(&[Upgrade::to_head(shop)]).await.unwrap().remove(0);
+    let statements: Vec<String> = plan.steps[0].plan.statements().map(|statement| statement.sql.clone()).collect();
+    let script = format!("PRAGMA foreign_keys = ON; BEGIN; {}; COMMIT", statements.join(";\n"));
+    assert!(script.contains(from), "{script}");
+    match target.try_execute(&script.replacen(from, to, 1)).await {
+        Ok(()) => "nothing".to_owned(),
+        Err(error) => error.to_string(),
+    }
+}
+
+#[test]
+fn a_copy_that_is_not_whole_is_noticed_before_it_is_kept() {
+    for (from, to, expected) in [
+        ("FROM \"p\"", "FROM \"p\"", "nothing"),
+        // A row that another one refers to is not copied.
+        ("FROM \"p\"", "FROM \"p\" WHERE id = 1", "CHECK constraint failed: p has rows that refer to nothing"),
+        // The definition says what the rows do not hold.
+        (
+            "PRAGMA writable_schema = RESET",
+            "UPDATE sqlite_schema SET sql = replace(sql, 'y INT', 'y INT NOT NULL') WHERE name = 'p'; PRAGMA writable_schema = RESET",
+            "CHECK constraint failed: p is not whole",
+        ),
+        // The names are not changed throughout.
+        (
+            "UPDATE sqlite_schema SET name = tbl_name",
+            "UPDATE sqlite_schema SET name = name",
+            "malformed database schema",
+        ),
+    ] {
+        on_sqlite(async |target: &TestTarget| {
+            let said = tampered(target, from, to).await;
+            assert!(said.contains(expected), "{to}: {said}");
+            let children = values(target, "SELECT id FROM c").await;
+            assert_eq!(children, ["1", "2"]);
+        });
+    }
+}

@@ -47,7 +47,7 @@ pub(super) fn follow(op: &Op, before: &Schema, after: &mut Schema) -> Result<(),
             // Where SQLite's own ALTER TABLE puts it: a definition that was read and one that was followed are the same.
             let end = match (definition.constraints.is_empty(), definition.columns.last()) {
                 (false, Some(last)) => last.span.end,
-                _ => definition.options.saturating_sub(1),
+                _ => definition.end.saturating_sub(1),
             };
             Ok(vec![(end..end, format!(", {added}"))])
         }),
@@ -66,7 +66,7 @@ pub(super) fn follow(op: &Op, before: &Schema, after: &mut Schema) -> Result<(),
         Op::CreateConstraint { .. } => {
             let old = find(before, name)?;
             rewrite(after, name, |table, definition, _| {
-                let end = definition.end();
+                let end = definition.last();
                 Ok(vec![(end..end, format!(", {}", constraint::added(DIALECT, old, table)?))])
             })
         }

@@ -148,11 +148,10 @@ fn copy(name: &Ident, rebuilt: &str, before: &Table, after: &Table, copied: &[Co
     let mut values: Vec<String> = copied.iter().map(value).collect();
     let is_column = |table: &Table| table.columns.iter().any(|column| column.auto_increment);
     let is_taken = |name: &str| before.columns.iter().chain(&after.columns).any(|column| column.name.is_like(name));
-    if !has_option(after, "WITHOUT ROWID") && !is_column(before) && !is_column(after) {
-        if let Some(row_id) = ["rowid", "_rowid_", "oid"].into_iter().find(|name| !is_taken(name)) {
-            columns.insert(0, row_id);
-            values.insert(0, row_id.to_owned());
-        }
+    let is_hidden = !has_option(after, "WITHOUT ROWID") && !is_column(before) && !is_column(after);
+    if let Some(row_id) = ["rowid", "_rowid_", "oid"].into_iter().find(|name| is_hidden && !is_taken(name)) {
+        columns.insert(0, row_id);
+        values.insert(0, row_id.to_owned());
     }
     let (columns, values) = (columns.join(", "), values.join(", "));
     data_statement(format!("INSERT INTO \"{rebuilt}\" ({columns}) SELECT {values} FROM \"{name}\""))
@@ -212,11 +211,10 @@ struct Guard<'a> {
 impl Guard<'_> {
     /// The new types and the condition on their values, each with the check's column.
     fn conditions(&self) -> impl Iterator<Item = (String, &Column, &str)> {
-        let with = self.copied.iter().enumerate().filter_map(|(number, copied)| {
+        self.copied.iter().enumerate().filter_map(|(number, copied)| {
             let fits = copied.conversion.as_ref()?.fits.as_deref()?;
             Some((format!("misfits_{number}"), copied.column?, fits))
-        });
-        with
+        })
     }
 
     /// How many rows of the table, or of others that refer to it, refer to nothing.
