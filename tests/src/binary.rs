@@ -62,7 +62,12 @@ impl Ptah {
 
     /// On this database.
     pub fn on(self, target: &TestTarget) -> Self {
-        self.arg("--database").arg(target.url())
+        self.on_url(target.url())
+    }
+
+    /// On the database of this URL.
+    pub fn on_url(self, url: &str) -> Self {
+        self.arg("--database").arg(url)
     }
 
     /// With a variable of the environment.

@@ -6,4 +6,6 @@ pub mod binary;
 pub mod dice;
 pub mod dump;
 pub mod guest;
+pub mod own_server;
+pub mod proxy;
 pub mod target;

@@ -64,6 +64,11 @@ pub fn run<T>(dialect: Dialect, body: impl AsyncFnOnce(&TestTarget) -> T) -> T {
     })
 }
 
+/// Waits for what a test asks of a database, where no runtime is at work.
+pub fn block_on<T>(work: impl Future<Output = T>) -> T {
+    runtime().block_on(work)
+}
+
 /// Runs statements where no runtime is at work, as some other program would.
 pub fn execute_on(dialect: Dialect, url: &str, sql: &str) {
     try_execute_on(dialect, url, sql).unwrap_or_else(|error| panic!("{dialect}: {sql}: {error}"));
@@ -108,6 +113,8 @@ pub struct TestTarget {
     url: String,
     /// The same for the driver, which knows no `?schema=`.
     login: String,
+    /// Where its server's own database is; on SQLite nowhere.
+    server: String,
     /// The database's name on a server; empty for a part of another target.
     name: String,
     /// The test's own folder; on SQLite the file is in it.
@@ -117,25 +124,31 @@ pub struct TestTarget {
 impl TestTarget {
     /// Creates it.
     pub async fn new(dialect: Dialect) -> Self {
+        let server = match dialect {
+            Dialect::Sqlite => "",
+            Dialect::Postgres => &servers().postgres,
+            Dialect::Mariadb => &servers().mariadb,
+        };
+        Self::on_server(dialect, server).await
+    }
+
+    /// Creates it on a server of one's own, given as the tests' servers are.
+    pub async fn on_server(dialect: Dialect, server: &str) -> Self {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
         let name = format!("ptah_t_{}_{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         let folder = tempfile::Builder::new().prefix("ptah-test-").tempdir().unwrap();
+        let (drop, create) = match dialect {
+            Dialect::Sqlite => ("", ""),
+            Dialect::Postgres => (" WITH (FORCE)", " TEMPLATE template0 ENCODING 'UTF8'"),
+            Dialect::Mariadb => ("", " CHARACTER SET utf8mb4"),
+        };
+        admin(dialect, server, &format!("DROP DATABASE IF EXISTS {name}{drop}")).await;
+        admin(dialect, server, &format!("CREATE DATABASE {name}{create}")).await;
         let url = match dialect {
             Dialect::Sqlite => format!("sqlite:{}", folder.path().join("test.db").display()),
-            Dialect::Postgres => {
-                let server = &servers().postgres;
-                admin(dialect, &format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")).await;
-                admin(dialect, &format!("CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8'")).await;
-                format!("{}/{name}", server.rsplit_once('/').unwrap().0)
-            }
-            Dialect::Mariadb => {
-                let server = &servers().mariadb;
-                admin(dialect, &format!("DROP DATABASE IF EXISTS {name}")).await;
-                admin(dialect, &format!("CREATE DATABASE {name} CHARACTER SET utf8mb4")).await;
-                format!("{}/{name}", server.rsplit_once('/').unwrap().0)
-            }
+            _ => format!("{}/{name}", server.rsplit_once('/').unwrap().0),
         };
-        Self { dialect, login: url.clone(), url, name, folder }
+        Self { dialect, login: url.clone(), url, server: server.to_owned(), name, folder }
     }
 
     /// So many more targets as one operator has them: SQLite files in one folder, schemas of this PostgreSQL database,
@@ -151,6 +164,7 @@ impl TestTarget {
                         dialect: self.dialect,
                         url: format!("{}?schema={schema}", self.url),
                         login: format!("{}?options=-csearch_path%3D{schema}", self.url),
+                        server: self.server.clone(),
                         name: String::new(),
                         folder: tempfile::Builder::new().prefix("ptah-test-").tempdir().unwrap(),
                     }
@@ -257,7 +271,7 @@ fn text(bytes: Option<Vec<u8>>) -> Option<String> {
 
 impl Drop for TestTarget {
     fn drop(&mut self) {
-        let (dialect, name) = (self.dialect, self.name.clone());
+        let (dialect, server, name) = (self.dialect, self.server.clone(), self.name.clone());
         let drop_it = match dialect {
             Dialect::Sqlite => return,
             _ if name.is_empty() => return,
@@ -265,28 +279,18 @@ impl Drop for TestTarget {
             Dialect::Mariadb => format!("DROP DATABASE IF EXISTS {name}"),
         };
         // In a thread of its own, as a runtime may be at work in this one.
-        let _ = std::thread::spawn(move || runtime().block_on(admin(dialect, &drop_it))).join();
+        let _ = std::thread::spawn(move || runtime().block_on(admin(dialect, &server, &drop_it))).join();
     }
 }
 
-/// Runs one statement on the server's own database.
-async fn admin(dialect: Dialect, sql: &str) {
+/// Runs one statement on a server's own database.
+async fn admin(dialect: Dialect, server: &str, sql: &str) {
     let query = sqlx::raw_sql(AssertSqlSafe(sql.to_owned()));
     let done = match dialect {
         Dialect::Sqlite => Ok(()),
-        Dialect::Postgres => {
-            async {
-                let mut connection = PgConnection::connect(&servers().postgres).await?;
-                query.execute(&mut connection).await.map(|_| ())
-            }
-            .await
-        }
+        Dialect::Postgres => async { query.execute(&mut PgConnection::connect(server).await?).await.map(|_| ()) }.await,
         Dialect::Mariadb => {
-            async {
-                let mut connection = MySqlConnection::connect(&servers().mariadb).await?;
-                query.execute(&mut connection).await.map(|_| ())
-            }
-            .await
+            async { query.execute(&mut MySqlConnection::connect(server).await?).await.map(|_| ()) }.await
         }
     };
     done.unwrap_or_else(|error| panic!("{dialect}: {sql}: {error}"));

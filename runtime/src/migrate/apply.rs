@@ -418,6 +418,9 @@ impl Applying<'_> {
             DatabaseError::Busy { .. } => {
                 ErrorKind::Blocked { position, total, sql, message, waited: Duration::ZERO, after }
             }
+            error if error.ends_the_session() => {
+                ErrorKind::CutShort { position, total, error: error.clone(), after: "the step is rolled back" }
+            }
             _ => ErrorKind::Refused { position, total, sql, message, after },
         }
     }

@@ -161,8 +161,8 @@ pub enum ErrorKind {
         /// The state that this leaves.
         after: String,
     },
-    /// The session ended at a statement of a step whose statements commit by themselves.
-    #[error("statement {position} of {total}: {error}; the next run goes on from there")]
+    /// The session ended at a statement.
+    #[error("statement {position} of {total}: {error}; {after}")]
     CutShort {
         /// Which statement, from 1.
         position: usize,
@@ -170,6 +170,8 @@ pub enum ErrorKind {
         total: usize,
         /// How it ended.
         error: DatabaseError,
+        /// What becomes of the step.
+        after: &'static str,
     },
     /// Other sessions held what a statement needs for too long. What the step did is rolled back, or accounted for.
     #[error(

@@ -128,7 +128,8 @@ impl<'a> Flying<'a> {
     async fn refused(mut self, index: usize, error: DatabaseError) -> MigrateError {
         let total = self.flight.statements.len();
         if error.ends_the_session() {
-            return ErrorKind::CutShort { position: index + 1, total, error }.into();
+            let after = "the next run goes on from there";
+            return ErrorKind::CutShort { position: index + 1, total, error, after }.into();
         }
         let sql = self.flight.statements.get(index).map(|statement| cut(&statement.sql)).unwrap_or_default();
         let message = refusal(&error);

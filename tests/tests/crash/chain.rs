@@ -2,6 +2,9 @@
 
 use ptah_wasm_tests::guest::*;
 
+/// How many steps it has.
+pub(crate) const STEPS: usize = 5;
+
 /// Creates, seeds, alters, updates, indexes, builds tables anew (on SQLite) with rows that refer to them, renames, drops.
 pub(crate) fn chain() -> GuestPackage {
     GuestPackage::new("chain")

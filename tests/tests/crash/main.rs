@@ -9,6 +9,7 @@
 
 mod boundaries;
 mod chain;
+mod cut;
 mod instants;
 
 mod race;

@@ -9,7 +9,7 @@ use ptah_wasm_tests::guest::*;
 use ptah_wasm_tests::target::{TestTarget, try_execute_on};
 use ptah_wasm_tests::{on_databases, on_every_database};
 
-use crate::chain::chain;
+use crate::chain::{STEPS, chain};
 use crate::{count, on, put, undisturbed};
 
 /// How long a runner may take among seven others, however busy the machine is.
@@ -61,7 +61,7 @@ on_every_database! {
             }
             longest = longest.max(begun.elapsed());
             applied.sort();
-            assert_eq!(applied.len(), 4, "{dialect}, round {round}: {applied:#?}");
+            assert_eq!(applied.len(), STEPS, "{dialect}, round {round}: {applied:#?}");
             assert_eq!(difference(&whole, &dump_with_history(&target).await), None, "{dialect}, round {round}");
         }
         println!("\n{dialect}: {rounds} rounds of 8 runners: {waited} runs waited, {reported} reported; the longest round took {longest:.1?}");
