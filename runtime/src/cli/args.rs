@@ -95,6 +95,9 @@ pub(super) struct UpgradeArgs {
     /// Show what would be done and do nothing
     #[arg(long, conflicts_with = "sql")]
     pub(super) dry_run: bool,
+    /// Forget a step that stands unfinished first, as `repair --discard` does
+    #[arg(long, conflicts_with_all = ["sql", "dry_run"])]
+    pub(super) discard_journal: bool,
     /// How many targets at a time [default: twice the number of processors]
     #[arg(long, conflicts_with = "sql", value_name = "N")]
     pub(super) jobs: Option<NonZeroUsize>,

@@ -157,6 +157,9 @@ async fn many(
         let message = format!("this verb takes one target and here are {count}: say which with --target or --database");
         return Err(CliError::Usage(message));
     }
+    if matches!(&verb, Verb::Upgrade(args) if args.discard_journal) {
+        return Err(CliError::Usage(format!("--discard-journal is for one target and here are {count}")));
+    }
     let mut rollout = Rollout::new(targets, options(common, registry))?.interrupted_by(interrupt.clone());
     warn_of_cache(rollout.sandbox(), output);
     rollout = rollout.observed_by(output.rollout_observer(count));

@@ -7,7 +7,8 @@ use super::args::{DowngradeArgs, HistoryArgs, InspectArgs, PackagesArgs, Populat
 use super::output::Output;
 use super::registry::Registry;
 use crate::migrate::{
-    Current, MigrateError, Migrator, OfflineRange, PackagePlan, PackageState, Populate, Settled, Unfinished, Upgrade,
+    Current, MigrateError, Migrator, OfflineRange, PackagePlan, PackageState, Populate, Repair, Settled, Unfinished,
+    Upgrade,
 };
 use crate::package::Package;
 use crate::revision::{Dependency, Goal, PackageInfo, list as revisions};
@@ -20,6 +21,9 @@ pub(super) async fn upgrade(
     args: &UpgradeArgs,
 ) -> Result<(), CliError> {
     let upgrades = upgrades(registry, migrator.sandbox(), args)?;
+    if args.discard_journal {
+        migrator.repair(Repair::Discard).await?;
+    }
     let plans = match args.dry_run {
         true => migrator.plan_upgrade(&upgrades).await?,
         false => migrator.upgrade(&upgrades).await?,

@@ -124,6 +124,29 @@ on_databases! {
         on(target, "upgrade odd.wasm").ok().says(&["odd: running upgrade 001 -> 002"]);
         on(target, "current odd.wasm").ok().prints(&["odd: 002 (head)"]);
     }
+
+    [mariadb] async fn an_upgrade_forgets_first_what_stands_half_done_if_told_to(target: &TestTarget) {
+        let package = GuestPackage::new("half")
+            .revision("001", &[], "Make")
+            .upgrade([create_table("half", |t| { t.id("id"); t.varchar("name", 20).not_null(); })])
+            .revision("002", &["001"], "Fill")
+            .upgrade([
+                add_column("half", Column::text("more")),
+                bulk_insert("half", ["name"], [("same",), ("same",)]),
+                create_index("half", Index::new("half_name", ["name"]).unique()),
+            ]);
+        put(target.folder(), "half.wasm", &package);
+        put(target.folder(), "pages.wasm", &pages());
+        let account = ["half: upgrade 002: ", "refused statement 3 of 3", "half_name", "partial 2 of 3"];
+        on(target, "upgrade half.wasm").run().ends(6).says(&account);
+        on(target, "upgrade pages.wasm").run().ends(4).says(&["upgrade 002 stands half done, partial 2 of 3"]);
+        on(target, "upgrade --dry-run --discard-journal half.wasm").run().ends(2);
+        target.execute("DELETE FROM half; ALTER TABLE half DROP COLUMN more").await;
+        on(target, "upgrade --discard-journal pages.wasm").ok().says(&["upgrade 002 is forgotten"]);
+        on(target, "upgrade --discard-journal half.wasm:001").ok();
+        on(target, "current").ok().prints(&["half: 001", "pages: 002"]);
+        on(target, "repair").ok().says(&["no step stands unfinished"]);
+    }
 }
 
 on_every_database! {
