@@ -128,7 +128,7 @@ on_databases! {
         });
         println!("\npostgres: {built} statements of concurrent index builds meanwhile, {} refused", refused.len());
         assert!(built > 1);
-        // Without the locks taken first every other build ended in a deadlock; on a busy machine one still does at times.
+        // A step that takes its locks one by one makes builds end in deadlocks; on a busy machine one still does at times.
         assert!(refused.len() * 10 <= built, "{refused:#?}");
     }
 }
