@@ -1,13 +1,12 @@
-//! Many runs at once, and other programs at work on the same tables.
+//! Many runs at once on one target.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use ptah_wasm_tests::binary::Running;
 use ptah_wasm_tests::dump::{difference, dump, dump_with_history};
 use ptah_wasm_tests::guest::*;
-use ptah_wasm_tests::target::{TestTarget, try_execute_on};
-use ptah_wasm_tests::{on_databases, on_every_database};
+use ptah_wasm_tests::on_every_database;
+use ptah_wasm_tests::target::TestTarget;
 
 use crate::chain::{STEPS, chain};
 use crate::{count, on, put, undisturbed};
@@ -80,55 +79,5 @@ on_every_database! {
         let state = on(target, "current").ok().stdout;
         assert_eq!(state.lines().count(), 8, "{state}");
         assert!(dump(target).await.contains("line_8"));
-    }
-}
-
-on_databases! {
-    [postgres] async fn an_upgrade_goes_through_while_another_program_builds_indexes_concurrently(target: &TestTarget) {
-        let rows: Vec<(i32, String)> = (1..=2_000).map(|id| (id, format!("name {id}"))).collect();
-        let package = |revisions: usize| {
-            let mut package = GuestPackage::new("busy").revision("000", &[], "Make").upgrade([
-                create_table("busy", |t| {
-                    t.id("id");
-                    t.varchar("name", 200);
-                }),
-                bulk_insert("busy", ["id", "name"], rows.clone()),
-            ]);
-            for at in 1..=revisions {
-                let (id, before, column) = (format!("{at:03}"), format!("{:03}", at - 1), format!("column_{at}"));
-                package = package.revision(&id, &[&before], "Alter and fill").upgrade([
-                    execute(r#"UPDATE "busy" SET "name" = "name" || 'x' WHERE "id" < 50"#, ()),
-                    add_column("busy", Column::integer(&column)),
-                    execute(sql(format!(r#"UPDATE "busy" SET "{column}" = 1 WHERE "id" < 50"#)), ()),
-                    create_index("busy", Index::new(format!("busy_{at}"), [column.as_str()])),
-                ]);
-            }
-            package
-        };
-        put(target, "busy.wasm", &package(count("PTAH_CRASH_ROUNDS", 10) as usize));
-        on(target, "upgrade busy.wasm:000").ok();
-        let (url, ended) = (target.url().to_owned(), AtomicBool::new(false));
-        let (built, refused) = std::thread::scope(|scope| {
-            let builder = scope.spawn(|| {
-                let (mut built, mut refused) = (0, Vec::new());
-                while !ended.load(Ordering::SeqCst) {
-                    for sql in ["CREATE INDEX CONCURRENTLY other ON busy (name)", "DROP INDEX CONCURRENTLY other"] {
-                        match try_execute_on(target.dialect(), &url, sql) {
-                            Ok(()) => built += 1,
-                            Err(error) => refused.push(error.to_string()),
-                        }
-                    }
-                }
-                (built, refused)
-            });
-            let done = on(target, "upgrade busy.wasm").start().wait_within(DEADLINE);
-            ended.store(true, Ordering::SeqCst);
-            done.ends(0);
-            builder.join().unwrap()
-        });
-        println!("\npostgres: {built} statements of concurrent index builds meanwhile, {} refused", refused.len());
-        assert!(built > 1);
-        // A step that takes its locks one by one makes builds end in deadlocks; on a busy machine one still does at times.
-        assert!(refused.len() * 10 <= built, "{refused:#?}");
     }
 }
