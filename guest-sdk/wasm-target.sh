@@ -87,13 +87,13 @@ prepare() {
     host_sysroot=$("$rustc" --print sysroot)
     host=$("$rustc" -vV | sed -n 's/^host: //p')
 
-    names=$(package_names 2>/dev/null) || { update_lists && names=$(package_names); } ||
-        die "apt knows no rustc-web package; run \`rustup target add $target\` instead"
+    # Old lists may know an old version only, whose sources lack what the library needs.
+    update_lists || say "going by the package lists as they are"
+    names=$(package_names) || die "apt knows no rustc-web package; run \`rustup target add $target\` instead"
     debs=$(printf '%s\n' "$names" | tr '\n' ' ')
     say "downloading $debs"
     # shellcheck disable=SC2086 # package names are words
     (cd "$work/debs" && apt-get -qq -o APT::Sandbox::User="$(id -un)" download $debs >&2) ||
-        { update_lists && (cd "$work/debs" && apt-get -qq -o APT::Sandbox::User="$(id -un)" download $debs >&2); } ||
         die "apt-get could not download the packages; run \`rustup target add $target\` instead"
 
     say "unpacking"
@@ -105,6 +105,8 @@ prepare() {
         esac
     done
     rm -rf "$work/debs"
+    compgen -G "$work/usr/src/*/library/vendor" >/dev/null ||
+        die "the packaged sources lack the library's own dependencies; update the package lists, or run \`rustup target add $target\` instead"
 
     # No command in this wrapper but the compiler: it runs once for each crate.
     cat >"$work/bin/rustc" <<'WRAPPER'
