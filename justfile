@@ -38,6 +38,18 @@ wit:
 ci:
     .ci/run
 
-# What whole runs of the release binary cost
-bench:
-    tests/bench.sh
+# what a revision and the sandbox cost, beside plain sqlx: one JSON line a row
+bench-core:
+    tests/bench.sh core
+
+# whole processes beside sqlx-cli and dbmate, which are installed into the target directory
+bench-peers:
+    tests/bench.sh peers
+
+# many targets beside a loop written by hand
+bench-targets:
+    tests/bench.sh targets
+
+# all benches, and docs/performance.md made of them
+bench-page:
+    tests/bench.sh page

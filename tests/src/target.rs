@@ -185,6 +185,11 @@ impl TestTarget {
         &self.url
     }
 
+    /// Its URL for the driver, which knows no `?schema=`.
+    pub fn login(&self) -> &str {
+        &self.login
+    }
+
     /// Its URL, parsed.
     pub fn target(&self) -> Target {
         Target::parse(&self.url).unwrap()

@@ -3,8 +3,8 @@
 //!
 //! `PTAH_FAILPOINT=before:N`, `during:N` or `after:N`: before the Nth statement is sent, while the database is at it, or as
 //! soon as it has answered. Statements are counted from 1 over the whole process: everything that a connection to
-//! change sends once it is set up, BEGIN and COMMIT and the bookkeeping too; queries are not. A run that ends by itself
-//! had fewer. `PTAH_FAILPOINT_LOG=FILE` appends each counted statement to a file, `N<tab>statement` with `\n` for line
+//! change sends once it is set up, BEGIN and COMMIT and the bookkeeping too; queries are only if they go along in a message
+//! with others. A run that ends by itself had fewer. `PTAH_FAILPOINT_LOG=FILE` appends each counted statement to a file, `N<tab>statement` with `\n` for line
 //! feeds.
 
 use std::io::Write as _;
@@ -22,12 +22,15 @@ enum Moment {
     After,
 }
 
-/// Sends a statement, unless this is where the process ends.
-pub(super) async fn around<T>(sql: &str, sending: impl Future<Output = T>) -> T {
+/// Sends the statements of one message, unless this is where the process ends: then they are one.
+pub(super) async fn around<T>(statements: &[&str], sending: impl Future<Output = T>) -> T {
     static COUNT: AtomicU64 = AtomicU64::new(0);
-    let number = COUNT.fetch_add(1, Ordering::SeqCst) + 1;
-    note(number, sql);
-    let moment = chosen().filter(|(_, chosen)| *chosen == number).map(|(moment, _)| moment);
+    let mut moment = None;
+    for sql in statements {
+        let number = COUNT.fetch_add(1, Ordering::SeqCst) + 1;
+        note(number, sql);
+        moment = moment.or(chosen().filter(|(_, chosen)| *chosen == number).map(|(moment, _)| moment));
+    }
     match moment {
         None => sending.await,
         Some(Moment::Before) => die(),
@@ -40,6 +43,11 @@ pub(super) async fn around<T>(sql: &str, sending: impl Future<Output = T>) -> T 
             die()
         }
     }
+}
+
+/// Whether the process ends at a statement: then every statement has a message of its own.
+pub(super) fn is_set() -> bool {
+    chosen().is_some()
 }
 
 fn chosen() -> Option<(Moment, u64)> {

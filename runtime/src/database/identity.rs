@@ -1,6 +1,7 @@
 //! Who runs this: shown to others that wait for a lock, and recorded in the history.
 
 use std::fmt;
+use std::sync::OnceLock;
 
 /// The user, machine and process of this run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,9 +15,11 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// Asks the system; what it does not say is `unknown`.
+    /// Asks the system, once; what it does not say is `unknown`.
     pub fn current() -> Self {
-        Self { user: user(), host: host(), process: std::process::id() }
+        static CURRENT: OnceLock<(String, String)> = OnceLock::new();
+        let (user, host) = CURRENT.get_or_init(|| (user(), host())).clone();
+        Self { user, host, process: std::process::id() }
     }
 }
 

@@ -5,6 +5,7 @@ mod error;
 #[cfg(feature = "failpoints")]
 mod failpoint;
 mod identity;
+mod message;
 mod session;
 mod setup;
 mod target;
@@ -12,6 +13,7 @@ mod watchdog;
 
 pub use error::DatabaseError;
 pub use identity::Identity;
+pub use message::{Answer, Stopped};
 pub use target::Target;
 pub(crate) use target::real_path;
 
@@ -120,7 +122,7 @@ impl Connection {
         let mut session = self.take()?;
         #[cfg(feature = "failpoints")]
         if self.is_counted {
-            let result = self.watchdog.over(failpoint::around(sql, session.execute(sql))).await;
+            let result = self.watchdog.over(failpoint::around(&[sql], session.execute(sql))).await;
             return self.put_back(session, result);
         }
         let result = self.watchdog.over(session.execute(sql)).await;
@@ -143,22 +145,6 @@ impl Connection {
     /// As [`Self::execute`]; inside a transaction it is a mistake.
     pub async fn begin(&mut self) -> Result<(), DatabaseError> {
         self.begin_with(self.beginning()).await
-    }
-
-    /// As [`Self::begin`], and takes locks, in the same message. Once sent, whatever the answer, the transaction is to be
-    /// rolled back or committed.
-    ///
-    /// # Errors
-    /// As [`Self::begin`]; a lock that another session holds.
-    pub async fn begin_locking(&mut self, locks: &[String]) -> Result<(), DatabaseError> {
-        if locks.is_empty() {
-            return self.begin().await;
-        }
-        if self.transaction != Transaction::None {
-            return Err(DatabaseError::Transaction("a transaction is open already"));
-        }
-        self.transaction = Transaction::Open;
-        self.execute(&format!("{}; {}", self.beginning(), locks.join("; "))).await.map(|_| ())
     }
 
     fn beginning(&self) -> &'static str {

@@ -6,10 +6,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use futures_util::StreamExt as _;
+use futures_util::stream::BoxStream;
 use sqlx::mysql::MySqlConnection;
 use sqlx::postgres::PgConnection;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
-use sqlx::{AssertSqlSafe, ConnectOptions, Connection as _, Row, ValueRef};
+use sqlx::{AssertSqlSafe, ColumnIndex, ConnectOptions, Connection as _, Decode, Either, Row, ValueRef};
 
 use super::target::{Place, Writable};
 use super::{DatabaseError, Purpose, Target, error};
@@ -20,6 +22,13 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long a goodbye may take.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// What a statement of a message answers, bit by bit.
+pub(super) enum Item {
+    Row(TextRow),
+    /// It is done, and touched so many rows.
+    Done(u64),
+}
 
 /// A driver's connection. Dropped, it closes, and the database rolls back what was open.
 pub(super) enum Session {
@@ -70,23 +79,43 @@ impl Session {
         }
     }
 
+    /// Sends statements in one message; for each of them in turn its rows, then how many it touched.
+    pub(super) fn send(&mut self, sql: &str) -> BoxStream<'_, Result<Item, sqlx::Error>> {
+        let query = sqlx::raw_sql(AssertSqlSafe(sql.to_owned()));
+        match self {
+            Self::Sqlite { connection, watch } => {
+                let running = watch.start();
+                let items = query.fetch_many(connection);
+                Box::pin(items.map(move |item| {
+                    // The next statement has begun.
+                    running.again();
+                    match item? {
+                        Either::Left(done) => Ok(Item::Done(done.rows_affected())),
+                        Either::Right(row) => byte_texts(&row).map(Item::Row),
+                    }
+                }))
+            }
+            Self::Postgres(connection) => Box::pin(query.fetch_many(connection).map(|item| match item? {
+                Either::Left(done) => Ok(Item::Done(done.rows_affected())),
+                Either::Right(row) => postgres_texts(&row).map(Item::Row),
+            })),
+            Self::Mariadb(connection) => Box::pin(query.fetch_many(connection).map(|item| match item? {
+                Either::Left(done) => Ok(Item::Done(done.rows_affected())),
+                Either::Right(row) => byte_texts(&row).map(Item::Row),
+            })),
+        }
+    }
+
     /// Sends one query; every value as the database prints it.
     pub(super) async fn fetch(&mut self, sql: &str) -> Result<Vec<TextRow>, sqlx::Error> {
         let query = sqlx::raw_sql(AssertSqlSafe(sql.to_owned()));
         match self {
             Self::Sqlite { connection, watch } => {
                 let _running = watch.start();
-                let rows = query.fetch_all(connection).await?;
-                rows.iter().map(|row| (0..row.len()).map(|at| bytes(row.try_get_unchecked(at))).collect()).collect()
+                query.fetch_all(connection).await?.iter().map(byte_texts).collect()
             }
-            Self::Postgres(connection) => {
-                let rows = query.fetch_all(connection).await?;
-                rows.iter().map(postgres_texts).collect()
-            }
-            Self::Mariadb(connection) => {
-                let rows = query.fetch_all(connection).await?;
-                rows.iter().map(|row| (0..row.len()).map(|at| bytes(row.try_get_unchecked(at))).collect()).collect()
-            }
+            Self::Postgres(connection) => query.fetch_all(connection).await?.iter().map(postgres_texts).collect(),
+            Self::Mariadb(connection) => query.fetch_all(connection).await?.iter().map(byte_texts).collect(),
         }
     }
 
@@ -103,8 +132,17 @@ impl Session {
     }
 }
 
-fn bytes(value: Result<Option<Vec<u8>>, sqlx::Error>) -> Result<Option<String>, sqlx::Error> {
-    Ok(value?.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
+/// What a row of SQLite or MariaDB holds, as it comes.
+fn byte_texts<R: Row>(row: &R) -> Result<TextRow, sqlx::Error>
+where
+    usize: ColumnIndex<R>,
+    for<'r> Option<Vec<u8>>: Decode<'r, R::Database>,
+{
+    let text = |at| {
+        let value: Option<Vec<u8>> = row.try_get_unchecked(at)?;
+        Ok(value.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
+    };
+    (0..row.len()).map(text).collect()
 }
 
 fn postgres_texts(row: &sqlx::postgres::PgRow) -> Result<TextRow, sqlx::Error> {
@@ -213,9 +251,9 @@ impl Watch {
 
     /// Runs until the guard is dropped.
     fn start(&self) -> Running<'_> {
-        let deadline = milliseconds(self.origin.elapsed()).saturating_add(milliseconds(self.timeout));
-        self.deadline.store(deadline, Ordering::Relaxed);
-        Running(self)
+        let running = Running(self);
+        running.again();
+        running
     }
 }
 
@@ -226,6 +264,15 @@ impl Drop for Watch {
 }
 
 struct Running<'a>(&'a Watch);
+
+impl Running<'_> {
+    /// From now on.
+    fn again(&self) {
+        let Self(watch) = self;
+        let deadline = milliseconds(watch.origin.elapsed()).saturating_add(milliseconds(watch.timeout));
+        watch.deadline.store(deadline, Ordering::Relaxed);
+    }
+}
 
 impl Drop for Running<'_> {
     fn drop(&mut self) {

@@ -10,10 +10,11 @@ use super::settle::{self, Departure};
 use super::snapshot::Snapshot;
 use super::{ErrorKind, Event, MigrateError, Migrator, Upgrade, flight};
 
-use crate::database::{Connection, DatabaseError, Identity};
+use crate::database::{Connection, DatabaseError, Identity, Stopped};
 use crate::dialect::{Dialect, Statement, StatementKind, TextRow, bookkeeping, table_locks};
 use crate::store::{
-    self, Author, FlightState, HistoryEntry, InFlight, Kind, Outcome, State, StepRecord, TargetLock, VersionChange,
+    self, Author, FlightState, HistoryEntry, InFlight, Kind, Newest, Outcome, State, StepRecord, TargetLock,
+    VersionChange,
 };
 
 /// How often a plan is made anew because something else than a run changed the target meanwhile.
@@ -165,34 +166,41 @@ impl Migrator {
         }
     }
 
+    /// All statements but the records in one message, as far as it holds them.
     async fn apply_inside(&self, connection: &mut Connection, applying: &Applying<'_>) -> Result<(), MigrateError> {
-        let plan = &applying.step.plan;
-        let locks = table_locks(connection.dialect(), plan.operations.iter().map(|planned| &planned.op));
-        match self.interrupt.unless_raised(connection.begin_locking(&locks)).await {
-            None => return Err(ErrorKind::Interrupted("this step is rolled back").into()),
-            Some(Ok(())) => {}
-            Some(Err(error @ DatabaseError::Busy { .. })) if !locks.is_empty() => {
-                let waiting = plan.statements().enumerate().find(|(_, found)| found.kind == StatementKind::Schema);
-                return Err(match waiting {
+        let (dialect, plan) = (connection.dialect(), &applying.step.plan);
+        let locks = table_locks(dialect, plan.operations.iter().map(|planned| &planned.op));
+        let tables = applying.missing_tables(dialect)?;
+        let newest = store::newest_row(dialect);
+        let own = plan.statements().map(|statement| &statement.sql);
+        let all = locks.iter().chain(&tables).chain(own).chain([&newest]);
+        let all: Vec<&str> = all.map(String::as_str).collect();
+        // A message that is dropped half way closes its connection, and the database rolls back.
+        let Some(sent) = self.interrupt.unless_raised(connection.begin_and_send(&all)).await else {
+            return Err(ErrorKind::Interrupted("this step is rolled back").into());
+        };
+        let newest = match sent {
+            Ok(mut answers) => Newest::read(&answers.pop().unwrap_or_default().rows)?,
+            Err(Stopped { at, error }) => {
+                let mut statements = plan.statements().enumerate();
+                let is_blocked = matches!(error, DatabaseError::Busy { .. });
+                let stopped = match at {
+                    Some(at) if at < locks.len() && is_blocked => {
+                        statements.find(|(_, found)| found.kind == StatementKind::Schema)
+                    }
+                    Some(at) => at.checked_sub(locks.len() + tables.len()).and_then(|at| statements.nth(at)),
+                    None => None,
+                };
+                return Err(match stopped {
                     Some((index, statement)) => {
                         applying.refused(index, statement, &error, ROLLED_BACK.to_owned()).into()
                     }
                     None => error.into(),
                 });
             }
-            Some(Err(error)) => return Err(error.into()),
-        }
-        applying.ensure_tables(connection).await?;
-        for (index, statement) in applying.step.plan.statements().enumerate() {
-            // A statement that is dropped half way closes its connection, and the database rolls back.
-            let Some(sent) = self.interrupt.unless_raised(connection.execute(&statement.sql)).await else {
-                return Err(ErrorKind::Interrupted("this step is rolled back").into());
-            };
-            if let Err(error) = sent {
-                return Err(applying.refused(index, statement, &error, ROLLED_BACK.to_owned()).into());
-            }
-        }
-        applying.record(connection).await
+        };
+        store::record_all(connection, newest, &applying.records()).await?;
+        Ok(())
     }
 
     /// Announced in the journal first; an interrupt waits for the end of the step. What goes wrong once it is announced is
@@ -217,8 +225,9 @@ impl Migrator {
                 return Err(error);
             }
         }
-        connection.begin().await?;
-        applying.record(connection).await?;
+        let answers = connection.begin_and_send(&[&store::newest_row(connection.dialect())]).await;
+        let newest = Newest::read(&answers.map_err(DatabaseError::from)?.pop().unwrap_or_default().rows)?;
+        store::record_all(connection, newest, &applying.records()).await?;
         connection.commit().await?;
         applying.follow();
         Ok(())
@@ -275,6 +284,10 @@ struct Applying<'a> {
 impl Applying<'_> {
     async fn ensure_tables(&self, connection: &mut Connection) -> Result<(), MigrateError> {
         Ok(store::ensure_tables(connection, self.state, &self.plan.package, &self.versions()).await?)
+    }
+
+    fn missing_tables(&self, dialect: Dialect) -> Result<Vec<String>, MigrateError> {
+        Ok(store::missing_tables(dialect, self.state, &self.plan.package, &self.versions())?)
     }
 
     fn versions(&self) -> VersionChange {
@@ -352,13 +365,6 @@ impl Applying<'_> {
             }
         }
         records
-    }
-
-    async fn record(&self, connection: &mut Connection) -> Result<(), MigrateError> {
-        for record in self.records() {
-            store::record(connection, &record).await?;
-        }
-        Ok(())
     }
 
     /// Takes what was committed into the state. Ids of history rows matter to nobody here.

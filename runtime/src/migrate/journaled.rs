@@ -8,9 +8,9 @@ use super::account::{PARTIAL, UNDONE, cut, refusal};
 use super::flight::{expected, holds, position, reach};
 use super::patience::Patience;
 use super::{ErrorKind, MigrateError};
-use crate::database::{Connection, DatabaseError};
+use crate::database::{Answer, Connection, DatabaseError, Stopped};
 use crate::dialect::bookkeeping::set_counter;
-use crate::store::{self, FlightState, HistoryEntry, InFlight, Numbered, Outcome};
+use crate::store::{self, FlightState, HistoryEntry, InFlight, Newest, Numbered, Outcome};
 
 /// A step under way and the session that it is applied on.
 pub(super) struct Flying<'a> {
@@ -51,7 +51,7 @@ impl<'a> Flying<'a> {
         let total = self.flight.statements.len();
         let begun = self.flight.position;
         let (mut marked, mut at) = (begun, begun);
-        'statements: while let Some(statement) = self.flight.statements.get(at) {
+        while let Some(statement) = self.flight.statements.get(at) {
             if statement.alone {
                 if at > marked && at == reach(&self.flight.earlier, &self.flight.statements, marked) {
                     store::advance(self.connection, at).await?;
@@ -67,10 +67,14 @@ impl<'a> Flying<'a> {
             if self.is_resumed && at == begun {
                 self.reset_counters(at).await?;
             }
-            let together = self.flight.statements.iter().skip(at).take_while(|statement| !statement.alone).count();
-            self.connection.begin().await?;
-            for (index, statement) in self.flight.statements.iter().enumerate().skip(at).take(together) {
-                if let Err(error) = self.connection.execute(&statement.sql).await {
+            let rows = self.flight.statements.iter().skip(at).take_while(|statement| !statement.alone);
+            let mut together: Vec<&str> = rows.map(|statement| statement.sql.as_str()).collect();
+            let end = at + together.len();
+            let newest = store::newest_row(self.connection.dialect());
+            together.push(&newest);
+            let mut answers = match self.connection.begin_and_send(&together).await {
+                Ok(answers) => answers,
+                Err(Stopped { at: stopped, error }) => {
                     // A rollback that fails closes the connection, which rolls back too.
                     let _ = self.connection.rollback().await;
                     self.flight.position = marked;
@@ -79,21 +83,22 @@ impl<'a> Flying<'a> {
                         let _ = self.reset_counters(at).await;
                     }
                     if is_blocked(&error) && self.patience.again().await {
-                        continue 'statements;
+                        continue;
                     }
-                    return Err(self.refused(index, error).await);
+                    return Err(self.refused(at + stopped.unwrap_or_default(), error).await);
                 }
-            }
-            at += together;
+            };
+            at = end;
             if at == total {
-                return self.conclude().await;
+                return self.conclude(&answers.pop().unwrap_or_default()).await;
             }
             store::advance(self.connection, at).await?;
             self.connection.commit().await?;
             marked = at;
         }
-        self.connection.begin().await?;
-        self.conclude().await
+        let newest = store::newest_row(self.connection.dialect());
+        let mut answers = self.connection.begin_and_send(&[&newest]).await.map_err(DatabaseError::from)?;
+        self.conclude(&answers.pop().unwrap_or_default()).await
     }
 
     /// Has the rows that the next statements insert numbered as if those had not been sent before.
@@ -112,14 +117,13 @@ impl<'a> Flying<'a> {
         Ok(())
     }
 
-    /// Records the step in the transaction that is open, and takes it off the journal.
-    async fn conclude(self) -> Result<(), MigrateError> {
+    /// Records the step in the transaction that is open, after the newest row of the history, and takes it off the journal.
+    async fn conclude(self, newest: &Answer) -> Result<(), MigrateError> {
         let duration = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
         for record in &mut self.flight.records {
             record.entry.duration_ms = duration;
-            store::record(self.connection, record).await?;
         }
-        store::clear(self.connection).await?;
+        store::record_announced(self.connection, Newest::read(&newest.rows)?, &self.flight.records).await?;
         Ok(self.connection.commit().await?)
     }
 

@@ -35,7 +35,7 @@ pub fn compile_if_asked() {
     }
     let numbers: Option<Vec<u64>> = arguments.map(|argument| argument.to_str()?.parse().ok()).collect();
     let code = match numbers.as_deref() {
-        Some(&[memory, seconds, stack, length]) => match bound(memory, seconds) {
+        Some(&[memory, seconds, stack, length]) => match close_inherited().and_then(|()| bound(memory, seconds)) {
             Ok(()) => answer(stack, length),
             Err(error) => misused(&format!("cannot limit itself: {error}")),
         },
@@ -56,6 +56,30 @@ fn misused(why: &str) -> i32 {
 /// What the child says first: code is only taken from the same version with the same settings.
 pub(super) fn greeting(engine: &Engine) -> String {
     format!("ptah-wasm {} {}\n", env!("CARGO_PKG_VERSION"), crate::hex(&engine::fingerprint(engine)))
+}
+
+/// Closes everything but the three pipes: files, sockets and locks that the parent has from its own parent, or opened
+/// without close-on-exec, are none of the compiler's business.
+#[cfg(unix)]
+#[allow(unsafe_code)]
+fn close_inherited() -> io::Result<()> {
+    let folder = std::path::Path::new("/dev/fd");
+    let number = |entry: io::Result<std::fs::DirEntry>| entry.ok()?.file_name().to_str()?.parse::<i32>().ok();
+    let listed: Vec<i32> = std::fs::read_dir(folder)?.filter_map(number).filter(|number| *number > 2).collect();
+    // The one that listed them is closed already.
+    let is_open = |number: &i32| folder.join(number.to_string()).symlink_metadata().is_ok();
+    for number in listed.into_iter().filter(is_open) {
+        // SAFETY: it is open, and no value of this process owns it: this is the beginning of a program that was started
+        // to compile and does nothing else, before it opens anything.
+        unsafe { rustix::io::close(number) }
+    }
+    Ok(())
+}
+
+/// There are none without being asked for.
+#[cfg(not(unix))]
+fn close_inherited() -> io::Result<()> {
+    Ok(())
 }
 
 /// Sets the limits of this process for good.

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use sha2::{Digest, Sha256};
 
 use crate::database::{Connection, Identity};
-use crate::dialect::{TextRow, literal};
+use crate::dialect::{Dialect, TextRow, literal};
 use crate::operation::Value;
 
 use super::StoreError;
@@ -236,7 +236,7 @@ pub fn verify_chain(rows: &[HistoryRow]) -> Result<(), ChainError> {
 /// What the database answers.
 pub async fn record_failure(connection: &mut Connection, entry: &HistoryEntry) -> Result<i64, StoreError> {
     connection.begin().await?;
-    match append(connection, entry, None).await {
+    match append(connection, entry).await {
         Ok(id) => {
             connection.commit().await?;
             Ok(id)
@@ -248,30 +248,66 @@ pub async fn record_failure(connection: &mut Connection, entry: &HistoryEntry) -
     }
 }
 
-/// Appends a row, by this process if no author is named; its number. Call it under the target's lock: it numbers from the
-/// newest row.
-pub(super) async fn append(
-    connection: &mut Connection,
+/// The newest row, which the next one follows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Newest {
+    /// Its number, 0 if there is none.
+    pub(super) id: i64,
+    hash: String,
+}
+
+impl Newest {
+    /// Reads the answer to [`newest_row`].
+    ///
+    /// # Errors
+    /// A row that no version of this program writes.
+    pub fn read(rows: &[TextRow]) -> Result<Self, StoreError> {
+        match rows.first().map(Vec::as_slice) {
+            Some([Some(id), Some(hash)]) => Ok(Self { id: id.parse().map_err(|_| damaged())?, hash: hash.clone() }),
+            Some(_) => Err(damaged()),
+            None => Ok(Self { id: 0, hash: String::new() }),
+        }
+    }
+}
+
+/// Asks for the newest row: under the target's lock and in the transaction that appends the next one.
+pub fn newest_row(dialect: Dialect) -> String {
+    let (table, id, hash) = (column(dialect, HISTORY), column(dialect, "id"), column(dialect, "hash"));
+    format!("SELECT {id}, {hash} FROM {table} ORDER BY {id} DESC LIMIT 1")
+}
+
+/// A row in the making.
+pub(super) struct Appended {
+    pub(super) sql: String,
+    /// It, once it is there.
+    pub(super) newest: Newest,
+}
+
+/// The statement that appends a row, by this process if no author is named.
+pub(super) fn appended(
+    dialect: Dialect,
+    newest: Newest,
     entry: &HistoryEntry,
     author: Option<&Author>,
-) -> Result<i64, StoreError> {
-    let dialect = connection.dialect();
-    let (table, id, hash) = (column(dialect, HISTORY), column(dialect, "id"), column(dialect, "hash"));
-    let newest = connection.fetch(&format!("SELECT {id}, {hash} FROM {table} ORDER BY {id} DESC LIMIT 1")).await?;
-    let (last, prev_hash) = match newest.into_iter().next().as_deref() {
-        Some([Some(id), Some(hash)]) => (id.parse().map_err(|_| damaged())?, hash.clone()),
-        Some(_) => return Err(damaged()),
-        None => (0_i64, String::new()),
-    };
+) -> Result<Appended, StoreError> {
     let Author { actor, host, runner_version } = author.cloned().unwrap_or_else(Author::current);
-    let mut row =
-        HistoryRow { id: last + 1, entry: entry.clone(), actor, host, runner_version, prev_hash, hash: String::new() };
+    let (id, prev_hash) = (newest.id + 1, newest.hash);
+    let mut row = HistoryRow { id, entry: entry.clone(), actor, host, runner_version, prev_hash, hash: String::new() };
     row.entry.error = row.entry.error.map(|error| error.replace('\0', ""));
     row.hash = row.own_hash();
     let mut values = row.values();
     values.push(Value::Text(row.hash.clone()));
-    connection.execute(&HISTORY_LAYOUT.insert(dialect, &values)?).await?;
-    Ok(row.id)
+    let sql = HISTORY_LAYOUT.insert(dialect, &values)?;
+    Ok(Appended { sql, newest: Newest { id, hash: row.hash } })
+}
+
+/// Appends a row, by this process; its number. Call it under the target's lock.
+pub(super) async fn append(connection: &mut Connection, entry: &HistoryEntry) -> Result<i64, StoreError> {
+    let dialect = connection.dialect();
+    let newest = Newest::read(&connection.fetch(&newest_row(dialect)).await?)?;
+    let row = appended(dialect, newest, entry, None)?;
+    connection.execute(&row.sql).await?;
+    Ok(row.newest.id)
 }
 
 fn damaged() -> StoreError {

@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::database::Connection;
-use crate::dialect::{StatementKind, literal};
+use crate::database::{Connection, DatabaseError};
+use crate::dialect::{Dialect, StatementKind, literal};
 use crate::operation::Value;
 use crate::schema::Table;
 
@@ -145,12 +145,15 @@ impl FlightState {
 /// # Errors
 /// What the database answers; [`StoreError::Changed`] if another step is written down.
 pub async fn announce(connection: &mut Connection, step: &InFlight) -> Result<(), StoreError> {
-    if let Some(other) = read(connection).await? {
-        return Err(StoreError::Changed(format!("{}:{} is under way", other.package, other.step)));
+    // There is one row at most.
+    match connection.execute(&JOURNAL_LAYOUT.insert(connection.dialect(), &values(step))?).await {
+        Ok(_) => Ok(()),
+        Err(error @ DatabaseError::Refused { .. }) if !connection.in_transaction() => match read(connection).await? {
+            Some(other) => Err(StoreError::Changed(format!("{}:{} is under way", other.package, other.step))),
+            None => Err(error.into()),
+        },
+        Err(error) => Err(error.into()),
     }
-    let values = values(step);
-    connection.execute(&JOURNAL_LAYOUT.insert(connection.dialect(), &values)?).await?;
-    Ok(())
 }
 
 /// Writes a step down in place of the one that is there: the same one, planned anew.
@@ -218,7 +221,7 @@ pub async fn refuse(
 ) -> Result<(), StoreError> {
     connection.begin().await?;
     note(connection, FlightState::Refused, position, Some(error)).await?;
-    history::append(connection, failure, None).await?;
+    history::append(connection, failure).await?;
     Ok(connection.commit().await?)
 }
 
@@ -229,7 +232,7 @@ pub async fn refuse(
 pub async fn give_up(connection: &mut Connection, failure: &HistoryEntry) -> Result<(), StoreError> {
     connection.begin().await?;
     clear(connection).await?;
-    history::append(connection, failure, None).await?;
+    history::append(connection, failure).await?;
     Ok(connection.commit().await?)
 }
 
@@ -238,9 +241,12 @@ pub async fn give_up(connection: &mut Connection, failure: &HistoryEntry) -> Res
 /// # Errors
 /// What the database answers.
 pub async fn clear(connection: &mut Connection) -> Result<(), StoreError> {
-    let table = column(connection.dialect(), JOURNAL);
-    connection.execute(&format!("DELETE FROM {table}")).await?;
+    connection.execute(&clearing(connection.dialect())).await?;
     Ok(())
+}
+
+pub(super) fn clearing(dialect: Dialect) -> String {
+    format!("DELETE FROM {}", column(dialect, JOURNAL))
 }
 
 async fn update(connection: &mut Connection, values: &[(&str, Value)]) -> Result<(), StoreError> {

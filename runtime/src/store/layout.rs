@@ -143,8 +143,8 @@ impl Layout {
         )
     }
 
-    /// One row; `values` in the order of the columns.
-    pub(super) fn insert(&self, dialect: Dialect, values: &[Value]) -> Result<String, StoreError> {
+    /// Whether values, in the order of the columns, fit.
+    pub(super) fn check(&self, values: &[Value]) -> Result<(), StoreError> {
         for ((name, shape), value) in self.columns.iter().zip(values) {
             if let (Text(limit), Value::Text(text)) = (shape, value)
                 && text.chars().count() > *limit as usize
@@ -153,6 +153,12 @@ impl Layout {
                 return Err(StoreError::TooLong { what, limit: *limit });
             }
         }
+        Ok(())
+    }
+
+    /// One row; `values` in the order of the columns.
+    pub(super) fn insert(&self, dialect: Dialect, values: &[Value]) -> Result<String, StoreError> {
+        self.check(values)?;
         let values: Vec<String> = values.iter().map(|value| literal(dialect, value, None)).collect();
         Ok(format!(
             "INSERT INTO {} ({}) VALUES ({})",
@@ -256,19 +262,31 @@ pub async fn ensure_tables(
     package: &str,
     coming: &VersionChange,
 ) -> Result<(), StoreError> {
-    let dialect = connection.dialect();
-    let missing = |table: &str| !state.present.contains(table);
-    for layout in [&VERSIONS_LAYOUT, &HISTORY_LAYOUT, &OBJECTS_LAYOUT, &JOURNAL_LAYOUT] {
-        if missing(layout.table) {
-            connection.execute(&layout.create(dialect)).await?;
-        }
+    for statement in missing_tables(connection.dialect(), state, package, coming)? {
+        connection.execute(&statement).await?;
     }
+    Ok(())
+}
+
+/// The statements of [`ensure_tables`]: mostly none.
+///
+/// # Errors
+/// None that these constants can cause.
+pub fn missing_tables(
+    dialect: Dialect,
+    state: &State,
+    package: &str,
+    coming: &VersionChange,
+) -> Result<Vec<String>, StoreError> {
+    let layouts = [&VERSIONS_LAYOUT, &HISTORY_LAYOUT, &OBJECTS_LAYOUT, &JOURNAL_LAYOUT];
+    let missing = layouts.into_iter().filter(|layout| !state.present.contains(layout.table));
+    let mut statements: Vec<String> = missing.map(|layout| layout.create(dialect)).collect();
     if !state.has_layout {
         let layout = [words("layout"), words(""), words(""), words(""), words(""), words(""), count(LAYOUT.into())];
         // The table may be there without it, as on MariaDB a run may have ended between the two; and this run may have
         // written it already, for a step that was then refused.
-        connection.execute(&format!("DELETE FROM {OBJECTS} WHERE {}", equals(dialect, "kind", "layout"))).await?;
-        connection.execute(&OBJECTS_LAYOUT.insert(dialect, &layout)?).await?;
+        statements.push(format!("DELETE FROM {OBJECTS} WHERE {}", equals(dialect, "kind", "layout")));
+        statements.push(OBJECTS_LAYOUT.insert(dialect, &layout)?);
     }
     if let Some(table) = &state.foreign_versions {
         let before = state.versions.get(package).map_or(0, |heads| heads.len());
@@ -276,10 +294,9 @@ pub async fn ensure_tables(
         if table.is_too_narrow(package, heads, &coming.add) {
             let create = VERSIONS_LAYOUT.create(dialect);
             let columns = [("package", NAME_WIDTH), ("version_num", VERSION_WIDTH)];
-            for statement in bookkeeping::widen_versions(dialect, VERSIONS, columns, table.key.as_deref(), &create) {
-                connection.execute(&statement).await?;
-            }
+            let widen = bookkeeping::widen_versions(dialect, VERSIONS, columns, table.key.as_deref(), &create);
+            statements.extend(widen);
         }
     }
-    Ok(())
+    Ok(statements)
 }

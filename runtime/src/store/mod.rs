@@ -12,15 +12,18 @@ mod record;
 mod script;
 mod state;
 
-pub use history::{Author, ChainError, HistoryEntry, HistoryRow, Kind, Outcome, history, record_failure, verify_chain};
+pub use history::{
+    Author, ChainError, HistoryEntry, HistoryRow, Kind, Newest, Outcome, history, newest_row, record_failure,
+    verify_chain,
+};
 pub use journal::{
     FlightState, FlightStatement, InFlight, Look, Numbered, Undo, advance, announce, clear, give_up, note, refuse,
     replace,
 };
-pub use layout::{HISTORY, JOURNAL, OBJECTS, VERSIONS, ensure_tables};
+pub use layout::{HISTORY, JOURNAL, OBJECTS, VERSIONS, ensure_tables, missing_tables};
 pub(crate) use lock::pause;
 pub use lock::{Holder, LockError, TargetLock, WorkLock, acquire};
-pub use record::{StepRecord, TableChange, VersionChange, record};
+pub use record::{StepRecord, TableChange, VersionChange, record, record_all, record_announced};
 pub use script::{script_step, script_tables};
 pub use state::{Owner, Requirement, State, load};
 

@@ -3,13 +3,14 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::database::Connection;
+use crate::database::{Connection, DatabaseError};
 use crate::dialect::{Dialect, literal};
 use crate::operation::Value;
 use crate::revision::Dependency;
 
 use super::StoreError;
-use super::history::{Author, HistoryEntry, append};
+use super::history::{Author, HistoryEntry, Newest, appended, newest_row};
+use super::journal::clearing;
 use super::layout::{OBJECTS, OBJECTS_LAYOUT, VERSIONS, VERSIONS_LAYOUT, column, equals, words};
 
 /// Everything to record about one applied step.
@@ -61,22 +62,90 @@ pub enum TableChange {
 /// # Errors
 /// What the database answers; [`StoreError::Changed`] if the version rows are not the expected ones.
 pub async fn record(connection: &mut Connection, step: &StepRecord) -> Result<i64, StoreError> {
-    let history_id = append(connection, &step.entry, step.author.as_ref()).await?;
-    change_versions(connection, &step.entry.package, &step.versions).await?;
-    for change in &step.tables {
-        change_table(connection, &step.entry.package, history_id, change).await?;
+    let newest = Newest::read(&connection.fetch(&newest_row(connection.dialect())).await?)?;
+    record_all(connection, newest, std::slice::from_ref(step)).await
+}
+
+/// As [`record`], several in order, the first of them after the row that [`newest_row`] found in the same transaction. All
+/// in one message; the number of the last one's history row.
+///
+/// # Errors
+/// As [`record`].
+pub async fn record_all(connection: &mut Connection, newest: Newest, steps: &[StepRecord]) -> Result<i64, StoreError> {
+    let (writes, newest) = writes(connection.dialect(), newest, steps)?;
+    send(connection, &writes).await?;
+    Ok(newest.id)
+}
+
+/// As [`record_all`], of a step that was announced: it goes off the journal with it.
+///
+/// # Errors
+/// As [`record`].
+pub async fn record_announced(
+    connection: &mut Connection,
+    newest: Newest,
+    steps: &[StepRecord],
+) -> Result<i64, StoreError> {
+    let (mut writes, newest) = writes(connection.dialect(), newest, steps)?;
+    writes.push(Write::any(clearing(connection.dialect())));
+    send(connection, &writes).await?;
+    Ok(newest.id)
+}
+
+/// A statement, and what is wrong unless it touches just one row.
+struct Write {
+    sql: String,
+    otherwise: Option<String>,
+}
+
+impl Write {
+    fn any(sql: String) -> Self {
+        Self { sql, otherwise: None }
     }
-    for released in &step.releases {
-        delete_object(connection, "dependency", &step.entry.package, ("step", released)).await?;
+
+    fn one(sql: String, otherwise: String) -> Self {
+        Self { sql, otherwise: Some(otherwise) }
     }
-    for on in &step.relies_on {
+}
+
+async fn send(connection: &mut Connection, writes: &[Write]) -> Result<(), StoreError> {
+    let statements: Vec<&str> = writes.iter().map(|write| write.sql.as_str()).collect();
+    let answers = connection.send(&statements).await.map_err(DatabaseError::from)?;
+    let wrong = writes.iter().zip(answers).find_map(|(write, answer)| {
+        let otherwise = write.otherwise.as_ref()?;
+        (answer.touched != 1).then(|| StoreError::Changed(otherwise.clone()))
+    });
+    wrong.map_or(Ok(()), Err)
+}
+
+fn writes(dialect: Dialect, newest: Newest, steps: &[StepRecord]) -> Result<(Vec<Write>, Newest), StoreError> {
+    let (mut writes, mut newest) = (Vec::new(), newest);
+    for step in steps {
         let package = &step.entry.package;
-        let name = dependency_name(package, &step.entry.step, on);
-        delete_object(connection, "dependency", package, ("name", &name)).await?;
-        let values = dependency_values(package, &step.entry.step, on, history_id);
-        connection.execute(&OBJECTS_LAYOUT.insert(connection.dialect(), &values)?).await?;
+        let row = appended(dialect, newest, &step.entry, step.author.as_ref())?;
+        writes.push(Write::any(row.sql));
+        newest = row.newest;
+        writes.extend(version_writes(dialect, package, &step.versions)?);
+        for change in &step.tables {
+            let mut statements = table_statements(dialect, package, newest.id, change)?;
+            let last = statements.pop();
+            writes.extend(statements.into_iter().map(Write::any));
+            let (TableChange::Owned(name) | TableChange::Dropped(name) | TableChange::Renamed { from: name, .. }) =
+                change;
+            let otherwise = format!("table {name} is no longer recorded as {package}'s");
+            writes.extend(last.map(|sql| Write::one(sql, otherwise)));
+        }
+        for released in &step.releases {
+            writes.push(Write::any(delete_object(dialect, "dependency", package, ("step", released))));
+        }
+        for on in &step.relies_on {
+            let name = dependency_name(package, &step.entry.step, on);
+            writes.push(Write::any(delete_object(dialect, "dependency", package, ("name", &name))));
+            let values = dependency_values(package, &step.entry.step, on, newest.id);
+            writes.push(Write::any(OBJECTS_LAYOUT.insert(dialect, &values)?));
+        }
     }
-    Ok(history_id)
+    Ok((writes, newest))
 }
 
 fn dependency_name(package: &str, step: &str, on: &Dependency) -> String {
@@ -96,44 +165,33 @@ pub(super) fn dependency_values(package: &str, step: &str, on: &Dependency, hist
     ]
 }
 
-async fn change_versions(connection: &mut Connection, package: &str, change: &VersionChange) -> Result<(), StoreError> {
-    let dialect = connection.dialect();
+/// A head that comes takes the row of one that goes, as long as there are both.
+fn version_writes(dialect: Dialect, package: &str, change: &VersionChange) -> Result<Vec<Write>, StoreError> {
     let (table, version) = (column(dialect, VERSIONS), column(dialect, "version_num"));
     let of_package = equals(dialect, "package", package);
-    for head in &change.remove {
+    let gone = |head: &String| format!("{package} is no longer recorded at {head}");
+    let mut writes = Vec::new();
+    for (at, head) in change.remove.iter().enumerate() {
         let this = equals(dialect, "version_num", head);
-        if connection.execute(&format!("DELETE FROM {table} WHERE {of_package} AND {this}")).await? != 1 {
-            return Err(StoreError::Changed(format!("{package} is no longer recorded at {head}")));
-        }
+        let statement = match change.add.get(at) {
+            Some(next) => {
+                VERSIONS_LAYOUT.check(&[words(package), words(next)])?;
+                let next = literal(dialect, &words(next), None);
+                format!("UPDATE {table} SET {version} = {next} WHERE {of_package} AND {this}")
+            }
+            None => format!("DELETE FROM {table} WHERE {of_package} AND {this}"),
+        };
+        writes.push(Write::one(statement, gone(head)));
     }
-    if !change.add.is_empty() {
+    if change.remove.is_empty() && !change.add.is_empty() {
         // What another program may have left for base, where the package alone is the key.
-        connection
-            .execute(&format!("DELETE FROM {table} WHERE {of_package} AND ({version} IS NULL OR {version} = '')"))
-            .await?;
+        let nothing = format!("DELETE FROM {table} WHERE {of_package} AND ({version} IS NULL OR {version} = '')");
+        writes.push(Write::any(nothing));
     }
-    for head in &change.add {
-        connection.execute(&VERSIONS_LAYOUT.insert(dialect, &[words(package), words(head)])?).await?;
+    for head in change.add.iter().skip(change.remove.len()) {
+        writes.push(Write::any(VERSIONS_LAYOUT.insert(dialect, &[words(package), words(head)])?));
     }
-    Ok(())
-}
-
-async fn change_table(
-    connection: &mut Connection,
-    package: &str,
-    history_id: i64,
-    change: &TableChange,
-) -> Result<(), StoreError> {
-    let mut touched = 0;
-    for statement in table_statements(connection.dialect(), package, history_id, change)? {
-        touched = connection.execute(&statement).await?;
-    }
-    match (change, touched) {
-        (_, 1) => Ok(()),
-        (TableChange::Owned(name) | TableChange::Dropped(name) | TableChange::Renamed { from: name, .. }, _) => {
-            Err(StoreError::Changed(format!("table {name} is no longer recorded as {package}'s")))
-        }
-    }
+    Ok(writes)
 }
 
 /// The statements that record who owns a table; the last of them touches one row.
@@ -167,15 +225,8 @@ pub(super) fn table_statements(
 }
 
 /// Deletes a package's objects of a kind, where a column has the given text.
-async fn delete_object(
-    connection: &mut Connection,
-    kind: &str,
-    package: &str,
-    only: (&str, &str),
-) -> Result<u64, StoreError> {
-    let dialect = connection.dialect();
+fn delete_object(dialect: Dialect, kind: &str, package: &str, only: (&str, &str)) -> String {
     let conditions =
         [equals(dialect, "kind", kind), equals(dialect, "package", package), equals(dialect, only.0, only.1)];
-    let table = column(dialect, OBJECTS);
-    Ok(connection.execute(&format!("DELETE FROM {table} WHERE {}", conditions.join(" AND "))).await?)
+    format!("DELETE FROM {} WHERE {}", column(dialect, OBJECTS), conditions.join(" AND "))
 }

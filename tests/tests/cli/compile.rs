@@ -51,6 +51,33 @@ fn begin() -> (tempfile::TempDir, Running, PathBuf) {
     (folder, run, child)
 }
 
+#[test]
+fn what_the_runner_has_from_its_parent_is_closed_in_the_child() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("slow.wasm"), slow()).unwrap();
+    // A file, and one whose number is large.
+    let inheriting = "exec 7<slow.wasm 300>lock; exec \"$@\"";
+    let run = ptah(folder.path())
+        .env("PTAH_WASM_CACHE", folder.path().join("cache"))
+        .args("upgrade slow.wasm")
+        .through("bash", &["-c", inheriting, "bash"])
+        .start();
+    let child = compiler_of(&run);
+    let open = |process: &std::path::Path| -> Vec<String> {
+        let entries = std::fs::read_dir(process.join("fd")).unwrap();
+        entries.map(|entry| std::fs::read_link(entry.unwrap().path()).unwrap().display().to_string()).collect()
+    };
+    let files = |process: &std::path::Path| open(process).iter().filter(|file| file.starts_with('/')).count();
+    let runner = std::path::PathBuf::from(format!("/proc/{}", run.id()));
+    assert!(files(&runner) >= 2, "{:?}", open(&runner));
+    let started = Instant::now();
+    while files(&child) > 0 {
+        assert!(started.elapsed() < Duration::from_secs(5), "{:?}", open(&child));
+    }
+    run.kill();
+    ends_soon(&child);
+}
+
 fn ends_soon(process: &std::path::Path) {
     let started = Instant::now();
     // A process that nobody has waited for yet has ended too.

@@ -148,6 +148,21 @@ fn memory_is_limited() {
     }
 }
 
+#[test]
+fn a_bomb_that_nobody_looked_at_costs_the_process_that_has_it_compiled_no_memory() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("bomb.wasm");
+    for (bomb, mebibytes) in [(loops(2_000), 256), (nested(9), 256), (module(&"(func)".repeat(100_000)), 1_024)] {
+        std::fs::write(&file, &bomb).unwrap();
+        let program = binary().with_file_name(format!("compile-unseen{}", std::env::consts::EXE_SUFFIX));
+        let mut command = std::process::Command::new(program);
+        let done = command.arg(binary()).arg(&file).arg(mebibytes.to_string()).output().unwrap();
+        let said = String::from_utf8(done.stdout).unwrap();
+        let grown: u64 = said.lines().last().unwrap().parse().unwrap();
+        assert!(done.status.success() && grown < 100_000, "{} bytes: {said}", bomb.len());
+    }
+}
+
 #[cfg(unix)]
 mod programs {
     use std::os::unix::fs::PermissionsExt;
