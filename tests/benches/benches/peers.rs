@@ -31,7 +31,7 @@ fn main() {
     for revisions in [2, many] {
         bench.nothing_to_do(revisions);
     }
-    bench.from_base(many);
+    bench.fresh_files(many);
 }
 
 struct Peers {
@@ -109,7 +109,7 @@ impl Peers {
         Row { name: &name, ours: &memory, reference: &[40.0], kind: Kind::Cost, bound: Some(1.0) }.print();
     }
 
-    fn from_base(&self, revisions: usize) {
+    fn fresh_files(&self, revisions: usize) {
         let mut count = 0;
         let mut fresh = || {
             count += 1;
