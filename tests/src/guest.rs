@@ -37,9 +37,9 @@ use ptah_guest::bindings::exports::ptah::migration::migration::{PackageInfo, Pop
 pub use ptah_guest::bindings::ptah::migration::log::Level;
 pub use ptah_guest::prelude::{Cascade, NoAction, Restrict, SetNull};
 pub use ptah_guest::{
-    Check, Column, ColumnChanges, ColumnInfo, ColumnType, Comment, Constraint, ConstraintSelector, DefaultValue,
-    Dialect, Error, ForeignKey, Index, IndexColumn, IndexOrder, NumericType, PrimaryKey, ReferentialAction, Row,
-    SqlSyntax, SqlText, Table, UniqueConstraint, Value, now, sql, target_sql,
+    Check, Column, ColumnChanges, ColumnInfo, ColumnType, Comment, Computed, ComputedStorage, Constraint,
+    ConstraintSelector, DefaultValue, Dialect, Error, ForeignKey, Index, IndexKey, IndexOrder, IndexPart, NumericType,
+    PrimaryKey, ReferentialAction, Row, SqlSyntax, SqlText, Table, UniqueConstraint, Value, now, sql, target_sql,
 };
 pub use scripted::script::{Action, CAPACITY, ErrorKind};
 

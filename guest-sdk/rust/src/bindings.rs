@@ -363,6 +363,66 @@ pub mod ptah {
                         .finish()
                 }
             }
+            /// Whether the values of a computed column are kept.
+            #[repr(u8)]
+            #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[derive(Clone, Copy, Eq, Ord, PartialEq, PartialOrd)]
+            pub enum ComputedStorage {
+                /// Worked out when a row is written, and kept.
+                Stored,
+                /// Worked out when it is read. On PostgreSQL `unsupported`.
+                Virtual,
+            }
+            impl ::core::fmt::Debug for ComputedStorage {
+                fn fmt(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    match self {
+                        ComputedStorage::Stored => {
+                            f.debug_tuple("ComputedStorage::Stored").finish()
+                        }
+                        ComputedStorage::Virtual => {
+                            f.debug_tuple("ComputedStorage::Virtual").finish()
+                        }
+                    }
+                }
+            }
+            impl ComputedStorage {
+                #[doc(hidden)]
+                pub unsafe fn _lift(val: u8) -> ComputedStorage {
+                    if !cfg!(debug_assertions) {
+                        return unsafe { ::core::mem::transmute(val) };
+                    }
+                    match val {
+                        0 => ComputedStorage::Stored,
+                        1 => ComputedStorage::Virtual,
+                        _ => panic!("invalid enum discriminant"),
+                    }
+                }
+            }
+            /// How the values of a column come from other columns of the same row.
+            #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[derive(Clone, PartialEq)]
+            pub struct Computed {
+                /// An expression over columns of the table, at least one, the same whenever and wherever it is worked out: no
+                /// clock, no session's time zone. A computed column in it stands before this one in the table; on PostgreSQL
+                /// none may. On MariaDB it may not use a column that the database numbers.
+                pub expression: SqlText,
+                /// Whether the values are kept.
+                pub storage: ComputedStorage,
+            }
+            impl ::core::fmt::Debug for Computed {
+                fn fmt(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    f.debug_struct("Computed")
+                        .field("expression", &self.expression)
+                        .field("storage", &self.storage)
+                        .finish()
+                }
+            }
             /// A column as it is to be made.
             #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[derive(Clone, PartialEq)]
@@ -377,6 +437,9 @@ pub mod ptah {
                 pub default: Option<DefaultValue>,
                 /// Whether the database numbers it. Only for an integer column that alone is the primary key.
                 pub auto_increment: bool,
+                /// How the database works out its values, if it does: it then has no default and is not numbered, and no row
+                /// gives it a value. On MariaDB it has to be nullable.
+                pub computed: Option<Computed>,
                 /// Its comment, if any.
                 pub comment: Option<Comment>,
             }
@@ -391,6 +454,7 @@ pub mod ptah {
                         .field("nullable", &self.nullable)
                         .field("default", &self.default)
                         .field("auto-increment", &self.auto_increment)
+                        .field("computed", &self.computed)
                         .field("comment", &self.comment)
                         .finish()
                 }
@@ -612,7 +676,7 @@ pub mod ptah {
                     }
                 }
             }
-            /// The order of an index column.
+            /// The order of a part of an index.
             #[repr(u8)]
             #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[derive(Clone, Copy, Eq, Ord, PartialEq, PartialOrd)]
@@ -650,22 +714,47 @@ pub mod ptah {
                     }
                 }
             }
-            /// One column of an index.
+            /// What a part of an index is over.
             #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[derive(Clone, PartialEq)]
-            pub struct IndexColumn {
-                /// The column's name.
-                pub name: _rt::String,
-                /// Its order.
-                pub order: IndexOrder,
+            pub enum IndexKey {
+                /// A column of the table.
+                Column(_rt::String),
+                /// An expression over columns of the table, the same whenever and wherever it is worked out: no clock, no
+                /// session's time zone. On MariaDB `unsupported`: index a computed column.
+                Expression(SqlText),
             }
-            impl ::core::fmt::Debug for IndexColumn {
+            impl ::core::fmt::Debug for IndexKey {
                 fn fmt(
                     &self,
                     f: &mut ::core::fmt::Formatter<'_>,
                 ) -> ::core::fmt::Result {
-                    f.debug_struct("IndexColumn")
-                        .field("name", &self.name)
+                    match self {
+                        IndexKey::Column(e) => {
+                            f.debug_tuple("IndexKey::Column").field(e).finish()
+                        }
+                        IndexKey::Expression(e) => {
+                            f.debug_tuple("IndexKey::Expression").field(e).finish()
+                        }
+                    }
+                }
+            }
+            /// One part of an index.
+            #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[derive(Clone, PartialEq)]
+            pub struct IndexPart {
+                /// What it is over.
+                pub key: IndexKey,
+                /// Its order.
+                pub order: IndexOrder,
+            }
+            impl ::core::fmt::Debug for IndexPart {
+                fn fmt(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    f.debug_struct("IndexPart")
+                        .field("key", &self.key)
                         .field("order", &self.order)
                         .finish()
                 }
@@ -676,10 +765,14 @@ pub mod ptah {
             pub struct Index {
                 /// Its name.
                 pub name: _rt::String,
-                /// Its columns in order, at least one.
-                pub columns: _rt::Vec<IndexColumn>,
-                /// Whether two rows may not agree in all its columns.
+                /// Its parts in order, at least one.
+                pub parts: _rt::Vec<IndexPart>,
+                /// Whether two rows may not agree in all its parts.
                 pub unique: bool,
+                /// Which rows it is over; all of them without one. A condition over columns of the table with the same bounds
+                /// as an expression of an index. A unique index with one is no key to refer to or for ON CONFLICT. On MariaDB
+                /// `unsupported`.
+                pub predicate: Option<SqlText>,
             }
             impl ::core::fmt::Debug for Index {
                 fn fmt(
@@ -688,8 +781,9 @@ pub mod ptah {
                 ) -> ::core::fmt::Result {
                     f.debug_struct("Index")
                         .field("name", &self.name)
-                        .field("columns", &self.columns)
+                        .field("parts", &self.parts)
                         .field("unique", &self.unique)
+                        .field("predicate", &self.predicate)
                         .finish()
                 }
             }
@@ -905,19 +999,20 @@ pub mod ptah {
                     let vec1 = name0;
                     let ptr1 = vec1.as_ptr().cast::<u8>();
                     let len1 = vec1.len();
-                    let vec21 = columns0;
-                    let len21 = vec21.len();
-                    let layout21 = _rt::alloc::Layout::from_size_align(
-                            vec21.len() * (48 + 8 * ::core::mem::size_of::<*const u8>()),
+                    let vec24 = columns0;
+                    let len24 = vec24.len();
+                    let layout24 = _rt::alloc::Layout::from_size_align(
+                            vec24.len()
+                                * (40 + 14 * ::core::mem::size_of::<*const u8>()),
                             8,
                         )
                         .unwrap();
-                    let (result21, _cleanup21) = ::ptah_guest::__rt::Cleanup::new(
-                        layout21,
+                    let (result24, _cleanup24) = ::ptah_guest::__rt::Cleanup::new(
+                        layout24,
                     );
-                    for (i, e) in vec21.into_iter().enumerate() {
-                        let base = result21
-                            .add(i * (48 + 8 * ::core::mem::size_of::<*const u8>()));
+                    for (i, e) in vec24.into_iter().enumerate() {
+                        let base = result24
+                            .add(i * (40 + 14 * ::core::mem::size_of::<*const u8>()));
                         {
                             let super::super::super::ptah::migration::types::Column {
                                 name: name2,
@@ -925,6 +1020,7 @@ pub mod ptah {
                                 nullable: nullable2,
                                 default: default2,
                                 auto_increment: auto_increment2,
+                                computed: computed2,
                                 comment: comment2,
                             } = e;
                             let vec3 = name2;
@@ -1239,27 +1335,34 @@ pub mod ptah {
                                 true => 1,
                                 false => 0,
                             }) as u8;
-                            match comment2 {
+                            match computed2 {
                                 Some(e) => {
                                     *base
                                         .add(40 + 5 * ::core::mem::size_of::<*const u8>())
                                         .cast::<u8>() = (1i32) as u8;
-                                    let super::super::super::ptah::migration::types::Comment {
-                                        text: text19,
-                                        demand: demand19,
+                                    let super::super::super::ptah::migration::types::Computed {
+                                        expression: expression19,
+                                        storage: storage19,
                                     } = e;
-                                    let vec20 = text19;
-                                    let ptr20 = vec20.as_ptr().cast::<u8>();
-                                    let len20 = vec20.len();
+                                    let super::super::super::ptah::migration::types::SqlText {
+                                        text: text20,
+                                        syntax: syntax20,
+                                    } = expression19;
+                                    let vec21 = text20;
+                                    let ptr21 = vec21.as_ptr().cast::<u8>();
+                                    let len21 = vec21.len();
                                     *base
                                         .add(40 + 7 * ::core::mem::size_of::<*const u8>())
-                                        .cast::<usize>() = len20;
+                                        .cast::<usize>() = len21;
                                     *base
                                         .add(40 + 6 * ::core::mem::size_of::<*const u8>())
-                                        .cast::<*mut u8>() = ptr20.cast_mut();
+                                        .cast::<*mut u8>() = ptr21.cast_mut();
                                     *base
                                         .add(40 + 8 * ::core::mem::size_of::<*const u8>())
-                                        .cast::<u8>() = (demand19.clone() as i32) as u8;
+                                        .cast::<u8>() = (syntax20.clone() as i32) as u8;
+                                    *base
+                                        .add(40 + 9 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<u8>() = (storage19.clone() as i32) as u8;
                                 }
                                 None => {
                                     *base
@@ -1267,44 +1370,72 @@ pub mod ptah {
                                         .cast::<u8>() = (0i32) as u8;
                                 }
                             };
+                            match comment2 {
+                                Some(e) => {
+                                    *base
+                                        .add(40 + 10 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<u8>() = (1i32) as u8;
+                                    let super::super::super::ptah::migration::types::Comment {
+                                        text: text22,
+                                        demand: demand22,
+                                    } = e;
+                                    let vec23 = text22;
+                                    let ptr23 = vec23.as_ptr().cast::<u8>();
+                                    let len23 = vec23.len();
+                                    *base
+                                        .add(40 + 12 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<usize>() = len23;
+                                    *base
+                                        .add(40 + 11 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<*mut u8>() = ptr23.cast_mut();
+                                    *base
+                                        .add(40 + 13 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<u8>() = (demand22.clone() as i32) as u8;
+                                }
+                                None => {
+                                    *base
+                                        .add(40 + 10 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<u8>() = (0i32) as u8;
+                                }
+                            };
                         }
                     }
-                    let vec42 = constraints0;
-                    let len42 = vec42.len();
-                    let layout42 = _rt::alloc::Layout::from_size_align(
-                            vec42.len() * (11 * ::core::mem::size_of::<*const u8>()),
+                    let vec45 = constraints0;
+                    let len45 = vec45.len();
+                    let layout45 = _rt::alloc::Layout::from_size_align(
+                            vec45.len() * (11 * ::core::mem::size_of::<*const u8>()),
                             ::core::mem::size_of::<*const u8>(),
                         )
                         .unwrap();
-                    let (result42, _cleanup42) = ::ptah_guest::__rt::Cleanup::new(
-                        layout42,
+                    let (result45, _cleanup45) = ::ptah_guest::__rt::Cleanup::new(
+                        layout45,
                     );
-                    for (i, e) in vec42.into_iter().enumerate() {
-                        let base = result42
+                    for (i, e) in vec45.into_iter().enumerate() {
+                        let base = result45
                             .add(i * (11 * ::core::mem::size_of::<*const u8>()));
                         {
-                            use super::super::super::ptah::migration::types::Constraint as V41;
+                            use super::super::super::ptah::migration::types::Constraint as V44;
                             match e {
-                                V41::PrimaryKey(e) => {
+                                V44::PrimaryKey(e) => {
                                     *base.add(0).cast::<u8>() = (0i32) as u8;
                                     let super::super::super::ptah::migration::types::PrimaryKey {
-                                        name: name22,
-                                        columns: columns22,
+                                        name: name25,
+                                        columns: columns25,
                                     } = e;
-                                    match name22 {
+                                    match name25 {
                                         Some(e) => {
                                             *base
                                                 .add(::core::mem::size_of::<*const u8>())
                                                 .cast::<u8>() = (1i32) as u8;
-                                            let vec23 = e;
-                                            let ptr23 = vec23.as_ptr().cast::<u8>();
-                                            let len23 = vec23.len();
+                                            let vec26 = e;
+                                            let ptr26 = vec26.as_ptr().cast::<u8>();
+                                            let len26 = vec26.len();
                                             *base
                                                 .add(3 * ::core::mem::size_of::<*const u8>())
-                                                .cast::<usize>() = len23;
+                                                .cast::<usize>() = len26;
                                             *base
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
-                                                .cast::<*mut u8>() = ptr23.cast_mut();
+                                                .cast::<*mut u8>() = ptr26.cast_mut();
                                         }
                                         None => {
                                             *base
@@ -1312,119 +1443,57 @@ pub mod ptah {
                                                 .cast::<u8>() = (0i32) as u8;
                                         }
                                     };
-                                    let vec25 = columns22;
-                                    let len25 = vec25.len();
-                                    let layout25 = _rt::alloc::Layout::from_size_align(
-                                            vec25.len() * (2 * ::core::mem::size_of::<*const u8>()),
+                                    let vec28 = columns25;
+                                    let len28 = vec28.len();
+                                    let layout28 = _rt::alloc::Layout::from_size_align(
+                                            vec28.len() * (2 * ::core::mem::size_of::<*const u8>()),
                                             ::core::mem::size_of::<*const u8>(),
                                         )
                                         .unwrap();
-                                    let (result25, _cleanup25) = ::ptah_guest::__rt::Cleanup::new(
-                                        layout25,
+                                    let (result28, _cleanup28) = ::ptah_guest::__rt::Cleanup::new(
+                                        layout28,
                                     );
-                                    cleanup_list.extend(_cleanup25);
-                                    for (i, e) in vec25.into_iter().enumerate() {
-                                        let base = result25
+                                    cleanup_list.extend(_cleanup28);
+                                    for (i, e) in vec28.into_iter().enumerate() {
+                                        let base = result28
                                             .add(i * (2 * ::core::mem::size_of::<*const u8>()));
                                         {
-                                            let vec24 = e;
-                                            let ptr24 = vec24.as_ptr().cast::<u8>();
-                                            let len24 = vec24.len();
-                                            *base
-                                                .add(::core::mem::size_of::<*const u8>())
-                                                .cast::<usize>() = len24;
-                                            *base.add(0).cast::<*mut u8>() = ptr24.cast_mut();
-                                        }
-                                    }
-                                    *base
-                                        .add(5 * ::core::mem::size_of::<*const u8>())
-                                        .cast::<usize>() = len25;
-                                    *base
-                                        .add(4 * ::core::mem::size_of::<*const u8>())
-                                        .cast::<*mut u8>() = result25;
-                                }
-                                V41::Unique(e) => {
-                                    *base.add(0).cast::<u8>() = (1i32) as u8;
-                                    let super::super::super::ptah::migration::types::UniqueConstraint {
-                                        name: name26,
-                                        columns: columns26,
-                                    } = e;
-                                    match name26 {
-                                        Some(e) => {
-                                            *base
-                                                .add(::core::mem::size_of::<*const u8>())
-                                                .cast::<u8>() = (1i32) as u8;
                                             let vec27 = e;
                                             let ptr27 = vec27.as_ptr().cast::<u8>();
                                             let len27 = vec27.len();
                                             *base
-                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .add(::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>() = len27;
-                                            *base
-                                                .add(2 * ::core::mem::size_of::<*const u8>())
-                                                .cast::<*mut u8>() = ptr27.cast_mut();
-                                        }
-                                        None => {
-                                            *base
-                                                .add(::core::mem::size_of::<*const u8>())
-                                                .cast::<u8>() = (0i32) as u8;
-                                        }
-                                    };
-                                    let vec29 = columns26;
-                                    let len29 = vec29.len();
-                                    let layout29 = _rt::alloc::Layout::from_size_align(
-                                            vec29.len() * (2 * ::core::mem::size_of::<*const u8>()),
-                                            ::core::mem::size_of::<*const u8>(),
-                                        )
-                                        .unwrap();
-                                    let (result29, _cleanup29) = ::ptah_guest::__rt::Cleanup::new(
-                                        layout29,
-                                    );
-                                    cleanup_list.extend(_cleanup29);
-                                    for (i, e) in vec29.into_iter().enumerate() {
-                                        let base = result29
-                                            .add(i * (2 * ::core::mem::size_of::<*const u8>()));
-                                        {
-                                            let vec28 = e;
-                                            let ptr28 = vec28.as_ptr().cast::<u8>();
-                                            let len28 = vec28.len();
-                                            *base
-                                                .add(::core::mem::size_of::<*const u8>())
-                                                .cast::<usize>() = len28;
-                                            *base.add(0).cast::<*mut u8>() = ptr28.cast_mut();
+                                            *base.add(0).cast::<*mut u8>() = ptr27.cast_mut();
                                         }
                                     }
                                     *base
                                         .add(5 * ::core::mem::size_of::<*const u8>())
-                                        .cast::<usize>() = len29;
+                                        .cast::<usize>() = len28;
                                     *base
                                         .add(4 * ::core::mem::size_of::<*const u8>())
-                                        .cast::<*mut u8>() = result29;
+                                        .cast::<*mut u8>() = result28;
                                 }
-                                V41::ForeignKey(e) => {
-                                    *base.add(0).cast::<u8>() = (2i32) as u8;
-                                    let super::super::super::ptah::migration::types::ForeignKey {
-                                        name: name30,
-                                        columns: columns30,
-                                        referred_table: referred_table30,
-                                        referred_columns: referred_columns30,
-                                        on_update: on_update30,
-                                        on_delete: on_delete30,
+                                V44::Unique(e) => {
+                                    *base.add(0).cast::<u8>() = (1i32) as u8;
+                                    let super::super::super::ptah::migration::types::UniqueConstraint {
+                                        name: name29,
+                                        columns: columns29,
                                     } = e;
-                                    match name30 {
+                                    match name29 {
                                         Some(e) => {
                                             *base
                                                 .add(::core::mem::size_of::<*const u8>())
                                                 .cast::<u8>() = (1i32) as u8;
-                                            let vec31 = e;
-                                            let ptr31 = vec31.as_ptr().cast::<u8>();
-                                            let len31 = vec31.len();
+                                            let vec30 = e;
+                                            let ptr30 = vec30.as_ptr().cast::<u8>();
+                                            let len30 = vec30.len();
                                             *base
                                                 .add(3 * ::core::mem::size_of::<*const u8>())
-                                                .cast::<usize>() = len31;
+                                                .cast::<usize>() = len30;
                                             *base
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
-                                                .cast::<*mut u8>() = ptr31.cast_mut();
+                                                .cast::<*mut u8>() = ptr30.cast_mut();
                                         }
                                         None => {
                                             *base
@@ -1432,46 +1501,69 @@ pub mod ptah {
                                                 .cast::<u8>() = (0i32) as u8;
                                         }
                                     };
-                                    let vec33 = columns30;
-                                    let len33 = vec33.len();
-                                    let layout33 = _rt::alloc::Layout::from_size_align(
-                                            vec33.len() * (2 * ::core::mem::size_of::<*const u8>()),
+                                    let vec32 = columns29;
+                                    let len32 = vec32.len();
+                                    let layout32 = _rt::alloc::Layout::from_size_align(
+                                            vec32.len() * (2 * ::core::mem::size_of::<*const u8>()),
                                             ::core::mem::size_of::<*const u8>(),
                                         )
                                         .unwrap();
-                                    let (result33, _cleanup33) = ::ptah_guest::__rt::Cleanup::new(
-                                        layout33,
+                                    let (result32, _cleanup32) = ::ptah_guest::__rt::Cleanup::new(
+                                        layout32,
                                     );
-                                    cleanup_list.extend(_cleanup33);
-                                    for (i, e) in vec33.into_iter().enumerate() {
-                                        let base = result33
+                                    cleanup_list.extend(_cleanup32);
+                                    for (i, e) in vec32.into_iter().enumerate() {
+                                        let base = result32
                                             .add(i * (2 * ::core::mem::size_of::<*const u8>()));
                                         {
-                                            let vec32 = e;
-                                            let ptr32 = vec32.as_ptr().cast::<u8>();
-                                            let len32 = vec32.len();
+                                            let vec31 = e;
+                                            let ptr31 = vec31.as_ptr().cast::<u8>();
+                                            let len31 = vec31.len();
                                             *base
                                                 .add(::core::mem::size_of::<*const u8>())
-                                                .cast::<usize>() = len32;
-                                            *base.add(0).cast::<*mut u8>() = ptr32.cast_mut();
+                                                .cast::<usize>() = len31;
+                                            *base.add(0).cast::<*mut u8>() = ptr31.cast_mut();
                                         }
                                     }
                                     *base
                                         .add(5 * ::core::mem::size_of::<*const u8>())
-                                        .cast::<usize>() = len33;
+                                        .cast::<usize>() = len32;
                                     *base
                                         .add(4 * ::core::mem::size_of::<*const u8>())
-                                        .cast::<*mut u8>() = result33;
-                                    let vec34 = referred_table30;
-                                    let ptr34 = vec34.as_ptr().cast::<u8>();
-                                    let len34 = vec34.len();
-                                    *base
-                                        .add(7 * ::core::mem::size_of::<*const u8>())
-                                        .cast::<usize>() = len34;
-                                    *base
-                                        .add(6 * ::core::mem::size_of::<*const u8>())
-                                        .cast::<*mut u8>() = ptr34.cast_mut();
-                                    let vec36 = referred_columns30;
+                                        .cast::<*mut u8>() = result32;
+                                }
+                                V44::ForeignKey(e) => {
+                                    *base.add(0).cast::<u8>() = (2i32) as u8;
+                                    let super::super::super::ptah::migration::types::ForeignKey {
+                                        name: name33,
+                                        columns: columns33,
+                                        referred_table: referred_table33,
+                                        referred_columns: referred_columns33,
+                                        on_update: on_update33,
+                                        on_delete: on_delete33,
+                                    } = e;
+                                    match name33 {
+                                        Some(e) => {
+                                            *base
+                                                .add(::core::mem::size_of::<*const u8>())
+                                                .cast::<u8>() = (1i32) as u8;
+                                            let vec34 = e;
+                                            let ptr34 = vec34.as_ptr().cast::<u8>();
+                                            let len34 = vec34.len();
+                                            *base
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>() = len34;
+                                            *base
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>() = ptr34.cast_mut();
+                                        }
+                                        None => {
+                                            *base
+                                                .add(::core::mem::size_of::<*const u8>())
+                                                .cast::<u8>() = (0i32) as u8;
+                                        }
+                                    };
+                                    let vec36 = columns33;
                                     let len36 = vec36.len();
                                     let layout36 = _rt::alloc::Layout::from_size_align(
                                             vec36.len() * (2 * ::core::mem::size_of::<*const u8>()),
@@ -1496,38 +1588,77 @@ pub mod ptah {
                                         }
                                     }
                                     *base
-                                        .add(9 * ::core::mem::size_of::<*const u8>())
+                                        .add(5 * ::core::mem::size_of::<*const u8>())
                                         .cast::<usize>() = len36;
                                     *base
-                                        .add(8 * ::core::mem::size_of::<*const u8>())
+                                        .add(4 * ::core::mem::size_of::<*const u8>())
                                         .cast::<*mut u8>() = result36;
+                                    let vec37 = referred_table33;
+                                    let ptr37 = vec37.as_ptr().cast::<u8>();
+                                    let len37 = vec37.len();
                                     *base
-                                        .add(10 * ::core::mem::size_of::<*const u8>())
-                                        .cast::<u8>() = (on_update30.clone() as i32) as u8;
+                                        .add(7 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<usize>() = len37;
                                     *base
-                                        .add(1 + 10 * ::core::mem::size_of::<*const u8>())
-                                        .cast::<u8>() = (on_delete30.clone() as i32) as u8;
-                                }
-                                V41::Check(e) => {
-                                    *base.add(0).cast::<u8>() = (3i32) as u8;
-                                    let super::super::super::ptah::migration::types::Check {
-                                        name: name37,
-                                        condition: condition37,
-                                    } = e;
-                                    match name37 {
-                                        Some(e) => {
-                                            *base
-                                                .add(::core::mem::size_of::<*const u8>())
-                                                .cast::<u8>() = (1i32) as u8;
+                                        .add(6 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<*mut u8>() = ptr37.cast_mut();
+                                    let vec39 = referred_columns33;
+                                    let len39 = vec39.len();
+                                    let layout39 = _rt::alloc::Layout::from_size_align(
+                                            vec39.len() * (2 * ::core::mem::size_of::<*const u8>()),
+                                            ::core::mem::size_of::<*const u8>(),
+                                        )
+                                        .unwrap();
+                                    let (result39, _cleanup39) = ::ptah_guest::__rt::Cleanup::new(
+                                        layout39,
+                                    );
+                                    cleanup_list.extend(_cleanup39);
+                                    for (i, e) in vec39.into_iter().enumerate() {
+                                        let base = result39
+                                            .add(i * (2 * ::core::mem::size_of::<*const u8>()));
+                                        {
                                             let vec38 = e;
                                             let ptr38 = vec38.as_ptr().cast::<u8>();
                                             let len38 = vec38.len();
                                             *base
-                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .add(::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>() = len38;
+                                            *base.add(0).cast::<*mut u8>() = ptr38.cast_mut();
+                                        }
+                                    }
+                                    *base
+                                        .add(9 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<usize>() = len39;
+                                    *base
+                                        .add(8 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<*mut u8>() = result39;
+                                    *base
+                                        .add(10 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<u8>() = (on_update33.clone() as i32) as u8;
+                                    *base
+                                        .add(1 + 10 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<u8>() = (on_delete33.clone() as i32) as u8;
+                                }
+                                V44::Check(e) => {
+                                    *base.add(0).cast::<u8>() = (3i32) as u8;
+                                    let super::super::super::ptah::migration::types::Check {
+                                        name: name40,
+                                        condition: condition40,
+                                    } = e;
+                                    match name40 {
+                                        Some(e) => {
+                                            *base
+                                                .add(::core::mem::size_of::<*const u8>())
+                                                .cast::<u8>() = (1i32) as u8;
+                                            let vec41 = e;
+                                            let ptr41 = vec41.as_ptr().cast::<u8>();
+                                            let len41 = vec41.len();
+                                            *base
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>() = len41;
                                             *base
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
-                                                .cast::<*mut u8>() = ptr38.cast_mut();
+                                                .cast::<*mut u8>() = ptr41.cast_mut();
                                         }
                                         None => {
                                             *base
@@ -1536,44 +1667,44 @@ pub mod ptah {
                                         }
                                     };
                                     let super::super::super::ptah::migration::types::SqlText {
-                                        text: text39,
-                                        syntax: syntax39,
-                                    } = condition37;
-                                    let vec40 = text39;
-                                    let ptr40 = vec40.as_ptr().cast::<u8>();
-                                    let len40 = vec40.len();
+                                        text: text42,
+                                        syntax: syntax42,
+                                    } = condition40;
+                                    let vec43 = text42;
+                                    let ptr43 = vec43.as_ptr().cast::<u8>();
+                                    let len43 = vec43.len();
                                     *base
                                         .add(5 * ::core::mem::size_of::<*const u8>())
-                                        .cast::<usize>() = len40;
+                                        .cast::<usize>() = len43;
                                     *base
                                         .add(4 * ::core::mem::size_of::<*const u8>())
-                                        .cast::<*mut u8>() = ptr40.cast_mut();
+                                        .cast::<*mut u8>() = ptr43.cast_mut();
                                     *base
                                         .add(6 * ::core::mem::size_of::<*const u8>())
-                                        .cast::<u8>() = (syntax39.clone() as i32) as u8;
+                                        .cast::<u8>() = (syntax42.clone() as i32) as u8;
                                 }
                             }
                         }
                     }
-                    let (result45_0, result45_1, result45_2, result45_3) = match comment0 {
+                    let (result48_0, result48_1, result48_2, result48_3) = match comment0 {
                         Some(e) => {
                             let super::super::super::ptah::migration::types::Comment {
-                                text: text43,
-                                demand: demand43,
+                                text: text46,
+                                demand: demand46,
                             } = e;
-                            let vec44 = text43;
-                            let ptr44 = vec44.as_ptr().cast::<u8>();
-                            let len44 = vec44.len();
-                            (1i32, ptr44.cast_mut(), len44, demand43.clone() as i32)
+                            let vec47 = text46;
+                            let ptr47 = vec47.as_ptr().cast::<u8>();
+                            let len47 = vec47.len();
+                            (1i32, ptr47.cast_mut(), len47, demand46.clone() as i32)
                         }
                         None => (0i32, ::core::ptr::null_mut(), 0usize, 0i32),
                     };
-                    let ptr46 = ret_area.0.as_mut_ptr().cast::<u8>();
+                    let ptr49 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
                     #[link(wasm_import_module = "ptah:migration/schema@0.1.0")]
                     unsafe extern "C" {
                         #[link_name = "create-table"]
-                        fn wit_import47(
+                        fn wit_import50(
                             _: *mut u8,
                             _: usize,
                             _: *mut u8,
@@ -1588,7 +1719,7 @@ pub mod ptah {
                         );
                     }
                     #[cfg(not(target_arch = "wasm32"))]
-                    unsafe extern "C" fn wit_import47(
+                    unsafe extern "C" fn wit_import50(
                         _: *mut u8,
                         _: usize,
                         _: *mut u8,
@@ -1603,56 +1734,38 @@ pub mod ptah {
                     ) {
                         unreachable!()
                     }
-                    wit_import47(
+                    wit_import50(
                         ptr1.cast_mut(),
                         len1,
-                        result21,
-                        len21,
-                        result42,
-                        len42,
-                        result45_0,
-                        result45_1,
-                        result45_2,
-                        result45_3,
-                        ptr46,
+                        result24,
+                        len24,
+                        result45,
+                        len45,
+                        result48_0,
+                        result48_1,
+                        result48_2,
+                        result48_3,
+                        ptr49,
                     );
-                    let l48 = i32::from(*ptr46.add(0).cast::<u8>());
-                    let result72 = match l48 {
+                    let l51 = i32::from(*ptr49.add(0).cast::<u8>());
+                    let result75 = match l51 {
                         0 => {
                             let e = ();
                             Ok(e)
                         }
                         1 => {
                             let e = {
-                                let l49 = i32::from(
-                                    *ptr46.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
+                                let l52 = i32::from(
+                                    *ptr49.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
                                 );
-                                use super::super::super::ptah::migration::types::Error as V71;
-                                let v71 = match l49 {
+                                use super::super::super::ptah::migration::types::Error as V74;
+                                let v74 = match l52 {
                                     0 => {
-                                        let e71 = {
-                                            let l50 = *ptr46
+                                        let e74 = {
+                                            let l53 = *ptr49
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
-                                            let l51 = *ptr46
-                                                .add(3 * ::core::mem::size_of::<*const u8>())
-                                                .cast::<usize>();
-                                            let len52 = l51;
-                                            let bytes52 = _rt::Vec::from_raw_parts(
-                                                l50.cast(),
-                                                len52,
-                                                len52,
-                                            );
-                                            _rt::string_lift(bytes52)
-                                        };
-                                        V71::AlreadyExists(e71)
-                                    }
-                                    1 => {
-                                        let e71 = {
-                                            let l53 = *ptr46
-                                                .add(2 * ::core::mem::size_of::<*const u8>())
-                                                .cast::<*mut u8>();
-                                            let l54 = *ptr46
+                                            let l54 = *ptr49
                                                 .add(3 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>();
                                             let len55 = l54;
@@ -1663,14 +1776,14 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes55)
                                         };
-                                        V71::NotFound(e71)
+                                        V74::AlreadyExists(e74)
                                     }
-                                    2 => {
-                                        let e71 = {
-                                            let l56 = *ptr46
+                                    1 => {
+                                        let e74 = {
+                                            let l56 = *ptr49
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
-                                            let l57 = *ptr46
+                                            let l57 = *ptr49
                                                 .add(3 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>();
                                             let len58 = l57;
@@ -1681,14 +1794,14 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes58)
                                         };
-                                        V71::Invalid(e71)
+                                        V74::NotFound(e74)
                                     }
-                                    3 => {
-                                        let e71 = {
-                                            let l59 = *ptr46
+                                    2 => {
+                                        let e74 = {
+                                            let l59 = *ptr49
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
-                                            let l60 = *ptr46
+                                            let l60 = *ptr49
                                                 .add(3 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>();
                                             let len61 = l60;
@@ -1699,14 +1812,14 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes61)
                                         };
-                                        V71::Denied(e71)
+                                        V74::Invalid(e74)
                                     }
-                                    4 => {
-                                        let e71 = {
-                                            let l62 = *ptr46
+                                    3 => {
+                                        let e74 = {
+                                            let l62 = *ptr49
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
-                                            let l63 = *ptr46
+                                            let l63 = *ptr49
                                                 .add(3 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>();
                                             let len64 = l63;
@@ -1717,14 +1830,14 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes64)
                                         };
-                                        V71::Unsupported(e71)
+                                        V74::Denied(e74)
                                     }
-                                    5 => {
-                                        let e71 = {
-                                            let l65 = *ptr46
+                                    4 => {
+                                        let e74 = {
+                                            let l65 = *ptr49
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
-                                            let l66 = *ptr46
+                                            let l66 = *ptr49
                                                 .add(3 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>();
                                             let len67 = l66;
@@ -1735,15 +1848,14 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes67)
                                         };
-                                        V71::LimitExceeded(e71)
+                                        V74::Unsupported(e74)
                                     }
-                                    n => {
-                                        debug_assert_eq!(n, 6, "invalid enum discriminant");
-                                        let e71 = {
-                                            let l68 = *ptr46
+                                    5 => {
+                                        let e74 = {
+                                            let l68 = *ptr49
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
-                                            let l69 = *ptr46
+                                            let l69 = *ptr49
                                                 .add(3 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>();
                                             let len70 = l69;
@@ -1754,16 +1866,35 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes70)
                                         };
-                                        V71::Failed(e71)
+                                        V74::LimitExceeded(e74)
+                                    }
+                                    n => {
+                                        debug_assert_eq!(n, 6, "invalid enum discriminant");
+                                        let e74 = {
+                                            let l71 = *ptr49
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l72 = *ptr49
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len73 = l72;
+                                            let bytes73 = _rt::Vec::from_raw_parts(
+                                                l71.cast(),
+                                                len73,
+                                                len73,
+                                            );
+                                            _rt::string_lift(bytes73)
+                                        };
+                                        V74::Failed(e74)
                                     }
                                 };
-                                v71
+                                v74
                             };
                             Err(e)
                         }
                         _ => _rt::invalid_enum_discriminant(),
                     };
-                    result72
+                    result75
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
@@ -2152,11 +2283,11 @@ pub mod ptah {
                     struct RetArea(
                         [::core::mem::MaybeUninit<
                             u8,
-                        >; 48 + 10 * ::core::mem::size_of::<*const u8>()],
+                        >; 40 + 16 * ::core::mem::size_of::<*const u8>()],
                     );
                     let mut ret_area = RetArea(
-                        [::core::mem::MaybeUninit::uninit(); 48
-                            + 10 * ::core::mem::size_of::<*const u8>()],
+                        [::core::mem::MaybeUninit::uninit(); 40
+                            + 16 * ::core::mem::size_of::<*const u8>()],
                     );
                     let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
                     let vec1 = table;
@@ -2170,6 +2301,7 @@ pub mod ptah {
                         nullable: nullable2,
                         default: default2,
                         auto_increment: auto_increment2,
+                        computed: computed2,
                         comment: comment2,
                     } = column;
                     let vec3 = name2;
@@ -2484,27 +2616,34 @@ pub mod ptah {
                         true => 1,
                         false => 0,
                     }) as u8;
-                    match comment2 {
+                    match computed2 {
                         Some(e) => {
                             *ptr0
                                 .add(40 + 7 * ::core::mem::size_of::<*const u8>())
                                 .cast::<u8>() = (1i32) as u8;
-                            let super::super::super::ptah::migration::types::Comment {
-                                text: text19,
-                                demand: demand19,
+                            let super::super::super::ptah::migration::types::Computed {
+                                expression: expression19,
+                                storage: storage19,
                             } = e;
-                            let vec20 = text19;
-                            let ptr20 = vec20.as_ptr().cast::<u8>();
-                            let len20 = vec20.len();
+                            let super::super::super::ptah::migration::types::SqlText {
+                                text: text20,
+                                syntax: syntax20,
+                            } = expression19;
+                            let vec21 = text20;
+                            let ptr21 = vec21.as_ptr().cast::<u8>();
+                            let len21 = vec21.len();
                             *ptr0
                                 .add(40 + 9 * ::core::mem::size_of::<*const u8>())
-                                .cast::<usize>() = len20;
+                                .cast::<usize>() = len21;
                             *ptr0
                                 .add(40 + 8 * ::core::mem::size_of::<*const u8>())
-                                .cast::<*mut u8>() = ptr20.cast_mut();
+                                .cast::<*mut u8>() = ptr21.cast_mut();
                             *ptr0
                                 .add(40 + 10 * ::core::mem::size_of::<*const u8>())
-                                .cast::<u8>() = (demand19.clone() as i32) as u8;
+                                .cast::<u8>() = (syntax20.clone() as i32) as u8;
+                            *ptr0
+                                .add(40 + 11 * ::core::mem::size_of::<*const u8>())
+                                .cast::<u8>() = (storage19.clone() as i32) as u8;
                         }
                         None => {
                             *ptr0
@@ -2512,55 +2651,65 @@ pub mod ptah {
                                 .cast::<u8>() = (0i32) as u8;
                         }
                     };
-                    let ptr21 = ret_area.0.as_mut_ptr().cast::<u8>();
+                    match comment2 {
+                        Some(e) => {
+                            *ptr0
+                                .add(40 + 12 * ::core::mem::size_of::<*const u8>())
+                                .cast::<u8>() = (1i32) as u8;
+                            let super::super::super::ptah::migration::types::Comment {
+                                text: text22,
+                                demand: demand22,
+                            } = e;
+                            let vec23 = text22;
+                            let ptr23 = vec23.as_ptr().cast::<u8>();
+                            let len23 = vec23.len();
+                            *ptr0
+                                .add(40 + 14 * ::core::mem::size_of::<*const u8>())
+                                .cast::<usize>() = len23;
+                            *ptr0
+                                .add(40 + 13 * ::core::mem::size_of::<*const u8>())
+                                .cast::<*mut u8>() = ptr23.cast_mut();
+                            *ptr0
+                                .add(40 + 15 * ::core::mem::size_of::<*const u8>())
+                                .cast::<u8>() = (demand22.clone() as i32) as u8;
+                        }
+                        None => {
+                            *ptr0
+                                .add(40 + 12 * ::core::mem::size_of::<*const u8>())
+                                .cast::<u8>() = (0i32) as u8;
+                        }
+                    };
+                    let ptr24 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
                     #[link(wasm_import_module = "ptah:migration/schema@0.1.0")]
                     unsafe extern "C" {
                         #[link_name = "add-column"]
-                        fn wit_import22(_: *mut u8, _: *mut u8);
+                        fn wit_import25(_: *mut u8, _: *mut u8);
                     }
                     #[cfg(not(target_arch = "wasm32"))]
-                    unsafe extern "C" fn wit_import22(_: *mut u8, _: *mut u8) {
+                    unsafe extern "C" fn wit_import25(_: *mut u8, _: *mut u8) {
                         unreachable!()
                     }
-                    wit_import22(ptr0, ptr21);
-                    let l23 = i32::from(*ptr21.add(0).cast::<u8>());
-                    let result47 = match l23 {
+                    wit_import25(ptr0, ptr24);
+                    let l26 = i32::from(*ptr24.add(0).cast::<u8>());
+                    let result50 = match l26 {
                         0 => {
                             let e = ();
                             Ok(e)
                         }
                         1 => {
                             let e = {
-                                let l24 = i32::from(
-                                    *ptr21.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
+                                let l27 = i32::from(
+                                    *ptr24.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
                                 );
-                                use super::super::super::ptah::migration::types::Error as V46;
-                                let v46 = match l24 {
+                                use super::super::super::ptah::migration::types::Error as V49;
+                                let v49 = match l27 {
                                     0 => {
-                                        let e46 = {
-                                            let l25 = *ptr21
+                                        let e49 = {
+                                            let l28 = *ptr24
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
-                                            let l26 = *ptr21
-                                                .add(3 * ::core::mem::size_of::<*const u8>())
-                                                .cast::<usize>();
-                                            let len27 = l26;
-                                            let bytes27 = _rt::Vec::from_raw_parts(
-                                                l25.cast(),
-                                                len27,
-                                                len27,
-                                            );
-                                            _rt::string_lift(bytes27)
-                                        };
-                                        V46::AlreadyExists(e46)
-                                    }
-                                    1 => {
-                                        let e46 = {
-                                            let l28 = *ptr21
-                                                .add(2 * ::core::mem::size_of::<*const u8>())
-                                                .cast::<*mut u8>();
-                                            let l29 = *ptr21
+                                            let l29 = *ptr24
                                                 .add(3 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>();
                                             let len30 = l29;
@@ -2571,14 +2720,14 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes30)
                                         };
-                                        V46::NotFound(e46)
+                                        V49::AlreadyExists(e49)
                                     }
-                                    2 => {
-                                        let e46 = {
-                                            let l31 = *ptr21
+                                    1 => {
+                                        let e49 = {
+                                            let l31 = *ptr24
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
-                                            let l32 = *ptr21
+                                            let l32 = *ptr24
                                                 .add(3 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>();
                                             let len33 = l32;
@@ -2589,14 +2738,14 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes33)
                                         };
-                                        V46::Invalid(e46)
+                                        V49::NotFound(e49)
                                     }
-                                    3 => {
-                                        let e46 = {
-                                            let l34 = *ptr21
+                                    2 => {
+                                        let e49 = {
+                                            let l34 = *ptr24
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
-                                            let l35 = *ptr21
+                                            let l35 = *ptr24
                                                 .add(3 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>();
                                             let len36 = l35;
@@ -2607,14 +2756,14 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes36)
                                         };
-                                        V46::Denied(e46)
+                                        V49::Invalid(e49)
                                     }
-                                    4 => {
-                                        let e46 = {
-                                            let l37 = *ptr21
+                                    3 => {
+                                        let e49 = {
+                                            let l37 = *ptr24
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
-                                            let l38 = *ptr21
+                                            let l38 = *ptr24
                                                 .add(3 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>();
                                             let len39 = l38;
@@ -2625,14 +2774,14 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes39)
                                         };
-                                        V46::Unsupported(e46)
+                                        V49::Denied(e49)
                                     }
-                                    5 => {
-                                        let e46 = {
-                                            let l40 = *ptr21
+                                    4 => {
+                                        let e49 = {
+                                            let l40 = *ptr24
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
-                                            let l41 = *ptr21
+                                            let l41 = *ptr24
                                                 .add(3 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>();
                                             let len42 = l41;
@@ -2643,15 +2792,14 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes42)
                                         };
-                                        V46::LimitExceeded(e46)
+                                        V49::Unsupported(e49)
                                     }
-                                    n => {
-                                        debug_assert_eq!(n, 6, "invalid enum discriminant");
-                                        let e46 = {
-                                            let l43 = *ptr21
+                                    5 => {
+                                        let e49 = {
+                                            let l43 = *ptr24
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
-                                            let l44 = *ptr21
+                                            let l44 = *ptr24
                                                 .add(3 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>();
                                             let len45 = l44;
@@ -2662,20 +2810,39 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes45)
                                         };
-                                        V46::Failed(e46)
+                                        V49::LimitExceeded(e49)
+                                    }
+                                    n => {
+                                        debug_assert_eq!(n, 6, "invalid enum discriminant");
+                                        let e49 = {
+                                            let l46 = *ptr24
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l47 = *ptr24
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len48 = l47;
+                                            let bytes48 = _rt::Vec::from_raw_parts(
+                                                l46.cast(),
+                                                len48,
+                                                len48,
+                                            );
+                                            _rt::string_lift(bytes48)
+                                        };
+                                        V49::Failed(e49)
                                     }
                                 };
-                                v46
+                                v49
                             };
                             Err(e)
                         }
                         _ => _rt::invalid_enum_discriminant(),
                     };
-                    result47
+                    result50
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
-            /// Drops a column that no constraint and no index uses.
+            /// Drops a column that no constraint, no index and no computed column uses.
             #[allow(async_fn_in_trait)]
             pub fn drop_column(table: &str, name: &str) -> Result<(), Error> {
                 unsafe {
@@ -2871,7 +3038,7 @@ pub mod ptah {
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
-            /// Renames a column; constraints and indexes follow.
+            /// Renames a column; constraints, indexes and computed columns follow.
             #[allow(async_fn_in_trait)]
             pub fn rename_column(
                 table: &str,
@@ -3086,7 +3253,8 @@ pub mod ptah {
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
-            /// Changes a column in place. On SQLite every change is `unsupported`.
+            /// Changes a column in place; on SQLite the table is built anew. A computed column keeps its type, and so does one
+            /// that a check, an expression of an index or a computed column uses.
             #[allow(async_fn_in_trait)]
             pub fn alter_column(
                 table: &str,
@@ -3667,46 +3835,87 @@ pub mod ptah {
                     let len0 = vec0.len();
                     let super::super::super::ptah::migration::types::Index {
                         name: name1,
-                        columns: columns1,
+                        parts: parts1,
                         unique: unique1,
+                        predicate: predicate1,
                     } = index;
                     let vec2 = name1;
                     let ptr2 = vec2.as_ptr().cast::<u8>();
                     let len2 = vec2.len();
-                    let vec5 = columns1;
-                    let len5 = vec5.len();
-                    let layout5 = _rt::alloc::Layout::from_size_align(
-                            vec5.len() * (3 * ::core::mem::size_of::<*const u8>()),
+                    let vec8 = parts1;
+                    let len8 = vec8.len();
+                    let layout8 = _rt::alloc::Layout::from_size_align(
+                            vec8.len() * (5 * ::core::mem::size_of::<*const u8>()),
                             ::core::mem::size_of::<*const u8>(),
                         )
                         .unwrap();
-                    let (result5, _cleanup5) = ::ptah_guest::__rt::Cleanup::new(layout5);
-                    for (i, e) in vec5.into_iter().enumerate() {
-                        let base = result5
-                            .add(i * (3 * ::core::mem::size_of::<*const u8>()));
+                    let (result8, _cleanup8) = ::ptah_guest::__rt::Cleanup::new(layout8);
+                    for (i, e) in vec8.into_iter().enumerate() {
+                        let base = result8
+                            .add(i * (5 * ::core::mem::size_of::<*const u8>()));
                         {
-                            let super::super::super::ptah::migration::types::IndexColumn {
-                                name: name3,
+                            let super::super::super::ptah::migration::types::IndexPart {
+                                key: key3,
                                 order: order3,
                             } = e;
-                            let vec4 = name3;
-                            let ptr4 = vec4.as_ptr().cast::<u8>();
-                            let len4 = vec4.len();
+                            use super::super::super::ptah::migration::types::IndexKey as V7;
+                            match key3 {
+                                V7::Column(e) => {
+                                    *base.add(0).cast::<u8>() = (0i32) as u8;
+                                    let vec4 = e;
+                                    let ptr4 = vec4.as_ptr().cast::<u8>();
+                                    let len4 = vec4.len();
+                                    *base
+                                        .add(2 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<usize>() = len4;
+                                    *base
+                                        .add(::core::mem::size_of::<*const u8>())
+                                        .cast::<*mut u8>() = ptr4.cast_mut();
+                                }
+                                V7::Expression(e) => {
+                                    *base.add(0).cast::<u8>() = (1i32) as u8;
+                                    let super::super::super::ptah::migration::types::SqlText {
+                                        text: text5,
+                                        syntax: syntax5,
+                                    } = e;
+                                    let vec6 = text5;
+                                    let ptr6 = vec6.as_ptr().cast::<u8>();
+                                    let len6 = vec6.len();
+                                    *base
+                                        .add(2 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<usize>() = len6;
+                                    *base
+                                        .add(::core::mem::size_of::<*const u8>())
+                                        .cast::<*mut u8>() = ptr6.cast_mut();
+                                    *base
+                                        .add(3 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<u8>() = (syntax5.clone() as i32) as u8;
+                                }
+                            }
                             *base
-                                .add(::core::mem::size_of::<*const u8>())
-                                .cast::<usize>() = len4;
-                            *base.add(0).cast::<*mut u8>() = ptr4.cast_mut();
-                            *base
-                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                .add(4 * ::core::mem::size_of::<*const u8>())
                                 .cast::<u8>() = (order3.clone() as i32) as u8;
                         }
                     }
-                    let ptr6 = ret_area.0.as_mut_ptr().cast::<u8>();
+                    let (result11_0, result11_1, result11_2, result11_3) = match predicate1 {
+                        Some(e) => {
+                            let super::super::super::ptah::migration::types::SqlText {
+                                text: text9,
+                                syntax: syntax9,
+                            } = e;
+                            let vec10 = text9;
+                            let ptr10 = vec10.as_ptr().cast::<u8>();
+                            let len10 = vec10.len();
+                            (1i32, ptr10.cast_mut(), len10, syntax9.clone() as i32)
+                        }
+                        None => (0i32, ::core::ptr::null_mut(), 0usize, 0i32),
+                    };
+                    let ptr12 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
                     #[link(wasm_import_module = "ptah:migration/schema@0.1.0")]
                     unsafe extern "C" {
                         #[link_name = "create-index"]
-                        fn wit_import7(
+                        fn wit_import13(
                             _: *mut u8,
                             _: usize,
                             _: *mut u8,
@@ -3714,11 +3923,15 @@ pub mod ptah {
                             _: *mut u8,
                             _: usize,
                             _: i32,
+                            _: i32,
+                            _: *mut u8,
+                            _: usize,
+                            _: i32,
                             _: *mut u8,
                         );
                     }
                     #[cfg(not(target_arch = "wasm32"))]
-                    unsafe extern "C" fn wit_import7(
+                    unsafe extern "C" fn wit_import13(
                         _: *mut u8,
                         _: usize,
                         _: *mut u8,
@@ -3726,78 +3939,50 @@ pub mod ptah {
                         _: *mut u8,
                         _: usize,
                         _: i32,
+                        _: i32,
+                        _: *mut u8,
+                        _: usize,
+                        _: i32,
                         _: *mut u8,
                     ) {
                         unreachable!()
                     }
-                    wit_import7(
+                    wit_import13(
                         ptr0.cast_mut(),
                         len0,
                         ptr2.cast_mut(),
                         len2,
-                        result5,
-                        len5,
+                        result8,
+                        len8,
                         match unique1 {
                             true => 1,
                             false => 0,
                         },
-                        ptr6,
+                        result11_0,
+                        result11_1,
+                        result11_2,
+                        result11_3,
+                        ptr12,
                     );
-                    let l8 = i32::from(*ptr6.add(0).cast::<u8>());
-                    let result32 = match l8 {
+                    let l14 = i32::from(*ptr12.add(0).cast::<u8>());
+                    let result38 = match l14 {
                         0 => {
                             let e = ();
                             Ok(e)
                         }
                         1 => {
                             let e = {
-                                let l9 = i32::from(
-                                    *ptr6.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
+                                let l15 = i32::from(
+                                    *ptr12.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
                                 );
-                                use super::super::super::ptah::migration::types::Error as V31;
-                                let v31 = match l9 {
+                                use super::super::super::ptah::migration::types::Error as V37;
+                                let v37 = match l15 {
                                     0 => {
-                                        let e31 = {
-                                            let l10 = *ptr6
+                                        let e37 = {
+                                            let l16 = *ptr12
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
-                                            let l11 = *ptr6
-                                                .add(3 * ::core::mem::size_of::<*const u8>())
-                                                .cast::<usize>();
-                                            let len12 = l11;
-                                            let bytes12 = _rt::Vec::from_raw_parts(
-                                                l10.cast(),
-                                                len12,
-                                                len12,
-                                            );
-                                            _rt::string_lift(bytes12)
-                                        };
-                                        V31::AlreadyExists(e31)
-                                    }
-                                    1 => {
-                                        let e31 = {
-                                            let l13 = *ptr6
-                                                .add(2 * ::core::mem::size_of::<*const u8>())
-                                                .cast::<*mut u8>();
-                                            let l14 = *ptr6
-                                                .add(3 * ::core::mem::size_of::<*const u8>())
-                                                .cast::<usize>();
-                                            let len15 = l14;
-                                            let bytes15 = _rt::Vec::from_raw_parts(
-                                                l13.cast(),
-                                                len15,
-                                                len15,
-                                            );
-                                            _rt::string_lift(bytes15)
-                                        };
-                                        V31::NotFound(e31)
-                                    }
-                                    2 => {
-                                        let e31 = {
-                                            let l16 = *ptr6
-                                                .add(2 * ::core::mem::size_of::<*const u8>())
-                                                .cast::<*mut u8>();
-                                            let l17 = *ptr6
+                                            let l17 = *ptr12
                                                 .add(3 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>();
                                             let len18 = l17;
@@ -3808,14 +3993,14 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes18)
                                         };
-                                        V31::Invalid(e31)
+                                        V37::AlreadyExists(e37)
                                     }
-                                    3 => {
-                                        let e31 = {
-                                            let l19 = *ptr6
+                                    1 => {
+                                        let e37 = {
+                                            let l19 = *ptr12
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
-                                            let l20 = *ptr6
+                                            let l20 = *ptr12
                                                 .add(3 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>();
                                             let len21 = l20;
@@ -3826,14 +4011,14 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes21)
                                         };
-                                        V31::Denied(e31)
+                                        V37::NotFound(e37)
                                     }
-                                    4 => {
-                                        let e31 = {
-                                            let l22 = *ptr6
+                                    2 => {
+                                        let e37 = {
+                                            let l22 = *ptr12
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
-                                            let l23 = *ptr6
+                                            let l23 = *ptr12
                                                 .add(3 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>();
                                             let len24 = l23;
@@ -3844,14 +4029,14 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes24)
                                         };
-                                        V31::Unsupported(e31)
+                                        V37::Invalid(e37)
                                     }
-                                    5 => {
-                                        let e31 = {
-                                            let l25 = *ptr6
+                                    3 => {
+                                        let e37 = {
+                                            let l25 = *ptr12
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
-                                            let l26 = *ptr6
+                                            let l26 = *ptr12
                                                 .add(3 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>();
                                             let len27 = l26;
@@ -3862,15 +4047,14 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes27)
                                         };
-                                        V31::LimitExceeded(e31)
+                                        V37::Denied(e37)
                                     }
-                                    n => {
-                                        debug_assert_eq!(n, 6, "invalid enum discriminant");
-                                        let e31 = {
-                                            let l28 = *ptr6
+                                    4 => {
+                                        let e37 = {
+                                            let l28 = *ptr12
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
-                                            let l29 = *ptr6
+                                            let l29 = *ptr12
                                                 .add(3 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>();
                                             let len30 = l29;
@@ -3881,16 +4065,53 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes30)
                                         };
-                                        V31::Failed(e31)
+                                        V37::Unsupported(e37)
+                                    }
+                                    5 => {
+                                        let e37 = {
+                                            let l31 = *ptr12
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l32 = *ptr12
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len33 = l32;
+                                            let bytes33 = _rt::Vec::from_raw_parts(
+                                                l31.cast(),
+                                                len33,
+                                                len33,
+                                            );
+                                            _rt::string_lift(bytes33)
+                                        };
+                                        V37::LimitExceeded(e37)
+                                    }
+                                    n => {
+                                        debug_assert_eq!(n, 6, "invalid enum discriminant");
+                                        let e37 = {
+                                            let l34 = *ptr12
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l35 = *ptr12
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len36 = l35;
+                                            let bytes36 = _rt::Vec::from_raw_parts(
+                                                l34.cast(),
+                                                len36,
+                                                len36,
+                                            );
+                                            _rt::string_lift(bytes36)
+                                        };
+                                        V37::Failed(e37)
                                     }
                                 };
-                                v31
+                                v37
                             };
                             Err(e)
                         }
                         _ => _rt::invalid_enum_discriminant(),
                     };
-                    result32
+                    result38
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
@@ -4090,7 +4311,7 @@ pub mod ptah {
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
-            /// Adds a constraint to a table that exists. On SQLite `unsupported`.
+            /// Adds a constraint to a table that exists; on SQLite the table is built anew.
             #[allow(async_fn_in_trait)]
             pub fn create_constraint(
                 table: &str,
@@ -4565,7 +4786,7 @@ pub mod ptah {
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
-            /// Drops a constraint. On SQLite `unsupported`.
+            /// Drops a constraint; on SQLite the table is built anew.
             #[allow(async_fn_in_trait)]
             pub fn drop_constraint(
                 table: &str,
@@ -4873,6 +5094,7 @@ pub mod ptah {
             pub type Dialect = super::super::super::ptah::migration::types::Dialect;
             pub type ColumnType = super::super::super::ptah::migration::types::ColumnType;
             pub type DefaultValue = super::super::super::ptah::migration::types::DefaultValue;
+            pub type Computed = super::super::super::ptah::migration::types::Computed;
             pub type Constraint = super::super::super::ptah::migration::types::Constraint;
             pub type Index = super::super::super::ptah::migration::types::Index;
             pub type Error = super::super::super::ptah::migration::types::Error;
@@ -4892,6 +5114,8 @@ pub mod ptah {
                 pub default: Option<DefaultValue>,
                 /// Whether the database numbers it.
                 pub auto_increment: bool,
+                /// How the database works out its values, if it does and the contract can express it.
+                pub computed: Option<Computed>,
                 /// Its comment.
                 pub comment: Option<_rt::String>,
             }
@@ -4907,6 +5131,7 @@ pub mod ptah {
                         .field("nullable", &self.nullable)
                         .field("default", &self.default)
                         .field("auto-increment", &self.auto_increment)
+                        .field("computed", &self.computed)
                         .field("comment", &self.comment)
                         .finish()
                 }
@@ -5022,7 +5247,7 @@ pub mod ptah {
                     }
                     wit_import2(ptr0.cast_mut(), len0, ptr1);
                     let l3 = i32::from(*ptr1.add(0).cast::<u8>());
-                    let result87 = match l3 {
+                    let result93 = match l3 {
                         0 => {
                             let e = {
                                 let l4 = *ptr1
@@ -5031,13 +5256,13 @@ pub mod ptah {
                                 let l5 = *ptr1
                                     .add(2 * ::core::mem::size_of::<*const u8>())
                                     .cast::<usize>();
-                                let base63 = l4;
-                                let len63 = l5;
-                                let mut result63 = _rt::Vec::with_capacity(len63);
-                                for i in 0..len63 {
-                                    let base = base63
-                                        .add(i * (32 + 12 * ::core::mem::size_of::<*const u8>()));
-                                    let e63 = {
+                                let base69 = l4;
+                                let len69 = l5;
+                                let mut result69 = _rt::Vec::with_capacity(len69);
+                                for i in 0..len69 {
+                                    let base = base69
+                                        .add(i * (40 + 16 * ::core::mem::size_of::<*const u8>()));
+                                    let e69 = {
                                         let l6 = *base.add(0).cast::<*mut u8>();
                                         let l7 = *base
                                             .add(::core::mem::size_of::<*const u8>())
@@ -5083,6 +5308,11 @@ pub mod ptah {
                                         let l59 = i32::from(
                                             *base
                                                 .add(32 + 9 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<u8>(),
+                                        );
+                                        let l65 = i32::from(
+                                            *base
+                                                .add(32 + 14 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<u8>(),
                                         );
                                         ColumnInfo {
@@ -5403,7 +5633,7 @@ pub mod ptah {
                                                 _ => _rt::invalid_enum_discriminant(),
                                             },
                                             auto_increment: _rt::bool_lift(l58 as u8),
-                                            comment: match l59 {
+                                            computed: match l59 {
                                                 0 => None,
                                                 1 => {
                                                     let e = {
@@ -5419,7 +5649,49 @@ pub mod ptah {
                                                             len62,
                                                             len62,
                                                         );
-                                                        _rt::string_lift(bytes62)
+                                                        let l63 = i32::from(
+                                                            *base
+                                                                .add(32 + 12 * ::core::mem::size_of::<*const u8>())
+                                                                .cast::<u8>(),
+                                                        );
+                                                        let l64 = i32::from(
+                                                            *base
+                                                                .add(32 + 13 * ::core::mem::size_of::<*const u8>())
+                                                                .cast::<u8>(),
+                                                        );
+                                                        super::super::super::ptah::migration::types::Computed {
+                                                            expression: super::super::super::ptah::migration::types::SqlText {
+                                                                text: _rt::string_lift(bytes62),
+                                                                syntax: super::super::super::ptah::migration::types::SqlSyntax::_lift(
+                                                                    l63 as u8,
+                                                                ),
+                                                            },
+                                                            storage: super::super::super::ptah::migration::types::ComputedStorage::_lift(
+                                                                l64 as u8,
+                                                            ),
+                                                        }
+                                                    };
+                                                    Some(e)
+                                                }
+                                                _ => _rt::invalid_enum_discriminant(),
+                                            },
+                                            comment: match l65 {
+                                                0 => None,
+                                                1 => {
+                                                    let e = {
+                                                        let l66 = *base
+                                                            .add(32 + 15 * ::core::mem::size_of::<*const u8>())
+                                                            .cast::<*mut u8>();
+                                                        let l67 = *base
+                                                            .add(32 + 16 * ::core::mem::size_of::<*const u8>())
+                                                            .cast::<usize>();
+                                                        let len68 = l67;
+                                                        let bytes68 = _rt::Vec::from_raw_parts(
+                                                            l66.cast(),
+                                                            len68,
+                                                            len68,
+                                                        );
+                                                        _rt::string_lift(bytes68)
                                                     };
                                                     Some(e)
                                                 }
@@ -5427,62 +5699,26 @@ pub mod ptah {
                                             },
                                         }
                                     };
-                                    result63.push(e63);
+                                    result69.push(e69);
                                 }
                                 _rt::cabi_dealloc(
-                                    base63,
-                                    len63 * (32 + 12 * ::core::mem::size_of::<*const u8>()),
+                                    base69,
+                                    len69 * (40 + 16 * ::core::mem::size_of::<*const u8>()),
                                     8,
                                 );
-                                result63
+                                result69
                             };
                             Ok(e)
                         }
                         1 => {
                             let e = {
-                                let l64 = i32::from(
+                                let l70 = i32::from(
                                     *ptr1.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
                                 );
-                                use super::super::super::ptah::migration::types::Error as V86;
-                                let v86 = match l64 {
+                                use super::super::super::ptah::migration::types::Error as V92;
+                                let v92 = match l70 {
                                     0 => {
-                                        let e86 = {
-                                            let l65 = *ptr1
-                                                .add(2 * ::core::mem::size_of::<*const u8>())
-                                                .cast::<*mut u8>();
-                                            let l66 = *ptr1
-                                                .add(3 * ::core::mem::size_of::<*const u8>())
-                                                .cast::<usize>();
-                                            let len67 = l66;
-                                            let bytes67 = _rt::Vec::from_raw_parts(
-                                                l65.cast(),
-                                                len67,
-                                                len67,
-                                            );
-                                            _rt::string_lift(bytes67)
-                                        };
-                                        V86::AlreadyExists(e86)
-                                    }
-                                    1 => {
-                                        let e86 = {
-                                            let l68 = *ptr1
-                                                .add(2 * ::core::mem::size_of::<*const u8>())
-                                                .cast::<*mut u8>();
-                                            let l69 = *ptr1
-                                                .add(3 * ::core::mem::size_of::<*const u8>())
-                                                .cast::<usize>();
-                                            let len70 = l69;
-                                            let bytes70 = _rt::Vec::from_raw_parts(
-                                                l68.cast(),
-                                                len70,
-                                                len70,
-                                            );
-                                            _rt::string_lift(bytes70)
-                                        };
-                                        V86::NotFound(e86)
-                                    }
-                                    2 => {
-                                        let e86 = {
+                                        let e92 = {
                                             let l71 = *ptr1
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -5497,10 +5733,10 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes73)
                                         };
-                                        V86::Invalid(e86)
+                                        V92::AlreadyExists(e92)
                                     }
-                                    3 => {
-                                        let e86 = {
+                                    1 => {
+                                        let e92 = {
                                             let l74 = *ptr1
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -5515,10 +5751,10 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes76)
                                         };
-                                        V86::Denied(e86)
+                                        V92::NotFound(e92)
                                     }
-                                    4 => {
-                                        let e86 = {
+                                    2 => {
+                                        let e92 = {
                                             let l77 = *ptr1
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -5533,10 +5769,10 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes79)
                                         };
-                                        V86::Unsupported(e86)
+                                        V92::Invalid(e92)
                                     }
-                                    5 => {
-                                        let e86 = {
+                                    3 => {
+                                        let e92 = {
                                             let l80 = *ptr1
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -5551,11 +5787,10 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes82)
                                         };
-                                        V86::LimitExceeded(e86)
+                                        V92::Denied(e92)
                                     }
-                                    n => {
-                                        debug_assert_eq!(n, 6, "invalid enum discriminant");
-                                        let e86 = {
+                                    4 => {
+                                        let e92 = {
                                             let l83 = *ptr1
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -5570,16 +5805,53 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes85)
                                         };
-                                        V86::Failed(e86)
+                                        V92::Unsupported(e92)
+                                    }
+                                    5 => {
+                                        let e92 = {
+                                            let l86 = *ptr1
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l87 = *ptr1
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len88 = l87;
+                                            let bytes88 = _rt::Vec::from_raw_parts(
+                                                l86.cast(),
+                                                len88,
+                                                len88,
+                                            );
+                                            _rt::string_lift(bytes88)
+                                        };
+                                        V92::LimitExceeded(e92)
+                                    }
+                                    n => {
+                                        debug_assert_eq!(n, 6, "invalid enum discriminant");
+                                        let e92 = {
+                                            let l89 = *ptr1
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l90 = *ptr1
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len91 = l90;
+                                            let bytes91 = _rt::Vec::from_raw_parts(
+                                                l89.cast(),
+                                                len91,
+                                                len91,
+                                            );
+                                            _rt::string_lift(bytes91)
+                                        };
+                                        V92::Failed(e92)
                                     }
                                 };
-                                v86
+                                v92
                             };
                             Err(e)
                         }
                         _ => _rt::invalid_enum_discriminant(),
                     };
-                    result87
+                    result93
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
@@ -6136,7 +6408,7 @@ pub mod ptah {
                     }
                     wit_import2(ptr0.cast_mut(), len0, ptr1);
                     let l3 = i32::from(*ptr1.add(0).cast::<u8>());
-                    let result41 = match l3 {
+                    let result52 = match l3 {
                         0 => {
                             let e = {
                                 let l4 = *ptr1
@@ -6145,13 +6417,13 @@ pub mod ptah {
                                 let l5 = *ptr1
                                     .add(2 * ::core::mem::size_of::<*const u8>())
                                     .cast::<usize>();
-                                let base17 = l4;
-                                let len17 = l5;
-                                let mut result17 = _rt::Vec::with_capacity(len17);
-                                for i in 0..len17 {
-                                    let base = base17
-                                        .add(i * (5 * ::core::mem::size_of::<*const u8>()));
-                                    let e17 = {
+                                let base28 = l4;
+                                let len28 = l5;
+                                let mut result28 = _rt::Vec::with_capacity(len28);
+                                for i in 0..len28 {
+                                    let base = base28
+                                        .add(i * (9 * ::core::mem::size_of::<*const u8>()));
+                                    let e28 = {
                                         let l6 = *base.add(0).cast::<*mut u8>();
                                         let l7 = *base
                                             .add(::core::mem::size_of::<*const u8>())
@@ -6168,206 +6440,284 @@ pub mod ptah {
                                         let l10 = *base
                                             .add(3 * ::core::mem::size_of::<*const u8>())
                                             .cast::<usize>();
-                                        let base15 = l9;
-                                        let len15 = l10;
-                                        let mut result15 = _rt::Vec::with_capacity(len15);
-                                        for i in 0..len15 {
-                                            let base = base15
-                                                .add(i * (3 * ::core::mem::size_of::<*const u8>()));
-                                            let e15 = {
-                                                let l11 = *base.add(0).cast::<*mut u8>();
-                                                let l12 = *base
-                                                    .add(::core::mem::size_of::<*const u8>())
-                                                    .cast::<usize>();
-                                                let len13 = l12;
-                                                let bytes13 = _rt::Vec::from_raw_parts(
-                                                    l11.cast(),
-                                                    len13,
-                                                    len13,
-                                                );
-                                                let l14 = i32::from(
+                                        let base21 = l9;
+                                        let len21 = l10;
+                                        let mut result21 = _rt::Vec::with_capacity(len21);
+                                        for i in 0..len21 {
+                                            let base = base21
+                                                .add(i * (5 * ::core::mem::size_of::<*const u8>()));
+                                            let e21 = {
+                                                let l11 = i32::from(*base.add(0).cast::<u8>());
+                                                use super::super::super::ptah::migration::types::IndexKey as V19;
+                                                let v19 = match l11 {
+                                                    0 => {
+                                                        let e19 = {
+                                                            let l12 = *base
+                                                                .add(::core::mem::size_of::<*const u8>())
+                                                                .cast::<*mut u8>();
+                                                            let l13 = *base
+                                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                                .cast::<usize>();
+                                                            let len14 = l13;
+                                                            let bytes14 = _rt::Vec::from_raw_parts(
+                                                                l12.cast(),
+                                                                len14,
+                                                                len14,
+                                                            );
+                                                            _rt::string_lift(bytes14)
+                                                        };
+                                                        V19::Column(e19)
+                                                    }
+                                                    n => {
+                                                        debug_assert_eq!(n, 1, "invalid enum discriminant");
+                                                        let e19 = {
+                                                            let l15 = *base
+                                                                .add(::core::mem::size_of::<*const u8>())
+                                                                .cast::<*mut u8>();
+                                                            let l16 = *base
+                                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                                .cast::<usize>();
+                                                            let len17 = l16;
+                                                            let bytes17 = _rt::Vec::from_raw_parts(
+                                                                l15.cast(),
+                                                                len17,
+                                                                len17,
+                                                            );
+                                                            let l18 = i32::from(
+                                                                *base
+                                                                    .add(3 * ::core::mem::size_of::<*const u8>())
+                                                                    .cast::<u8>(),
+                                                            );
+                                                            super::super::super::ptah::migration::types::SqlText {
+                                                                text: _rt::string_lift(bytes17),
+                                                                syntax: super::super::super::ptah::migration::types::SqlSyntax::_lift(
+                                                                    l18 as u8,
+                                                                ),
+                                                            }
+                                                        };
+                                                        V19::Expression(e19)
+                                                    }
+                                                };
+                                                let l20 = i32::from(
                                                     *base
-                                                        .add(2 * ::core::mem::size_of::<*const u8>())
+                                                        .add(4 * ::core::mem::size_of::<*const u8>())
                                                         .cast::<u8>(),
                                                 );
-                                                super::super::super::ptah::migration::types::IndexColumn {
-                                                    name: _rt::string_lift(bytes13),
+                                                super::super::super::ptah::migration::types::IndexPart {
+                                                    key: v19,
                                                     order: super::super::super::ptah::migration::types::IndexOrder::_lift(
-                                                        l14 as u8,
+                                                        l20 as u8,
                                                     ),
                                                 }
                                             };
-                                            result15.push(e15);
+                                            result21.push(e21);
                                         }
                                         _rt::cabi_dealloc(
-                                            base15,
-                                            len15 * (3 * ::core::mem::size_of::<*const u8>()),
+                                            base21,
+                                            len21 * (5 * ::core::mem::size_of::<*const u8>()),
                                             ::core::mem::size_of::<*const u8>(),
                                         );
-                                        let l16 = i32::from(
+                                        let l22 = i32::from(
                                             *base
                                                 .add(4 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<u8>(),
                                         );
+                                        let l23 = i32::from(
+                                            *base
+                                                .add(5 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<u8>(),
+                                        );
                                         super::super::super::ptah::migration::types::Index {
                                             name: _rt::string_lift(bytes8),
-                                            columns: result15,
-                                            unique: _rt::bool_lift(l16 as u8),
+                                            parts: result21,
+                                            unique: _rt::bool_lift(l22 as u8),
+                                            predicate: match l23 {
+                                                0 => None,
+                                                1 => {
+                                                    let e = {
+                                                        let l24 = *base
+                                                            .add(6 * ::core::mem::size_of::<*const u8>())
+                                                            .cast::<*mut u8>();
+                                                        let l25 = *base
+                                                            .add(7 * ::core::mem::size_of::<*const u8>())
+                                                            .cast::<usize>();
+                                                        let len26 = l25;
+                                                        let bytes26 = _rt::Vec::from_raw_parts(
+                                                            l24.cast(),
+                                                            len26,
+                                                            len26,
+                                                        );
+                                                        let l27 = i32::from(
+                                                            *base
+                                                                .add(8 * ::core::mem::size_of::<*const u8>())
+                                                                .cast::<u8>(),
+                                                        );
+                                                        super::super::super::ptah::migration::types::SqlText {
+                                                            text: _rt::string_lift(bytes26),
+                                                            syntax: super::super::super::ptah::migration::types::SqlSyntax::_lift(
+                                                                l27 as u8,
+                                                            ),
+                                                        }
+                                                    };
+                                                    Some(e)
+                                                }
+                                                _ => _rt::invalid_enum_discriminant(),
+                                            },
                                         }
                                     };
-                                    result17.push(e17);
+                                    result28.push(e28);
                                 }
                                 _rt::cabi_dealloc(
-                                    base17,
-                                    len17 * (5 * ::core::mem::size_of::<*const u8>()),
+                                    base28,
+                                    len28 * (9 * ::core::mem::size_of::<*const u8>()),
                                     ::core::mem::size_of::<*const u8>(),
                                 );
-                                result17
+                                result28
                             };
                             Ok(e)
                         }
                         1 => {
                             let e = {
-                                let l18 = i32::from(
+                                let l29 = i32::from(
                                     *ptr1.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
                                 );
-                                use super::super::super::ptah::migration::types::Error as V40;
-                                let v40 = match l18 {
+                                use super::super::super::ptah::migration::types::Error as V51;
+                                let v51 = match l29 {
                                     0 => {
-                                        let e40 = {
-                                            let l19 = *ptr1
+                                        let e51 = {
+                                            let l30 = *ptr1
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
-                                            let l20 = *ptr1
+                                            let l31 = *ptr1
                                                 .add(3 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>();
-                                            let len21 = l20;
-                                            let bytes21 = _rt::Vec::from_raw_parts(
-                                                l19.cast(),
-                                                len21,
-                                                len21,
+                                            let len32 = l31;
+                                            let bytes32 = _rt::Vec::from_raw_parts(
+                                                l30.cast(),
+                                                len32,
+                                                len32,
                                             );
-                                            _rt::string_lift(bytes21)
+                                            _rt::string_lift(bytes32)
                                         };
-                                        V40::AlreadyExists(e40)
+                                        V51::AlreadyExists(e51)
                                     }
                                     1 => {
-                                        let e40 = {
-                                            let l22 = *ptr1
+                                        let e51 = {
+                                            let l33 = *ptr1
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
-                                            let l23 = *ptr1
+                                            let l34 = *ptr1
                                                 .add(3 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>();
-                                            let len24 = l23;
-                                            let bytes24 = _rt::Vec::from_raw_parts(
-                                                l22.cast(),
-                                                len24,
-                                                len24,
+                                            let len35 = l34;
+                                            let bytes35 = _rt::Vec::from_raw_parts(
+                                                l33.cast(),
+                                                len35,
+                                                len35,
                                             );
-                                            _rt::string_lift(bytes24)
+                                            _rt::string_lift(bytes35)
                                         };
-                                        V40::NotFound(e40)
+                                        V51::NotFound(e51)
                                     }
                                     2 => {
-                                        let e40 = {
-                                            let l25 = *ptr1
+                                        let e51 = {
+                                            let l36 = *ptr1
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
-                                            let l26 = *ptr1
+                                            let l37 = *ptr1
                                                 .add(3 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>();
-                                            let len27 = l26;
-                                            let bytes27 = _rt::Vec::from_raw_parts(
-                                                l25.cast(),
-                                                len27,
-                                                len27,
+                                            let len38 = l37;
+                                            let bytes38 = _rt::Vec::from_raw_parts(
+                                                l36.cast(),
+                                                len38,
+                                                len38,
                                             );
-                                            _rt::string_lift(bytes27)
+                                            _rt::string_lift(bytes38)
                                         };
-                                        V40::Invalid(e40)
+                                        V51::Invalid(e51)
                                     }
                                     3 => {
-                                        let e40 = {
-                                            let l28 = *ptr1
+                                        let e51 = {
+                                            let l39 = *ptr1
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
-                                            let l29 = *ptr1
+                                            let l40 = *ptr1
                                                 .add(3 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>();
-                                            let len30 = l29;
-                                            let bytes30 = _rt::Vec::from_raw_parts(
-                                                l28.cast(),
-                                                len30,
-                                                len30,
+                                            let len41 = l40;
+                                            let bytes41 = _rt::Vec::from_raw_parts(
+                                                l39.cast(),
+                                                len41,
+                                                len41,
                                             );
-                                            _rt::string_lift(bytes30)
+                                            _rt::string_lift(bytes41)
                                         };
-                                        V40::Denied(e40)
+                                        V51::Denied(e51)
                                     }
                                     4 => {
-                                        let e40 = {
-                                            let l31 = *ptr1
+                                        let e51 = {
+                                            let l42 = *ptr1
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
-                                            let l32 = *ptr1
+                                            let l43 = *ptr1
                                                 .add(3 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>();
-                                            let len33 = l32;
-                                            let bytes33 = _rt::Vec::from_raw_parts(
-                                                l31.cast(),
-                                                len33,
-                                                len33,
+                                            let len44 = l43;
+                                            let bytes44 = _rt::Vec::from_raw_parts(
+                                                l42.cast(),
+                                                len44,
+                                                len44,
                                             );
-                                            _rt::string_lift(bytes33)
+                                            _rt::string_lift(bytes44)
                                         };
-                                        V40::Unsupported(e40)
+                                        V51::Unsupported(e51)
                                     }
                                     5 => {
-                                        let e40 = {
-                                            let l34 = *ptr1
+                                        let e51 = {
+                                            let l45 = *ptr1
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
-                                            let l35 = *ptr1
+                                            let l46 = *ptr1
                                                 .add(3 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>();
-                                            let len36 = l35;
-                                            let bytes36 = _rt::Vec::from_raw_parts(
-                                                l34.cast(),
-                                                len36,
-                                                len36,
+                                            let len47 = l46;
+                                            let bytes47 = _rt::Vec::from_raw_parts(
+                                                l45.cast(),
+                                                len47,
+                                                len47,
                                             );
-                                            _rt::string_lift(bytes36)
+                                            _rt::string_lift(bytes47)
                                         };
-                                        V40::LimitExceeded(e40)
+                                        V51::LimitExceeded(e51)
                                     }
                                     n => {
                                         debug_assert_eq!(n, 6, "invalid enum discriminant");
-                                        let e40 = {
-                                            let l37 = *ptr1
+                                        let e51 = {
+                                            let l48 = *ptr1
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
-                                            let l38 = *ptr1
+                                            let l49 = *ptr1
                                                 .add(3 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>();
-                                            let len39 = l38;
-                                            let bytes39 = _rt::Vec::from_raw_parts(
-                                                l37.cast(),
-                                                len39,
-                                                len39,
+                                            let len50 = l49;
+                                            let bytes50 = _rt::Vec::from_raw_parts(
+                                                l48.cast(),
+                                                len50,
+                                                len50,
                                             );
-                                            _rt::string_lift(bytes39)
+                                            _rt::string_lift(bytes50)
                                         };
-                                        V40::Failed(e40)
+                                        V51::Failed(e51)
                                     }
                                 };
-                                v40
+                                v51
                             };
                             Err(e)
                         }
                         _ => _rt::invalid_enum_discriminant(),
                     };
-                    result41
+                    result52
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
@@ -9038,10 +9388,10 @@ macro_rules! __export_migrations_impl {
         (link_section =
         "component-type:wit-bindgen:0.60.0:ptah:migration@0.1.0:migrations:imports and exports")]
         #[doc(hidden)] #[allow(clippy::octal_escapes)] pub static
-        __WIT_BINDGEN_COMPONENT_TYPE : [u8; 3684] = *
+        __WIT_BINDGEN_COMPONENT_TYPE : [u8; 3871] = *
         b"\
-\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xe3\x1b\x01A\x02\x01\
-A\x1a\x01B4\x01m\x03\x06sqlite\x08postgres\x07mariadb\x04\0\x07dialect\x03\0\0\x01\
+\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\x9e\x1d\x01A\x02\x01\
+A\x1b\x01B<\x01m\x03\x06sqlite\x08postgres\x07mariadb\x04\0\x07dialect\x03\0\0\x01\
 r\x02\x09precision}\x05scale}\x04\0\x0cnumeric-type\x03\0\x02\x01q\x0f\x07boolea\
 n\0\0\x0dsmall-integer\0\0\x07integer\0\0\x0bbig-integer\0\0\x07numeric\x01\x03\0\
 \x06double\0\0\x07varchar\x01y\0\x04text\0\0\x06binary\0\0\x04date\0\0\x04time\0\
@@ -9053,78 +9403,82 @@ uuid\x01s\0\x04json\x01s\0\x04\0\x05value\x03\0\x07\x01m\x02\x08portable\x06targ
 et\x04\0\x0asql-syntax\x03\0\x09\x01r\x02\x04texts\x06syntax\x0a\x04\0\x08sql-te\
 xt\x03\0\x0b\x01q\x02\x05value\x01\x08\0\x0aexpression\x01\x0c\0\x04\0\x0ddefaul\
 t-value\x03\0\x0d\x01m\x02\x08required\x0cif-supported\x04\0\x06demand\x03\0\x0f\
-\x01r\x02\x04texts\x06demand\x10\x04\0\x07comment\x03\0\x11\x01k\x0e\x01k\x12\x01\
-r\x06\x04names\x0bcolumn-type\x05\x08nullable\x7f\x07default\x13\x0eauto-increme\
-nt\x7f\x07comment\x14\x04\0\x06column\x03\0\x15\x01ks\x01ps\x01r\x02\x04name\x17\
-\x07columns\x18\x04\0\x0bprimary-key\x03\0\x19\x01r\x02\x04name\x17\x07columns\x18\
-\x04\0\x11unique-constraint\x03\0\x1b\x01m\x04\x09no-action\x08restrict\x07casca\
-de\x08set-null\x04\0\x12referential-action\x03\0\x1d\x01r\x06\x04name\x17\x07col\
-umns\x18\x0ereferred-tables\x10referred-columns\x18\x09on-update\x1e\x09on-delet\
-e\x1e\x04\0\x0bforeign-key\x03\0\x1f\x01r\x02\x04name\x17\x09condition\x0c\x04\0\
-\x05check\x03\0!\x01q\x04\x0bprimary-key\x01\x1a\0\x06unique\x01\x1c\0\x0bforeig\
-n-key\x01\x20\0\x05check\x01\"\0\x04\0\x0aconstraint\x03\0#\x01q\x05\x04name\x01\
-s\0\x0bprimary-key\0\0\x06unique\x01\x18\0\x0bforeign-key\x01\x18\0\x05check\x01\
-\x18\0\x04\0\x13constraint-selector\x03\0%\x01m\x02\x09ascending\x0adescending\x04\
-\0\x0bindex-order\x03\0'\x01r\x02\x04names\x05order(\x04\0\x0cindex-column\x03\0\
-)\x01p*\x01r\x03\x04names\x07columns+\x06unique\x7f\x04\0\x05index\x03\0,\x01p\x16\
-\x01p$\x01r\x04\x04names\x07columns.\x0bconstraints/\x07comment\x14\x04\0\x05tab\
-le\x03\00\x01q\x07\x0ealready-exists\x01s\0\x09not-found\x01s\0\x07invalid\x01s\0\
-\x06denied\x01s\0\x0bunsupported\x01s\0\x0elimit-exceeded\x01s\0\x06failed\x01s\0\
-\x04\0\x05error\x03\02\x03\0\x1aptah:migration/types@0.1.0\x05\0\x02\x03\0\0\x05\
-table\x02\x03\0\0\x06column\x02\x03\0\0\x0bcolumn-type\x02\x03\0\0\x0ddefault-va\
-lue\x02\x03\0\0\x07comment\x02\x03\0\0\x05index\x02\x03\0\0\x0aconstraint\x02\x03\
-\0\0\x13constraint-selector\x02\x03\0\0\x05error\x01B0\x02\x03\x02\x01\x01\x04\0\
-\x05table\x03\0\0\x02\x03\x02\x01\x02\x04\0\x06column\x03\0\x02\x02\x03\x02\x01\x03\
-\x04\0\x0bcolumn-type\x03\0\x04\x02\x03\x02\x01\x04\x04\0\x0ddefault-value\x03\0\
-\x06\x02\x03\x02\x01\x05\x04\0\x07comment\x03\0\x08\x02\x03\x02\x01\x06\x04\0\x05\
-index\x03\0\x0a\x02\x03\x02\x01\x07\x04\0\x0aconstraint\x03\0\x0c\x02\x03\x02\x01\
-\x08\x04\0\x13constraint-selector\x03\0\x0e\x02\x03\x02\x01\x09\x04\0\x05error\x03\
-\0\x10\x01q\x03\x04keep\0\0\x03set\x01\x07\0\x05clear\0\0\x04\0\x0edefault-chang\
-e\x03\0\x12\x01q\x03\x04keep\0\0\x03set\x01\x09\0\x05clear\0\0\x04\0\x0ecomment-\
-change\x03\0\x14\x01k\x05\x01k\x7f\x01r\x04\x0bcolumn-type\x16\x08nullable\x17\x07\
-default\x13\x07comment\x15\x04\0\x0ecolumn-changes\x03\0\x18\x01j\0\x01\x11\x01@\
-\x01\x05table\x01\0\x1a\x04\0\x0ccreate-table\x01\x1b\x01@\x01\x04names\0\x1a\x04\
-\0\x0adrop-table\x01\x1c\x01@\x02\x04names\x08new-names\0\x1a\x04\0\x0crename-ta\
-ble\x01\x1d\x01@\x02\x05tables\x06column\x03\0\x1a\x04\0\x0aadd-column\x01\x1e\x01\
-@\x02\x05tables\x04names\0\x1a\x04\0\x0bdrop-column\x01\x1f\x01@\x03\x05tables\x04\
-names\x08new-names\0\x1a\x04\0\x0drename-column\x01\x20\x01@\x03\x05tables\x04na\
-mes\x07changes\x19\0\x1a\x04\0\x0calter-column\x01!\x01@\x02\x05tables\x05index\x0b\
-\0\x1a\x04\0\x0ccreate-index\x01\"\x04\0\x0adrop-index\x01\x1f\x01@\x02\x05table\
-s\x0aconstraint\x0d\0\x1a\x04\0\x11create-constraint\x01#\x01@\x02\x05tables\x05\
-which\x0f\0\x1a\x04\0\x0fdrop-constraint\x01$\x03\0\x1bptah:migration/schema@0.1\
-.0\x05\x0a\x02\x03\0\0\x07dialect\x01B%\x02\x03\x02\x01\x0b\x04\0\x07dialect\x03\
-\0\0\x02\x03\x02\x01\x03\x04\0\x0bcolumn-type\x03\0\x02\x02\x03\x02\x01\x04\x04\0\
-\x0ddefault-value\x03\0\x04\x02\x03\x02\x01\x07\x04\0\x0aconstraint\x03\0\x06\x02\
-\x03\x02\x01\x06\x04\0\x05index\x03\0\x08\x02\x03\x02\x01\x09\x04\0\x05error\x03\
-\0\x0a\x01k\x03\x01k\x05\x01ks\x01r\x07\x04names\x0bcolumn-type\x0c\x0bnative-ty\
-pes\x08nullable\x7f\x07default\x0d\x0eauto-increment\x7f\x07comment\x0e\x04\0\x0b\
-column-info\x03\0\x0f\x01@\0\0\x01\x04\0\x0etarget-dialect\x01\x11\x01ps\x01@\0\0\
-\x12\x04\0\x06tables\x01\x13\x01p\x10\x01j\x01\x14\x01\x0b\x01@\x01\x05tables\0\x15\
-\x04\0\x07columns\x01\x16\x01p\x07\x01j\x01\x17\x01\x0b\x01@\x01\x05tables\0\x18\
-\x04\0\x0bconstraints\x01\x19\x01p\x09\x01j\x01\x1a\x01\x0b\x01@\x01\x05tables\0\
-\x1b\x04\0\x07indexes\x01\x1c\x01j\x01\x0e\x01\x0b\x01@\x01\x05tables\0\x1d\x04\0\
-\x0dtable-comment\x01\x1e\x03\0\x1cptah:migration/inspect@0.1.0\x05\x0c\x02\x03\0\
-\0\x05value\x02\x03\0\0\x08sql-text\x01B\x11\x02\x03\x02\x01\x0d\x04\0\x05value\x03\
-\0\0\x02\x03\x02\x01\x0e\x04\0\x08sql-text\x03\0\x02\x02\x03\x02\x01\x09\x04\0\x05\
-error\x03\0\x04\x04\0\x09statement\x03\x01\x01ps\x01p\x01\x01p\x08\x01j\0\x01\x05\
-\x01@\x03\x05tables\x07columns\x07\x04rows\x09\0\x0a\x04\0\x0bbulk-insert\x01\x0b\
-\x01i\x06\x01j\x01\x0c\x01\x05\x01@\x02\x09statement\x03\x0aparameters\x08\0\x0d\
-\x04\0\x07execute\x01\x0e\x03\0\x19ptah:migration/data@0.1.0\x05\x0f\x01B\x07\x01\
-m\x03\x05debug\x04info\x04warn\x04\0\x05level\x03\0\0\x01@\x02\x05level\x01\x04t\
-exts\x01\0\x04\0\x07message\x01\x02\x01kw\x01@\x02\x04donew\x05total\x03\x01\0\x04\
-\0\x08progress\x01\x04\x03\0\x18ptah:migration/log@0.1.0\x05\x10\x01B\x04\x01@\0\
-\0s\x04\0\x07started\x01\0\x01@\0\0w\x04\0\x04seed\x01\x01\x03\0\x18ptah:migrati\
-on/run@0.1.0\x05\x11\x01B\x13\x02\x03\x02\x01\x09\x04\0\x05error\x03\0\0\x01ps\x01\
-r\x04\x02ids\x0edown-revisions\x02\x07messages\x0adepends-on\x02\x04\0\x08revisi\
-on\x03\0\x03\x01r\x05\x04names\x05titles\x06active\x7f\x08requires\x02\x0adepend\
-s-on\x02\x04\0\x0dpopulate-step\x03\0\x05\x01p\x04\x01p\x06\x01r\x05\x04names\x05\
-titles\x07versions\x09revisions\x07\x0epopulate-steps\x08\x04\0\x0cpackage-info\x03\
-\0\x09\x01@\0\0\x0a\x04\0\x08describe\x01\x0b\x01j\0\x01\x01\x01@\x01\x04steps\0\
-\x0c\x04\0\x08populate\x01\x0d\x01@\x01\x08revisions\0\x0c\x04\0\x07upgrade\x01\x0e\
-\x04\0\x09downgrade\x01\x0e\x04\0\x1eptah:migration/migration@0.1.0\x05\x12\x04\0\
-\x1fptah:migration/migrations@0.1.0\x04\0\x0b\x10\x01\0\x0amigrations\x03\0\0\0G\
-\x09producers\x01\x0cprocessed-by\x02\x0dwit-component\x070.254.2\x10wit-bindgen\
--rust\x060.60.0";
+\x01r\x02\x04texts\x06demand\x10\x04\0\x07comment\x03\0\x11\x01m\x02\x06stored\x07\
+virtual\x04\0\x10computed-storage\x03\0\x13\x01r\x02\x0aexpression\x0c\x07storag\
+e\x14\x04\0\x08computed\x03\0\x15\x01k\x0e\x01k\x16\x01k\x12\x01r\x07\x04names\x0b\
+column-type\x05\x08nullable\x7f\x07default\x17\x0eauto-increment\x7f\x08computed\
+\x18\x07comment\x19\x04\0\x06column\x03\0\x1a\x01ks\x01ps\x01r\x02\x04name\x1c\x07\
+columns\x1d\x04\0\x0bprimary-key\x03\0\x1e\x01r\x02\x04name\x1c\x07columns\x1d\x04\
+\0\x11unique-constraint\x03\0\x20\x01m\x04\x09no-action\x08restrict\x07cascade\x08\
+set-null\x04\0\x12referential-action\x03\0\"\x01r\x06\x04name\x1c\x07columns\x1d\
+\x0ereferred-tables\x10referred-columns\x1d\x09on-update#\x09on-delete#\x04\0\x0b\
+foreign-key\x03\0$\x01r\x02\x04name\x1c\x09condition\x0c\x04\0\x05check\x03\0&\x01\
+q\x04\x0bprimary-key\x01\x1f\0\x06unique\x01!\0\x0bforeign-key\x01%\0\x05check\x01\
+'\0\x04\0\x0aconstraint\x03\0(\x01q\x05\x04name\x01s\0\x0bprimary-key\0\0\x06uni\
+que\x01\x1d\0\x0bforeign-key\x01\x1d\0\x05check\x01\x1d\0\x04\0\x13constraint-se\
+lector\x03\0*\x01m\x02\x09ascending\x0adescending\x04\0\x0bindex-order\x03\0,\x01\
+q\x02\x06column\x01s\0\x0aexpression\x01\x0c\0\x04\0\x09index-key\x03\0.\x01r\x02\
+\x03key/\x05order-\x04\0\x0aindex-part\x03\00\x01p1\x01k\x0c\x01r\x04\x04names\x05\
+parts2\x06unique\x7f\x09predicate3\x04\0\x05index\x03\04\x01p\x1b\x01p)\x01r\x04\
+\x04names\x07columns6\x0bconstraints7\x07comment\x19\x04\0\x05table\x03\08\x01q\x07\
+\x0ealready-exists\x01s\0\x09not-found\x01s\0\x07invalid\x01s\0\x06denied\x01s\0\
+\x0bunsupported\x01s\0\x0elimit-exceeded\x01s\0\x06failed\x01s\0\x04\0\x05error\x03\
+\0:\x03\0\x1aptah:migration/types@0.1.0\x05\0\x02\x03\0\0\x05table\x02\x03\0\0\x06\
+column\x02\x03\0\0\x0bcolumn-type\x02\x03\0\0\x0ddefault-value\x02\x03\0\0\x07co\
+mment\x02\x03\0\0\x05index\x02\x03\0\0\x0aconstraint\x02\x03\0\0\x13constraint-s\
+elector\x02\x03\0\0\x05error\x01B0\x02\x03\x02\x01\x01\x04\0\x05table\x03\0\0\x02\
+\x03\x02\x01\x02\x04\0\x06column\x03\0\x02\x02\x03\x02\x01\x03\x04\0\x0bcolumn-t\
+ype\x03\0\x04\x02\x03\x02\x01\x04\x04\0\x0ddefault-value\x03\0\x06\x02\x03\x02\x01\
+\x05\x04\0\x07comment\x03\0\x08\x02\x03\x02\x01\x06\x04\0\x05index\x03\0\x0a\x02\
+\x03\x02\x01\x07\x04\0\x0aconstraint\x03\0\x0c\x02\x03\x02\x01\x08\x04\0\x13cons\
+traint-selector\x03\0\x0e\x02\x03\x02\x01\x09\x04\0\x05error\x03\0\x10\x01q\x03\x04\
+keep\0\0\x03set\x01\x07\0\x05clear\0\0\x04\0\x0edefault-change\x03\0\x12\x01q\x03\
+\x04keep\0\0\x03set\x01\x09\0\x05clear\0\0\x04\0\x0ecomment-change\x03\0\x14\x01\
+k\x05\x01k\x7f\x01r\x04\x0bcolumn-type\x16\x08nullable\x17\x07default\x13\x07com\
+ment\x15\x04\0\x0ecolumn-changes\x03\0\x18\x01j\0\x01\x11\x01@\x01\x05table\x01\0\
+\x1a\x04\0\x0ccreate-table\x01\x1b\x01@\x01\x04names\0\x1a\x04\0\x0adrop-table\x01\
+\x1c\x01@\x02\x04names\x08new-names\0\x1a\x04\0\x0crename-table\x01\x1d\x01@\x02\
+\x05tables\x06column\x03\0\x1a\x04\0\x0aadd-column\x01\x1e\x01@\x02\x05tables\x04\
+names\0\x1a\x04\0\x0bdrop-column\x01\x1f\x01@\x03\x05tables\x04names\x08new-name\
+s\0\x1a\x04\0\x0drename-column\x01\x20\x01@\x03\x05tables\x04names\x07changes\x19\
+\0\x1a\x04\0\x0calter-column\x01!\x01@\x02\x05tables\x05index\x0b\0\x1a\x04\0\x0c\
+create-index\x01\"\x04\0\x0adrop-index\x01\x1f\x01@\x02\x05tables\x0aconstraint\x0d\
+\0\x1a\x04\0\x11create-constraint\x01#\x01@\x02\x05tables\x05which\x0f\0\x1a\x04\
+\0\x0fdrop-constraint\x01$\x03\0\x1bptah:migration/schema@0.1.0\x05\x0a\x02\x03\0\
+\0\x07dialect\x02\x03\0\0\x08computed\x01B(\x02\x03\x02\x01\x0b\x04\0\x07dialect\
+\x03\0\0\x02\x03\x02\x01\x03\x04\0\x0bcolumn-type\x03\0\x02\x02\x03\x02\x01\x04\x04\
+\0\x0ddefault-value\x03\0\x04\x02\x03\x02\x01\x0c\x04\0\x08computed\x03\0\x06\x02\
+\x03\x02\x01\x07\x04\0\x0aconstraint\x03\0\x08\x02\x03\x02\x01\x06\x04\0\x05inde\
+x\x03\0\x0a\x02\x03\x02\x01\x09\x04\0\x05error\x03\0\x0c\x01k\x03\x01k\x05\x01k\x07\
+\x01ks\x01r\x08\x04names\x0bcolumn-type\x0e\x0bnative-types\x08nullable\x7f\x07d\
+efault\x0f\x0eauto-increment\x7f\x08computed\x10\x07comment\x11\x04\0\x0bcolumn-\
+info\x03\0\x12\x01@\0\0\x01\x04\0\x0etarget-dialect\x01\x14\x01ps\x01@\0\0\x15\x04\
+\0\x06tables\x01\x16\x01p\x13\x01j\x01\x17\x01\x0d\x01@\x01\x05tables\0\x18\x04\0\
+\x07columns\x01\x19\x01p\x09\x01j\x01\x1a\x01\x0d\x01@\x01\x05tables\0\x1b\x04\0\
+\x0bconstraints\x01\x1c\x01p\x0b\x01j\x01\x1d\x01\x0d\x01@\x01\x05tables\0\x1e\x04\
+\0\x07indexes\x01\x1f\x01j\x01\x11\x01\x0d\x01@\x01\x05tables\0\x20\x04\0\x0dtab\
+le-comment\x01!\x03\0\x1cptah:migration/inspect@0.1.0\x05\x0d\x02\x03\0\0\x05val\
+ue\x02\x03\0\0\x08sql-text\x01B\x11\x02\x03\x02\x01\x0e\x04\0\x05value\x03\0\0\x02\
+\x03\x02\x01\x0f\x04\0\x08sql-text\x03\0\x02\x02\x03\x02\x01\x09\x04\0\x05error\x03\
+\0\x04\x04\0\x09statement\x03\x01\x01ps\x01p\x01\x01p\x08\x01j\0\x01\x05\x01@\x03\
+\x05tables\x07columns\x07\x04rows\x09\0\x0a\x04\0\x0bbulk-insert\x01\x0b\x01i\x06\
+\x01j\x01\x0c\x01\x05\x01@\x02\x09statement\x03\x0aparameters\x08\0\x0d\x04\0\x07\
+execute\x01\x0e\x03\0\x19ptah:migration/data@0.1.0\x05\x10\x01B\x07\x01m\x03\x05\
+debug\x04info\x04warn\x04\0\x05level\x03\0\0\x01@\x02\x05level\x01\x04texts\x01\0\
+\x04\0\x07message\x01\x02\x01kw\x01@\x02\x04donew\x05total\x03\x01\0\x04\0\x08pr\
+ogress\x01\x04\x03\0\x18ptah:migration/log@0.1.0\x05\x11\x01B\x04\x01@\0\0s\x04\0\
+\x07started\x01\0\x01@\0\0w\x04\0\x04seed\x01\x01\x03\0\x18ptah:migration/run@0.\
+1.0\x05\x12\x01B\x13\x02\x03\x02\x01\x09\x04\0\x05error\x03\0\0\x01ps\x01r\x04\x02\
+ids\x0edown-revisions\x02\x07messages\x0adepends-on\x02\x04\0\x08revision\x03\0\x03\
+\x01r\x05\x04names\x05titles\x06active\x7f\x08requires\x02\x0adepends-on\x02\x04\
+\0\x0dpopulate-step\x03\0\x05\x01p\x04\x01p\x06\x01r\x05\x04names\x05titles\x07v\
+ersions\x09revisions\x07\x0epopulate-steps\x08\x04\0\x0cpackage-info\x03\0\x09\x01\
+@\0\0\x0a\x04\0\x08describe\x01\x0b\x01j\0\x01\x01\x01@\x01\x04steps\0\x0c\x04\0\
+\x08populate\x01\x0d\x01@\x01\x08revisions\0\x0c\x04\0\x07upgrade\x01\x0e\x04\0\x09\
+downgrade\x01\x0e\x04\0\x1eptah:migration/migration@0.1.0\x05\x13\x04\0\x1fptah:\
+migration/migrations@0.1.0\x04\0\x0b\x10\x01\0\x0amigrations\x03\0\0\0G\x09produ\
+cers\x01\x0cprocessed-by\x02\x0dwit-component\x070.254.2\x10wit-bindgen-rust\x06\
+0.60.0";
         };
     };
 }
@@ -9137,9 +9491,9 @@ pub use __export_migrations_impl as __export_migrations;
 )]
 #[doc(hidden)]
 #[allow(clippy::octal_escapes)]
-pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 3404] = *b"\
-\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xab\x19\x01A\x02\x01\
-A\x18\x01B4\x01m\x03\x06sqlite\x08postgres\x07mariadb\x04\0\x07dialect\x03\0\0\x01\
+pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 3591] = *b"\
+\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xe6\x1a\x01A\x02\x01\
+A\x19\x01B<\x01m\x03\x06sqlite\x08postgres\x07mariadb\x04\0\x07dialect\x03\0\0\x01\
 r\x02\x09precision}\x05scale}\x04\0\x0cnumeric-type\x03\0\x02\x01q\x0f\x07boolea\
 n\0\0\x0dsmall-integer\0\0\x07integer\0\0\x0bbig-integer\0\0\x07numeric\x01\x03\0\
 \x06double\0\0\x07varchar\x01y\0\x04text\0\0\x06binary\0\0\x04date\0\0\x04time\0\
@@ -9151,71 +9505,75 @@ uuid\x01s\0\x04json\x01s\0\x04\0\x05value\x03\0\x07\x01m\x02\x08portable\x06targ
 et\x04\0\x0asql-syntax\x03\0\x09\x01r\x02\x04texts\x06syntax\x0a\x04\0\x08sql-te\
 xt\x03\0\x0b\x01q\x02\x05value\x01\x08\0\x0aexpression\x01\x0c\0\x04\0\x0ddefaul\
 t-value\x03\0\x0d\x01m\x02\x08required\x0cif-supported\x04\0\x06demand\x03\0\x0f\
-\x01r\x02\x04texts\x06demand\x10\x04\0\x07comment\x03\0\x11\x01k\x0e\x01k\x12\x01\
-r\x06\x04names\x0bcolumn-type\x05\x08nullable\x7f\x07default\x13\x0eauto-increme\
-nt\x7f\x07comment\x14\x04\0\x06column\x03\0\x15\x01ks\x01ps\x01r\x02\x04name\x17\
-\x07columns\x18\x04\0\x0bprimary-key\x03\0\x19\x01r\x02\x04name\x17\x07columns\x18\
-\x04\0\x11unique-constraint\x03\0\x1b\x01m\x04\x09no-action\x08restrict\x07casca\
-de\x08set-null\x04\0\x12referential-action\x03\0\x1d\x01r\x06\x04name\x17\x07col\
-umns\x18\x0ereferred-tables\x10referred-columns\x18\x09on-update\x1e\x09on-delet\
-e\x1e\x04\0\x0bforeign-key\x03\0\x1f\x01r\x02\x04name\x17\x09condition\x0c\x04\0\
-\x05check\x03\0!\x01q\x04\x0bprimary-key\x01\x1a\0\x06unique\x01\x1c\0\x0bforeig\
-n-key\x01\x20\0\x05check\x01\"\0\x04\0\x0aconstraint\x03\0#\x01q\x05\x04name\x01\
-s\0\x0bprimary-key\0\0\x06unique\x01\x18\0\x0bforeign-key\x01\x18\0\x05check\x01\
-\x18\0\x04\0\x13constraint-selector\x03\0%\x01m\x02\x09ascending\x0adescending\x04\
-\0\x0bindex-order\x03\0'\x01r\x02\x04names\x05order(\x04\0\x0cindex-column\x03\0\
-)\x01p*\x01r\x03\x04names\x07columns+\x06unique\x7f\x04\0\x05index\x03\0,\x01p\x16\
-\x01p$\x01r\x04\x04names\x07columns.\x0bconstraints/\x07comment\x14\x04\0\x05tab\
-le\x03\00\x01q\x07\x0ealready-exists\x01s\0\x09not-found\x01s\0\x07invalid\x01s\0\
-\x06denied\x01s\0\x0bunsupported\x01s\0\x0elimit-exceeded\x01s\0\x06failed\x01s\0\
-\x04\0\x05error\x03\02\x03\0\x1aptah:migration/types@0.1.0\x05\0\x02\x03\0\0\x05\
-table\x02\x03\0\0\x06column\x02\x03\0\0\x0bcolumn-type\x02\x03\0\0\x0ddefault-va\
-lue\x02\x03\0\0\x07comment\x02\x03\0\0\x05index\x02\x03\0\0\x0aconstraint\x02\x03\
-\0\0\x13constraint-selector\x02\x03\0\0\x05error\x01B0\x02\x03\x02\x01\x01\x04\0\
-\x05table\x03\0\0\x02\x03\x02\x01\x02\x04\0\x06column\x03\0\x02\x02\x03\x02\x01\x03\
-\x04\0\x0bcolumn-type\x03\0\x04\x02\x03\x02\x01\x04\x04\0\x0ddefault-value\x03\0\
-\x06\x02\x03\x02\x01\x05\x04\0\x07comment\x03\0\x08\x02\x03\x02\x01\x06\x04\0\x05\
-index\x03\0\x0a\x02\x03\x02\x01\x07\x04\0\x0aconstraint\x03\0\x0c\x02\x03\x02\x01\
-\x08\x04\0\x13constraint-selector\x03\0\x0e\x02\x03\x02\x01\x09\x04\0\x05error\x03\
-\0\x10\x01q\x03\x04keep\0\0\x03set\x01\x07\0\x05clear\0\0\x04\0\x0edefault-chang\
-e\x03\0\x12\x01q\x03\x04keep\0\0\x03set\x01\x09\0\x05clear\0\0\x04\0\x0ecomment-\
-change\x03\0\x14\x01k\x05\x01k\x7f\x01r\x04\x0bcolumn-type\x16\x08nullable\x17\x07\
-default\x13\x07comment\x15\x04\0\x0ecolumn-changes\x03\0\x18\x01j\0\x01\x11\x01@\
-\x01\x05table\x01\0\x1a\x04\0\x0ccreate-table\x01\x1b\x01@\x01\x04names\0\x1a\x04\
-\0\x0adrop-table\x01\x1c\x01@\x02\x04names\x08new-names\0\x1a\x04\0\x0crename-ta\
-ble\x01\x1d\x01@\x02\x05tables\x06column\x03\0\x1a\x04\0\x0aadd-column\x01\x1e\x01\
-@\x02\x05tables\x04names\0\x1a\x04\0\x0bdrop-column\x01\x1f\x01@\x03\x05tables\x04\
-names\x08new-names\0\x1a\x04\0\x0drename-column\x01\x20\x01@\x03\x05tables\x04na\
-mes\x07changes\x19\0\x1a\x04\0\x0calter-column\x01!\x01@\x02\x05tables\x05index\x0b\
-\0\x1a\x04\0\x0ccreate-index\x01\"\x04\0\x0adrop-index\x01\x1f\x01@\x02\x05table\
-s\x0aconstraint\x0d\0\x1a\x04\0\x11create-constraint\x01#\x01@\x02\x05tables\x05\
-which\x0f\0\x1a\x04\0\x0fdrop-constraint\x01$\x03\0\x1bptah:migration/schema@0.1\
-.0\x05\x0a\x02\x03\0\0\x07dialect\x01B%\x02\x03\x02\x01\x0b\x04\0\x07dialect\x03\
-\0\0\x02\x03\x02\x01\x03\x04\0\x0bcolumn-type\x03\0\x02\x02\x03\x02\x01\x04\x04\0\
-\x0ddefault-value\x03\0\x04\x02\x03\x02\x01\x07\x04\0\x0aconstraint\x03\0\x06\x02\
-\x03\x02\x01\x06\x04\0\x05index\x03\0\x08\x02\x03\x02\x01\x09\x04\0\x05error\x03\
-\0\x0a\x01k\x03\x01k\x05\x01ks\x01r\x07\x04names\x0bcolumn-type\x0c\x0bnative-ty\
-pes\x08nullable\x7f\x07default\x0d\x0eauto-increment\x7f\x07comment\x0e\x04\0\x0b\
-column-info\x03\0\x0f\x01@\0\0\x01\x04\0\x0etarget-dialect\x01\x11\x01ps\x01@\0\0\
-\x12\x04\0\x06tables\x01\x13\x01p\x10\x01j\x01\x14\x01\x0b\x01@\x01\x05tables\0\x15\
-\x04\0\x07columns\x01\x16\x01p\x07\x01j\x01\x17\x01\x0b\x01@\x01\x05tables\0\x18\
-\x04\0\x0bconstraints\x01\x19\x01p\x09\x01j\x01\x1a\x01\x0b\x01@\x01\x05tables\0\
-\x1b\x04\0\x07indexes\x01\x1c\x01j\x01\x0e\x01\x0b\x01@\x01\x05tables\0\x1d\x04\0\
-\x0dtable-comment\x01\x1e\x03\0\x1cptah:migration/inspect@0.1.0\x05\x0c\x02\x03\0\
-\0\x05value\x02\x03\0\0\x08sql-text\x01B\x11\x02\x03\x02\x01\x0d\x04\0\x05value\x03\
-\0\0\x02\x03\x02\x01\x0e\x04\0\x08sql-text\x03\0\x02\x02\x03\x02\x01\x09\x04\0\x05\
-error\x03\0\x04\x04\0\x09statement\x03\x01\x01ps\x01p\x01\x01p\x08\x01j\0\x01\x05\
-\x01@\x03\x05tables\x07columns\x07\x04rows\x09\0\x0a\x04\0\x0bbulk-insert\x01\x0b\
-\x01i\x06\x01j\x01\x0c\x01\x05\x01@\x02\x09statement\x03\x0aparameters\x08\0\x0d\
-\x04\0\x07execute\x01\x0e\x03\0\x19ptah:migration/data@0.1.0\x05\x0f\x01B\x07\x01\
-m\x03\x05debug\x04info\x04warn\x04\0\x05level\x03\0\0\x01@\x02\x05level\x01\x04t\
-exts\x01\0\x04\0\x07message\x01\x02\x01kw\x01@\x02\x04donew\x05total\x03\x01\0\x04\
-\0\x08progress\x01\x04\x03\0\x18ptah:migration/log@0.1.0\x05\x10\x01B\x04\x01@\0\
-\0s\x04\0\x07started\x01\0\x01@\0\0w\x04\0\x04seed\x01\x01\x03\0\x18ptah:migrati\
-on/run@0.1.0\x05\x11\x04\0?ptah:migration/migrations-with-all-of-its-exports-rem\
-oved@0.1.0\x04\0\x0b0\x01\0*migrations-with-all-of-its-exports-removed\x03\0\0\0\
-G\x09producers\x01\x0cprocessed-by\x02\x0dwit-component\x070.254.2\x10wit-bindge\
-n-rust\x060.60.0";
+\x01r\x02\x04texts\x06demand\x10\x04\0\x07comment\x03\0\x11\x01m\x02\x06stored\x07\
+virtual\x04\0\x10computed-storage\x03\0\x13\x01r\x02\x0aexpression\x0c\x07storag\
+e\x14\x04\0\x08computed\x03\0\x15\x01k\x0e\x01k\x16\x01k\x12\x01r\x07\x04names\x0b\
+column-type\x05\x08nullable\x7f\x07default\x17\x0eauto-increment\x7f\x08computed\
+\x18\x07comment\x19\x04\0\x06column\x03\0\x1a\x01ks\x01ps\x01r\x02\x04name\x1c\x07\
+columns\x1d\x04\0\x0bprimary-key\x03\0\x1e\x01r\x02\x04name\x1c\x07columns\x1d\x04\
+\0\x11unique-constraint\x03\0\x20\x01m\x04\x09no-action\x08restrict\x07cascade\x08\
+set-null\x04\0\x12referential-action\x03\0\"\x01r\x06\x04name\x1c\x07columns\x1d\
+\x0ereferred-tables\x10referred-columns\x1d\x09on-update#\x09on-delete#\x04\0\x0b\
+foreign-key\x03\0$\x01r\x02\x04name\x1c\x09condition\x0c\x04\0\x05check\x03\0&\x01\
+q\x04\x0bprimary-key\x01\x1f\0\x06unique\x01!\0\x0bforeign-key\x01%\0\x05check\x01\
+'\0\x04\0\x0aconstraint\x03\0(\x01q\x05\x04name\x01s\0\x0bprimary-key\0\0\x06uni\
+que\x01\x1d\0\x0bforeign-key\x01\x1d\0\x05check\x01\x1d\0\x04\0\x13constraint-se\
+lector\x03\0*\x01m\x02\x09ascending\x0adescending\x04\0\x0bindex-order\x03\0,\x01\
+q\x02\x06column\x01s\0\x0aexpression\x01\x0c\0\x04\0\x09index-key\x03\0.\x01r\x02\
+\x03key/\x05order-\x04\0\x0aindex-part\x03\00\x01p1\x01k\x0c\x01r\x04\x04names\x05\
+parts2\x06unique\x7f\x09predicate3\x04\0\x05index\x03\04\x01p\x1b\x01p)\x01r\x04\
+\x04names\x07columns6\x0bconstraints7\x07comment\x19\x04\0\x05table\x03\08\x01q\x07\
+\x0ealready-exists\x01s\0\x09not-found\x01s\0\x07invalid\x01s\0\x06denied\x01s\0\
+\x0bunsupported\x01s\0\x0elimit-exceeded\x01s\0\x06failed\x01s\0\x04\0\x05error\x03\
+\0:\x03\0\x1aptah:migration/types@0.1.0\x05\0\x02\x03\0\0\x05table\x02\x03\0\0\x06\
+column\x02\x03\0\0\x0bcolumn-type\x02\x03\0\0\x0ddefault-value\x02\x03\0\0\x07co\
+mment\x02\x03\0\0\x05index\x02\x03\0\0\x0aconstraint\x02\x03\0\0\x13constraint-s\
+elector\x02\x03\0\0\x05error\x01B0\x02\x03\x02\x01\x01\x04\0\x05table\x03\0\0\x02\
+\x03\x02\x01\x02\x04\0\x06column\x03\0\x02\x02\x03\x02\x01\x03\x04\0\x0bcolumn-t\
+ype\x03\0\x04\x02\x03\x02\x01\x04\x04\0\x0ddefault-value\x03\0\x06\x02\x03\x02\x01\
+\x05\x04\0\x07comment\x03\0\x08\x02\x03\x02\x01\x06\x04\0\x05index\x03\0\x0a\x02\
+\x03\x02\x01\x07\x04\0\x0aconstraint\x03\0\x0c\x02\x03\x02\x01\x08\x04\0\x13cons\
+traint-selector\x03\0\x0e\x02\x03\x02\x01\x09\x04\0\x05error\x03\0\x10\x01q\x03\x04\
+keep\0\0\x03set\x01\x07\0\x05clear\0\0\x04\0\x0edefault-change\x03\0\x12\x01q\x03\
+\x04keep\0\0\x03set\x01\x09\0\x05clear\0\0\x04\0\x0ecomment-change\x03\0\x14\x01\
+k\x05\x01k\x7f\x01r\x04\x0bcolumn-type\x16\x08nullable\x17\x07default\x13\x07com\
+ment\x15\x04\0\x0ecolumn-changes\x03\0\x18\x01j\0\x01\x11\x01@\x01\x05table\x01\0\
+\x1a\x04\0\x0ccreate-table\x01\x1b\x01@\x01\x04names\0\x1a\x04\0\x0adrop-table\x01\
+\x1c\x01@\x02\x04names\x08new-names\0\x1a\x04\0\x0crename-table\x01\x1d\x01@\x02\
+\x05tables\x06column\x03\0\x1a\x04\0\x0aadd-column\x01\x1e\x01@\x02\x05tables\x04\
+names\0\x1a\x04\0\x0bdrop-column\x01\x1f\x01@\x03\x05tables\x04names\x08new-name\
+s\0\x1a\x04\0\x0drename-column\x01\x20\x01@\x03\x05tables\x04names\x07changes\x19\
+\0\x1a\x04\0\x0calter-column\x01!\x01@\x02\x05tables\x05index\x0b\0\x1a\x04\0\x0c\
+create-index\x01\"\x04\0\x0adrop-index\x01\x1f\x01@\x02\x05tables\x0aconstraint\x0d\
+\0\x1a\x04\0\x11create-constraint\x01#\x01@\x02\x05tables\x05which\x0f\0\x1a\x04\
+\0\x0fdrop-constraint\x01$\x03\0\x1bptah:migration/schema@0.1.0\x05\x0a\x02\x03\0\
+\0\x07dialect\x02\x03\0\0\x08computed\x01B(\x02\x03\x02\x01\x0b\x04\0\x07dialect\
+\x03\0\0\x02\x03\x02\x01\x03\x04\0\x0bcolumn-type\x03\0\x02\x02\x03\x02\x01\x04\x04\
+\0\x0ddefault-value\x03\0\x04\x02\x03\x02\x01\x0c\x04\0\x08computed\x03\0\x06\x02\
+\x03\x02\x01\x07\x04\0\x0aconstraint\x03\0\x08\x02\x03\x02\x01\x06\x04\0\x05inde\
+x\x03\0\x0a\x02\x03\x02\x01\x09\x04\0\x05error\x03\0\x0c\x01k\x03\x01k\x05\x01k\x07\
+\x01ks\x01r\x08\x04names\x0bcolumn-type\x0e\x0bnative-types\x08nullable\x7f\x07d\
+efault\x0f\x0eauto-increment\x7f\x08computed\x10\x07comment\x11\x04\0\x0bcolumn-\
+info\x03\0\x12\x01@\0\0\x01\x04\0\x0etarget-dialect\x01\x14\x01ps\x01@\0\0\x15\x04\
+\0\x06tables\x01\x16\x01p\x13\x01j\x01\x17\x01\x0d\x01@\x01\x05tables\0\x18\x04\0\
+\x07columns\x01\x19\x01p\x09\x01j\x01\x1a\x01\x0d\x01@\x01\x05tables\0\x1b\x04\0\
+\x0bconstraints\x01\x1c\x01p\x0b\x01j\x01\x1d\x01\x0d\x01@\x01\x05tables\0\x1e\x04\
+\0\x07indexes\x01\x1f\x01j\x01\x11\x01\x0d\x01@\x01\x05tables\0\x20\x04\0\x0dtab\
+le-comment\x01!\x03\0\x1cptah:migration/inspect@0.1.0\x05\x0d\x02\x03\0\0\x05val\
+ue\x02\x03\0\0\x08sql-text\x01B\x11\x02\x03\x02\x01\x0e\x04\0\x05value\x03\0\0\x02\
+\x03\x02\x01\x0f\x04\0\x08sql-text\x03\0\x02\x02\x03\x02\x01\x09\x04\0\x05error\x03\
+\0\x04\x04\0\x09statement\x03\x01\x01ps\x01p\x01\x01p\x08\x01j\0\x01\x05\x01@\x03\
+\x05tables\x07columns\x07\x04rows\x09\0\x0a\x04\0\x0bbulk-insert\x01\x0b\x01i\x06\
+\x01j\x01\x0c\x01\x05\x01@\x02\x09statement\x03\x0aparameters\x08\0\x0d\x04\0\x07\
+execute\x01\x0e\x03\0\x19ptah:migration/data@0.1.0\x05\x10\x01B\x07\x01m\x03\x05\
+debug\x04info\x04warn\x04\0\x05level\x03\0\0\x01@\x02\x05level\x01\x04texts\x01\0\
+\x04\0\x07message\x01\x02\x01kw\x01@\x02\x04donew\x05total\x03\x01\0\x04\0\x08pr\
+ogress\x01\x04\x03\0\x18ptah:migration/log@0.1.0\x05\x11\x01B\x04\x01@\0\0s\x04\0\
+\x07started\x01\0\x01@\0\0w\x04\0\x04seed\x01\x01\x03\0\x18ptah:migration/run@0.\
+1.0\x05\x12\x04\0?ptah:migration/migrations-with-all-of-its-exports-removed@0.1.\
+0\x04\0\x0b0\x01\0*migrations-with-all-of-its-exports-removed\x03\0\0\0G\x09prod\
+ucers\x01\x0cprocessed-by\x02\x0dwit-component\x070.254.2\x10wit-bindgen-rust\x06\
+0.60.0";
 #[inline(never)]
 #[doc(hidden)]
 pub fn __link_custom_section_describing_imports() {

@@ -69,9 +69,9 @@ pub use wit_bindgen::rt as __rt;
 pub use bindings::ptah::migration::inspect::ColumnInfo;
 pub use bindings::ptah::migration::schema::{ColumnChanges, CommentChange, DefaultChange};
 pub use bindings::ptah::migration::types::{
-    Check, Column, ColumnType, Comment, Constraint, ConstraintSelector, DefaultValue, Demand, Dialect, Error,
-    ForeignKey, Index, IndexColumn, IndexOrder, NumericType, PrimaryKey, ReferentialAction, SqlSyntax, SqlText, Table,
-    UniqueConstraint, Value,
+    Check, Column, ColumnType, Comment, Computed, ComputedStorage, Constraint, ConstraintSelector, DefaultValue,
+    Demand, Dialect, Error, ForeignKey, Index, IndexKey, IndexOrder, IndexPart, NumericType, PrimaryKey,
+    ReferentialAction, SqlSyntax, SqlText, Table, UniqueConstraint, Value,
 };
 pub use op::Op;
 pub use package::{Package, Populate, Revision, Step};

@@ -72,7 +72,7 @@ impl Op {
         schema::drop_index(table, name)
     }
 
-    /// Adds a constraint to a table that exists. On SQLite `Unsupported`: say it in `create_table`.
+    /// Adds a constraint to a table that exists.
     pub fn create_constraint(&mut self, table: &str, constraint: impl Into<Constraint>) -> Result<()> {
         schema::create_constraint(table, &constraint.into())
     }

@@ -2,8 +2,9 @@
 
 use crate::bindings::ptah::migration::schema::{ColumnChanges, CommentChange, DefaultChange};
 use crate::bindings::ptah::migration::types::{
-    Check, Column, ColumnType, Comment, Constraint, ConstraintSelector, DefaultValue, Demand, ForeignKey, Index,
-    IndexColumn, IndexOrder, NumericType, PrimaryKey, ReferentialAction, SqlText, Table, UniqueConstraint,
+    Check, Column, ColumnType, Comment, Computed, ComputedStorage, Constraint, ConstraintSelector, DefaultValue,
+    Demand, ForeignKey, Index, IndexKey, IndexOrder, IndexPart, NumericType, PrimaryKey, ReferentialAction, SqlText,
+    Table, UniqueConstraint,
 };
 
 /// Names in order: of columns, mostly.
@@ -70,7 +71,15 @@ columns_of_type! {
 impl Column {
     /// A column that may hold NULL and has no default.
     pub fn new(name: impl Into<String>, column_type: ColumnType) -> Column {
-        Column { name: name.into(), column_type, nullable: true, default: None, auto_increment: false, comment: None }
+        Column {
+            name: name.into(),
+            column_type,
+            nullable: true,
+            default: None,
+            auto_increment: false,
+            computed: None,
+            comment: None,
+        }
     }
 
     /// It may not hold NULL.
@@ -88,6 +97,19 @@ impl Column {
     /// The database numbers it. Only for an integer column that alone is the primary key.
     pub fn auto_increment(&mut self) -> &mut Column {
         self.auto_increment = true;
+        self
+    }
+
+    /// The database works it out of other columns of the row when that is written, such as `lower("title")`, and keeps
+    /// it.
+    pub fn computed_stored(&mut self, expression: impl Into<SqlText>) -> &mut Column {
+        self.computed = Some(Computed { expression: expression.into(), storage: ComputedStorage::Stored });
+        self
+    }
+
+    /// The database works it out of other columns of the row when it is read. PostgreSQL has no such column.
+    pub fn computed_virtual(&mut self, expression: impl Into<SqlText>) -> &mut Column {
+        self.computed = Some(Computed { expression: expression.into(), storage: ComputedStorage::Virtual });
         self
     }
 
@@ -308,21 +330,50 @@ impl Index {
         I: IntoIterator,
         I::Item: Into<String>,
     {
-        let columns =
-            columns.into_iter().map(|name| IndexColumn { name: name.into(), order: IndexOrder::Ascending }).collect();
-        Index { name: name.into(), columns, unique: false }
+        let mut index = Index { name: name.into(), parts: Vec::new(), unique: false, predicate: None };
+        columns.into_iter().for_each(|column| index.part(IndexKey::Column(column.into()), IndexOrder::Ascending));
+        index
+    }
+
+    /// An index over an expression alone, such as `lower("title")`, smallest first. MariaDB has none.
+    pub fn over(name: impl Into<String>, expression: impl Into<SqlText>) -> Index {
+        let mut index = Index { name: name.into(), parts: Vec::new(), unique: false, predicate: None };
+        index.part(IndexKey::Expression(expression.into()), IndexOrder::Ascending);
+        index
     }
 
     /// Adds a column, largest first.
     pub fn descending(&mut self, column: impl Into<String>) -> &mut Index {
-        self.columns.push(IndexColumn { name: column.into(), order: IndexOrder::Descending });
+        self.part(IndexKey::Column(column.into()), IndexOrder::Descending);
         self
     }
 
-    /// No two rows may agree in all its columns.
+    /// Adds an expression over columns of the table, such as `lower("title")`, smallest first. MariaDB has none.
+    pub fn expression(&mut self, expression: impl Into<SqlText>) -> &mut Index {
+        self.part(IndexKey::Expression(expression.into()), IndexOrder::Ascending);
+        self
+    }
+
+    /// Adds an expression over columns of the table, largest first. MariaDB has none.
+    pub fn descending_expression(&mut self, expression: impl Into<SqlText>) -> &mut Index {
+        self.part(IndexKey::Expression(expression.into()), IndexOrder::Descending);
+        self
+    }
+
+    /// It is over those rows alone that meet a condition, such as `"deleted" IS NULL`. MariaDB has no such index.
+    pub fn filter(&mut self, condition: impl Into<SqlText>) -> &mut Index {
+        self.predicate = Some(condition.into());
+        self
+    }
+
+    /// No two of its rows may agree in all its parts.
     pub fn unique(&mut self) -> &mut Index {
         self.unique = true;
         self
+    }
+
+    fn part(&mut self, key: IndexKey, order: IndexOrder) {
+        self.parts.push(IndexPart { key, order });
     }
 }
 

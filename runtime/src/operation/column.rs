@@ -106,6 +106,25 @@ pub struct Comment {
     pub demand: Demand,
 }
 
+/// Whether the values of a computed column are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ComputedStorage {
+    /// Worked out when a row is written.
+    Stored,
+    /// Worked out when it is read.
+    Virtual,
+}
+
+/// How the values of a column come from other columns of the same row.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Computed {
+    /// Over columns of the table.
+    pub expression: Expr,
+    /// Whether the values are kept.
+    pub storage: ComputedStorage,
+}
+
 /// A column as asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ColumnSpec {
@@ -119,6 +138,9 @@ pub struct ColumnSpec {
     pub default: Option<ColumnDefault>,
     /// Whether the database numbers it.
     pub auto_increment: bool,
+    /// How the database works out its values.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub computed: Option<Computed>,
     /// Its comment.
     pub comment: Option<Comment>,
 }
@@ -202,7 +224,7 @@ pub enum ConstraintSelector {
     Check(Vec<Ident>),
 }
 
-/// The order of an index column.
+/// The order of a part of an index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum IndexOrder {
@@ -212,13 +234,47 @@ pub enum IndexOrder {
     Descending,
 }
 
-/// One column of an index.
+/// What a part of an index is over.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct IndexColumn {
-    /// The column.
-    pub name: Ident,
+pub enum IndexKey {
+    /// A column.
+    #[serde(rename = "name")]
+    Column(Ident),
+    /// An expression over columns of the table.
+    #[serde(rename = "expression")]
+    Expression(Expr),
+}
+
+/// One part of an index.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IndexPart {
+    /// What it is over.
+    #[serde(flatten)]
+    pub key: IndexKey,
     /// Its order.
     pub order: IndexOrder,
+}
+
+impl IndexPart {
+    /// One over a column.
+    pub fn column(name: Ident, order: IndexOrder) -> Self {
+        Self { key: IndexKey::Column(name), order }
+    }
+
+    /// The column that it is over; none for an expression.
+    pub fn name(&self) -> Option<&Ident> {
+        match &self.key {
+            IndexKey::Column(name) => Some(name),
+            IndexKey::Expression(_) => None,
+        }
+    }
+
+    fn expression(&self) -> Option<&Expr> {
+        match &self.key {
+            IndexKey::Column(_) => None,
+            IndexKey::Expression(expression) => Some(expression),
+        }
+    }
 }
 
 /// An index that belongs to no constraint.
@@ -226,10 +282,26 @@ pub struct IndexColumn {
 pub struct Index {
     /// Its name.
     pub name: Ident,
-    /// Its columns.
-    pub columns: Vec<IndexColumn>,
+    /// Its parts.
+    #[serde(rename = "columns")]
+    pub parts: Vec<IndexPart>,
     /// Whether it forbids duplicates.
     pub unique: bool,
+    /// Which rows it is over; none for all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub predicate: Option<Expr>,
+}
+
+impl Index {
+    /// Its columns, if it is over nothing else and over all rows: what can be a key.
+    pub fn columns(&self) -> Option<Vec<Ident>> {
+        self.parts.iter().map(|part| part.name().cloned()).collect::<Option<_>>().filter(|_| self.predicate.is_none())
+    }
+
+    /// Its expressions, that for its rows among them.
+    pub fn expressions(&self) -> impl Iterator<Item = &Expr> {
+        self.parts.iter().filter_map(IndexPart::expression).chain(&self.predicate)
+    }
 }
 
 /// A table as asked for.

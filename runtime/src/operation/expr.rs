@@ -204,6 +204,12 @@ pub enum Position {
     Check,
     /// A column default: no column.
     Default,
+    /// A part of an index: columns of the table, no clock.
+    Index,
+    /// Which rows an index is over: columns of the table, no clock.
+    Predicate,
+    /// What a column is computed from: columns of the table, no clock.
+    Computed,
     /// WHERE, SET and VALUES.
     Statement,
     /// A query that is answered to the guest: no clock.

@@ -13,8 +13,9 @@ mod value;
 pub use coerce::coerce;
 pub(crate) use coerce::without_zeros;
 pub use column::{
-    Change, CheckSpec, ColumnChanges, ColumnDefault, ColumnSpec, ColumnType, Comment, Constraint, ConstraintSelector,
-    Demand, ForeignKey, Index, IndexColumn, IndexOrder, Key, ReferentialAction, TableSpec,
+    Change, CheckSpec, ColumnChanges, ColumnDefault, ColumnSpec, ColumnType, Comment, Computed, ComputedStorage,
+    Constraint, ConstraintSelector, Demand, ForeignKey, Index, IndexKey, IndexOrder, IndexPart, Key, ReferentialAction,
+    TableSpec,
 };
 pub use dml::{Conflict, ConflictAction, Dml, InsertSource};
 pub use expr::{Aggregate, BinaryOperator, Expr, Function, Position, UnaryOperator};

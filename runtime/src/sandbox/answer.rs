@@ -2,7 +2,10 @@
 
 use super::bindings::ptah::migration::{inspect, types};
 use crate::dialect::{self, Dialect};
-use crate::operation::{ColumnDefault, ColumnType, Ident, Index, IndexOrder, Key, ReferentialAction, Value};
+use crate::operation::{
+    ColumnDefault, ColumnType, Computed, ComputedStorage, Ident, Index, IndexKey, IndexOrder, Key, ReferentialAction,
+    Value,
+};
 use crate::schema::{CheckCondition, Column, ModelDefault, ModelType, Table};
 
 pub(super) fn dialect(dialect: Dialect) -> types::Dialect {
@@ -30,7 +33,18 @@ fn column(target: Dialect, column: &Column) -> inspect::ColumnInfo {
         nullable: column.nullable,
         default: column.default.as_ref().map(default),
         auto_increment: column.auto_increment,
+        computed: column.computed.as_ref().map(computed),
         comment: column.comment.clone(),
+    }
+}
+
+fn computed(computed: &Computed) -> types::Computed {
+    types::Computed {
+        expression: portable(dialect::render_portable(&computed.expression)),
+        storage: match computed.storage {
+            ComputedStorage::Stored => types::ComputedStorage::Stored,
+            ComputedStorage::Virtual => types::ComputedStorage::Virtual,
+        },
     }
 }
 
@@ -86,14 +100,20 @@ pub(super) fn indexes(table: &Table) -> Vec<types::Index> {
 }
 
 fn index(index: &Index) -> types::Index {
-    let columns = index.columns.iter().map(|column| types::IndexColumn {
-        name: column.name.to_string(),
-        order: match column.order {
+    let parts = index.parts.iter().map(|part| types::IndexPart {
+        key: match &part.key {
+            IndexKey::Column(name) => types::IndexKey::Column(name.to_string()),
+            IndexKey::Expression(expression) => {
+                types::IndexKey::Expression(portable(dialect::render_portable(expression)))
+            }
+        },
+        order: match part.order {
             IndexOrder::Ascending => types::IndexOrder::Ascending,
             IndexOrder::Descending => types::IndexOrder::Descending,
         },
     });
-    types::Index { name: index.name.to_string(), columns: columns.collect(), unique: index.unique }
+    let predicate = index.predicate.as_ref().map(|predicate| portable(dialect::render_portable(predicate)));
+    types::Index { name: index.name.to_string(), parts: parts.collect(), unique: index.unique, predicate }
 }
 
 fn text(name: Option<&Ident>) -> Option<String> {
@@ -158,7 +178,7 @@ mod tests {
 
     use super::*;
     use crate::dialect;
-    use crate::operation::{ColumnSpec, Constraint, Demand, Grammar, IdentKind, IndexColumn, Op, Position, TableSpec};
+    use crate::operation::{ColumnSpec, Constraint, Demand, Grammar, IdentKind, IndexPart, Op, Position, TableSpec};
     use crate::operation::{Comment, ForeignKey, parse_expr};
     use crate::plan::Planner;
     use crate::policy::{Access, Limits};
@@ -202,6 +222,7 @@ mod tests {
             nullable: name != "id",
             default,
             auto_increment: name == "id",
+            computed: None,
             comment: Some(Comment { text: format!("about {name}"), demand: Demand::IfSupported }),
         };
         let parse = |position, text| parse_expr(Grammar::Portable, position, &planner.parse_limits(), text).unwrap();
@@ -235,8 +256,9 @@ mod tests {
         };
         let index = Index {
             name: ident("pages_by_made"),
-            columns: vec![IndexColumn { name: ident("made"), order: IndexOrder::Descending }],
+            parts: vec![IndexPart::column(ident("made"), IndexOrder::Descending)],
             unique: false,
+            predicate: None,
         };
         vec![Op::CreateTable { table }, Op::CreateIndex { table: ident("pages"), index }]
     }
@@ -262,6 +284,7 @@ mod tests {
                     nullable: column.nullable,
                     default: column.default,
                     auto_increment: column.auto_increment,
+                    computed: column.computed,
                     comment: comment(&column.comment),
                 })
                 .collect();
@@ -293,6 +316,7 @@ mod tests {
             nullable: true,
             default: Some(ModelDefault::Opaque("st_point(0, 0)".into())),
             auto_increment: false,
+            computed: None,
             comment: None,
             extra: vec![],
         };

@@ -4,9 +4,9 @@
 use super::bindings::ptah::migration::{schema, types};
 use super::error::CallError;
 use crate::operation::{
-    Change, CheckSpec, ColumnChanges, ColumnDefault, ColumnSpec, ColumnType, Comment, Constraint, ConstraintSelector,
-    Demand, Dml, Expr, ForeignKey, Grammar, Ident, IdentKind, Index, IndexColumn, IndexOrder, Key, ParseLimits,
-    Position, ReferentialAction, TableSpec, Value, parse_dml, parse_expr,
+    Change, CheckSpec, ColumnChanges, ColumnDefault, ColumnSpec, ColumnType, Comment, Computed, ComputedStorage,
+    Constraint, ConstraintSelector, Demand, Dml, Expr, ForeignKey, Grammar, Ident, IdentKind, Index, IndexKey,
+    IndexOrder, IndexPart, Key, ParseLimits, Position, ReferentialAction, TableSpec, Value, parse_dml, parse_expr,
 };
 use crate::plan::Planner;
 
@@ -70,6 +70,14 @@ impl Converter {
         })
     }
 
+    fn computed(&self, computed: &types::Computed) -> Result<Computed, CallError> {
+        let storage = match computed.storage {
+            types::ComputedStorage::Stored => ComputedStorage::Stored,
+            types::ComputedStorage::Virtual => ComputedStorage::Virtual,
+        };
+        Ok(Computed { expression: self.expression(Position::Computed, &computed.expression)?, storage })
+    }
+
     fn comment(&self, comment: types::Comment) -> Result<Comment, CallError> {
         if comment.text.len() > self.comment_bytes {
             let limit = self.comment_bytes;
@@ -107,6 +115,7 @@ impl Converter {
             nullable: column.nullable,
             default: column.default.map(|default| self.default(default)).transpose()?,
             auto_increment: column.auto_increment,
+            computed: column.computed.map(|computed| self.computed(&computed)).transpose()?,
             comment: column.comment.map(|comment| self.comment(comment)).transpose()?,
         })
     }
@@ -150,17 +159,23 @@ impl Converter {
 
     /// An index to make.
     pub(super) fn index(&self, index: &types::Index) -> Result<Index, CallError> {
-        let column = |column: &types::IndexColumn| {
-            let order = match column.order {
+        let part = |part: &types::IndexPart| {
+            let key = match &part.key {
+                types::IndexKey::Column(name) => IndexKey::Column(self.object(name)?),
+                types::IndexKey::Expression(text) => IndexKey::Expression(self.expression(Position::Index, text)?),
+            };
+            let order = match part.order {
                 types::IndexOrder::Ascending => IndexOrder::Ascending,
                 types::IndexOrder::Descending => IndexOrder::Descending,
             };
-            Ok::<_, CallError>(IndexColumn { name: self.object(&column.name)?, order })
+            Ok::<_, CallError>(IndexPart { key, order })
         };
+        let predicate = index.predicate.as_ref().map(|text| self.expression(Position::Predicate, text));
         Ok(Index {
             name: self.constraint_name(&index.name)?,
-            columns: index.columns.iter().map(column).collect::<Result<_, _>>()?,
+            parts: index.parts.iter().map(part).collect::<Result<_, _>>()?,
             unique: index.unique,
+            predicate: predicate.transpose()?,
         })
     }
 

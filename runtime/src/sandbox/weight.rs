@@ -81,7 +81,13 @@ impl Weight for types::Comment {
 
 impl Weight for types::Column {
     fn weight(&self) -> usize {
-        self.name.len() + self.default.weight() + self.comment.weight()
+        self.name.len() + self.default.weight() + self.computed.weight() + self.comment.weight()
+    }
+}
+
+impl Weight for types::Computed {
+    fn weight(&self) -> usize {
+        self.expression.weight()
     }
 }
 
@@ -108,15 +114,18 @@ impl Weight for types::ConstraintSelector {
     }
 }
 
-impl Weight for types::IndexColumn {
+impl Weight for types::IndexPart {
     fn weight(&self) -> usize {
-        self.name.len()
+        match &self.key {
+            types::IndexKey::Column(name) => name.len(),
+            types::IndexKey::Expression(text) => text.weight(),
+        }
     }
 }
 
 impl Weight for types::Index {
     fn weight(&self) -> usize {
-        self.name.len() + self.columns.weight()
+        self.name.len() + self.parts.weight() + self.predicate.weight()
     }
 }
 
@@ -142,6 +151,10 @@ impl Weight for schema::ColumnChanges {
 
 impl Weight for inspect::ColumnInfo {
     fn weight(&self) -> usize {
-        self.name.len() + self.native_type.len() + self.default.weight() + self.comment.weight()
+        self.name.len()
+            + self.native_type.len()
+            + self.default.weight()
+            + self.computed.weight()
+            + self.comment.weight()
     }
 }

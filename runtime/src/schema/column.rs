@@ -1,13 +1,14 @@
 //! Adding, dropping and altering columns.
 
+use super::scope::Scope;
 use super::typing::{self, Kind};
 use super::{
     AutoIncrement, CheckCondition, Column, ModelDefault, ModelType, Rules, Schema, SchemaError, Table, create, find,
     invalid, names,
 };
 use crate::operation::{
-    Change, ColumnChanges, ColumnDefault, ColumnSpec, ColumnType, Comment, Expr, Ident, ReferentialAction,
-    UnaryOperator, Value, coerce,
+    Change, ColumnChanges, ColumnDefault, ColumnSpec, ColumnType, Comment, Computed, Expr, Ident, Index,
+    ReferentialAction, UnaryOperator, Value, coerce,
 };
 
 /// The longest text that a `varchar` may hold on every dialect.
@@ -29,6 +30,14 @@ pub(super) fn build(rules: &Rules, table: &Ident, spec: &ColumnSpec) -> Result<C
     if spec.auto_increment && spec.default.is_some() {
         return Err(invalid(format!("{} is auto-increment and has a default too", at())));
     }
+    if let Some(computed) = &spec.computed {
+        if spec.auto_increment || spec.default.is_some() {
+            return Err(invalid(format!("{} is computed: it has no default and is not auto-increment", at())));
+        }
+        if (rules.normal_form)(&computed.expression).columns().is_empty() {
+            return Err(invalid(format!("{} is computed from no column: give it a default", at())));
+        }
+    }
     let numbered = if spec.auto_increment { AutoIncrement::Yes } else { AutoIncrement::No };
     let column = Column {
         name: spec.name.clone(),
@@ -39,6 +48,10 @@ pub(super) fn build(rules: &Rules, table: &Ident, spec: &ColumnSpec) -> Result<C
             None => None,
         },
         auto_increment: spec.auto_increment,
+        computed: spec.computed.as_ref().map(|computed| Computed {
+            expression: (rules.normal_form)(&computed.expression),
+            storage: computed.storage,
+        }),
         comment: comment(rules, spec.comment.as_ref())?,
         extra: Vec::new(),
     };
@@ -164,7 +177,15 @@ pub(super) fn add(
     let column = build(rules, table_name, spec)?;
     names::check_json(rules, table, &column.name, &column.column_type)?;
     table.columns.push(column);
-    Ok(())
+    check_computed(table, table_name, spec)
+}
+
+/// Checks what a column of a table is computed from, if it is.
+pub(super) fn check_computed(table: &Table, table_name: &Ident, spec: &ColumnSpec) -> Result<(), SchemaError> {
+    let Some(computed) = &spec.computed else { return Ok(()) };
+    let column = find::column(table, table_name, &spec.name)?;
+    let at = format!("column {} of table {table_name}", spec.name);
+    Scope::of_table(table, table_name).check_computed(&at, column, &computed.expression)
 }
 
 /// Refuses a new column name that is taken.
@@ -208,8 +229,11 @@ fn user_of(schema: &Schema, table_name: &Ident, table: &Table, column: &Ident) -
     if let Some(check) = table.checks.iter().find(|check| find::check_uses(check, column)) {
         return Some(format!("the check {}", find::shown(check.name.as_ref())));
     }
-    if let Some(index) = table.indexes.iter().find(|index| index.columns.iter().any(|one| one.name == *column)) {
+    if let Some(index) = table.indexes.iter().find(|index| find::index_uses(index, column)) {
         return Some(format!("the index {}", index.name));
+    }
+    if let Some(user) = table.columns.iter().find(|other| other.is_computed_from(column)) {
+        return Some(format!("the computed column {}", user.name));
     }
     let referring = find::references_to(schema, table_name).find(|(_, key)| key.referred_columns.contains(column));
     if let Some((referring, _)) = referring {
@@ -268,6 +292,9 @@ pub(super) fn alter(
         Change::Set(_) if column.auto_increment => {
             return Err(invalid(format!("{at} is auto-increment and has no default")));
         }
+        Change::Set(_) if column.computed.is_some() => {
+            return Err(invalid(format!("{at} is computed and has no default")));
+        }
         Change::Set(default) => {
             let column_type = changes.column_type.or(old_type).ok_or_else(|| not_kept(&at))?;
             build_default(rules, &at, default, column_type)?
@@ -310,6 +337,9 @@ fn check_retype(
     if column.auto_increment && !asked.is_integer() {
         return refused("it is auto-increment".to_owned());
     }
+    if column.computed.is_some() {
+        return refused("it is computed; drop it and add it anew".to_owned());
+    }
     let (old, new) = (Kind::of_column(column), Kind::of_type(asked));
     if !new.converts_from(old) {
         return refused(format!("{old} does not become {new} in the same way on every database"));
@@ -330,6 +360,13 @@ fn check_retype(
     };
     if let Some(check) = table.checks.iter().find(|check| portable_check(&check.condition)) {
         return refused(format!("the check {} uses it", find::shown(check.name.as_ref())));
+    }
+    let computes = |index: &&Index| index.expressions().any(|expression| expression.columns().contains(name));
+    if let Some(index) = table.indexes.iter().find(computes) {
+        return refused(format!("the index {} uses it in an expression", index.name));
+    }
+    if let Some(user) = table.columns.iter().find(|other| other.is_computed_from(name)) {
+        return refused(format!("column {} is computed from it", user.name));
     }
     Ok(())
 }

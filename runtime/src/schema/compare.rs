@@ -4,7 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use super::{Check, CheckCondition, Column, ModelDefault, ModelType, Schema, Table, find};
-use crate::operation::{ColumnDefault, ColumnType, Expr, ForeignKey, Ident, Index, IndexOrder, Key, ReferentialAction};
+use crate::operation::{
+    ColumnDefault, ColumnType, ComputedStorage, Expr, ForeignKey, Ident, Index, IndexKey, IndexOrder, IndexPart, Key,
+    ReferentialAction,
+};
 
 /// Writes an expression in words for people.
 type Show = fn(&Expr) -> String;
@@ -45,7 +48,7 @@ fn compare_tables(expected: &Table, found: &Table, show: Show, native: Native<'_
     each("foreign key", foreign_keys(expected), foreign_keys(found));
     let checks = |table: &Table| table.checks.iter().map(|check| check_entry(check, show)).collect();
     each("check", checks(expected), checks(found));
-    let indexes = |table: &Table| table.indexes.iter().map(index_entry).collect();
+    let indexes = |table: &Table| table.indexes.iter().map(|index| index_entry(index, show)).collect();
     each("index", indexes(expected), indexes(found));
     let opaque = |table: &Table| {
         let entry = |one: &super::Opaque| Entry {
@@ -104,6 +107,7 @@ fn compare_column(expected: &Column, found: &Column, show: Show, native: Native<
         &shown_default(found.default.as_ref(), show),
     );
     differ(&mut report, "auto-increment", numbered(expected), numbered(found));
+    differ(&mut report, "computed", &shown_computed(expected, show), &shown_computed(found, show));
     differ(&mut report, "comment", &shown_text(expected.comment.as_deref()), &shown_text(found.comment.as_deref()));
     differ(&mut report, "other attributes", &extra(expected), &extra(found));
     report
@@ -201,17 +205,38 @@ fn check_entry(check: &Check, show: Show) -> Entry {
     Entry::new(check.name.as_ref(), content)
 }
 
-fn index_entry(index: &Index) -> Entry {
-    let column = |column: &crate::operation::IndexColumn| match column.order {
-        IndexOrder::Ascending => column.name.to_string(),
-        IndexOrder::Descending => format!("{} descending", column.name),
+fn index_entry(index: &Index, show: Show) -> Entry {
+    let part = |part: &IndexPart| {
+        let key = match &part.key {
+            IndexKey::Column(name) => name.to_string(),
+            IndexKey::Expression(expression) => show(expression),
+        };
+        match part.order {
+            IndexOrder::Ascending => key,
+            IndexOrder::Descending => format!("{key} descending"),
+        }
     };
-    let columns = index.columns.iter().map(column).collect::<Vec<_>>().join(", ");
-    Entry::new(Some(&index.name), format!("{}over {columns}", if index.unique { "unique, " } else { "" }))
+    let parts = index.parts.iter().map(part).collect::<Vec<_>>().join(", ");
+    let unique = if index.unique { "unique, " } else { "" };
+    let rows = index.predicate.as_ref().map(|predicate| format!(" where {}", show(predicate))).unwrap_or_default();
+    Entry::new(Some(&index.name), format!("{unique}over {parts}{rows}"))
 }
 
 fn shown_text(text: Option<&str>) -> String {
     text.map_or_else(|| "none".to_owned(), |text| format!("{text:?}"))
+}
+
+fn shown_computed(column: &Column, show: Show) -> String {
+    column.computed.as_ref().map_or_else(
+        || "no".to_owned(),
+        |computed| {
+            let storage = match computed.storage {
+                ComputedStorage::Stored => "stored",
+                ComputedStorage::Virtual => "virtual",
+            };
+            format!("{storage} from {}", show(&computed.expression))
+        },
+    )
 }
 
 fn shown_default(default: Option<&ModelDefault>, show: Show) -> String {

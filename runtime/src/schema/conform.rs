@@ -1,7 +1,7 @@
 //! What brings tables that another tool made to the model's own types and names without loss.
 
 use super::{ModelType, Rules, Schema, Table, index};
-use crate::operation::{Change, ColumnChanges, Ident, Index, Op};
+use crate::operation::{Change, ColumnChanges, Ident, Index, IndexPart, Op};
 
 /// The operations that bring `found` nearer to `expected`: a column of a type that holds less than the one expected is
 /// widened to it, and the index that the database made for a foreign key without a name gets the name of the foreign
@@ -43,7 +43,10 @@ fn renamed(name: &Ident, expected: &Table, found: &Table, rules: &Rules) -> Vec<
             continue;
         }
         let serves = |other: &&Index| {
-            other.columns == wanted.columns && other.unique == wanted.unique && is_named_after_its_column(other)
+            other.parts == wanted.parts
+                && other.predicate == wanted.predicate
+                && other.unique == wanted.unique
+                && is_named_after_its_column(other)
         };
         if let Some(position) = free.iter().position(serves) {
             let index = free.remove(position);
@@ -63,7 +66,7 @@ fn has(table: &Table, name: &Ident) -> bool {
 
 /// How MariaDB calls an index without a name: after its first column, with `_2` and so on where that is taken.
 fn is_named_after_its_column(index: &Index) -> bool {
-    let first = index.columns.first().map_or("", |column| column.name.as_str());
+    let first = index.parts.first().and_then(IndexPart::name).map_or("", Ident::as_str);
     match index.name.as_str().strip_prefix(first) {
         Some("") => true,
         Some(rest) => rest.strip_prefix('_').is_some_and(|number| number.parse::<u8>().is_ok()),

@@ -23,6 +23,7 @@ pub(super) fn create_table(schema: &mut Schema, rules: &Rules, spec: &TableSpec)
         comment: column::comment(rules, spec.comment.as_ref())?,
         ..Table::default()
     };
+    spec.columns.iter().try_for_each(|column| column::check_computed(&table, &spec.name, column))?;
     schema.tables.insert(spec.name.clone(), Arc::new(table));
     let reserved: BTreeSet<String> = spec.constraints.iter().filter_map(name_of).map(Ident::folded).collect();
     let mut constraints: Vec<&Constraint> = spec.constraints.iter().collect();

@@ -52,7 +52,7 @@ fn check_spec(check: &Check) -> Option<Constraint> {
     }
 }
 
-fn column_spec(column: &Column) -> Option<ColumnSpec> {
+pub(super) fn column_spec(column: &Column) -> Option<ColumnSpec> {
     let ModelType::Portable(column_type) = column.column_type else { return None };
     Some(ColumnSpec {
         name: column.name.clone(),
@@ -63,6 +63,7 @@ fn column_spec(column: &Column) -> Option<ColumnSpec> {
             _ => None,
         },
         auto_increment: column.auto_increment,
+        computed: column.computed.clone(),
         comment: column.comment.as_deref().map(comment),
     })
 }

@@ -103,6 +103,7 @@ fn check_assignments(scope: Scope<'_>, rules: &Rules, assignments: &[(Ident, Exp
     names::no_duplicates(table_name, assignments.iter().map(|(name, _)| name))?;
     for (name, value) in assignments {
         let column = find::column(table, table_name, name)?;
+        check_not_computed(table_name, column)?;
         match value {
             Expr::Value(value) => check_value(rules, table_name, column, value)?,
             other => check_assigned(scope, table_name, column, other)?,
@@ -159,8 +160,10 @@ fn insert_columns<'a>(table: &'a Table, table_name: &Ident, names: &[Ident]) -> 
     }
     names::no_duplicates(table_name, names)?;
     let columns = names.iter().map(|name| find::column(table, table_name, name)).collect::<Result<Vec<_>, _>>()?;
+    columns.iter().try_for_each(|column| check_not_computed(table_name, column))?;
     let needs_value = |column: &&Column| {
-        !column.nullable && column.default.is_none() && !column.auto_increment && column.extra.is_empty()
+        let gets_one = column.default.is_some() || column.auto_increment || column.computed.is_some();
+        !column.nullable && !gets_one && column.extra.is_empty()
     };
     match table.columns.iter().filter(needs_value).find(|column| !names.contains(&column.name)) {
         Some(left_out) => Err(invalid(format!(
@@ -168,6 +171,13 @@ fn insert_columns<'a>(table: &'a Table, table_name: &Ident, names: &[Ident]) -> 
             left_out.name
         ))),
         None => Ok(columns),
+    }
+}
+
+fn check_not_computed(table_name: &Ident, column: &Column) -> Result<(), SchemaError> {
+    match column.computed {
+        Some(_) => Err(invalid(format!("column {} of table {table_name} is computed and takes no value", column.name))),
+        None => Ok(()),
     }
 }
 

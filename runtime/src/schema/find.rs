@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{Check, CheckCondition, Column, ModelDefault, Schema, SchemaError, Table};
-use crate::operation::{ForeignKey, Ident, Key};
+use crate::operation::{ForeignKey, Ident, Index, Key};
 
 /// The table of that name.
 pub(super) fn table<'a>(schema: &'a Schema, name: &Ident) -> Result<&'a Table, SchemaError> {
@@ -53,6 +53,12 @@ pub(super) fn check_uses(check: &Check, column: &Ident) -> bool {
         CheckCondition::Portable(condition) => condition.columns().contains(column),
         CheckCondition::Opaque(text) => mentions(text, column),
     }
+}
+
+/// Whether an index uses a column, as a part or in an expression.
+pub(super) fn index_uses(index: &Index, column: &Ident) -> bool {
+    index.parts.iter().any(|part| part.name() == Some(column))
+        || index.expressions().any(|expression| expression.columns().contains(column))
 }
 
 /// What of a table the model does not understand and may mention a name, for a message.

@@ -1,43 +1,76 @@
 //! Indexes, and those that MariaDB makes for foreign keys.
 
 use super::names::{self, NameKind};
+use super::scope::Scope;
 use super::{Rules, Schema, SchemaError, Table, find, invalid};
-use crate::operation::{ForeignKey, Ident, Index, IndexColumn, IndexOrder, Key};
+use crate::operation::{Expr, ForeignKey, Ident, Index, IndexKey, IndexOrder, IndexPart, Key};
 
 /// The most columns that a key or index may have on every dialect (MariaDB has the lowest limit).
 const KEY_COLUMNS: usize = 16;
 
 /// Makes an index.
 pub(super) fn create(schema: &mut Schema, rules: &Rules, table_name: &Ident, index: &Index) -> Result<(), SchemaError> {
-    let table = find::table(schema, table_name)?;
-    let columns: Vec<Ident> = index.columns.iter().map(|column| column.name.clone()).collect();
-    check_columns(table, table_name, &columns)?;
+    let index = build(find::table(schema, table_name)?, rules, table_name, index)?;
     names::check_own(schema, rules, table_name, NameKind::Index, &index.name)?;
     if rules.foreign_key_makes_index && index.name.as_str().contains("_ibfk_") {
         return Err(invalid(format!("the name {} is one that the database gives to foreign keys", index.name)));
     }
     let table = find::table_mut(schema, table_name)?;
-    drop_covered(table, rules, &columns);
-    let ascending = index.columns.iter().all(|column| column.order == IndexOrder::Ascending);
-    if rules.unique_index_is_constraint && index.unique && ascending {
-        table.uniques.push(Key { name: Some(index.name.clone()), columns });
-    } else {
-        table.indexes.push(index.clone());
+    let columns = index.columns();
+    drop_covered(table, rules, columns.as_deref().unwrap_or_default());
+    let ascending = index.parts.iter().all(|part| part.order == IndexOrder::Ascending);
+    match columns {
+        Some(columns) if rules.unique_index_is_constraint && index.unique && ascending => {
+            table.uniques.push(Key { name: Some(index.name), columns });
+        }
+        _ => table.indexes.push(index),
     }
     table.sort();
     Ok(())
 }
 
+/// The index of the model that a request makes: its expressions in the normal form, of which one that is nothing but
+/// a column is that column.
+fn build(table: &Table, rules: &Rules, table_name: &Ident, asked: &Index) -> Result<Index, SchemaError> {
+    let scope = Scope::of_table(table, table_name);
+    let at = format!("the index {} of table {table_name}", asked.name);
+    let mut parts = Vec::with_capacity(asked.parts.len());
+    for part in &asked.parts {
+        let key = match &part.key {
+            IndexKey::Column(name) => IndexKey::Column(name.clone()),
+            IndexKey::Expression(expression) => match (rules.normal_form)(expression) {
+                Expr::Column(name) => IndexKey::Column(name),
+                normal => {
+                    scope.check_index(&at, expression)?;
+                    IndexKey::Expression(normal)
+                }
+            },
+        };
+        parts.push(IndexPart { key, order: part.order });
+    }
+    check_count(table_name, parts.len())?;
+    let columns: Vec<&Ident> = parts.iter().filter_map(IndexPart::name).collect();
+    names::no_duplicates(table_name, columns.iter().copied())?;
+    columns.into_iter().try_for_each(|column| find::column(table, table_name, column).map(|_| ()))?;
+    if let Some(predicate) = &asked.predicate {
+        scope.check_predicate(&at, predicate)?;
+    }
+    let predicate = asked.predicate.as_ref().map(rules.normal_form);
+    Ok(Index { name: asked.name.clone(), parts, unique: asked.unique, predicate })
+}
+
 /// Checks the columns of an index, key or foreign key.
 pub(super) fn check_columns(table: &Table, table_name: &Ident, columns: &[Ident]) -> Result<(), SchemaError> {
-    if columns.is_empty() || columns.len() > KEY_COLUMNS {
-        let count = columns.len();
-        return Err(invalid(format!(
-            "a key or index of table {table_name} has {count} columns, not 1 to {KEY_COLUMNS}"
-        )));
-    }
+    check_count(table_name, columns.len())?;
     names::no_duplicates(table_name, columns)?;
     columns.iter().try_for_each(|column| find::column(table, table_name, column).map(|_| ()))
+}
+
+fn check_count(table_name: &Ident, count: usize) -> Result<(), SchemaError> {
+    if (1..=KEY_COLUMNS).contains(&count) {
+        return Ok(());
+    }
+    Err(invalid(format!("a key or index of table {table_name} has {count} columns, not 1 to {KEY_COLUMNS}")))
 }
 
 /// Drops an index.
@@ -113,7 +146,8 @@ fn covers(table: &Table, columns: &[Ident]) -> bool {
 }
 
 fn index_covers(index: &Index, columns: &[Ident]) -> bool {
-    index.columns.len() >= columns.len() && index.columns.iter().zip(columns).all(|(own, asked)| own.name == *asked)
+    let all_rows = index.predicate.is_none() && index.parts.len() >= columns.len();
+    all_rows && index.parts.iter().zip(columns).all(|(own, asked)| own.name() == Some(asked))
 }
 
 /// Refuses a table in which a foreign key has lost the index that MariaDB wants for it.
@@ -136,10 +170,10 @@ pub(super) fn check_covered(
 /// Whether MariaDB made the index for a foreign key: it has its columns and its name, or, where the table
 /// was renamed since, the one that it had then.
 pub(super) fn is_implicit(table: &Table, index: &Index) -> bool {
-    let plain = !index.unique && index.columns.iter().all(|column| column.order == IndexOrder::Ascending);
+    let plain = !index.unique && index.parts.iter().all(|part| part.order == IndexOrder::Ascending);
     plain
         && table.foreign_keys.iter().any(|key| {
-            index.columns.len() == key.columns.len()
+            index.parts.len() == key.columns.len()
                 && index_covers(index, &key.columns)
                 && (key.name.as_ref() == Some(&index.name) || index.name.as_str().contains("_ibfk_"))
         })
@@ -151,8 +185,8 @@ pub(super) fn drop_covered(table: &mut Table, rules: &Rules, columns: &[Ident]) 
         return;
     }
     let needless = |index: &Index| {
-        columns.len() >= index.columns.len()
-            && index.columns.iter().zip(columns).all(|(own, new)| own.name == *new)
+        columns.len() >= index.parts.len()
+            && index.parts.iter().zip(columns).all(|(own, new)| own.name() == Some(new))
             && is_implicit(table, index)
     };
     let names: Vec<Ident> =
@@ -180,8 +214,8 @@ pub(super) fn add_implicit(table: &mut Table, rules: &Rules, key: &ForeignKey) {
         table.indexes = before;
         return;
     }
-    let columns = key.columns.iter().map(|column| IndexColumn { name: column.clone(), order: IndexOrder::Ascending });
-    table.indexes.push(Index { name, columns: columns.collect(), unique: false });
+    let parts = key.columns.iter().map(|column| IndexPart::column(column.clone(), IndexOrder::Ascending));
+    table.indexes.push(Index { name, parts: parts.collect(), unique: false, predicate: None });
 }
 
 /// Drops the index that came with a foreign key, which the table has no longer, unless another one needs
@@ -190,7 +224,7 @@ pub(super) fn drop_implicit(table: &mut Table, rules: &Rules, key: &ForeignKey) 
     let mut with_key = table.clone();
     with_key.foreign_keys.push(key.clone());
     let own = |index: &Index| {
-        index.columns.len() == key.columns.len() && index_covers(index, &key.columns) && is_implicit(&with_key, index)
+        index.parts.len() == key.columns.len() && index_covers(index, &key.columns) && is_implicit(&with_key, index)
     };
     if !rules.foreign_key_makes_index || !table.indexes.iter().any(&own) {
         return;

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use super::{CheckCondition, Column, ModelDefault, ModelType, Rules, Schema, Table, apply};
+use super::{CheckCondition, Column, ModelDefault, ModelType, Rules, Schema, Table, apply, creation};
 use crate::operation::{
     Change, CheckSpec, ColumnChanges, ColumnType, Comment, Constraint, ConstraintSelector, Demand, Ident, Index,
-    IndexColumn, IndexOrder, Key, Op,
+    IndexOrder, IndexPart, Key, Op,
 };
 
 /// The operation that leads from `after` back to `before`, which `op` led from: none where values or rows that are gone
@@ -43,7 +43,13 @@ fn candidate(op: &Op, before: &Schema, after: &Schema) -> Option<Op> {
         Op::DropConstraint { table, .. } => {
             Op::CreateConstraint { table: table.clone(), constraint: difference(old?, new?)? }
         }
-        Op::DropTable { .. } | Op::DropColumn { .. } | Op::BulkInsert { .. } | Op::Execute { .. } => return None,
+        // Nothing is lost with values that are worked out anew.
+        Op::DropColumn { table, name } => {
+            let column =
+                old?.column(name).filter(|column| column.computed.is_some()).and_then(creation::column_spec)?;
+            Op::AddColumn { table: table.clone(), column }
+        }
+        Op::DropTable { .. } | Op::BulkInsert { .. } | Op::Execute { .. } => return None,
     })
 }
 
@@ -91,8 +97,9 @@ fn index(table: &Table, name: &Ident) -> Option<Index> {
     plain.or_else(|| {
         // A dialect on which a unique index is a constraint.
         let key = table.uniques.iter().find(|key| key.name.as_ref() == Some(name))?;
-        let column = |name: &Ident| IndexColumn { name: name.clone(), order: IndexOrder::Ascending };
-        Some(Index { name: name.clone(), columns: key.columns.iter().map(column).collect(), unique: true })
+        let part = |name: &Ident| IndexPart::column(name.clone(), IndexOrder::Ascending);
+        let parts = key.columns.iter().map(part).collect();
+        Some(Index { name: name.clone(), parts, unique: true, predicate: None })
     })
 }
 

@@ -10,6 +10,7 @@ mod creation;
 mod data;
 mod exact;
 mod find;
+mod immutable;
 mod index;
 mod inverse;
 mod names;

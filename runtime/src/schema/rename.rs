@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::names;
 use super::{CheckCondition, Rules, Schema, SchemaError, Table, column, find, invalid};
-use crate::operation::{ForeignKey, Ident};
+use crate::operation::{Expr, ForeignKey, Ident, IndexKey};
 
 /// Renames a table; foreign keys to it follow. Default names stay as they are, but for those that InnoDB
 /// derives from the table's name.
@@ -107,12 +107,25 @@ pub(super) fn rename_column(
     table.columns.iter_mut().for_each(|column| rename(&mut column.name));
     table.primary_key.iter_mut().chain(&mut table.uniques).flat_map(|key| &mut key.columns).for_each(rename);
     table.foreign_keys.iter_mut().flat_map(|key| &mut key.columns).for_each(rename);
-    table.indexes.iter_mut().flat_map(|index| &mut index.columns).for_each(|column| rename(&mut column.name));
+    let follow = |expression: &mut Expr| {
+        if expression.columns().contains(name) {
+            *expression = (rules.normal_form)(&expression.with_column_renamed(name, new_name));
+        }
+    };
+    let computed = table.columns.iter_mut().filter_map(|column| column.computed.as_mut());
+    computed.for_each(|computed| follow(&mut computed.expression));
+    for index in &mut table.indexes {
+        for part in &mut index.parts {
+            match &mut part.key {
+                IndexKey::Column(own) => rename(own),
+                IndexKey::Expression(expression) => follow(expression),
+            }
+        }
+        index.predicate.iter_mut().for_each(follow);
+    }
     for check in &mut table.checks {
-        if let CheckCondition::Portable(condition) = &mut check.condition
-            && condition.columns().contains(name)
-        {
-            *condition = (rules.normal_form)(&condition.with_column_renamed(name, new_name));
+        if let CheckCondition::Portable(condition) = &mut check.condition {
+            follow(condition);
         }
     }
     table.sort();

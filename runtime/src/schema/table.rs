@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use crate::operation::{ColumnDefault, ColumnType, Expr, ForeignKey, Ident, Index, Key};
+use crate::operation::{ColumnDefault, ColumnType, Computed, Expr, ForeignKey, Ident, Index, Key};
 
 /// The tables that a package owns or may refer to on one target.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
@@ -68,10 +68,13 @@ pub struct Column {
     pub default: Option<ModelDefault>,
     /// Whether the database numbers it.
     pub auto_increment: bool,
+    /// How the database works out its values, in the normal form of the dialect.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub computed: Option<Computed>,
     /// Its comment; never the empty text.
     pub comment: Option<String>,
-    /// Anything else about it: collation other than the default, generated, ON UPDATE, invisible, … as
-    /// the database prints it. Empty for every column that the contract makes.
+    /// Anything else about it: collation other than the default, generated from what the closed type cannot express,
+    /// ON UPDATE, invisible, … as the database prints it. Empty for every column that the contract makes.
     pub extra: Vec<String>,
 }
 
@@ -114,7 +117,7 @@ pub enum CheckCondition {
     Opaque(String),
 }
 
-/// Something on a table that the model cannot express: a trigger, a partial index, an odd name, …
+/// Something on a table that the model cannot express: a trigger, an index of another method, an odd name, …
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Opaque {
     /// `trigger`, `index`, `constraint`, `column`, `option`, …
@@ -126,6 +129,11 @@ pub struct Opaque {
 }
 
 impl Column {
+    /// Whether it is computed from a column.
+    pub fn is_computed_from(&self, name: &Ident) -> bool {
+        self.computed.as_ref().is_some_and(|computed| computed.expression.columns().contains(name))
+    }
+
     /// Its type where the contract can express it.
     pub fn portable_type(&self) -> Option<ColumnType> {
         match self.column_type {
@@ -141,11 +149,11 @@ impl Table {
         self.columns.iter().find(|column| column.name == *name)
     }
 
-    /// The columns of its primary key, unique constraints and unique indexes.
+    /// The columns of its primary key, unique constraints and unique indexes; those of an index over expressions or
+    /// over some of the rows are none.
     pub fn unique_keys(&self) -> impl Iterator<Item = Vec<Ident>> {
         let keys = self.primary_key.iter().chain(&self.uniques).map(|key| key.columns.clone());
-        let indexes = self.indexes.iter().filter(|index| index.unique);
-        keys.chain(indexes.map(|index| index.columns.iter().map(|column| column.name.clone()).collect()))
+        keys.chain(self.indexes.iter().filter(|index| index.unique).filter_map(Index::columns))
     }
 
     /// SHA-256 over its canonical JSON, in lower-case hex: what tells whether two tables look alike.

@@ -1,6 +1,6 @@
 //! What a host call can cost the host: each one little, and all of them together no more than the step's wall time.
 
-use ptah_wasm::operation::{Index, IndexColumn, IndexOrder};
+use ptah_wasm::operation::{Index, IndexOrder, IndexPart};
 use ptah_wasm::sandbox::{CacheLocation, Compiler, RunValues, Sandbox, StepCall, StepError};
 use ptah_wasm_tests::guest::{self, Action, GuestPackage, add_column, create_table, ignore, sql};
 
@@ -34,8 +34,8 @@ fn no_single_call_takes_long() {
             wide.push(Op::AddColumn { table: ident("t"), column: column("c1", ColumnType::Integer) }).unwrap_err()
         });
         let name = Ident::parse(IdentKind::Constraint, 63, "i").unwrap();
-        let columns = vec![IndexColumn { name: ident("c1"), order: IndexOrder::Descending }];
-        let index = Index { name: name.clone(), columns, unique: false };
+        let parts = vec![IndexPart::column(ident("c1"), IndexOrder::Descending)];
+        let index = Index { name: name.clone(), parts, unique: false, predicate: None };
         soon("an index", || wide.push(Op::CreateIndex { table: ident("t"), index }).unwrap());
         soon("no index", || wide.push(Op::DropIndex { table: ident("t"), name }).unwrap());
         let rename = |from, to| Op::RenameColumn { table: ident("t"), name: ident(from), new_name: ident(to) };

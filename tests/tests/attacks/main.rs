@@ -49,7 +49,16 @@ fn ident(name: &str) -> Ident {
 }
 
 fn column(name: &str, column_type: ColumnType) -> ColumnSpec {
-    ColumnSpec { name: ident(name), column_type, nullable: true, default: None, auto_increment: false, comment: None }
+    let name = ident(name);
+    ColumnSpec {
+        name,
+        column_type,
+        nullable: true,
+        default: None,
+        auto_increment: false,
+        computed: None,
+        comment: None,
+    }
 }
 
 fn table(name: &str, constraints: Vec<Constraint>) -> Op {

@@ -1,7 +1,7 @@
 //! Values at the edges: what the planner takes the server takes, and keeps.
 
 use ptah_wasm::database::Connection;
-use ptah_wasm::operation::{ColumnDefault, Index, IndexColumn, IndexOrder};
+use ptah_wasm::operation::{ColumnDefault, Index, IndexOrder, IndexPart};
 use ptah_wasm_tests::on_every_database;
 
 use super::*;
@@ -370,7 +370,8 @@ on_every_database! {
             sent(&mut connection, &mut planner, Op::CreateTable { table }).await.unwrap().unwrap_or_else(|error| panic!("{name}: {error}"));
             let index = Index {
                 name: ident_of(IdentKind::Constraint, limit, &format!("i{number}.a b-c`d``e`")),
-                columns: vec![IndexColumn { name: ident_of(IdentKind::Object, limit, name), order: IndexOrder::Descending }],
+                parts: vec![IndexPart::column(ident_of(IdentKind::Object, limit, name), IndexOrder::Descending)],
+                predicate: None,
                 unique: true,
             };
             let table = ident_of(IdentKind::Object, limit, name);

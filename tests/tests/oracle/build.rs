@@ -2,8 +2,8 @@
 
 use ptah_wasm::operation::{
     CheckSpec, ColumnDefault, ColumnSpec, ColumnType, Comment, Constraint, Demand, Expr, ForeignKey, Grammar, Ident,
-    IdentKind, Index, IndexColumn, IndexOrder, Key, Op, ParseLimits, Position, ReferentialAction, TableSpec, Value,
-    parse_dml, parse_expr,
+    IdentKind, Index, IndexKey, IndexOrder, IndexPart, Key, Op, ParseLimits, Position, ReferentialAction, TableSpec,
+    Value, parse_dml, parse_expr,
 };
 
 pub(crate) fn ident(text: &str) -> Ident {
@@ -22,7 +22,15 @@ pub(crate) fn execute(text: &str, parameters: &[Value]) -> Op {
 
 pub(crate) fn column(name: &str, column_type: ColumnType) -> ColumnSpec {
     let name = ident(name);
-    ColumnSpec { name, column_type, nullable: true, default: None, auto_increment: false, comment: None }
+    ColumnSpec {
+        name,
+        column_type,
+        nullable: true,
+        default: None,
+        auto_increment: false,
+        computed: None,
+        comment: None,
+    }
 }
 
 pub(crate) fn not_null(column: ColumnSpec) -> ColumnSpec {
@@ -119,6 +127,20 @@ pub(crate) fn foreign_key(
 }
 
 pub(crate) fn index(name: &str, columns: &[(&str, IndexOrder)], unique: bool) -> Index {
-    let columns = columns.iter().map(|(name, order)| IndexColumn { name: ident(name), order: *order }).collect();
-    Index { name: ident(name), columns, unique }
+    let parts = columns.iter().map(|(name, order)| IndexPart::column(ident(name), *order)).collect();
+    Index { name: ident(name), parts, unique, predicate: None }
+}
+
+/// An index over expressions.
+pub(crate) fn index_over(name: &str, expressions: &[&str]) -> Index {
+    let part = |text: &&str| IndexPart {
+        key: IndexKey::Expression(expr(Position::Index, text)),
+        order: IndexOrder::Ascending,
+    };
+    Index { parts: expressions.iter().map(part).collect(), ..index(name, &[], false) }
+}
+
+/// The same index over some of the rows.
+pub(crate) fn filtered(index: Index, predicate: &str) -> Index {
+    Index { predicate: Some(expr(Position::Predicate, predicate)), ..index }
 }

@@ -31,6 +31,28 @@ pub(crate) fn constant(column_type: ColumnType, dice: &mut Dice) -> Option<Expr>
     parse(Position::Default, &text)
 }
 
+/// An expression for an index.
+pub(crate) fn indexed(columns: &[Column], dice: &mut Dice) -> Option<Expr> {
+    let columns = typed(columns);
+    let text = match dice.roll(4) {
+        0 => boolean(&columns, 2, dice),
+        1 => number(&columns, 3, dice),
+        _ => text(&columns, 3, dice),
+    };
+    parse(Position::Index, &text)
+}
+
+/// What a column may be computed from.
+pub(crate) fn computed(columns: &Columns, column_type: ColumnType, dice: &mut Dice) -> Option<Expr> {
+    let text = match column_type {
+        _ if is_number(column_type) => number(columns, 3, dice),
+        ColumnType::Boolean => boolean(columns, 2, dice),
+        ColumnType::Varchar(_) | ColumnType::Text => text(columns, 3, dice),
+        _ => operand(columns, dice, |other| other == column_type)?,
+    };
+    parse(Position::Computed, &text)
+}
+
 /// What an UPDATE may set a column to.
 pub(crate) fn assignable(columns: &[Column], column: &Column, dice: &mut Dice) -> Expr {
     let ModelType::Portable(column_type) = column.column_type else { unreachable!() };
@@ -54,7 +76,7 @@ fn parse(position: Position, text: &str) -> Option<Expr> {
     }
 }
 
-fn typed(columns: &[Column]) -> Vec<(Ident, ColumnType)> {
+pub(crate) fn typed(columns: &[Column]) -> Vec<(Ident, ColumnType)> {
     columns
         .iter()
         .map(|column| match column.column_type {

@@ -1,9 +1,9 @@
 //! A random operation, mostly valid on the model as it is.
 
 use ptah_wasm::operation::{
-    Change, CheckSpec, ColumnChanges, ColumnDefault, ColumnSpec, ColumnType, Comment, Constraint, ConstraintSelector,
-    Demand, Dml, ForeignKey, Ident, IdentKind, Index, IndexColumn, IndexOrder, Key, Op, Position, ReferentialAction,
-    TableSpec, Value,
+    Change, CheckSpec, ColumnChanges, ColumnDefault, ColumnSpec, ColumnType, Comment, Computed, ComputedStorage,
+    Constraint, ConstraintSelector, Demand, Dml, ForeignKey, Ident, IdentKind, Index, IndexKey, IndexOrder, IndexPart,
+    Key, Op, Position, ReferentialAction, TableSpec, Value,
 };
 use ptah_wasm::schema::{Column, ModelType, Schema, Table};
 
@@ -46,17 +46,16 @@ pub(crate) fn operation(schema: &Schema, dice: &mut Dice) -> Op {
     match dice.roll(24) {
         0 => Op::DropTable { name: table },
         1 => Op::RenameTable { name: table, new_name: ident(dice.word(&TABLES)) },
-        2..4 => Op::AddColumn { table, column: random_column(dice.word(&COLUMNS), dice) },
+        2..4 => {
+            let column = random_column(dice.word(&COLUMNS), dice);
+            Op::AddColumn { table, column: maybe_computed(column, &expression::typed(&found.columns), dice) }
+        }
         4 => Op::DropColumn { name: existing(found, dice), table },
         5 => Op::RenameColumn { name: existing(found, dice), table, new_name: ident(dice.word(&COLUMNS)) },
         6..11 => alter_column(table, found, dice),
         11 | 12 => {
-            let columns = some_columns(found, dice).into_iter().map(|name| {
-                let order = if dice.once_in(3) { IndexOrder::Descending } else { IndexOrder::Ascending };
-                IndexColumn { name, order }
-            });
-            let columns = columns.collect();
-            Op::CreateIndex { table, index: Index { name: random_name(dice), columns, unique: dice.once_in(2) } }
+            let index = random_index(found, dice);
+            Op::CreateIndex { table, index }
         }
         13 => {
             let indexes = found.indexes.iter().map(|index| index.name.clone());
@@ -86,6 +85,22 @@ pub(crate) fn operation(schema: &Schema, dice: &mut Dice) -> Op {
             Op::Execute { statement: Dml::Delete { table, condition: condition.flatten() } }
         }
     }
+}
+
+fn random_index(table: &Table, dice: &mut Dice) -> Index {
+    let mut keys: Vec<IndexKey> = some_columns(table, dice).into_iter().map(IndexKey::Column).collect();
+    if dice.once_in(2) {
+        let expressions = (0..=dice.roll(2)).filter_map(|_| expression::indexed(&table.columns, dice));
+        keys.extend(expressions.map(IndexKey::Expression).collect::<Vec<_>>());
+        if dice.once_in(2) && keys.len() > 1 {
+            keys.remove(0);
+        }
+    }
+    let order = |dice: &mut Dice| if dice.once_in(3) { IndexOrder::Descending } else { IndexOrder::Ascending };
+    let parts = keys.into_iter().map(|key| IndexPart { key, order: order(dice) }).collect();
+    let predicate =
+        if dice.once_in(3) { expression::condition(&table.columns, Position::Predicate, dice) } else { None };
+    Index { name: random_name(dice), parts, unique: dice.once_in(2), predicate }
 }
 
 fn random_name(dice: &mut Dice) -> Ident {
@@ -148,6 +163,17 @@ fn random_column(name: &str, dice: &mut Dice) -> ColumnSpec {
     if dice.once_in(2) { not_null(spec) } else { spec }
 }
 
+/// Now and then computed from other columns.
+fn maybe_computed(spec: ColumnSpec, sources: &[(Ident, ColumnType)], dice: &mut Dice) -> ColumnSpec {
+    if sources.is_empty() || !dice.once_in(3) {
+        return spec;
+    }
+    let Some(expression) = expression::computed(sources, spec.column_type, dice) else { return spec };
+    let storage = if dice.once_in(2) { ComputedStorage::Virtual } else { ComputedStorage::Stored };
+    let nullable = spec.nullable || !dice.once_in(3);
+    ColumnSpec { default: None, nullable, computed: Some(Computed { expression, storage }), ..spec }
+}
+
 fn default_expression(column_type: ColumnType, dice: &mut Dice) -> Option<ColumnDefault> {
     expression::constant(column_type, dice).map(ColumnDefault::Expression)
 }
@@ -157,7 +183,9 @@ fn create_table(schema: &Schema, dice: &mut Dice) -> Op {
     let mut constraints = vec![];
     let count = 1 + dice.roll(4);
     for name in &COLUMNS[..count] {
-        columns.push(random_column(name, dice));
+        let sources: Vec<(Ident, ColumnType)> =
+            columns.iter().map(|column: &ColumnSpec| (column.name.clone(), column.column_type)).collect();
+        columns.push(maybe_computed(random_column(name, dice), &sources, dice));
     }
     match dice.roll(5) {
         0 | 1 => {
@@ -317,11 +345,14 @@ fn bulk_insert(table: Ident, found: &Table, dice: &mut Dice) -> Op {
         .columns
         .iter()
         .filter(|column| {
-            let left_out = (column.auto_increment && !dice.once_in(4)) || (column.default.is_some() && dice.once_in(3));
+            let left_out = column.computed.is_some()
+                || (column.auto_increment && !dice.once_in(4))
+                || (column.default.is_some() && dice.once_in(3));
             !left_out
         })
         .collect();
-    let given = if given.is_empty() { found.columns.iter().collect() } else { given };
+    let all = || found.columns.iter().filter(|column| column.computed.is_none()).collect();
+    let given = if given.is_empty() { all() } else { given };
     let count = 1 + dice.roll(3);
     let rows = (0..count).map(|_| given.iter().map(|column| row_value(column, dice)).collect()).collect();
     Op::BulkInsert { table, columns: given.iter().map(|column| column.name.clone()).collect(), rows }
@@ -331,6 +362,9 @@ fn update(table: Ident, found: &Table, dice: &mut Dice) -> Dml {
     let mut assignments: Vec<(Ident, _)> = vec![];
     while assignments.is_empty() || dice.once_in(3) {
         let column = dice.pick(&found.columns);
+        if column.computed.is_some() && !assignments.is_empty() {
+            break;
+        }
         if assignments.iter().any(|(name, _)| *name == column.name) {
             break;
         }

@@ -5,7 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod build;
-
+mod computed;
 mod expression;
 mod fixed;
 mod generate;

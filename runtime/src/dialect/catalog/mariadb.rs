@@ -4,11 +4,13 @@
 use std::collections::BTreeMap;
 
 use super::{
-    cell, check, column_name, constraint_name, default, empty_table, file, group, object_name, of, opaque, optional,
-    precision_and_scale, rows,
+    cell, check, column_name, computed, constraint_name, default, empty_table, file, group, object_name, of, opaque,
+    optional, precision_and_scale, rows,
 };
 use crate::dialect::{Catalog, Dialect, TextRow};
-use crate::operation::{ColumnType, ForeignKey, Ident, Index, IndexColumn, IndexOrder, Key, ReferentialAction};
+use crate::operation::{
+    ColumnType, ComputedStorage, ForeignKey, Ident, Index, IndexOrder, IndexPart, Key, ReferentialAction,
+};
 use crate::schema::{Column, ModelDefault, ModelType, Table};
 
 pub(super) const QUERIES: &[&str] = &[
@@ -60,6 +62,9 @@ pub(super) const QUERIES: &[&str] = &[
 ];
 
 const DIALECT: Dialect = Dialect::Mariadb;
+/// What `extra` says of a generated column.
+const STORED: &str = "STORED GENERATED";
+const VIRTUAL: &str = "VIRTUAL GENERATED";
 
 /// What the database says, by table.
 struct Facts<'a> {
@@ -105,6 +110,20 @@ impl Facts<'_> {
             (own, other_columns) = other_columns.into_iter().partition(|check| is_check_of(check, row));
             table.columns.push(column(row, &own)?);
         }
+        let all = table.columns.clone();
+        for (row, column) in of(&self.columns, name).iter().zip(&mut table.columns) {
+            let items: Vec<&str> = cell(row, 5).split(", ").collect();
+            let storage = match (items.contains(&STORED), items.contains(&VIRTUAL)) {
+                (true, _) => ComputedStorage::Stored,
+                (_, true) => ComputedStorage::Virtual,
+                _ => continue,
+            };
+            column.computed = computed(DIALECT, cell(row, 8), storage, &all);
+            if column.computed.is_none() {
+                let kept = if storage == ComputedStorage::Stored { STORED } else { VIRTUAL };
+                column.extra.push(format!("{kept} AS ({})", cell(row, 8)));
+            }
+        }
         for row in of_table {
             match constraint_name(DIALECT, cell(row, 1)) {
                 Some(name) => table.checks.push(check(DIALECT, Some(name), cell(row, 3))),
@@ -131,22 +150,19 @@ impl Facts<'_> {
             indexes.entry(cell(row, 1)).or_default().push(row);
         }
         for (name, rows) in indexes {
-            let ascending = |index: &Index| index.columns.iter().all(|column| column.order == IndexOrder::Ascending);
-            let key = |index: Index| Key {
-                name: Some(index.name),
-                columns: index.columns.into_iter().map(|column| column.name).collect(),
-            };
-            match index(name, &rows) {
-                Some(index) if index.unique && ascending(&index) && name == "PRIMARY" => {
-                    table.primary_key = Some(key(index));
-                }
-                Some(index) if name != "PRIMARY" => {
-                    if index.unique && ascending(&index) {
-                        table.uniques.push(key(index));
+            let ascending = |index: &Index| index.parts.iter().all(|part| part.order == IndexOrder::Ascending);
+            let index = index(name, &rows);
+            let columns = index.as_ref().filter(|index| index.unique && ascending(index)).and_then(Index::columns);
+            match (index, columns) {
+                (Some(index), Some(columns)) => {
+                    let key = Key { name: Some(index.name), columns };
+                    if name == "PRIMARY" {
+                        table.primary_key = Some(key);
                     } else {
-                        table.indexes.push(index);
+                        table.uniques.push(key);
                     }
                 }
+                (Some(index), None) if name != "PRIMARY" => table.indexes.push(index),
                 _ => table.opaque.push(opaque("index", name, index_text(&rows))),
             }
         }
@@ -191,7 +207,7 @@ fn column(row: &TextRow, checks: &[&TextRow]) -> Result<Column, String> {
     for item in cell(row, 5).split(", ").filter(|item| !item.is_empty()) {
         match item {
             "auto_increment" => auto_increment = true,
-            "STORED GENERATED" | "VIRTUAL GENERATED" => extra.push(format!("{item} AS ({generation})")),
+            STORED | VIRTUAL => {}
             other => extra.push(other.to_owned()),
         }
     }
@@ -205,6 +221,7 @@ fn column(row: &TextRow, checks: &[&TextRow]) -> Result<Column, String> {
         nullable: cell(row, 3) == "YES",
         default,
         auto_increment,
+        computed: None,
         comment: Some(cell(row, 7)).filter(|text| !text.is_empty()).map(str::to_owned),
         extra,
     })
@@ -232,12 +249,13 @@ fn index(name: &str, rows: &[&TextRow]) -> Option<Index> {
         // A unique constraint over a long text is kept by a hash of it; no one can ask for that otherwise.
         let method = cell(row, 6) == "BTREE" || (cell(row, 6) == "HASH" && cell(row, 2) == "0");
         let plain = optional(row, 5).is_none() && method && cell(row, 7) != "YES";
-        object_name(DIALECT, cell(row, 3)).filter(|_| plain).map(|name| IndexColumn { name, order })
+        object_name(DIALECT, cell(row, 3)).filter(|_| plain).map(|name| IndexPart::column(name, order))
     };
     Some(Index {
         name: constraint_name(DIALECT, name)?,
-        columns: rows.iter().map(column).collect::<Option<_>>()?,
+        parts: rows.iter().map(column).collect::<Option<_>>()?,
         unique: rows.iter().all(|row| cell(row, 2) == "0"),
+        predicate: None,
     })
 }
 

@@ -12,8 +12,10 @@ mod tests;
 use std::collections::BTreeMap;
 
 use super::{Catalog, CatalogTable, Dialect, TextRow, default_normal_form, normal_form};
-use crate::operation::{ColumnDefault, Expr, Ident, IdentKind, Position, Value, parse_server_expr};
-use crate::schema::{Check, CheckCondition, ModelDefault, ModelType, Opaque, Table, Written};
+use crate::operation::{
+    ColumnDefault, Computed, ComputedStorage, Expr, Ident, IdentKind, IndexKey, Position, Value, parse_server_expr,
+};
+use crate::schema::{Check, CheckCondition, Column, ModelDefault, ModelType, Opaque, Table, Written};
 
 /// The queries whose results [`read`] takes, in order. All columns are text.
 pub fn queries(dialect: Dialect) -> Vec<&'static str> {
@@ -155,6 +157,34 @@ pub(super) fn condition(dialect: Dialect, text: &str) -> CheckCondition {
         Some(condition) => CheckCondition::Portable(normal_form(dialect, &condition)),
         None => CheckCondition::Opaque(text.to_owned()),
     }
+}
+
+/// An expression over columns of its table as the database prints it, the columns as the table spells them; none for
+/// one that the closed type cannot express.
+pub(super) fn expression(dialect: Dialect, position: Position, text: &str, columns: &[Column]) -> Option<Expr> {
+    let parsed = parse_server_expr(dialect.grammar(), position, text)?;
+    let spelled = parsed.try_map(&mut |expr| match expr {
+        Expr::Column(name) => {
+            let found = columns.iter().find(|column| column.name.is_like(&name.folded()));
+            found.map(|column| Expr::Column(column.name.clone())).ok_or(())
+        }
+        other => Ok(other),
+    });
+    spelled.ok().map(|expr| normal_form(dialect, &expr))
+}
+
+/// What a column is computed from, as the database prints it.
+fn computed(dialect: Dialect, text: &str, storage: ComputedStorage, columns: &[Column]) -> Option<Computed> {
+    let expression = expression(dialect, Position::Computed, text, columns)?;
+    Some(Computed { expression, storage })
+}
+
+/// What a part of an index is over, from an expression as the database prints it.
+fn index_key(dialect: Dialect, text: &str, columns: &[Column]) -> Option<IndexKey> {
+    Some(match expression(dialect, Position::Index, text, columns)? {
+        Expr::Column(name) => IndexKey::Column(name),
+        other => IndexKey::Expression(other),
+    })
 }
 
 /// A column default from its text as the database prints it; none for NULL, which every column has.

@@ -4,11 +4,14 @@
 use std::collections::BTreeMap;
 
 use super::{
-    cell, check, column_name, constraint_name, default, empty_table, file, group, is_bookkeeping, names, object_name,
-    of, opaque, optional, precision_and_scale, rows,
+    cell, check, column_name, computed, constraint_name, default, empty_table, file, group, index_key, is_bookkeeping,
+    names, object_name, of, opaque, optional, precision_and_scale, rows,
 };
 use crate::dialect::{Catalog, Dialect, TextRow};
-use crate::operation::{ColumnType, ForeignKey, Ident, Index, IndexColumn, IndexOrder, Key, ReferentialAction};
+use crate::operation::{
+    ColumnType, ComputedStorage, ForeignKey, Ident, Index, IndexKey, IndexOrder, IndexPart, Key, Position,
+    ReferentialAction,
+};
 use crate::schema::{Column, ModelType, Table};
 
 // The schema's own name is taken out of definitions: tenants differ in it.
@@ -83,21 +86,26 @@ pub(super) const QUERIES: &[&str] = &[
         WHERE c.relnamespace = quote_ident(current_schema())::regnamespace AND c.relkind IN ('r', 'p')
           AND k.contype IN ('p', 'u', 'f', 'c', 'x')
         ORDER BY c.relname, k.conname"#,
-    // Indexes of no constraint: table, name, unique, plain, columns, which of them descend, definition.
+    // Indexes of no constraint: table, name, unique, plain, columns, which of them descend, definition, expressions,
+    // condition. An expression of another collation than the database's own is not plain.
     r#"SELECT c.relname::text, ic.relname::text, i.indisunique::text,
-          (am.amname = 'btree' AND i.indpred IS NULL AND i.indexprs IS NULL AND i.indnatts = i.indnkeyatts
+          (am.amname = 'btree' AND i.indnatts = i.indnkeyatts
             AND i.indisvalid AND i.indisready AND ic.reloptions IS NULL AND ic.relkind = 'i'
             AND coalesce(to_jsonb(i) ->> 'indnullsnotdistinct', 'false') = 'false'
             AND NOT EXISTS (SELECT FROM pg_inherits h WHERE h.inhrelid = ic.oid)
             AND k.default_order AND k.default_class AND k.default_collation)::text,
           k.columns::text, k.descending::text,
-          replace(pg_get_indexdef(ic.oid), quote_ident(current_schema()) || '.', '')::text
+          replace(pg_get_indexdef(ic.oid), quote_ident(current_schema()) || '.', '')::text,
+          k.expressions::text, pg_get_expr(i.indpred, i.indrelid)::text
         FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid JOIN pg_class ic ON ic.oid = i.indexrelid
         JOIN pg_am am ON am.oid = ic.relam
         CROSS JOIN LATERAL (SELECT json_agg(a.attname ORDER BY n.position) AS columns,
+            json_agg(CASE WHEN n.attnum = 0 THEN pg_get_indexdef(i.indexrelid, n.position::int, false) END
+              ORDER BY n.position) AS expressions,
             json_agg(n.option & 1 ORDER BY n.position) AS descending,
             bool_and(n.option IN (0, 3)) AS default_order, bool_and(o.opcdefault) AS default_class,
-            bool_and(n.coll = a.attcollation) AS default_collation
+            bool_and(CASE WHEN n.attnum = 0 THEN n.coll IN (0, 'pg_catalog."default"'::regcollation)
+              ELSE n.coll = a.attcollation END) AS default_collation
           FROM ROWS FROM (unnest(i.indkey::int2[]), unnest(i.indoption::int2[]), unnest(i.indclass::oid[]),
             unnest(i.indcollation::oid[])) WITH ORDINALITY n(attnum, option, class, coll, position)
           LEFT JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = n.attnum AND n.attnum > 0
@@ -182,13 +190,26 @@ impl Facts<'_> {
         for row in of(&self.columns, name) {
             table.columns.push(column(row)?);
         }
+        let all = table.columns.clone();
+        for (row, column) in of(&self.columns, name).iter().zip(&mut table.columns) {
+            let (text, storage) = match (optional(row, 4), cell(row, 6)) {
+                (Some(text), "s") => (text, ComputedStorage::Stored),
+                (Some(text), "v") => (text, ComputedStorage::Virtual),
+                _ => continue,
+            };
+            column.computed = computed(DIALECT, text, storage, &all);
+            if column.computed.is_none() {
+                let kept = if storage == ComputedStorage::Stored { "STORED" } else { "VIRTUAL" };
+                column.extra.push(format!("GENERATED ALWAYS AS ({text}) {kept}"));
+            }
+        }
         for row in of(&self.constraints, name) {
             if add_constraint(row, &mut table).is_none() {
                 table.opaque.push(opaque("constraint", cell(row, 1), cell(row, 10)));
             }
         }
         for row in of(&self.indexes, name) {
-            match index(row) {
+            match index(row, &table.columns) {
                 Some(index) => table.indexes.push(index),
                 None => table.opaque.push(opaque("index", cell(row, 1), cell(row, 6))),
             }
@@ -209,10 +230,6 @@ fn column(row: &TextRow) -> Result<Column, String> {
     if identity == "a" {
         extra.push("GENERATED ALWAYS AS IDENTITY".to_owned());
     }
-    if !generated.is_empty() {
-        let kept = if generated == "s" { "STORED" } else { "VIRTUAL" };
-        extra.push(format!("GENERATED ALWAYS AS ({}) {kept}", expression.unwrap_or_default()));
-    }
     if let Some(options) = optional(row, 10) {
         extra.push(format!("sequence {options}"));
     }
@@ -226,6 +243,7 @@ fn column(row: &TextRow) -> Result<Column, String> {
         nullable: cell(row, 3) != "true",
         default,
         auto_increment: serial || identity == "d",
+        computed: None,
         comment: optional(row, 8).filter(|text| !text.is_empty()).map(str::to_owned),
         extra,
     })
@@ -252,17 +270,28 @@ fn add_constraint(row: &TextRow, table: &mut Table) -> Option<()> {
 }
 
 /// None for an index that the model cannot hold.
-fn index(row: &TextRow) -> Option<Index> {
+fn index(row: &TextRow, columns: &[Column]) -> Option<Index> {
     let name = constraint_name(DIALECT, cell(row, 1)).filter(|_| cell(row, 3) == "true")?;
     let descending: Vec<u8> = serde_json::from_str(cell(row, 5)).ok()?;
-    let columns = columns(row, 4)?;
-    if descending.len() != columns.len() {
+    let names: Vec<Option<String>> = serde_json::from_str(cell(row, 4)).ok()?;
+    let expressions: Vec<Option<String>> = serde_json::from_str(cell(row, 7)).ok()?;
+    if descending.len() != names.len() || expressions.len() != names.len() {
         return None;
     }
-    let order = |bit: u8| if bit == 1 { IndexOrder::Descending } else { IndexOrder::Ascending };
-    let columns =
-        columns.into_iter().zip(descending).map(|(name, bit)| IndexColumn { name, order: order(bit) }).collect();
-    Some(Index { name, columns, unique: cell(row, 2) == "true" })
+    let mut parts = Vec::with_capacity(names.len());
+    for ((name, expression), bit) in names.iter().zip(&expressions).zip(descending) {
+        let key = match (name, expression) {
+            (Some(name), None) => IndexKey::Column(object_name(DIALECT, name)?),
+            (None, Some(text)) => index_key(DIALECT, text, columns)?,
+            _ => return None,
+        };
+        parts.push(IndexPart { key, order: if bit == 1 { IndexOrder::Descending } else { IndexOrder::Ascending } });
+    }
+    let predicate = match optional(row, 8) {
+        Some(text) => Some(super::expression(DIALECT, Position::Predicate, text, columns)?),
+        None => None,
+    };
+    Some(Index { name, parts, unique: cell(row, 2) == "true", predicate })
 }
 
 fn columns(row: &TextRow, position: usize) -> Option<Vec<Ident>> {

@@ -12,12 +12,15 @@ use sqlparser::parser::Parser;
 
 use super::declared::{column_default, model_type};
 use super::{
-    cell, check, column_name, constraint_name, empty_table, file, group, is_bookkeeping, object_name, of, opaque,
-    optional, rows,
+    cell, check, column_name, computed, constraint_name, empty_table, expression, file, group, index_key,
+    is_bookkeeping, object_name, of, opaque, optional, rows,
 };
-use crate::dialect::definition::Definition;
+use crate::dialect::definition::{Definition, IndexText};
 use crate::dialect::{Catalog, Dialect, TextRow};
-use crate::operation::{ColumnType, ForeignKey, Ident, Index, IndexColumn, IndexOrder, Key, ReferentialAction};
+use crate::operation::{
+    ColumnType, ComputedStorage, ForeignKey, Ident, Index, IndexKey, IndexOrder, IndexPart, Key, Position,
+    ReferentialAction,
+};
 use crate::schema::{Column, ModelType, Table, Written};
 
 // Virtual tables are left out of the pragmas: asking about one whose module is missing is an error.
@@ -81,6 +84,7 @@ impl Facts<'_> {
         let mut checks = text.conditions(sql).into_iter();
         let mut table = Table { written: Written(sql.to_owned()), ..empty_table() };
         self.columns(name, &definition, &mut table)?;
+        self.computed(name, &text, sql, &definition, &mut table)?;
         for (column, written) in definition.columns.iter().zip(table.columns.clone()) {
             for option in &column.options {
                 self.column_constraint(&written.name, option, &mut checks, &mut table)?;
@@ -123,9 +127,41 @@ impl Facts<'_> {
                 nullable: cell(row, 3) == "0",
                 default,
                 auto_increment: false,
+                computed: None,
                 comment: None,
                 extra: written.options.iter().filter_map(|option| extra(&option.option)).collect(),
             });
+        }
+        Ok(())
+    }
+
+    /// What is computed stands in the text alone; an attribute as before where the model cannot hold it.
+    fn computed(
+        &self,
+        name: &str,
+        text: &Definition,
+        sql: &str,
+        definition: &CreateTable,
+        table: &mut Table,
+    ) -> Result<(), String> {
+        if text.columns.len() != table.columns.len() {
+            return Err(DIFFERS.to_owned());
+        }
+        let all = table.columns.clone();
+        let rows = of(&self.columns, name).iter().zip(&text.columns).zip(&definition.columns);
+        for (((row, place), written), column) in rows.zip(&mut table.columns) {
+            let storage = match cell(row, 6) {
+                "2" => ComputedStorage::Virtual,
+                "3" => ComputedStorage::Stored,
+                _ => continue,
+            };
+            let found = place.generated().and_then(|place| sql.get(place.clone()));
+            column.computed = found.and_then(|text| computed(DIALECT, text, storage, &all));
+            if column.computed.is_some() {
+                let others = written.options.iter().map(|option| &option.option);
+                let others = others.filter(|option| !matches!(option, ColumnOption::Generated { .. }));
+                column.extra = others.filter_map(extra).collect();
+            }
         }
         Ok(())
     }
@@ -248,21 +284,12 @@ impl Facts<'_> {
 
     /// Created indexes; those of constraints are read with their constraint.
     fn indexes(&self, name: &str, table: &mut Table) -> Result<(), String> {
-        for (index, columns) in self.index_groups(name, "c") {
-            let read = || {
-                let name = constraint_name(DIALECT, index)?;
-                let unique = columns.iter().any(|row| cell(row, 2) == "1");
-                let partial = columns.iter().any(|row| cell(row, 4) != "0");
-                let columns =
-                    columns.iter().map(|row| index_column(row, &table.columns)).collect::<Option<Vec<_>>>()?;
-                (!partial).then_some(Index { name, columns, unique })
-            };
-            match read() {
+        for (index, rows) in self.index_groups(name, "c") {
+            let entry = self.entries.iter().find(|row| cell(row, 0) == "index" && cell(row, 1) == index);
+            let sql = entry.map(|row| cell(row, 3)).unwrap_or_default();
+            match read_index(index, sql, &rows, &table.columns) {
                 Some(index) => table.indexes.push(index),
-                None => {
-                    let entry = self.entries.iter().find(|row| cell(row, 0) == "index" && cell(row, 1) == index);
-                    table.opaque.push(opaque("index", index, entry.map(|row| cell(row, 3)).unwrap_or_default()));
-                }
+                None => table.opaque.push(opaque("index", index, sql)),
             }
         }
         Ok(())
@@ -398,12 +425,41 @@ fn action(written: Option<&Action>) -> Option<ReferentialAction> {
     }
 }
 
-/// A column of an index; none for an expression or a collation other than the column's own.
-fn index_column(row: &TextRow, columns: &[Column]) -> Option<IndexColumn> {
-    let column = columns.get(cell(row, 5).parse::<usize>().ok()?)?;
-    let own = column.extra.iter().find_map(|extra| extra.strip_prefix("COLLATE ")).unwrap_or("BINARY");
+/// None for an index that the model cannot hold. What is an expression, and over which rows it is, only its text says.
+fn read_index(name: &str, sql: &str, rows: &[&TextRow], columns: &[Column]) -> Option<Index> {
+    let partial = rows.iter().any(|row| cell(row, 4) != "0");
+    let has_expression = rows.iter().any(|row| cell(row, 5) == "-2");
+    let text = if partial || has_expression { Some(IndexText::parse(sql)?) } else { None };
+    let mut parts = Vec::with_capacity(rows.len());
+    for (position, row) in rows.iter().enumerate() {
+        let part = text.as_ref().and_then(|text| sql.get(text.parts.get(position)?.clone()));
+        parts.push(index_part(row, part, columns)?);
+    }
+    let predicate = match text.and_then(|text| text.predicate) {
+        Some(place) => Some(expression(DIALECT, Position::Predicate, sql.get(place)?, columns)?),
+        None => None,
+    };
+    let unique = rows.iter().any(|row| cell(row, 2) == "1");
+    (predicate.is_some() == partial).then_some(Index {
+        name: constraint_name(DIALECT, name)?,
+        parts,
+        unique,
+        predicate,
+    })
+}
+
+/// None for a collation other than the column's own, or than that of an expression.
+fn index_part(row: &TextRow, text: Option<&str>, columns: &[Column]) -> Option<IndexPart> {
+    let (key, own) = match cell(row, 5) {
+        "-2" => (index_key(DIALECT, text?, columns)?, "BINARY"),
+        position => {
+            let column = columns.get(position.parse::<usize>().ok()?)?;
+            let own = column.extra.iter().find_map(|extra| extra.strip_prefix("COLLATE "));
+            (IndexKey::Column(column.name.clone()), own.unwrap_or("BINARY"))
+        }
+    };
     let order = if cell(row, 7) == "1" { IndexOrder::Descending } else { IndexOrder::Ascending };
-    same(cell(row, 8), own).then(|| IndexColumn { name: column.name.clone(), order })
+    same(cell(row, 8), own).then_some(IndexPart { key, order })
 }
 
 /// What a column says of itself beyond what the model has a place for.

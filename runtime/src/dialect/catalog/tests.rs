@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use super::*;
 use crate::dialect::render_portable;
-use crate::operation::{IndexOrder, Key};
+use crate::operation::{IndexOrder, IndexPart, Key};
 use crate::schema::Column;
 
 fn recorded(dialect: Dialect) -> Vec<Vec<TextRow>> {
@@ -66,13 +66,17 @@ fn describe(table: &Table) -> Vec<String> {
         CheckCondition::Opaque(text) => format!("check {} opaque {text}", named(&check.name)),
     }));
     lines.extend(table.indexes.iter().map(|index| {
-        let column = |column: &crate::operation::IndexColumn| match column.order {
-            IndexOrder::Ascending => column.name.to_string(),
-            IndexOrder::Descending => format!("{} desc", column.name),
+        let part = |part: &IndexPart| {
+            let key = match &part.key {
+                IndexKey::Column(name) => name.to_string(),
+                IndexKey::Expression(expression) => format!("({})", render_portable(expression)),
+            };
+            if part.order == IndexOrder::Descending { format!("{key} desc") } else { key }
         };
-        let columns: Vec<_> = index.columns.iter().map(column).collect();
+        let parts: Vec<_> = index.parts.iter().map(part).collect();
         let unique = if index.unique { "unique " } else { "" };
-        format!("{unique}index {:?} ({})", index.name.as_str(), columns.join(", "))
+        let rows = index.predicate.as_ref().map(|predicate| format!(" where {}", render_portable(predicate)));
+        format!("{unique}index {:?} ({}){}", index.name.as_str(), parts.join(", "), rows.unwrap_or_default())
     }));
     lines.extend(table.comment.iter().map(|comment| format!("comment {comment:?}")));
     lines.extend(table.opaque.iter().map(|found| format!("{} {:?}: {}", found.kind, found.name, found.definition)));
@@ -97,6 +101,9 @@ fn describe_column(column: &Column) -> String {
         }
         Some(ModelDefault::Opaque(text)) => line.push_str(&format!(" default opaque {text}")),
         None => {}
+    }
+    if let Some(computed) = &column.computed {
+        line.push_str(&format!(" computed {} {:?}", render_portable(&computed.expression), computed.storage));
     }
     if let Some(comment) = &column.comment {
         line.push_str(&format!(" comment {comment:?}"));

@@ -1,7 +1,10 @@
-//! A CREATE TABLE taken apart as SQLite's grammar has it: columns with their types and clauses, table constraints,
-//! each with its place in the text. Owns the reading; what is made of it, introspection and rebuilds decide.
+//! A CREATE TABLE or CREATE INDEX taken apart as SQLite's grammar has it: columns with their types and clauses, table
+//! constraints, parts of an index, each with its place in the text. Owns the reading; what is made of it, introspection and rebuilds decide.
 
+mod index;
 mod lex;
+
+pub(super) use index::IndexText;
 
 use std::ops::Range;
 
@@ -66,7 +69,7 @@ pub(super) enum ClauseKind {
     Null,
     Default,
     Collate,
-    Generated,
+    Generated { expression: Range<usize> },
 }
 
 impl Definition {
@@ -132,9 +135,17 @@ impl Definition {
 }
 
 impl ColumnText {
+    /// What the database works out its values from.
+    pub(super) fn generated(&self) -> Option<&Range<usize>> {
+        self.clauses.iter().find_map(|clause| match &clause.kind {
+            ClauseKind::Generated { expression } => Some(expression),
+            _ => None,
+        })
+    }
+
     /// Whether the database works its values out.
     pub(super) fn is_generated(&self) -> bool {
-        self.clauses.iter().any(|clause| clause.kind == ClauseKind::Generated)
+        self.generated().is_some()
     }
 }
 
@@ -349,9 +360,9 @@ impl Parser<'_> {
                 self.words(&["ALWAYS"])?;
             }
             self.words(&["AS"])?;
-            self.group()?;
+            let expression = self.group()?;
             let _ = self.word("STORED") || self.word("VIRTUAL");
-            ClauseKind::Generated
+            ClauseKind::Generated { expression }
         };
         Some(Clause { name, kind, span: start..self.end() })
     }

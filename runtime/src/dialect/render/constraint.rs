@@ -2,7 +2,7 @@
 
 use super::{names, schema_statement};
 use crate::dialect::{Dialect, Statement, Unsupported, quote, render_expr};
-use crate::operation::{ForeignKey, Ident, Key, ReferentialAction};
+use crate::operation::{ForeignKey, Ident, IndexPart, Key, ReferentialAction};
 use crate::schema::{Check, CheckCondition, Table};
 
 /// The clauses of every constraint of a table that is not part of a column's definition.
@@ -139,7 +139,7 @@ pub(super) fn drop(
             let gone = super::index::replaced(dialect, before, after);
             let come = after.indexes.iter().filter(|index| !before.indexes.contains(index));
             let come = come.map(|index| {
-                let columns = names(dialect, index.columns.iter().map(|column| &column.name));
+                let columns = names(dialect, index.parts.iter().filter_map(IndexPart::name));
                 format!(", ADD INDEX {} ({columns})", quote(dialect, &index.name))
             });
             let come: String = come.collect();

@@ -165,7 +165,10 @@ fn render_conflict(
             "ON CONFLICT on MariaDB would look at every index of table {table_name}, and one of them is of an unknown kind"
         )));
     }
-    let set = match (&conflict.action, conflict.columns.first()) {
+    // Nothing is what a column becomes that stays what it is; a computed one cannot even be that.
+    let settable = |column: &&Ident| table.column(column).is_some_and(|column| column.computed.is_none());
+    let others = table.columns.iter().map(|column| &column.name);
+    let set = match (&conflict.action, conflict.columns.iter().chain(others).find(settable)) {
         (ConflictAction::Update(set), _) => assignments(set),
         (ConflictAction::Nothing, Some(key)) => {
             let key = own(dialect, table_name, key);

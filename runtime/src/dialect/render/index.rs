@@ -1,36 +1,61 @@
 //! Indexes: made, renamed and dropped.
 
 use super::schema_statement;
-use crate::dialect::{Dialect, Statement, Unsupported, quote};
-use crate::operation::{Ident, Index, IndexOrder};
+use crate::dialect::{Dialect, Statement, Unsupported, quote, render_expr};
+use crate::operation::{Ident, Index, IndexKey, IndexOrder};
 use crate::schema::Table;
 
 /// `CREATE INDEX`; on MariaDB together with the drop of the index of a foreign key that it replaces.
+///
+/// # Errors
+/// MariaDB has no index over expressions or over some of the rows.
 pub(super) fn create(
     dialect: Dialect,
     table_name: &Ident,
     index: &Index,
     before: &Table,
     after: &Table,
-) -> Vec<Statement> {
+) -> Result<Vec<Statement>, Unsupported> {
+    check(dialect, index)?;
     let unique = if index.unique { "UNIQUE " } else { "" };
-    let columns: Vec<_> = index
-        .columns
+    let parts: Vec<_> = index
+        .parts
         .iter()
-        .map(|column| {
-            let order = match column.order {
+        .map(|part| {
+            let key = match &part.key {
+                IndexKey::Column(name) => quote(dialect, name),
+                IndexKey::Expression(expression) => format!("({})", render_expr(dialect, expression)),
+            };
+            let order = match part.order {
                 IndexOrder::Ascending => "",
                 IndexOrder::Descending => " DESC",
             };
-            format!("{}{order}", quote(dialect, &column.name))
+            format!("{key}{order}")
         })
         .collect();
-    let (name, table, columns) = (quote(dialect, &index.name), quote(dialect, table_name), columns.join(", "));
-    let replaced = replaced(dialect, before, after);
-    vec![schema_statement(match replaced.as_str() {
-        "" => format!("CREATE {unique}INDEX {name} ON {table} ({columns})"),
-        _ => format!("ALTER TABLE {table} ADD {unique}INDEX {name} ({columns}){replaced}"),
-    })]
+    let (name, table, parts) = (quote(dialect, &index.name), quote(dialect, table_name), parts.join(", "));
+    let rows = index.predicate.as_ref().map(|predicate| format!(" WHERE {}", render_expr(dialect, predicate)));
+    let (rows, replaced) = (rows.unwrap_or_default(), replaced(dialect, before, after));
+    Ok(vec![schema_statement(match replaced.as_str() {
+        "" => format!("CREATE {unique}INDEX {name} ON {table} ({parts}){rows}"),
+        _ => format!("ALTER TABLE {table} ADD {unique}INDEX {name} ({parts}){replaced}"),
+    })])
+}
+
+fn check(dialect: Dialect, index: &Index) -> Result<(), Unsupported> {
+    if dialect == Dialect::Mariadb && index.predicate.is_some() {
+        return Err(Unsupported(
+            "MariaDB has no index over some of the rows; add a computed column that is NULL for the others, and an \
+             index over it"
+                .into(),
+        ));
+    }
+    if dialect == Dialect::Mariadb && index.parts.iter().any(|part| part.name().is_none()) {
+        return Err(Unsupported(
+            "MariaDB has no index over an expression; add a computed column, and an index over it".into(),
+        ));
+    }
+    Ok(())
 }
 
 /// The clauses that drop the indexes of foreign keys which a new key or index makes needless. MariaDB would drop them

@@ -6,6 +6,7 @@
 //! operation, where default names are filled in, so that a server never chooses one.
 
 mod column;
+mod computed;
 mod constraint;
 mod data;
 mod index;
@@ -95,7 +96,10 @@ fn statements(dialect: Dialect, op: &Op, before: &Schema, after: &Schema) -> Res
             if old == new { Ok(Vec::new()) } else { column::alter(dialect, table, old, new) }
         }
         Op::CreateIndex { table, index } => {
-            Ok(index::create(dialect, table, index, find(before, table)?, find(after, table)?))
+            let after = find(after, table)?;
+            // In the model it is in its normal form, or a constraint.
+            let found = after.indexes.iter().find(|found| found.name == index.name).unwrap_or(index);
+            index::create(dialect, table, found, find(before, table)?, after)
         }
         Op::DropIndex { table, name } => Ok(index::drop(dialect, table, name)),
         Op::RenameIndex { table, name, new_name } => index::rename(dialect, table, name, new_name),

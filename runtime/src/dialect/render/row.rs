@@ -80,6 +80,7 @@ mod tests {
             nullable,
             default: None,
             auto_increment: false,
+            computed: None,
             comment: None,
             extra: Vec::new(),
         };

@@ -2,9 +2,9 @@
 //! cannot be compared or are too long, checks over columns that the server itself changes, texts that it
 //! does not keep. Refused here, while the step is planned, so that no such statement fails half way.
 
-use super::{row, type_name};
+use super::{computed, row, type_name};
 use crate::dialect::{Dialect, Unsupported};
-use crate::operation::{BinaryOperator, ColumnDefault, ColumnType, Expr, Ident, ReferentialAction, Value};
+use crate::operation::{BinaryOperator, ColumnDefault, ColumnType, Expr, Ident, IndexPart, ReferentialAction, Value};
 use crate::schema::{CheckCondition, Column, ModelDefault, ModelType, Table};
 
 /// InnoDB's longest key, in bytes; utf8mb4 takes four a character. A longer index is cut to a prefix, a
@@ -21,14 +21,18 @@ pub(super) fn check(dialect: Dialect, before: Option<&Table>, after: &Table) -> 
 }
 
 fn problems(dialect: Dialect, table: &Table) -> Vec<String> {
+    let mut problems = computed::problems(dialect, table);
     match dialect {
-        Dialect::Sqlite => sqlite_strict(table),
-        Dialect::Postgres => keys(table).filter_map(|key| postgres_key(table, &key)).collect(),
+        Dialect::Sqlite => problems.extend(sqlite_strict(table)),
+        Dialect::Postgres => problems.extend(keys(table).filter_map(|key| postgres_key(table, &key))),
         Dialect::Mariadb => {
-            let keys = keys(table).filter_map(|key| mariadb_key(table, &key));
-            keys.chain(mariadb_checks(table)).chain(mariadb_texts(table)).chain(row::too_long(table)).collect()
+            problems.extend(keys(table).filter_map(|key| mariadb_key(table, &key)));
+            problems.extend(mariadb_checks(table));
+            problems.extend(mariadb_texts(table));
+            problems.extend(row::too_long(table));
         }
     }
+    problems
 }
 
 /// A STRICT table of SQLite has few types.
@@ -45,10 +49,10 @@ fn sqlite_strict(table: &Table) -> Vec<String> {
     named.map(|(column, name)| format!("SQLite's STRICT tables lack the type {name} of column {column}")).collect()
 }
 
-/// The columns of everything that is or has an index.
+/// The columns of everything that is or has an index, those in expressions apart.
 fn keys(table: &Table) -> impl Iterator<Item = Vec<&Ident>> {
     let keys = table.primary_key.iter().chain(&table.uniques).map(|key| key.columns.iter().collect());
-    keys.chain(table.indexes.iter().map(|index| index.columns.iter().map(|column| &column.name).collect()))
+    keys.chain(table.indexes.iter().map(|index| index.parts.iter().filter_map(IndexPart::name).collect()))
 }
 
 fn portable(table: &Table, column: &Ident) -> Option<ColumnType> {
@@ -86,7 +90,7 @@ fn mariadb_key(table: &Table, key: &[&Ident]) -> Option<String> {
     })
 }
 
-/// MariaDB takes no check over a column that it numbers or that a foreign key changes. Where a big-integer
+/// MariaDB takes no check over a column that it numbers or that a foreign key changes, or over one computed from it. Where a big-integer
 /// column is compared with a constant of another type it works out the constant and keeps the result.
 fn mariadb_checks(table: &Table) -> Vec<String> {
     let changes = |action| matches!(action, ReferentialAction::Cascade | ReferentialAction::SetNull);
@@ -99,7 +103,7 @@ fn mariadb_checks(table: &Table) -> Vec<String> {
                  written; write that as an integer"
             ));
         }
-        for name in condition.columns() {
+        for name in computed::sources(table, condition) {
             if table.column(name).is_some_and(|column| column.auto_increment) {
                 problems.push(format!("MariaDB takes no check over the auto-increment column {name}"));
             }
@@ -117,7 +121,7 @@ fn mariadb_checks(table: &Table) -> Vec<String> {
 }
 
 /// The big-integer column, if there is one, that an expression compares with a constant which MariaDB works out.
-fn worked_out<'a>(table: &Table, expression: &'a Expr) -> Option<&'a Ident> {
+pub(super) fn worked_out<'a>(table: &Table, expression: &'a Expr) -> Option<&'a Ident> {
     let big = |operand: &'a Expr| match operand {
         Expr::Column(name) => Some(name).filter(|name| portable(table, name) == Some(ColumnType::BigInteger)),
         _ => None,
@@ -168,6 +172,9 @@ fn mariadb_texts(table: &Table) -> Vec<String> {
         };
         if default {
             refuse(format!("the default of column {}", column.name));
+        }
+        if column.computed.as_ref().is_some_and(|computed| any_text(&computed.expression, &lost)) {
+            refuse(format!("what column {} is computed from", column.name));
         }
     }
     for check in &table.checks {

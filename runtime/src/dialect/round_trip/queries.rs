@@ -16,18 +16,19 @@ const WORDS: &str = "SELECT DISTINCT AS FROM JOIN LEFT ON WHERE GROUP BY HAVING 
     DATE TIME TIMESTAMP ZONE lower upper length char_length trim abs coalesce nullif replace substr concat \
     count sum avg min max";
 
-fn ident(text: &str) -> Ident {
+pub(super) fn ident(text: &str) -> Ident {
     Ident::parse(IdentKind::Object, 63, text).unwrap()
 }
 
 /// Two tables, `x` and `y`, with the columns that [`integers`], [`texts`] and [`conditions`] use.
-fn schema() -> Schema {
+pub(super) fn schema() -> Schema {
     let column = |(name, column_type): &(&str, ColumnType)| Column {
         name: ident(name),
         column_type: ModelType::Portable(*column_type),
         nullable: true,
         default: None,
         auto_increment: false,
+        computed: None,
         comment: None,
         extra: Vec::new(),
     };
@@ -189,7 +190,7 @@ fn queries() -> BoxedStrategy<Query> {
 }
 
 /// What stands outside quotes.
-fn bare(sql: &str) -> String {
+pub(super) fn bare(sql: &str) -> String {
     let mut quote = None;
     let keep = |letter: char| match quote {
         Some(open) if letter == open => {
@@ -207,7 +208,7 @@ fn bare(sql: &str) -> String {
 }
 
 /// The words of it; the exponent of a number is none.
-fn words(bare: &str) -> Vec<&str> {
+pub(super) fn words(bare: &str) -> Vec<&str> {
     let is_word = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
     let is_number =
         |word: &str| word.trim_start_matches(|letter: char| letter.is_ascii_digit() || letter == 'e').is_empty();

@@ -122,6 +122,8 @@ impl Reader<'_> {
         };
         match self.position {
             Position::Check => return Err(refused("a check may not depend on the time")),
+            Position::Computed => return Err(refused("a computed column may not depend on the time")),
+            Position::Index | Position::Predicate => return Err(refused("an index may not depend on the time")),
             Position::Query => {
                 return Err(refused("a query may not read the time: the run's own start is all there is"));
             }

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod compare;
+mod computed;
 mod data;
 mod inverse;
 mod mariadb;
@@ -14,7 +15,7 @@ use super::{Schema, SchemaError, Table, apply};
 use crate::dialect::Dialect;
 use crate::operation::{
     Change, CheckSpec, ColumnChanges, ColumnDefault, ColumnSpec, ColumnType, Comment, Constraint, Demand, Expr,
-    ForeignKey, Grammar, Ident, IdentKind, Index, IndexColumn, IndexOrder, Key, Op, ParseLimits, Position,
+    ForeignKey, Grammar, Ident, IdentKind, Index, IndexKey, IndexOrder, IndexPart, Key, Op, ParseLimits, Position,
     ReferentialAction, TableSpec, Value, parse_expr,
 };
 
@@ -27,7 +28,16 @@ fn names(texts: &[&str]) -> Vec<Ident> {
 }
 
 fn column(text: &str, column_type: ColumnType) -> ColumnSpec {
-    ColumnSpec { name: name(text), column_type, nullable: true, default: None, auto_increment: false, comment: None }
+    let name = name(text);
+    ColumnSpec {
+        name,
+        column_type,
+        nullable: true,
+        default: None,
+        auto_increment: false,
+        computed: None,
+        comment: None,
+    }
 }
 
 fn not_null(text: &str, column_type: ColumnType) -> ColumnSpec {
@@ -79,8 +89,8 @@ fn check(given: Option<&str>, condition: &str) -> Constraint {
 }
 
 fn index_of(given: &str, columns: &[(&str, IndexOrder)], unique: bool) -> Index {
-    let columns = columns.iter().map(|(column, order)| IndexColumn { name: name(column), order: *order });
-    Index { name: name(given), columns: columns.collect(), unique }
+    let parts = columns.iter().map(|(column, order)| IndexPart::column(name(column), *order));
+    Index { name: name(given), parts: parts.collect(), unique, predicate: None }
 }
 
 fn create_table(text: &str, columns: Vec<ColumnSpec>, constraints: Vec<Constraint>) -> Op {

@@ -234,7 +234,7 @@ fn a_rename_reaches_everything_that_names_the_column() {
             pages.checks[0].condition,
             CheckCondition::Portable((dialect.rules().normal_form)(&expr("length(heading) > 0")))
         );
-        assert!(pages.indexes.iter().any(|index| index.columns[0].name == name("views")));
+        assert!(pages.indexes.iter().any(|index| index.parts[0].name() == Some(&name("views"))));
         let own = pages.foreign_keys.iter().find(|key| key.name == Some(name("fk_parent"))).unwrap();
         assert_eq!((&own.columns, &own.referred_columns), (&names(&["above"]), &names(&["number"])));
         let json = serde_json::to_string(&schema).unwrap();

@@ -7,10 +7,10 @@ use std::sync::Arc;
 
 use super::super::constraint::{self, Found};
 use super::super::{column, find, find_column};
-use crate::dialect::catalog::condition;
+use crate::dialect::catalog::{condition, expression};
 use crate::dialect::definition::{Clause, ClauseKind, ColumnText, Definition, Name};
 use crate::dialect::{Dialect, Unsupported, normal_form, quote, render_expr};
-use crate::operation::{Ident, Op};
+use crate::operation::{Ident, Op, Position};
 use crate::schema::{CheckCondition, Column, Schema, Table, Written};
 
 const DIALECT: Dialect = Dialect::Sqlite;
@@ -36,7 +36,8 @@ pub(super) fn follow(op: &Op, before: &Schema, after: &mut Schema) -> Result<(),
             })
         }
         Op::RenameColumn { name: column, new_name, .. } => {
-            rewrite(after, name, |_, definition, sql| Ok(column_renamed(definition, sql, column, new_name)))?;
+            let columns = &find(before, name)?.columns;
+            rewrite(after, name, |_, definition, sql| Ok(column_renamed(columns, definition, sql, column, new_name)))?;
             references(after, name, |referred, columns| match referred.is(name.as_str()) {
                 true => names_renamed(columns, column, new_name),
                 false => Vec::new(),
@@ -146,22 +147,30 @@ fn names_renamed(names: &[Name], old: &Ident, new: &Ident) -> Vec<Edit> {
 
 /// A column renamed in its own table but for references. The model refuses it where anything that it does not
 /// understand may mention the column.
-fn column_renamed(definition: &Definition, sql: &str, old: &Ident, new: &Ident) -> Vec<Edit> {
+fn column_renamed(columns: &[Column], definition: &Definition, sql: &str, old: &Ident, new: &Ident) -> Vec<Edit> {
     let mut edits: Vec<Edit> = Vec::new();
     edits.extend(
         definition.columns.iter().flat_map(|column| names_renamed(std::slice::from_ref(&column.name), old, new)),
     );
     for (_, clause) in definition.clauses() {
         match &clause.kind {
-            ClauseKind::PrimaryKey { columns }
-            | ClauseKind::Unique { columns }
-            | ClauseKind::ForeignKey { columns, .. } => edits.extend(names_renamed(columns, old, new)),
+            ClauseKind::PrimaryKey { columns: listed }
+            | ClauseKind::Unique { columns: listed }
+            | ClauseKind::ForeignKey { columns: listed, .. } => edits.extend(names_renamed(listed, old, new)),
             ClauseKind::Check { condition: place } => {
                 let text = sql.get(place.clone()).unwrap_or_default();
                 if let CheckCondition::Portable(found) = condition(DIALECT, text)
                     && found.columns().contains(old)
                 {
                     let renamed = normal_form(DIALECT, &found.with_column_renamed(old, new));
+                    edits.push((place.clone(), render_expr(DIALECT, &renamed)));
+                }
+            }
+            ClauseKind::Generated { expression: place } => {
+                let text = sql.get(place.clone()).unwrap_or_default();
+                let found = expression(DIALECT, Position::Computed, text, columns);
+                if let Some(renamed) = found.filter(|found| found.columns().contains(old)) {
+                    let renamed = normal_form(DIALECT, &renamed.with_column_renamed(old, new));
                     edits.push((place.clone(), render_expr(DIALECT, &renamed)));
                 }
             }

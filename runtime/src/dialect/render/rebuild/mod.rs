@@ -14,7 +14,7 @@ use super::{data_statement, index, schema_statement};
 use crate::dialect::definition::{ClauseKind, Definition};
 use crate::dialect::literal::quoted;
 use crate::dialect::{Dialect, Statement, Unsupported};
-use crate::operation::{Ident, Op};
+use crate::operation::{Ident, Index, Op};
 use crate::schema::{Column, ModelType, Schema, Table, Written};
 
 /// What the name of a table begins with while it is built anew; that of the table follows.
@@ -61,7 +61,7 @@ pub fn rebuild(name: &Ident, before: &Table, after: &Table) -> Result<Vec<Statem
     statements.push(schema_statement(edit::under(&after.written.0, &new, &rebuilt)));
     statements.push(copy(name, &rebuilt, before, after, &copied));
     statements.extend(guard.values());
-    let indexes = indexes(name, before);
+    let indexes = indexes(name, before)?;
     statements.extend(indexes.iter().map(|(index, _)| schema_statement(format!("DROP INDEX {}", quoted('"', index)))));
     statements.extend(exchange(name.as_str(), &rebuilt, before).into_iter().map(schema_statement));
     statements.push(schema_statement(format!("DROP TABLE {}", quoted('"', &rebuilt))));
@@ -91,9 +91,8 @@ fn check(name: &Ident, before: &Table, after: &Table, new: &Definition) -> Resul
     // Its rows are copied while they refer to the table as it was.
     let is_key = |key: &crate::operation::ForeignKey| {
         let mut keys = before.primary_key.iter().chain(&before.uniques).map(|found| &found.columns);
-        let mut indexes = before.indexes.iter().filter(|index| index.unique);
-        keys.any(|columns| *columns == key.referred_columns)
-            || indexes.any(|index| index.columns.iter().map(|column| &column.name).eq(&key.referred_columns))
+        let mut indexes = before.indexes.iter().filter(|index| index.unique).filter_map(Index::columns);
+        keys.any(|columns| *columns == key.referred_columns) || indexes.any(|columns| columns == key.referred_columns)
     };
     let new_keys =
         after.foreign_keys.iter().filter(|key| key.referred_table == *name && !before.foreign_keys.contains(key));
@@ -158,13 +157,15 @@ fn copy(name: &Ident, rebuilt: &str, before: &Table, after: &Table, copied: &[Co
 }
 
 /// The indexes that belong to no constraint, with how each is made.
-fn indexes(name: &Ident, table: &Table) -> Vec<(String, String)> {
-    let known = table.indexes.iter().flat_map(|index| {
-        let made = index::create(Dialect::Sqlite, name, index, table, table);
-        made.into_iter().map(|statement| (index.name.as_str().to_owned(), statement.sql))
-    });
+fn indexes(name: &Ident, table: &Table) -> Result<Vec<(String, String)>, Unsupported> {
+    let mut indexes = Vec::new();
+    for index in &table.indexes {
+        let made = index::create(Dialect::Sqlite, name, index, table, table)?;
+        indexes.extend(made.into_iter().map(|statement| (index.name.as_str().to_owned(), statement.sql)));
+    }
     let opaque = table.opaque.iter().filter(|opaque| opaque.kind == "index");
-    known.chain(opaque.map(|opaque| (opaque.name.clone(), opaque.definition.clone()))).collect()
+    indexes.extend(opaque.map(|opaque| (opaque.name.clone(), opaque.definition.clone())));
+    Ok(indexes)
 }
 
 /// Lets the two tables change names, and the indexes of their constraints with them. SQLite reads triggers after the

@@ -1,11 +1,11 @@
 //! The operations on indexes in the snapshot, and those on foreign keys that have an index on MariaDB.
 
 use super::script::{add, drop, foreign_key, ident};
-use crate::operation::{Constraint, ConstraintSelector, Index, IndexColumn, IndexOrder, Op};
+use crate::operation::{Constraint, ConstraintSelector, Index, IndexOrder, IndexPart, Op};
 
 fn index(name: &str, columns: &[(&str, IndexOrder)], unique: bool) -> Index {
-    let columns = columns.iter().map(|(name, order)| IndexColumn { name: ident(name), order: *order }).collect();
-    Index { name: ident(name), columns, unique }
+    let parts = columns.iter().map(|(name, order)| IndexPart::column(ident(name), *order)).collect();
+    Index { name: ident(name), parts, unique, predicate: None }
 }
 
 fn create_index(table: &str, index: Index) -> Op {

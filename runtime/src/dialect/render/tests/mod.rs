@@ -2,6 +2,7 @@
 //! `PTAH_UPDATE_SNAPSHOTS=1` writes it anew.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod expressions;
 mod indexes;
 mod script;
 

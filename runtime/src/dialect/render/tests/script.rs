@@ -16,7 +16,15 @@ fn idents(names: &[&str]) -> Vec<Ident> {
 
 pub(super) fn column(name: &str, column_type: ColumnType) -> ColumnSpec {
     let name = ident(name);
-    ColumnSpec { name, column_type, nullable: true, default: None, auto_increment: false, comment: None }
+    ColumnSpec {
+        name,
+        column_type,
+        nullable: true,
+        default: None,
+        auto_increment: false,
+        computed: None,
+        comment: None,
+    }
 }
 
 fn not_null(name: &str, column_type: ColumnType) -> ColumnSpec {
@@ -130,6 +138,7 @@ pub(super) fn script() -> Vec<(&'static str, Op)> {
     script.extend(constraints());
     script.extend(super::indexes::of_foreign_keys());
     script.extend(rows());
+    script.extend(super::expressions::expressions());
     script.extend(ends());
     script
 }
