@@ -10,6 +10,7 @@ use crate::operation::{
     UnaryOperator, Value, parse_dml, parse_expr, parse_query, parse_server_expr,
 };
 
+mod fuzz;
 mod printed;
 mod queries;
 
