@@ -17,10 +17,16 @@ pub use message::{Answer, Stopped};
 pub use target::Target;
 pub(crate) use target::real_path;
 
+use std::time::Duration;
+
 use session::Session;
 use watchdog::Watchdog;
 
 use crate::dialect::{self, Catalog, Dialect, TextRow, catalog};
+
+/// How often the catalog is read while other sessions keep it from being answered whole, and how soon again.
+const LOOKS: u32 = 200;
+const LOOK_AGAIN: Duration = Duration::from_millis(10);
 
 /// What a connection is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -237,21 +243,35 @@ impl Connection {
         if own_transaction {
             self.begin_to_look().await?;
         }
-        let mut results = Vec::new();
-        for query in catalog::queries(self.dialect) {
-            match self.fetch(query).await {
-                Ok(rows) => results.push(rows),
-                Err(error) => {
-                    if own_transaction {
-                        self.rollback().await?;
-                    }
-                    return Err(error);
-                }
-            }
-        }
+        let read = self.read_catalog().await;
         if own_transaction {
             self.rollback().await?;
         }
+        read
+    }
+
+    async fn read_catalog(&mut self) -> Result<Catalog, DatabaseError> {
+        let mut looks = 0;
+        let results = 'look: loop {
+            let mut results = Vec::new();
+            for query in catalog::queries(self.dialect) {
+                let mut rows = self.fetch(&format!("{query}{}", catalog::trailer(self.dialect))).await?;
+                if !catalog::is_whole(self.dialect, &mut rows) {
+                    looks += 1;
+                    if looks == LOOKS {
+                        return Err(DatabaseError::Busy {
+                            limit: LOOK_AGAIN * looks,
+                            code: "1684".to_owned(),
+                            message: "tables are being changed all the time".to_owned(),
+                        });
+                    }
+                    tokio::time::sleep(LOOK_AGAIN).await;
+                    continue 'look;
+                }
+                results.push(rows);
+            }
+            break results;
+        };
         Ok(catalog::read(self.dialect, &results))
     }
 

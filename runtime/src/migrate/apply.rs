@@ -6,15 +6,16 @@ use std::time::{Duration, Instant};
 use super::account::{cut, refusal};
 use super::journaled::Flying;
 use super::plan::{PackagePlan, PlannedStep, StepKind, Verb};
-use super::settle::{self, Departure};
+use super::plans::Guests;
+use super::settle::{self, Departure, Held};
 use super::snapshot::Snapshot;
 use super::{ErrorKind, Event, MigrateError, Migrator, Upgrade, flight};
 
 use crate::database::{Connection, DatabaseError, Identity, Stopped};
 use crate::dialect::{Dialect, Statement, StatementKind, TextRow, bookkeeping, table_locks};
+use crate::operation::Ident;
 use crate::store::{
-    self, Author, FlightState, HistoryEntry, InFlight, Kind, Newest, Outcome, State, StepRecord, TargetLock,
-    VersionChange,
+    self, Author, FlightState, HistoryEntry, InFlight, Kind, Newest, Outcome, State, StepRecord, VersionChange,
 };
 
 /// How often a plan is made anew because something else than a run changed the target meanwhile.
@@ -22,43 +23,70 @@ const ATTEMPTS: usize = 5;
 
 const ROLLED_BACK: &str = "\n  the step is rolled back";
 
+/// A plan and the target that it was made on.
+struct Prepared {
+    plan: PackagePlan,
+    departure: Departure,
+    on: Snapshot,
+}
+
 impl Migrator {
     /// Plans and applies one verb, after what another run may have left under way.
     pub(super) async fn run(&self, verb: Verb, given: &[Upgrade]) -> Result<PackagePlan, MigrateError> {
         let name = verb.package().info().name.clone();
-        let label = self.target.label().to_owned();
-        let place = |error: MigrateError| error.of(&name).on(&label);
-        let (mut attempts, mut records) = (0, None);
+        let mut done = None;
+        let ended = self.run_to_its_end(&name, verb, given, &mut done).await;
+        ended.map_err(|error| error.after(done).of(&name).on(self.target.label()))
+    }
+
+    /// What is applied is added to `done`; a run that gives way to others in between has it from several plans.
+    async fn run_to_its_end(
+        &self,
+        name: &str,
+        verb: Verb,
+        given: &[Upgrade],
+        done: &mut Option<PackagePlan>,
+    ) -> Result<PackagePlan, MigrateError> {
+        let guests = Guests::new(self.plans.clone())?;
+        let (mut attempts, mut records, mut seen) = (0, None, None);
         while attempts < ATTEMPTS {
-            let snapshot = Snapshot::look(&self.target).await.map_err(place)?;
+            let on = match seen.take() {
+                Some(seen) => seen,
+                None => Snapshot::look(&self.target).await?,
+            };
             // What other runs get done is no reason to give up: they end.
-            attempts = if records.as_ref() == Some(&snapshot.state) { attempts + 1 } else { 1 };
-            records = Some(snapshot.state.clone());
-            if snapshot.state.journal.as_ref().is_some_and(|flight| flight.state != FlightState::Refused) {
-                self.settle().await.map_err(place)?;
+            attempts = if records.as_ref() == Some(&on.state) { attempts + 1 } else { 1 };
+            records = Some(on.state.clone());
+            if on.state.journal.as_ref().is_some_and(|flight| flight.state != FlightState::Refused) {
+                self.settle().await?;
                 continue;
             }
-            let (plan, departure) = match self.plan_from(verb.clone(), given, snapshot.clone()).await {
+            let (plan, departure) = match self.plan_from(verb.clone(), given, on.clone(), &guests).await {
                 Ok((plan, departure, _)) => (plan, departure),
-                Err(error) if self.is_certain(&error, &snapshot).await.map_err(place)? => return Err(error),
+                Err(error) if self.is_certain(&error, &on).await? => return Err(error),
                 Err(_) => {
-                    (self.observer)(&Event::Replanning { package: name.clone() });
+                    (self.observer)(&Event::Replanning { package: name.to_owned() });
                     continue;
                 }
             };
-            if plan.steps.is_empty() {
-                self.say_up_to_date(&plan);
-                return Ok(plan);
+            let mut prepared = Prepared { plan, departure, on };
+            if !prepared.plan.steps.is_empty() {
+                let mut held = self.hold(Some(name)).await?;
+                let applied = self.apply_on(&mut held, &mut prepared, &verb, given, &guests, done).await;
+                held.release().await;
+                if let Applied::Not { on } = applied? {
+                    (self.observer)(&Event::Replanning { package: name.to_owned() });
+                    seen = Some(*on);
+                    continue;
+                }
             }
-            let mut held = self.hold().await.map_err(place)?;
-            let applied = self.apply_on(&mut held.connection, &plan, departure, &snapshot).await;
-            held.release().await;
-            match applied.map_err(place)? {
-                Applied::Done => return Ok(plan),
-                Applied::TargetChanged => (self.observer)(&Event::Replanning { package: name.clone() }),
-            }
+            let Some(done) = done.take() else {
+                self.say_up_to_date(&prepared.plan);
+                return Ok(prepared.plan);
+            };
+            return Ok(done);
         }
-        Err(place(ErrorKind::Unstable.into()))
+        Err(ErrorKind::Unstable.into())
     }
 
     fn say_up_to_date(&self, plan: &PackagePlan) {
@@ -71,7 +99,7 @@ impl Migrator {
             ErrorKind::Interrupted(_) => return Ok(true),
             // The account of a step that another runner is at right now: it ends before the lock is free.
             ErrorKind::InFlight(_) => {
-                let lock = self.lock().await?;
+                let lock = self.lock(None).await?;
                 let again = Snapshot::look(&self.target).await;
                 lock.release().await;
                 again?
@@ -81,39 +109,65 @@ impl Migrator {
         Ok(again == *planned_on)
     }
 
-    pub(super) async fn lock(&self) -> Result<TargetLock, MigrateError> {
-        let waiting = |holder: &store::Holder| (self.observer)(&Event::Waiting { holder: holder.to_string() });
-        let acquired = self.interrupt.unless_raised(store::acquire(&self.target, self.runner_timeout, waiting)).await;
-        Ok(acquired.ok_or(ErrorKind::Interrupted("nothing was changed"))??)
-    }
-
+    /// Applies a plan to the target as it is by now. If that is not as it was planned for, the plan is made anew out of what
+    /// guests are known to do there; where one would have to be asked, nothing more is done.
     async fn apply_on(
         &self,
-        connection: &mut Connection,
-        plan: &PackagePlan,
-        departure: Departure,
-        planned_on: &Snapshot,
+        held: &mut Held,
+        prepared: &mut Prepared,
+        verb: &Verb,
+        given: &[Upgrade],
+        guests: &Guests,
+        done: &mut Option<PackagePlan>,
     ) -> Result<Applied, MigrateError> {
-        if Snapshot::read(&self.target, connection).await? != *planned_on {
-            return Ok(Applied::TargetChanged);
+        loop {
+            let on = Snapshot::read(&self.target, &mut held.connection).await?;
+            if on != prepared.on {
+                let planned = self.plan_from(verb.clone(), given, on.clone(), &guests.only_known()).await;
+                let Ok((plan, departure, _)) = planned else { return Ok(Applied::Not { on: Box::new(on) }) };
+                *prepared = Prepared { plan, departure, on };
+            }
+            let mut applied = 0;
+            let ended = self.apply_steps(held, prepared, &mut applied).await;
+            if applied > 0 {
+                let applied = prepared.plan.first(applied);
+                *done = Some(match done.take() {
+                    Some(before) => before.and(applied),
+                    None => applied,
+                });
+            }
+            if let Turn::Kept = ended? {
+                return Ok(Applied::Done);
+            }
         }
-        let mut state = planned_on.state.clone();
+    }
+
+    /// Counts the steps that are applied; all of them unless it gives way to another run.
+    async fn apply_steps(
+        &self,
+        held: &mut Held,
+        prepared: &Prepared,
+        applied: &mut usize,
+    ) -> Result<Turn, MigrateError> {
+        let plan = &prepared.plan;
+        let mut state = prepared.on.state.clone();
         state.journal = None;
         let mut begun = None;
-        match departure {
+        match &prepared.departure {
             Departure::Clean => {}
             Departure::Continuing(flight) => begun = Some(flight.position),
             Departure::Leaving(record) => {
-                settle::leave(connection, &record).await?;
-                state.apply(&record, 0);
+                settle::leave(&mut held.connection, record).await?;
+                state.apply(record, 0);
             }
         }
-        for (number, step) in plan.steps.iter().enumerate() {
+        for step in &plan.steps {
             let title = step.kind.title();
-            let applied = || (number > 0).then(|| plan.first(number));
             if self.interrupt.is_raised() {
-                let error = MigrateError::from(ErrorKind::Interrupted("nothing of this step was applied"));
-                return Err(error.at(title).after(applied()));
+                return Err(MigrateError::from(ErrorKind::Interrupted(settle::NOT_BEGUN)).at(title));
+            }
+            if *applied > 0 && self.give_way(held).await.map_err(|error| error.at(title.clone()))? {
+                return Ok(Turn::Given);
             }
             let mut applying = Applying { plan, step, state: &mut state, started: Instant::now() };
             let begun = begun.take();
@@ -122,13 +176,15 @@ impl Migrator {
                 (self.observer)(&Event::Settling { package: plan.package.clone(), line });
             }
             (self.observer)(&Event::Step { package: plan.package.clone(), line: step.line.clone() });
+            let connection = &mut held.connection;
             let done = match self.target.dialect().has_transactional_ddl() {
                 true => self.apply_in_one(connection, &mut applying).await,
                 false => self.apply_journaled(connection, &mut applying, begun).await,
             };
-            done.map_err(|error| error.at(title).after(applied()))?;
+            done.map_err(|error| error.at(title))?;
+            *applied += 1;
         }
-        Ok(Applied::Done)
+        Ok(Turn::Kept)
     }
 
     /// Statements, version, ownership and history in one transaction, tried again while others hold their locks.
@@ -169,7 +225,8 @@ impl Migrator {
     /// All statements but the records in one message, as far as it holds them.
     async fn apply_inside(&self, connection: &mut Connection, applying: &Applying<'_>) -> Result<(), MigrateError> {
         let (dialect, plan) = (connection.dialect(), &applying.step.plan);
-        let locks = table_locks(dialect, plan.operations.iter().map(|planned| &planned.op));
+        let ops = plan.operations.iter().map(|planned| &planned.op);
+        let locks = table_locks(dialect, self.target.settings(), ops, |table| applying.owns(table));
         let tables = applying.missing_tables(dialect)?;
         let newest = store::newest_row(dialect);
         let own = plan.statements().map(|statement| &statement.sql);
@@ -269,7 +326,17 @@ async fn counters(connection: &mut Connection, flight: &InFlight) -> Result<BTre
 
 enum Applied {
     Done,
-    TargetChanged,
+    /// No more of it than was: the target is this by now, and a guest has to be asked about it.
+    Not {
+        on: Box<Snapshot>,
+    },
+}
+
+/// What a run did between its steps.
+enum Turn {
+    Kept,
+    /// Another one had the target in between.
+    Given,
 }
 
 /// One step while it is applied.
@@ -288,6 +355,10 @@ impl Applying<'_> {
 
     fn missing_tables(&self, dialect: Dialect) -> Result<Vec<String>, MigrateError> {
         Ok(store::missing_tables(dialect, self.state, &self.plan.package, &self.versions())?)
+    }
+
+    fn owns(&self, table: &Ident) -> bool {
+        self.state.tables.get(table.as_str()).is_some_and(|owner| owner.package == self.plan.package)
     }
 
     fn versions(&self) -> VersionChange {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::plan::Planning;
-use super::plans::{Key, Planned};
+use super::plans::{Key, Planned, Unplanned};
 use super::{ErrorKind, Event, MigrateError};
 use crate::plan::{Plan, Planner};
 use crate::policy::Access;
@@ -102,10 +102,10 @@ impl Planning<'_> {
             own: own.clone(),
             referable: referable.clone(),
         };
-        let planned = self.plans.get_or_run(key, || {
+        let planned = self.guests.get_or_run(key, || {
             let (planner, access) = self.planner_with(own, referable);
             let mut log = Vec::new();
-            match guest.run(call, planner, &self.run, &mut |event| log.push(event)) {
+            match guest.run(call, planner, &self.guests.run, &mut |event| log.push(event)) {
                 Ok(made) => {
                     let planned = Outcome::planned(made.planner, &access);
                     let outcome = Outcome { fuel: made.fuel, reads_run_values: made.run_values_read, ..planned };
@@ -119,8 +119,9 @@ impl Planning<'_> {
         });
         let planned = planned.map_err(|error| {
             let kind = match error {
-                StepError::Interrupted => ErrorKind::Interrupted("nothing was changed"),
-                other => ErrorKind::Step(other),
+                Unplanned::Unknown => ErrorKind::Unstable,
+                Unplanned::Failed(StepError::Interrupted) => ErrorKind::Interrupted("nothing was changed"),
+                Unplanned::Failed(other) => ErrorKind::Step(other),
             };
             MigrateError::from(kind).at(title)
         })?;

@@ -39,7 +39,7 @@ use crate::database::Target;
 use crate::package::Package;
 use crate::policy::Limits;
 use crate::sandbox::{CacheLocation, Compiler, Sandbox};
-use plans::Plans;
+use plans::{Guests, Plans};
 use snapshot::Snapshot;
 
 /// Whether tables that are there already, with no version recorded, become the package's own.
@@ -288,7 +288,8 @@ impl Migrator {
         let mut snapshot = Snapshot::look(&self.target).await?;
         let mut done = Vec::with_capacity(packages.len());
         for upgrade in order {
-            let (plan, _, after) = self.plan_from(plan::Verb::Upgrade(upgrade), packages, snapshot).await?;
+            let guests = Guests::new(self.plans.clone())?;
+            let (plan, _, after) = self.plan_from(plan::Verb::Upgrade(upgrade), packages, snapshot, &guests).await?;
             snapshot = after;
             done.push(plan);
         }
@@ -315,7 +316,7 @@ impl Migrator {
     ) -> Result<PackagePlan, MigrateError> {
         let verb = plan::Verb::Downgrade { package: package.clone(), target: target.map(str::to_owned) };
         let snapshot = Snapshot::look(&self.target).await?;
-        Ok(self.plan_from(verb, &[], snapshot).await?.0)
+        Ok(self.plan_from(verb, &[], snapshot, &Guests::new(self.plans.clone())?).await?.0)
     }
 
     /// Makes a package's latest schema where nothing of it is there, and runs populate steps. Never runs
@@ -333,7 +334,8 @@ impl Migrator {
     /// As [`Migrator::populate`], as far as planning goes.
     pub async fn plan_populate(&self, upgrade: &Upgrade, steps: &Populate) -> Result<PackagePlan, MigrateError> {
         let snapshot = Snapshot::look(&self.target).await?;
-        Ok(self.plan_from(plan::Verb::Populate(upgrade.clone(), steps.clone()), &[], snapshot).await?.0)
+        let verb = plan::Verb::Populate(upgrade.clone(), steps.clone());
+        Ok(self.plan_from(verb, &[], snapshot, &Guests::new(self.plans.clone())?).await?.0)
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::plan::{PackagePlan, Planning, StepKind};
-use super::plans::Plans;
+use super::plans::Guests;
 use super::snapshot::Snapshot;
 use super::{Adopt, ErrorKind, Interrupt, MigrateError, Migrator, Observer, Start, Upgrade};
 use crate::dialect::{self, Dialect};
@@ -91,7 +91,7 @@ impl Migrator {
         let observer: Observer = Arc::new(observer);
         let infos: Vec<&PackageInfo> = packages.iter().map(|(package, _)| package.info()).collect();
         let known: Vec<Arc<Package>> = packages.iter().map(|(package, _)| package.clone()).collect();
-        let plans = Plans::default();
+        let guests = Guests::new(Arc::default())?;
         let mut snapshot = Snapshot::empty(dialect, format!("a {dialect} script"));
         let mut steps = Vec::new();
         for (package, range) in revision::package_order(&infos)?.into_iter().filter_map(|index| packages.get(index)) {
@@ -100,7 +100,7 @@ impl Migrator {
             let interrupt = Interrupt::default();
             let plan = |snapshot: Snapshot, upgrade: Upgrade| {
                 let limits = sandbox.limits().clone();
-                let mut planning = Planning::new(package, &known, limits, &plans, &observer, &interrupt, snapshot)?;
+                let mut planning = Planning::new(package, &known, limits, &guests, &observer, &interrupt, snapshot)?;
                 planning.upgrade(&upgrade)?;
                 Ok(planning.finish())
             };

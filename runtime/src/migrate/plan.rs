@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::guest::Outcome;
-use super::plans::Plans;
+use super::plans::Guests;
 use super::snapshot::Snapshot;
 use super::{Adopt, ErrorKind, Interrupt, MigrateError, Migrator, Observer, Populate, Upgrade};
 use crate::package::Package;
@@ -89,6 +89,12 @@ pub struct PlannedStep {
 }
 
 impl PackagePlan {
+    /// It and what was done after it.
+    pub(super) fn and(mut self, next: Self) -> Self {
+        self.steps.extend(next.steps);
+        Self { recorded: self.recorded, steps: self.steps, ..next }
+    }
+
     /// It with its first so many steps alone.
     pub(super) fn first(&self, steps: usize) -> Self {
         let steps: Vec<PlannedStep> = self.steps.iter().take(steps).cloned().collect();
@@ -184,6 +190,7 @@ impl Migrator {
         verb: Verb,
         given: &[Upgrade],
         snapshot: Snapshot,
+        guests: &Guests,
     ) -> Result<(PackagePlan, Snapshot), MigrateError> {
         let (name, label) = (verb.package().info().name.clone(), snapshot.label.clone());
         let place = |error: MigrateError| error.of(&name).on(&label);
@@ -191,10 +198,10 @@ impl Migrator {
         known.extend(given.iter().map(|upgrade| upgrade.package.clone()));
         let observer = self.observer.clone();
         let limits = self.sandbox.limits().clone();
-        let (plans, interrupt) = (self.plans.clone(), self.interrupt.clone());
+        let (guests, interrupt) = (guests.clone(), self.interrupt.clone());
         let mut task = tokio::task::spawn_blocking(move || {
             let package = verb.package().clone();
-            let mut planning = Planning::new(&package, &known, limits, &plans, &observer, &interrupt, snapshot)?;
+            let mut planning = Planning::new(&package, &known, limits, &guests, &observer, &interrupt, snapshot)?;
             planning.verb(&verb)?;
             Ok::<_, MigrateError>(planning.finish())
         });
@@ -219,10 +226,9 @@ pub(super) struct Planning<'a> {
     /// package changes while another one is planned, so this is found once and not for every dependency.
     applied_elsewhere: BTreeMap<&'a str, BTreeSet<&'a str>>,
     pub(super) limits: Limits,
-    pub(super) plans: &'a Plans,
+    pub(super) guests: &'a Guests,
     pub(super) observer: &'a Observer,
     pub(super) interrupt: &'a Interrupt,
-    pub(super) run: RunValues,
     recorded: BTreeSet<String>,
     steps: Vec<PlannedStep>,
     /// The package's own tables after the last step, as [`Self::own`] would find them.
@@ -235,7 +241,7 @@ impl<'a> Planning<'a> {
         package: &'a Package,
         known: &'a [Arc<Package>],
         limits: Limits,
-        plans: &'a Plans,
+        guests: &'a Guests,
         observer: &'a Observer,
         interrupt: &'a Interrupt,
         snapshot: Snapshot,
@@ -244,7 +250,6 @@ impl<'a> Planning<'a> {
         let graph = Graph::new(&info.revisions)?;
         let recorded = snapshot.heads(&info.name);
         graph.applied(&recorded)?;
-        let run = draw_run_values()?;
         let mut applied_elsewhere: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
         for other in known.iter().map(|package| package.info()).filter(|other| other.name != info.name) {
             let heads = snapshot.heads(&other.name);
@@ -260,10 +265,9 @@ impl<'a> Planning<'a> {
             snapshot,
             applied_elsewhere,
             limits,
-            plans,
+            guests,
             observer,
             interrupt,
-            run,
             recorded,
             steps: Vec::new(),
             after: None,
@@ -278,7 +282,7 @@ impl<'a> Planning<'a> {
             recorded: self.recorded.into_iter().collect(),
             records: self.snapshot.heads(&self.info.name).into_iter().collect(),
             steps: self.steps,
-            run: self.run,
+            run: self.guests.run.clone(),
         };
         (plan, self.snapshot)
     }
@@ -471,11 +475,4 @@ impl<'a> Planning<'a> {
 /// What a step relies on, as it is recorded.
 pub(super) fn requirements(step: &str, depends_on: &[Dependency]) -> Vec<(String, Dependency)> {
     depends_on.iter().map(|on| (step.to_owned(), on.clone())).collect()
-}
-
-/// The clock and the seed that guests of this run see.
-fn draw_run_values() -> Result<RunValues, MigrateError> {
-    let seed = getrandom::u64().map_err(|error| ErrorKind::Task(format!("no randomness: {error}")))?;
-    let now = jiff::Timestamp::now().round(jiff::Unit::Microsecond).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
-    Ok(RunValues { started: format!("{now:.6}"), seed })
 }

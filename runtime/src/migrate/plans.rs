@@ -3,11 +3,12 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 
 use super::guest::Outcome;
+use super::{ErrorKind, MigrateError};
 use crate::dialect::Dialect;
-use crate::sandbox::{LogEvent, StepCall};
+use crate::sandbox::{LogEvent, RunValues, StepCall};
 use crate::schema::Schema;
 
 /// How many plans are kept, and how much SQL in all. With one more all of them are forgotten and made again as they
@@ -63,6 +64,49 @@ pub(super) struct Planned {
     pub(super) log: Vec<LogEvent>,
 }
 
+/// The guests as one run asks them, from its first plan to its last.
+#[derive(Debug, Clone)]
+pub(super) struct Guests {
+    pub(super) plans: Arc<Plans>,
+    /// The clock and the seed that they see.
+    pub(super) run: RunValues,
+    /// Whether none is run: what it would do is known already, or there is no plan.
+    only_known: bool,
+}
+
+impl Guests {
+    pub(super) fn new(plans: Arc<Plans>) -> Result<Self, MigrateError> {
+        let seed = getrandom::u64().map_err(|error| ErrorKind::Task(format!("no randomness: {error}")))?;
+        let now = jiff::Timestamp::now().round(jiff::Unit::Microsecond).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+        Ok(Self { plans, run: RunValues { started: format!("{now:.6}"), seed }, only_known: false })
+    }
+
+    /// As they are asked while the target is locked: nobody waits for a guest.
+    pub(super) fn only_known(&self) -> Self {
+        Self { only_known: true, ..self.clone() }
+    }
+
+    /// The plan of this key: the one that was made, or what `run` makes.
+    pub(super) fn get_or_run<E>(
+        &self,
+        key: Key,
+        run: impl FnOnce() -> Result<Planned, E>,
+    ) -> Result<Arc<Planned>, Unplanned<E>> {
+        match self.only_known {
+            true => self.plans.known(&key, &self.run).ok_or(Unplanned::Unknown),
+            false => self.plans.get_or_run(key, &self.run, run).map_err(Unplanned::Failed),
+        }
+    }
+}
+
+/// Why there is no plan.
+#[derive(Debug)]
+pub(super) enum Unplanned<E> {
+    /// The guest would have to be run.
+    Unknown,
+    Failed(E),
+}
+
 /// The plans of all targets that share them.
 #[derive(Debug, Default)]
 pub(super) struct Plans {
@@ -88,26 +132,41 @@ struct Place {
 enum Made {
     NotYet,
     Shared(Arc<Planned>),
-    /// The guest failed, or asked for the values of its run: each run asks it for itself.
-    ForEach,
+    /// The guest failed, or asked for the values of its run: each run asks it for itself. What the last one was told.
+    ForEach(Option<(RunValues, Arc<Planned>)>),
+}
+
+impl Made {
+    fn planned(&self, values: &RunValues) -> Option<Arc<Planned>> {
+        match self {
+            Self::Shared(planned) => Some(planned.clone()),
+            Self::ForEach(Some((seen, planned))) if seen == values => Some(planned.clone()),
+            Self::ForEach(_) | Self::NotYet => None,
+        }
+    }
 }
 
 impl Plans {
-    /// The plan of this key: the one that was made, or what `run` makes.
-    pub(super) fn get_or_run<E>(&self, key: Key, run: impl FnOnce() -> Result<Planned, E>) -> Result<Arc<Planned>, E> {
+    fn get_or_run<E>(
+        &self,
+        key: Key,
+        values: &RunValues,
+        run: impl FnOnce() -> Result<Planned, E>,
+    ) -> Result<Arc<Planned>, E> {
         let run = || {
             self.runs.fetch_add(1, Ordering::Relaxed);
             run().map(Arc::new)
         };
         let place = self.place(key);
         let mut made = lock(&place.made);
-        match &*made {
-            Made::Shared(planned) => return Ok(planned.clone()),
-            Made::ForEach => {
-                drop(made);
-                return run();
-            }
-            Made::NotYet => {}
+        if let Some(planned) = made.planned(values) {
+            return Ok(planned);
+        }
+        if let Made::ForEach(_) = &*made {
+            drop(made);
+            let planned = run()?;
+            *lock(&place.made) = Made::ForEach(Some((values.clone(), planned.clone())));
+            return Ok(planned);
         }
         let planned = run();
         *made = match &planned {
@@ -116,9 +175,21 @@ impl Plans {
                 lock(&self.kept).sql_bytes += sql;
                 Made::Shared(planned.clone())
             }
-            _ => Made::ForEach,
+            Ok(planned) => Made::ForEach(Some((values.clone(), planned.clone()))),
+            Err(_) => Made::ForEach(None),
         };
         planned
+    }
+
+    /// The plan of this key, if it was made.
+    fn known(&self, key: &Key, values: &RunValues) -> Option<Arc<Planned>> {
+        let place = lock(&self.kept).places.get(&key.step)?.iter().find(|place| place.key.is_that_of(key))?.clone();
+        match place.made.try_lock() {
+            Ok(made) => made.planned(values),
+            Err(TryLockError::Poisoned(made)) => made.into_inner().planned(values),
+            // It is being made.
+            Err(TryLockError::WouldBlock) => None,
+        }
     }
 
     /// How often a guest was run.

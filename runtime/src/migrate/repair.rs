@@ -152,7 +152,7 @@ impl Migrator {
         if Snapshot::look_at_records(&self.target).await?.state.journal.is_none() {
             return Ok(None);
         }
-        let mut held = self.hold().await.map_err(place)?;
+        let mut held = self.hold(None).await.map_err(place)?;
         let settled = async {
             let found = Snapshot::read(&self.target, &mut held.connection).await?;
             let Some(mut step) = found.state.journal.clone() else { return Ok(None) };

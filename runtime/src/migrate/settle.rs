@@ -4,12 +4,16 @@
 use super::account::account;
 use super::journaled::Flying;
 use super::plan::{PackagePlan, Verb};
+use super::plans::Guests;
 use super::snapshot::Snapshot;
 use super::{ErrorKind, Event, MigrateError, Migrator, Upgrade};
 use crate::database::Connection;
 use crate::store::{
     self, FlightState, HistoryEntry, InFlight, Kind, Outcome, StepRecord, TableChange, TargetLock, WorkLock,
 };
+
+/// What an interrupt between two steps leaves.
+pub(super) const NOT_BEGUN: &str = "nothing of this step was applied";
 
 /// From where a plan is applied.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,7 +28,7 @@ pub(super) enum Departure {
 
 /// A target held for changing, as a run of its own.
 pub(super) struct Held {
-    lock: TargetLock,
+    pub(super) lock: TargetLock,
     pub(super) connection: Connection,
     work: Option<WorkLock>,
 }
@@ -40,24 +44,57 @@ impl Held {
 }
 
 impl Migrator {
-    /// Takes the lock, and where statements commit by themselves waits for the last one of a run that died.
-    pub(super) async fn hold(&self) -> Result<Held, MigrateError> {
-        let lock = self.lock().await?;
+    /// Takes the lock, and where statements commit by themselves waits for the last one of a run that died. A run of a
+    /// package names it.
+    pub(super) async fn hold(&self, package: Option<&str>) -> Result<Held, MigrateError> {
+        let lock = self.lock(package).await?;
         let mut connection = self.target.connect_to_change().await?;
-        let work = match self.target.dialect().has_lone_statements() {
-            true => {
-                let entering = WorkLock::enter(&mut connection, self.runner_timeout);
-                let entered = self.interrupt.unless_raised(entering).await;
-                Some(entered.ok_or(ErrorKind::Interrupted("nothing was changed"))??)
-            }
-            false => None,
-        };
+        let work = self.enter(&mut connection).await?;
         Ok(Held { lock, connection, work })
+    }
+
+    async fn enter(&self, connection: &mut Connection) -> Result<Option<WorkLock>, MigrateError> {
+        if !self.target.dialect().has_lone_statements() {
+            return Ok(None);
+        }
+        let entering = WorkLock::enter(connection, self.runner_timeout);
+        let entered = self.interrupt.unless_raised(entering).await;
+        Ok(Some(entered.ok_or(ErrorKind::Interrupted("nothing was changed"))??))
+    }
+
+    /// Lets another run have the target if one waits for it, and takes it again after that one. Whether so. A run that
+    /// would not wait for others itself does not.
+    pub(super) async fn give_way(&self, held: &mut Held) -> Result<bool, MigrateError> {
+        if self.runner_timeout.is_zero() || !held.lock.is_wanted().await? {
+            return Ok(false);
+        }
+        if let Some(work) = held.work.take() {
+            work.release(&mut held.connection).await;
+        }
+        let taken = self.interrupt.unless_raised(held.lock.give_way(self.runner_timeout, self.waiting())).await;
+        taken.ok_or(ErrorKind::Interrupted(NOT_BEGUN))??;
+        held.work = self.enter(&mut held.connection).await?;
+        Ok(true)
+    }
+
+    pub(super) async fn lock(&self, package: Option<&str>) -> Result<TargetLock, MigrateError> {
+        let taking = async {
+            match package {
+                Some(package) => store::acquire_for(&self.target, package, self.runner_timeout, self.waiting()).await,
+                None => store::acquire(&self.target, self.runner_timeout, self.waiting()).await,
+            }
+        };
+        let taken = self.interrupt.unless_raised(taking).await;
+        Ok(taken.ok_or(ErrorKind::Interrupted("nothing was changed"))??)
+    }
+
+    fn waiting(&self) -> impl FnMut(&store::Holder) + Send {
+        |holder| (self.observer)(&Event::Waiting { holder: holder.to_string() })
     }
 
     /// Brings a step that a run left under way to its end, forwards or backwards. One that was refused is left as it is.
     pub(super) async fn settle(&self) -> Result<(), MigrateError> {
-        let mut held = self.hold().await?;
+        let mut held = self.hold(None).await?;
         let settled = self.settle_on(&mut held.connection).await;
         held.release().await;
         settled
@@ -109,9 +146,10 @@ impl Migrator {
         verb: Verb,
         given: &[Upgrade],
         snapshot: Snapshot,
+        guests: &Guests,
     ) -> Result<(PackagePlan, Departure, Snapshot), MigrateError> {
         let Some(flight) = snapshot.state.journal.clone() else {
-            let (plan, after) = self.plan(verb, given, snapshot).await?;
+            let (plan, after) = self.plan(verb, given, snapshot, guests).await?;
             return Ok((plan, Departure::Clean, after));
         };
         let name = verb.package().info().name.clone();
@@ -124,7 +162,7 @@ impl Migrator {
             let kind = ErrorKind::InFlight(format!("{line}; the next run that changes the target settles it"));
             return Err(MigrateError::from(kind).of(&name).on(&snapshot.label));
         }
-        let rewound = self.plan(verb.clone(), given, snapshot.rewound(&flight)).await;
+        let rewound = self.plan(verb.clone(), given, snapshot.rewound(&flight), guests).await;
         if flight.package != name {
             // What it would do may be about what the other one left half done.
             return match rewound? {
@@ -145,7 +183,7 @@ impl Migrator {
             return Err(unsettled(&format!("\n  {why}, and rows were changed")));
         }
         let record = leaving(&flight, snapshot.ownership(&flight));
-        let (plan, after) = self.plan(verb, given, snapshot.left(&record)).await?;
+        let (plan, after) = self.plan(verb, given, snapshot.left(&record), guests).await?;
         match plan.steps.is_empty() {
             true => Err(unsettled(&format!("\n  {why}"))),
             false => Ok((plan, Departure::Leaving(Box::new(record)), after)),

@@ -26,6 +26,20 @@ pub fn queries(dialect: Dialect) -> Vec<&'static str> {
     }
 }
 
+/// What follows each of the queries in its message, and tells whether its answer is whole.
+pub fn trailer(dialect: Dialect) -> &'static str {
+    match dialect {
+        Dialect::Sqlite | Dialect::Postgres => "",
+        Dialect::Mariadb => "; SHOW WARNINGS",
+    }
+}
+
+/// Takes off the rows what the [`trailer`] added. False: a table was left out of the answer, as another session was just
+/// changing it.
+pub fn is_whole(dialect: Dialect, rows: &mut Vec<TextRow>) -> bool {
+    dialect != Dialect::Mariadb || mariadb::is_whole(rows)
+}
+
 /// Builds the catalog from the rows of each of [`queries`]. Never fails: what cannot be read is opaque or
 /// unreadable.
 pub fn read(dialect: Dialect, results: &[Vec<TextRow>]) -> Catalog {

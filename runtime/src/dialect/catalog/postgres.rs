@@ -87,10 +87,11 @@ pub(super) const QUERIES: &[&str] = &[
           AND k.contype IN ('p', 'u', 'f', 'c', 'x')
         ORDER BY c.relname, k.conname"#,
     // Indexes of no constraint: table, name, unique, plain, columns, which of them descend, definition, expressions,
-    // condition. An expression of another collation than the database's own is not plain.
+    // condition. An expression of another collation than the database's own is not plain. An index that is not valid, as it
+    // is being built or was not built to its end, is none that anybody can rely on: it is left out.
     r#"SELECT c.relname::text, ic.relname::text, i.indisunique::text,
           (am.amname = 'btree' AND i.indnatts = i.indnkeyatts
-            AND i.indisvalid AND i.indisready AND ic.reloptions IS NULL AND ic.relkind = 'i'
+            AND ic.reloptions IS NULL AND ic.relkind = 'i'
             AND coalesce(to_jsonb(i) ->> 'indnullsnotdistinct', 'false') = 'false'
             AND NOT EXISTS (SELECT FROM pg_inherits h WHERE h.inhrelid = ic.oid)
             AND k.default_order AND k.default_class AND k.default_collation)::text,
@@ -111,6 +112,7 @@ pub(super) const QUERIES: &[&str] = &[
           LEFT JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = n.attnum AND n.attnum > 0
           LEFT JOIN pg_opclass o ON o.oid = n.class) k
         WHERE c.relnamespace = quote_ident(current_schema())::regnamespace AND c.relkind IN ('r', 'p')
+          AND (i.indisvalid AND i.indisready OR ic.relkind <> 'i')
           AND NOT EXISTS (SELECT FROM pg_constraint q WHERE q.conindid = i.indexrelid AND q.contype IN ('p', 'u', 'x'))
         ORDER BY c.relname, ic.relname"#,
     // Everything else on a table: table, kind, name, definition.
