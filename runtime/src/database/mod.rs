@@ -24,9 +24,9 @@ use watchdog::Watchdog;
 
 use crate::dialect::{self, Catalog, Dialect, TextRow, catalog};
 
-/// How often the catalog is read while other sessions keep it from being answered whole, and how soon again.
-const LOOKS: u32 = 200;
-const LOOK_AGAIN: Duration = Duration::from_millis(10);
+/// How often a query of the catalog is sent that other sessions keep from being answered whole, and how soon again.
+const LOOKS: u32 = 1_000;
+const LOOK_AGAIN: Duration = Duration::from_millis(5);
 
 /// What a connection is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -251,28 +251,25 @@ impl Connection {
     }
 
     async fn read_catalog(&mut self) -> Result<Catalog, DatabaseError> {
-        let mut looks = 0;
-        let results = 'look: loop {
-            let mut results = Vec::new();
-            for query in catalog::queries(self.dialect) {
-                let mut rows = self.fetch(&format!("{query}{}", catalog::trailer(self.dialect))).await?;
-                if !catalog::is_whole(self.dialect, &mut rows) {
-                    looks += 1;
-                    if looks == LOOKS {
-                        return Err(DatabaseError::Busy {
-                            limit: LOOK_AGAIN * looks,
-                            code: "1684".to_owned(),
-                            message: "tables are being changed all the time".to_owned(),
-                        });
-                    }
-                    tokio::time::sleep(LOOK_AGAIN).await;
-                    continue 'look;
-                }
-                results.push(rows);
-            }
-            break results;
-        };
+        let mut results = Vec::new();
+        for query in catalog::queries(self.dialect) {
+            results.push(self.fetch_whole(query).await?);
+        }
         Ok(catalog::read(self.dialect, &results))
+    }
+
+    /// Sends a query of the catalog until no other session keeps it from being answered whole.
+    async fn fetch_whole(&mut self, query: &str) -> Result<Vec<TextRow>, DatabaseError> {
+        let message = format!("{query}{}", catalog::trailer(self.dialect));
+        for _ in 0..LOOKS {
+            let mut rows = self.fetch(&message).await?;
+            if catalog::is_whole(self.dialect, &mut rows) {
+                return Ok(rows);
+            }
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
+        let message = "tables are being changed all the time".to_owned();
+        Err(DatabaseError::Busy { limit: LOOK_AGAIN * LOOKS, code: "1684".to_owned(), message })
     }
 
     /// Says goodbye. Merely dropping a connection is safe too.
