@@ -1,10 +1,10 @@
 //! Applying a plan: under the lock, to a target that is found as it was planned for.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use super::account::{cut, refusal};
-use super::journaled::Flying;
+use super::journaled::{Flying, counters};
 use super::plan::{PackagePlan, PlannedStep, StepKind, Verb};
 use super::plans::Guests;
 use super::settle::{self, Departure, Held};
@@ -12,7 +12,7 @@ use super::snapshot::Snapshot;
 use super::{ErrorKind, Event, MigrateError, Migrator, Upgrade, flight};
 
 use crate::database::{Connection, DatabaseError, Identity, Stopped};
-use crate::dialect::{Dialect, Statement, StatementKind, TextRow, bookkeeping, table_locks};
+use crate::dialect::{Dialect, Statement, StatementKind, table_locks};
 use crate::operation::Ident;
 use crate::store::{
     self, Author, FlightState, HistoryEntry, InFlight, Kind, Newest, Outcome, State, StepRecord, VersionChange,
@@ -309,19 +309,6 @@ async fn announce(
         }
     }
     Ok(())
-}
-
-/// From where rows of the tables are numbered that a step adds rows to.
-async fn counters(connection: &mut Connection, flight: &InFlight) -> Result<BTreeMap<String, u64>, MigrateError> {
-    let numbered = flight.statements.iter().filter_map(|statement| statement.numbers.as_ref());
-    let tables: BTreeSet<&str> = numbered.filter_map(|numbered| numbered.earlier.as_deref()).collect();
-    let Some(query) = bookkeeping::counters(connection.dialect(), tables) else { return Ok(BTreeMap::new()) };
-    let rows = connection.fetch(&query).await?;
-    let counter = |row: TextRow| match row.as_slice() {
-        [Some(table), Some(number)] => Some((table.clone(), number.parse().ok()?)),
-        _ => None,
-    };
-    Ok(rows.into_iter().filter_map(counter).collect())
 }
 
 enum Applied {

@@ -1,7 +1,7 @@
 //! Applying a step whose statements commit by themselves, out of its row in the journal alone: from its first statement,
 //! or from where a run that ended left it; and taking it back.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 use super::account::{PARTIAL, UNDONE, cut, refusal};
@@ -9,7 +9,8 @@ use super::flight::{expected, holds, position, reach};
 use super::patience::Patience;
 use super::{ErrorKind, MigrateError};
 use crate::database::{Answer, Connection, DatabaseError, Stopped};
-use crate::dialect::bookkeeping::set_counter;
+use crate::dialect::TextRow;
+use crate::dialect::bookkeeping::{self, set_counter};
 use crate::store::{self, FlightState, HistoryEntry, InFlight, Newest, Numbered, Outcome};
 
 /// A step under way and the session that it is applied on.
@@ -221,4 +222,20 @@ async fn send(connection: &mut Connection, patience: &mut Patience<'_>, sql: &st
 
 fn is_blocked(error: &DatabaseError) -> bool {
     matches!(error, DatabaseError::Busy { .. })
+}
+
+/// From where rows of the tables are numbered that a step adds rows to.
+pub(super) async fn counters(
+    connection: &mut Connection,
+    flight: &InFlight,
+) -> Result<BTreeMap<String, u64>, MigrateError> {
+    let numbered = flight.statements.iter().filter_map(|statement| statement.numbers.as_ref());
+    let tables: BTreeSet<&str> = numbered.filter_map(|numbered| numbered.earlier.as_deref()).collect();
+    let Some(query) = bookkeeping::counters(connection.dialect(), tables) else { return Ok(BTreeMap::new()) };
+    let rows = connection.fetch(&query).await?;
+    let counter = |row: TextRow| match row.as_slice() {
+        [Some(table), Some(number)] => Some((table.clone(), number.parse().ok()?)),
+        _ => None,
+    };
+    Ok(rows.into_iter().filter_map(counter).collect())
 }
