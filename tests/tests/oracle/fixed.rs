@@ -5,13 +5,13 @@ use ptah_wasm::operation::{
     Change, ColumnChanges, ColumnDefault, ColumnSpec, ColumnType, Comment, Constraint, ConstraintSelector, Demand,
     ForeignKey, Ident, IdentKind, IndexOrder, Key, Op, Position, ReferentialAction, Value,
 };
-use ptah_wasm_tests::on_every_database;
+use ptah_wasm_tests::{on_databases, on_every_database};
 
 use crate::build::{
     TYPES, check, column, comment, execute, expr, foreign_key, id, ident, idents, index, key, not_null, table, value,
     with_default,
 };
-use crate::twin::Twin;
+use crate::twin::{Outcome, Twin};
 
 on_every_database! {
     async fn every_type_reads_back_as_the_model(target: &TestTarget) {
@@ -238,5 +238,32 @@ on_every_database! {
         twin.must(execute("INSERT INTO samples (c6) VALUES ('after')", &[])).await;
         let found = target.fetch("SELECT count(*) FROM samples WHERE id > 500 AND c6 = 'after'").await;
         assert_eq!(found, [[Some("1".to_owned())]], "numbering goes on after an explicit key");
+    }
+}
+
+on_databases! {
+    [sqlite] async fn a_row_that_would_be_lost_by_a_change_of_type_ends_it(target: &TestTarget) {
+        let change = |column_type| {
+            ColumnChanges { column_type: Some(column_type), nullable: None, default: Change::Keep, comment: Change::Keep }
+        };
+        let cents = ColumnType::Numeric { precision: 20, scale: 2 };
+        for (number, (declared, rows, to)) in [
+            ("DOUBLE UNIQUE ON CONFLICT IGNORE", "(1.4), (1.3)", ColumnType::Integer),
+            ("DOUBLE UNIQUE ON CONFLICT REPLACE", "(1.4), (1.3)", ColumnType::Integer),
+            ("TEXT", "('123456789012345678.12')", cents),
+            ("TEXT", "('9999999999999.999')", ColumnType::Numeric { precision: 20, scale: 3 }),
+            ("TEXT", "('123456789012345678901')", cents),
+            ("TEXT", "('9007199254740993.0')", ColumnType::BigInteger),
+        ].into_iter().enumerate() {
+            let name = format!("t{number}");
+            target.execute(&format!("CREATE TABLE {name} (c {declared}); INSERT INTO {name} VALUES {rows}")).await;
+            let mut twin = Twin::of_what_is_there(target).await;
+            let alter = Op::AlterColumn { table: ident(&name), name: ident("c"), changes: change(to) };
+            let outcome = twin.push(&alter).await.unwrap();
+            assert!(matches!(outcome, Outcome::Conflict(_)), "{declared} {rows} to {to}: {outcome:?}");
+        }
+        target.execute("CREATE TABLE fits (c TEXT); INSERT INTO fits VALUES ('9223372036854775807')").await;
+        let mut twin = Twin::of_what_is_there(target).await;
+        twin.must(Op::AlterColumn { table: ident("fits"), name: ident("c"), changes: change(ColumnType::BigInteger) }).await;
     }
 }

@@ -24,18 +24,33 @@ pub(super) fn conversion(from: ColumnType, to: ColumnType, column: &str) -> Opti
     // Halves go away from zero. What is too large for an integer stays as it is, and does not fit.
     let rounded =
         || format!("CASE WHEN typeof({c}) = 'real' AND abs({c}) < 9e18 THEN CAST(round({c}) AS INTEGER) ELSE {c} END");
-    let whole = || if from.is_integer() || is_text { c.to_owned() } else { rounded() };
+    // A number with a point goes through a double, which holds 15 digits: what has more is made a value that never fits.
+    let spelt = |digits: i16| {
+        format!("CASE WHEN {c} GLOB '*[.eE]*' AND abs(CAST({c} AS REAL)) >= 1e{digits} THEN x'' ELSE {c} END")
+    };
+    let whole = || match from {
+        Text | Varchar(_) => spelt(15),
+        _ if from.is_integer() => c.to_owned(),
+        _ => rounded(),
+    };
     let (value, fits) = match to {
         SmallInteger if is_number || is_text => (whole(), range(i16::MIN.into(), i16::MAX.into())),
         Integer if is_number || is_text => (whole(), range(i32::MIN.into(), i32::MAX.into())),
         BigInteger if is_number || is_text => (whole(), format!("typeof({c}) = 'integer'")),
-        Numeric { precision, scale } if is_number || is_text => (
-            format!("CASE WHEN typeof({c}) = 'real' THEN round({c}, {scale}) ELSE {c} END"),
-            format!(
-                "typeof({c}) IN ('integer', 'real') AND abs({c}) < 1e{} AND (typeof({c}) = 'integer' OR round({c}, {scale}) = {c})",
-                precision.saturating_sub(scale)
-            ),
-        ),
+        Numeric { precision, scale } if is_number || is_text => {
+            let digits = 15 - i16::from(scale);
+            let exact = if is_text { format!("abs({c}) < 1e{digits} AND ") } else { String::new() };
+            (
+                match is_text {
+                    true => spelt(digits),
+                    false => format!("CASE WHEN typeof({c}) = 'real' THEN round({c}, {scale}) ELSE {c} END"),
+                },
+                format!(
+                    "typeof({c}) IN ('integer', 'real') AND abs({c}) < 1e{} AND (typeof({c}) = 'integer' OR {exact}round({c}, {scale}) = {c})",
+                    precision.saturating_sub(scale)
+                ),
+            )
+        }
         Double if is_number || is_text => (c.to_owned(), format!("typeof({c}) = 'real'")),
         Text | Varchar(_) => {
             let value = match from {

@@ -139,7 +139,8 @@ fn copied<'a>(
     Ok(copied)
 }
 
-/// Copies the rows, with their row ids where these are not a column anyway and have a name to call them by.
+/// Copies the rows, with their row ids where these are not a column anyway and have a name to call them by. OR ABORT
+/// overrules what the definition says ON CONFLICT: a row that is in the way of another is not left out.
 fn copy(name: &Ident, rebuilt: &str, before: &Table, after: &Table, copied: &[Copied<'_>]) -> Statement {
     let mut columns: Vec<&str> = copied.iter().map(|column| column.quoted.as_str()).collect();
     let value =
@@ -153,7 +154,7 @@ fn copy(name: &Ident, rebuilt: &str, before: &Table, after: &Table, copied: &[Co
         values.insert(0, row_id.to_owned());
     }
     let (columns, values) = (columns.join(", "), values.join(", "));
-    data_statement(format!("INSERT INTO \"{rebuilt}\" ({columns}) SELECT {values} FROM \"{name}\""))
+    data_statement(format!("INSERT OR ABORT INTO \"{rebuilt}\" ({columns}) SELECT {values} FROM \"{name}\""))
 }
 
 /// The indexes that belong to no constraint, with how each is made.
