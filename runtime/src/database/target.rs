@@ -169,7 +169,8 @@ fn sqlite(url: &str, rest: &str) -> Result<Target, DatabaseError> {
             ("mode", "rw" | "rwc") => {}
             ("mode", "ro") => writable = Writable::No,
             ("mode", "memory") => return Err(in_memory()),
-            _ => return Err(invalid(format!("SQLite takes no parameter {key}={value}"))),
+            // A value may be a secret: other programs take keys of encrypted files here.
+            _ => return Err(invalid(format!("SQLite takes no such parameter {key}"))),
         }
     }
     let path_text = path_text.strip_prefix("//").unwrap_or(path_text);
@@ -196,6 +197,13 @@ fn in_memory() -> DatabaseError {
 /// Parses a server's URL and checks its parameters; the driver would ignore a misspelt `sslmode`.
 fn server(url: &str, known: &[&str]) -> Result<(Url, Option<String>), DatabaseError> {
     let mut url = Url::parse(url).map_err(|error| invalid(error.to_string()))?;
+    // It ended the login early: the rest of the password would be taken for a place, and shown.
+    let cut =
+        || invalid("a character of its login has a meaning in URLs and must be encoded: / is %2F, ? is %3F, # is %23");
+    if url.fragment().is_some() || url.path().contains('@') {
+        return Err(cut());
+    }
+    let has_more = url.query().is_some_and(|query| query.contains('@'));
     let pairs: Vec<(String, String)> = url.query_pairs().into_owned().collect();
     let mut schema = None;
     url.set_query(None);
@@ -205,7 +213,7 @@ fn server(url: &str, known: &[&str]) -> Result<(Url, Option<String>), DatabaseEr
         } else if known.contains(&key.as_str()) || (key.starts_with("options[") && known.contains(&"options")) {
             url.query_pairs_mut().append_pair(&key, &value);
         } else {
-            return Err(invalid(format!("unknown parameter {key}")));
+            return Err(if has_more { cut() } else { invalid(format!("unknown parameter {key}")) });
         }
     }
     Ok((url, schema))
@@ -331,6 +339,12 @@ mod tests {
             "postgres://db/x?schema=",
             "postgres://db/x?schema=pg_temp",
             "postgres://me:secret@db:port/x",
+            "postgres://me:12/secret@db/x",
+            "postgres://me:12?secret@db/x",
+            "postgres://me:12#secret@db/x",
+            "mysql://me:12/secret@db/x",
+            "mysql://me:12?secret=@db/x",
+            "sqlite:x?key=secret",
             "postgres:me:secret@db/x",
             "mysql:me:secret@db/x",
         ] {
