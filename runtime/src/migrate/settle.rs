@@ -1,7 +1,8 @@
 //! What a run does about a step that another one left unfinished: goes on with it, takes it back to its end, or plans
 //! around what stands of it.
 
-use super::account::account;
+use super::account::{account, unknown};
+use super::flight::position;
 use super::journaled::Flying;
 use super::plan::{PackagePlan, Verb};
 use super::plans::Guests;
@@ -160,6 +161,11 @@ impl Migrator {
         if flight.state != FlightState::Refused {
             let line = super::account::unfinished(&flight);
             let kind = ErrorKind::InFlight(format!("{line}; the next run that changes the target settles it"));
+            return Err(MigrateError::from(kind).of(&name).on(&snapshot.label));
+        }
+        let is_known = position(&flight.earlier, &flight.statements, flight.position, &snapshot.catalog).is_some();
+        if flight.package == name && !is_known {
+            let kind = ErrorKind::InFlight(unknown(&flight));
             return Err(MigrateError::from(kind).of(&name).on(&snapshot.label));
         }
         let rewound = self.plan(verb.clone(), given, snapshot.rewound(&flight), guests).await;

@@ -258,6 +258,9 @@ on_databases! {
     [mariadb] async fn tables_that_somebody_else_changed_meanwhile_are_said_and_left(target: &TestTarget) {
         let run = fails(target, &dropping(), &["partial 2 of 3"]).await;
         target.execute("ALTER TABLE sale ADD COLUMN mine INTEGER").await;
+        let whole = dump::whole(target).await;
+        assert_says(run.upgrade(&run.open(&dropping())).await, &["customer, sale, visit look neither as before nor as after"]);
+        assert_eq!(dump::whole(target).await, whole);
         target.execute("UPDATE ptah_db_journal SET state = 'running'").await;
         let step = unfinished(&run).await;
         assert_eq!((step.applied, step.can_be_undone), (None, false));
