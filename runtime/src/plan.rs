@@ -98,6 +98,11 @@ impl Plan {
 
     /// The tables that were there before and have another name afterwards, old and new.
     pub fn renamed_tables(&self) -> Vec<(String, String)> {
+        self.moved_tables().into_iter().filter_map(|(from, to)| Some((from, to?))).collect()
+    }
+
+    /// The tables that were there before and have another name afterwards, or are gone, whatever goes by their name then.
+    pub fn moved_tables(&self) -> Vec<(String, Option<String>)> {
         // The name that each table has by now; one that is made and renamed on the way is of no interest.
         let mut renamed: Vec<(String, Option<String>)> = Vec::new();
         let mut made = BTreeSet::new();
@@ -120,7 +125,7 @@ impl Plan {
                 renamed.push((name.to_owned(), new_name));
             }
         }
-        renamed.into_iter().filter_map(|(from, to)| Some((from, to?))).filter(|(from, to)| from != to).collect()
+        renamed.into_iter().filter(|(from, to)| to.as_ref() != Some(from)).collect()
     }
 
     /// Rows that bulk inserts carry.

@@ -410,7 +410,7 @@ impl<'a> Planning<'a> {
         depends_on: &[Dependency],
     ) -> Result<PlannedStep, MigrateError> {
         let Outcome { plan, after, fuel, reads_run_values } = outcome;
-        if let Some(conflict) = self.snapshot.conflict(&self.info.name, before, &after) {
+        if let Some(conflict) = self.snapshot.conflict(&self.info.name, before, &after, &plan) {
             return Err(MigrateError::from(ErrorKind::Outside(conflict)).at(kind.title()));
         }
         self.snapshot.carry(&self.info.name, before, &after);

@@ -8,6 +8,7 @@ use super::{ErrorKind, MigrateError};
 use crate::database::{Connection, Target};
 use crate::dialect::{Catalog, CatalogTable, Dialect, catalog};
 use crate::operation::Ident;
+use crate::plan::Plan;
 use crate::schema::{NameScope, Schema, Table};
 use crate::store::{self, InFlight, State, StepRecord, TableChange};
 
@@ -221,10 +222,10 @@ impl Snapshot {
 
     /// What stands in the way of a step outside the package's own tables: a taken name, a reference from
     /// another table to something that goes.
-    pub(super) fn conflict(&self, package: &str, before: &Schema, after: &Schema) -> Option<String> {
+    pub(super) fn conflict(&self, package: &str, before: &Schema, after: &Schema, plan: &Plan) -> Option<String> {
         self.taken_table(package, before, after)
             .or_else(|| self.taken_name(before, after))
-            .or_else(|| self.broken_reference(before, after))
+            .or_else(|| self.broken_reference(before, after, plan))
     }
 
     fn taken_table(&self, package: &str, before: &Schema, after: &Schema) -> Option<String> {
@@ -279,8 +280,11 @@ impl Snapshot {
         Some(format!("the name {name} of a foreign key is taken by another table on the target"))
     }
 
-    /// A foreign key of a table outside `before` to a table that goes, is renamed, or loses the key.
-    fn broken_reference(&self, before: &Schema, after: &Schema) -> Option<String> {
+    /// A foreign key of a table outside `before` to a table that goes, is renamed, or loses the key. One that goes and is
+    /// made again is gone all the same: SQLite takes the rows along that refer to it.
+    fn broken_reference(&self, before: &Schema, after: &Schema, plan: &Plan) -> Option<String> {
+        let moved = plan.moved_tables();
+        let is_moved = |table: &Ident| moved.iter().any(|(from, _)| from == table.as_str());
         for (name, table) in &self.catalog.tables {
             let CatalogTable::Readable(table) = table else { continue };
             if before.tables.contains_key(name.as_str()) {
@@ -295,7 +299,8 @@ impl Snapshot {
                     let mut keys = table.primary_key.iter().chain(&table.uniques);
                     keys.any(|found| found.columns == key.referred_columns)
                 };
-                let stays = after.tables.get(&key.referred_table).is_some_and(|referred| {
+                let found = after.tables.get(&key.referred_table).filter(|_| !is_moved(&key.referred_table));
+                let stays = found.is_some_and(|referred| {
                     // A key that the model does not know stays as it is.
                     (is_key(referred) || !old.is_some_and(|old| is_key(old)))
                         && key.referred_columns.iter().all(|column| {

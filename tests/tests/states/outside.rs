@@ -104,6 +104,25 @@ on_every_database! {
         run.model_holds("crowd").await;
     }
 
+    async fn a_foreign_key_of_an_unowned_table_to_what_goes_and_is_made_again(target: &TestTarget) {
+        let again = crowd().revision("003", &["002"], "Anew").upgrade([
+            drop_table("users"),
+            create_table("users", |t| { t.id("id"); }),
+        ]);
+        let run = Run::on(target);
+        run.upgrade(&run.open(&crowd())).await.unwrap();
+        let id = if target.dialect() == Dialect::Sqlite { "INTEGER" } else { "BIGINT" };
+        target
+            .execute(&format!("CREATE TABLE orders (writer {id}, FOREIGN KEY (writer) REFERENCES users (id) ON DELETE CASCADE)"))
+            .await;
+        let before = run.everything().await;
+        assert_says(run.upgrade(&run.open(&again)).await, &["table orders, which is not the package's, refers to users (id)"]);
+        assert_eq!(run.everything().await, before);
+        target.execute("DROP TABLE orders").await;
+        run.upgrade(&run.open(&again)).await.unwrap();
+        run.model_holds("crowd").await;
+    }
+
     async fn an_own_table_that_the_contract_cannot_express_is_named(target: &TestTarget) {
         let run = Run::on(target);
         let crowd = run.open(&crowd());
