@@ -140,7 +140,7 @@ fn collations_of_columns_and_what_is_unique_under_them() {
 fn indexes_over_expressions_partial_descending_and_with_collations() {
     on_sqlite(async |target: &TestTarget| {
         let make = "CREATE TABLE p (id INTEGER PRIMARY KEY, x INT, n TEXT);
-             CREATE INDEX \"by lower\" ON p (lower(n)); CREATE INDEX part ON p (x) WHERE x > 5;
+             CREATE INDEX \"by lower\" ON \"p\" ((lower(\"n\"))); CREATE INDEX \"part\" ON \"p\" (\"x\") WHERE (\"x\" > 5);
              CREATE INDEX \"desc\" ON \"p\" (\"x\" DESC); CREATE UNIQUE INDEX coll ON p (n COLLATE NOCASE DESC, id);
              CREATE UNIQUE INDEX \"plain\" ON \"p\" (\"n\", \"x\"); INSERT INTO p VALUES (1, 10, 'a'), (2, 3, 'b')";
         let queries = [
