@@ -1,6 +1,6 @@
 //! Several packages on one target: none touches what is another's, nor the runner's own tables.
 
-use ptah_wasm_tests::on_every_database;
+use ptah_wasm_tests::{on_databases, on_every_database};
 
 use super::*;
 
@@ -164,5 +164,25 @@ on_every_database! {
             assert_says(run.upgrade_as(to(&package, &id)).await, &parts);
         }
         assert_eq!(run.everything().await, before);
+    }
+}
+
+on_databases! {
+    [postgres] async fn an_index_whose_concurrent_build_failed_is_not_taken_for_one(target: &TestTarget) {
+        let run = Run::on(target);
+        let forum = run.open(&forum());
+        run.upgrade_as(to(&forum, "001")).await.unwrap();
+        target.execute("INSERT INTO threads (title) VALUES ('twice'), ('twice')").await;
+        target.try_execute("CREATE UNIQUE INDEX CONCURRENTLY once ON threads (title)").await.unwrap_err();
+        let left = target.fetch("SELECT indisvalid::text FROM pg_index WHERE indexrelid = 'once'::regclass").await;
+        assert_eq!(left, [[Some("false".to_owned())]]);
+        run.model_holds("forum").await;
+        // Its name is taken all the same.
+        let named = GuestPackage::new("other").revision("001", &[], "Make").upgrade([create_table("once", |t| {
+            t.id("id");
+        })]);
+        assert_says(run.upgrade(&run.open(&named)).await, &["once already"]);
+        run.upgrade(&forum).await.unwrap();
+        run.model_holds("forum").await;
     }
 }
