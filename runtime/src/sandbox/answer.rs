@@ -235,6 +235,13 @@ mod tests {
                 column("title", ColumnType::Varchar(80), Some(ColumnDefault::Value(Value::text("new").unwrap()))),
                 column("price", ColumnType::Numeric { precision: 8, scale: 2 }, None),
                 column("made", ColumnType::TimestampWithZone, Some(clock)),
+                ColumnSpec {
+                    computed: Some(Computed {
+                        expression: parse(Position::Computed, "upper(\"title\") || '?'"),
+                        storage: ComputedStorage::Stored,
+                    }),
+                    ..column("shout", ColumnType::Text, None)
+                },
             ],
             constraints: vec![
                 Constraint::PrimaryKey(Key { name: None, columns: vec![ident("id")] }),
@@ -260,7 +267,22 @@ mod tests {
             unique: false,
             predicate: None,
         };
-        vec![Op::CreateTable { table }, Op::CreateIndex { table: ident("pages"), index }]
+        let mut operations = vec![Op::CreateTable { table }, Op::CreateIndex { table: ident("pages"), index }];
+        // What only some dialects have.
+        if !planner.dialect().rules().unique_index_is_constraint {
+            let expression = parse(Position::Index, "lower(\"title\") || 'it''s'");
+            let index = Index {
+                name: ident("pages_priced"),
+                parts: vec![
+                    IndexPart { key: IndexKey::Expression(expression), order: IndexOrder::Descending },
+                    IndexPart::column(ident("price"), IndexOrder::Ascending),
+                ],
+                unique: true,
+                predicate: Some(parse(Position::Predicate, "\"price\" BETWEEN 1 AND 2.5 AND \"parent\" IS NULL")),
+            };
+            operations.push(Op::CreateIndex { table: ident("pages"), index });
+        }
+        operations
     }
 
     #[test]
