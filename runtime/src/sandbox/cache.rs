@@ -244,7 +244,8 @@ fn read_private(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
     }
     let file = options.open(path)?;
     check_private(&file, 0o077)?;
-    let mut bytes = Vec::new();
+    let length = file.metadata()?.len().min(limit);
+    let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or_default());
     file.take(limit).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
