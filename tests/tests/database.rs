@@ -292,3 +292,21 @@ fn a_session_that_died_is_lost_and_what_was_not_committed_is_gone() {
         assert!(target.fetch("SELECT * FROM t").await.is_empty());
     });
 }
+
+#[test]
+fn a_file_that_is_made_is_left_without_a_log_beside_it() {
+    ptah_wasm_tests::target::run(Dialect::Sqlite, async |target| {
+        let mut connection = target.target().connect_to_change().await.unwrap();
+        let mode = connection.fetch("PRAGMA journal_mode").await.unwrap();
+        assert_eq!(mode, [[Some("wal".to_owned())]]);
+        connection.execute("CREATE TABLE t (x INTEGER)").await.unwrap();
+        connection.close().await;
+        assert_eq!(target.fetch("PRAGMA journal_mode").await, [[Some("delete".to_owned())]]);
+        let files = std::fs::read_dir(target.folder()).unwrap().count();
+        assert_eq!(files, 1);
+        // What is there already is left as it is.
+        target.execute("PRAGMA journal_mode = WAL").await;
+        target.target().connect_to_change().await.unwrap().close().await;
+        assert_eq!(target.fetch("PRAGMA journal_mode").await, [[Some("wal".to_owned())]]);
+    });
+}

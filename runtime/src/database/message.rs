@@ -57,6 +57,21 @@ impl Connection {
         Ok(answers)
     }
 
+    /// Sends queries in one message; the rows of each, every value as text.
+    ///
+    /// # Errors
+    /// As [`Self::fetch`].
+    pub async fn fetch_all(&mut self, queries: &[&str]) -> Result<Vec<Vec<TextRow>>, DatabaseError> {
+        let mut answers = Vec::with_capacity(queries.len());
+        for message in messages(queries, MESSAGE_STATEMENTS) {
+            let mut session = self.take()?;
+            let sql = message.join("; ");
+            let result = exchange(&self.watchdog, &mut session, &sql, message.len(), &mut answers).await;
+            self.put_back(session, result)?;
+        }
+        Ok(answers.into_iter().map(|answer| answer.rows).collect())
+    }
+
     /// As [`Self::begin`], with the first statements of the transaction in the same message. What they answered.
     ///
     /// # Errors

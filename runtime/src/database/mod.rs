@@ -254,6 +254,10 @@ impl Connection {
         let mut results = Vec::new();
         for query in catalog::queries(self.dialect) {
             results.push(self.fetch_whole(query).await?);
+            // The first one lists what there is; the others, which cost a new session much, say what each of it is like.
+            if results.iter().all(Vec::is_empty) {
+                break;
+            }
         }
         Ok(catalog::read(self.dialect, &results))
     }
@@ -274,6 +278,10 @@ impl Connection {
 
     /// Says goodbye. Merely dropping a connection is safe too.
     pub async fn close(mut self) {
+        if self.transaction == Transaction::None && self.session.as_ref().is_some_and(Session::made_the_file) {
+            // A new file is left as any program would make it. Where another program is at it already it stays so.
+            let _ = self.execute("PRAGMA journal_mode = DELETE").await;
+        }
         if let Some(session) = self.session.take() {
             session.close().await;
         }

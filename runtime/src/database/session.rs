@@ -10,7 +10,7 @@ use futures_util::StreamExt as _;
 use futures_util::stream::BoxStream;
 use sqlx::mysql::MySqlConnection;
 use sqlx::postgres::PgConnection;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode};
 use sqlx::{AssertSqlSafe, ColumnIndex, ConnectOptions, Connection as _, Decode, Either, Row, ValueRef};
 
 use super::target::{Place, Writable};
@@ -32,7 +32,12 @@ pub(super) enum Item {
 
 /// A driver's connection. Dropped, it closes, and the database rolls back what was open.
 pub(super) enum Session {
-    Sqlite { connection: SqliteConnection, watch: Watch },
+    /// `made`: this connection made the file.
+    Sqlite {
+        connection: SqliteConnection,
+        watch: Watch,
+        made: bool,
+    },
     Postgres(PgConnection),
     Mariadb(MySqlConnection),
 }
@@ -70,7 +75,7 @@ impl Session {
         // Safe: every statement comes from `dialect/` or `store/`, where names and values are quoted.
         let query = sqlx::raw_sql(AssertSqlSafe(sql.to_owned()));
         match self {
-            Self::Sqlite { connection, watch } => {
+            Self::Sqlite { connection, watch, .. } => {
                 let _running = watch.start();
                 query.execute(connection).await.map(|done| done.rows_affected())
             }
@@ -83,7 +88,7 @@ impl Session {
     pub(super) fn send(&mut self, sql: &str) -> BoxStream<'_, Result<Item, sqlx::Error>> {
         let query = sqlx::raw_sql(AssertSqlSafe(sql.to_owned()));
         match self {
-            Self::Sqlite { connection, watch } => {
+            Self::Sqlite { connection, watch, .. } => {
                 let running = watch.start();
                 let items = query.fetch_many(connection);
                 Box::pin(items.map(move |item| {
@@ -110,13 +115,18 @@ impl Session {
     pub(super) async fn fetch(&mut self, sql: &str) -> Result<Vec<TextRow>, sqlx::Error> {
         let query = sqlx::raw_sql(AssertSqlSafe(sql.to_owned()));
         match self {
-            Self::Sqlite { connection, watch } => {
+            Self::Sqlite { connection, watch, .. } => {
                 let _running = watch.start();
                 query.fetch_all(connection).await?.iter().map(byte_texts).collect()
             }
             Self::Postgres(connection) => query.fetch_all(connection).await?.iter().map(postgres_texts).collect(),
             Self::Mariadb(connection) => query.fetch_all(connection).await?.iter().map(byte_texts).collect(),
         }
+    }
+
+    /// Whether it made the SQLite file that it is on.
+    pub(super) fn made_the_file(&self) -> bool {
+        matches!(self, Self::Sqlite { made: true, .. })
     }
 
     pub(super) async fn close(self) {
@@ -184,11 +194,15 @@ async fn open_sqlite(
     }
     // Looking opens for writing too, and `query_only` then forbids it: a file whose writer was killed has a
     // journal that must be rolled back before anybody can read.
-    let options = options
+    let mut options = options
         .clone()
         .create_if_missing(purpose == Purpose::Change)
         .read_only(writable == Writable::No)
         .busy_timeout(settings.lock_timeout);
+    if !there {
+        // Until it is closed again: a commit is then one write to the disk and not three.
+        options = options.journal_mode(SqliteJournalMode::Wal);
+    }
     let mut connection =
         options.connect().await.map_err(|error| match error::classify(target.label(), settings, error) {
             DatabaseError::ReadOnly { reason, .. } | DatabaseError::Lost(reason) => {
@@ -202,7 +216,7 @@ async fn open_sqlite(
         connection.lock_handle().await.map_err(|error| error::classify(target.label(), settings, error))?;
     handle.set_progress_handler(10_000, move || !expired());
     drop(handle);
-    Ok(Some(Session::Sqlite { connection, watch }))
+    Ok(Some(Session::Sqlite { connection, watch, made: !there }))
 }
 
 /// SQLite opens a file without write permission silently for reading.

@@ -3,7 +3,8 @@
 use super::target::Place;
 use super::{Connection, DatabaseError, Purpose, Target};
 use crate::dialect::{
-    Dialect, SessionSettings, check_session, schema_facts, session_check, session_statements, shadows,
+    Dialect, SessionCheck, SessionSettings, TextRow, check_session, schema_facts, session_check, session_statements,
+    shadows,
 };
 
 /// Checks the server, pins schema and settings, and makes a connection to look read-only: in as few messages as can be,
@@ -11,8 +12,7 @@ use crate::dialect::{
 pub(super) async fn pin(connection: &mut Connection, target: &Target, purpose: Purpose) -> Result<(), DatabaseError> {
     let settings = target.settings();
     match connection.dialect() {
-        // Reading the schema's version reads the file's header: a file of another kind shows here.
-        Dialect::Sqlite => drop(connection.fetch("PRAGMA schema_version").await?),
+        Dialect::Sqlite => return pin_sqlite(connection, settings, purpose).await,
         Dialect::Mariadb => check_mariadb(connection).await?,
         Dialect::Postgres => {}
     }
@@ -23,12 +23,32 @@ pub(super) async fn pin(connection: &mut Connection, target: &Target, purpose: P
         notice_a_dead_client(connection).await?;
     }
     let read_only = match (purpose, connection.dialect()) {
-        (Purpose::Look, Dialect::Sqlite) => "; PRAGMA query_only = ON",
         (Purpose::Look, Dialect::Postgres) => "; SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY",
         (Purpose::Look, Dialect::Mariadb) => "; SET SESSION TRANSACTION READ ONLY",
-        (Purpose::Change | Purpose::Hold, _) => "",
+        (Purpose::Change | Purpose::Hold, _) | (_, Dialect::Sqlite) => "",
     };
     read_back(connection, settings, read_only).await
+}
+
+/// All in one message, as it reads each statement when the one before is done.
+async fn pin_sqlite(
+    connection: &mut Connection,
+    settings: &SessionSettings,
+    purpose: Purpose,
+) -> Result<(), DatabaseError> {
+    let (pinned, check) = (session_statements(Dialect::Sqlite, settings), session_check(Dialect::Sqlite, settings));
+    // Reading the schema's version reads the file's header: a file of another kind shows here.
+    let mut message = vec!["PRAGMA schema_version"];
+    message.extend(pinned.iter().map(String::as_str));
+    message.push(&check.question);
+    let asked = message.len();
+    if purpose == Purpose::Look {
+        message.push("PRAGMA query_only = ON");
+    }
+    let mut answers = connection.fetch_all(&message).await?;
+    answers.truncate(asked);
+    let row = answers.pop().unwrap_or_default().into_iter().next().unwrap_or_default();
+    hold(connection, &check, &row)
 }
 
 fn unsupported(connection: &Connection, reason: impl Into<String>) -> DatabaseError {
@@ -98,10 +118,13 @@ async fn notice_a_dead_client(connection: &mut Connection) -> Result<(), Databas
 /// Refuses a session that did not take its settings, and tells the watchdog which one it is. What is to be sent `then`
 /// goes along.
 async fn read_back(connection: &mut Connection, settings: &SessionSettings, then: &str) -> Result<(), DatabaseError> {
-    let dialect = connection.dialect();
-    let check = session_check(dialect, settings);
+    let check = session_check(connection.dialect(), settings);
     let row = connection.fetch(&format!("{}{then}", check.question)).await?.into_iter().next().unwrap_or_default();
-    let (session, strays) = check_session(dialect, &check, &row);
+    hold(connection, &check, &row)
+}
+
+fn hold(connection: &mut Connection, check: &SessionCheck, row: &TextRow) -> Result<(), DatabaseError> {
+    let (session, strays) = check_session(connection.dialect(), check, row);
     if !strays.is_empty() {
         return Err(unsupported(connection, format!("the session does not hold its settings: {}", strays.join(", "))));
     }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::database::{Connection, DatabaseError};
-use crate::dialect::{Dialect, StatementKind, literal};
+use crate::dialect::{Dialect, StatementKind, TextRow, literal};
 use crate::operation::Value;
 use crate::schema::Table;
 
@@ -263,9 +263,19 @@ async fn update(connection: &mut Connection, values: &[(&str, Value)]) -> Result
 }
 
 /// What is under way.
-pub(super) async fn read(connection: &mut Connection) -> Result<Option<InFlight>, StoreError> {
-    let query = JOURNAL_LAYOUT.select(connection.dialect(), "");
-    let Some(row) = connection.fetch(&query).await?.into_iter().next() else {
+async fn read(connection: &mut Connection) -> Result<Option<InFlight>, StoreError> {
+    let query = query(connection.dialect());
+    read_rows(connection.fetch(&query).await?)
+}
+
+/// Asks what is under way.
+pub(super) fn query(dialect: Dialect) -> String {
+    JOURNAL_LAYOUT.select(dialect, "")
+}
+
+/// Reads the answer.
+pub(super) fn read_rows(rows: Vec<TextRow>) -> Result<Option<InFlight>, StoreError> {
+    let Some(row) = rows.into_iter().next() else {
         return Ok(None);
     };
     let damaged = || StoreError::Damaged(format!("the row of {JOURNAL} cannot be read"));

@@ -1,7 +1,7 @@
 //! How the tables are laid out, and the few statements that they need, built from that layout alone.
 
 use crate::database::Connection;
-use crate::dialect::{Dialect, bookkeeping, literal, quote};
+use crate::dialect::{Dialect, TextRow, bookkeeping, literal, quote};
 use crate::operation::{Ident, Value};
 
 use super::record::VersionChange;
@@ -211,9 +211,13 @@ pub(super) struct ForeignVersionTable {
 }
 
 impl ForeignVersionTable {
-    /// None: it is as wide as ours.
-    pub(super) async fn read(connection: &mut Connection) -> Result<Option<Self>, StoreError> {
-        let rows = connection.fetch(&bookkeeping::version_columns(connection.dialect(), VERSIONS)).await?;
+    /// Asks what it is like.
+    pub(super) fn query(dialect: Dialect) -> String {
+        bookkeeping::version_columns(dialect, VERSIONS)
+    }
+
+    /// Reads the answer. None: it is as wide as ours.
+    pub(super) fn read(rows: Vec<TextRow>) -> Result<Option<Self>, StoreError> {
         let (mut key_columns, mut key) = (Vec::new(), None);
         let (mut package_width, mut version_width) = (None, None);
         for row in rows {

@@ -76,34 +76,50 @@ pub async fn load(connection: &mut Connection, present: &BTreeSet<String>) -> Re
 async fn read(connection: &mut Connection, present: &BTreeSet<String>) -> Result<State, StoreError> {
     let dialect = connection.dialect();
     let mut state = State { present: present.clone(), ..State::default() };
-    if present.contains(OBJECTS) {
-        for row in connection.fetch(&OBJECTS_LAYOUT.select(dialect, "")).await? {
-            state.read_object(&row)?;
+    // First of all: these say how the other tables are laid out.
+    let queries = [(OBJECTS, OBJECTS_LAYOUT.select(dialect, "")), (VERSIONS, ForeignVersionTable::query(dialect))];
+    let [objects, columns] = ask(connection, present, queries).await?;
+    for row in objects.unwrap_or_default() {
+        state.read_object(&row)?;
+    }
+    state.dependencies.sort();
+    if let Some(columns) = columns {
+        state.foreign_versions = ForeignVersionTable::read(columns)?;
+    }
+    let queries = [
+        (HISTORY, history_digest(connection)),
+        (VERSIONS, VERSIONS_LAYOUT.select(dialect, "")),
+        (JOURNAL, journal::query(dialect)),
+    ];
+    let [history, versions, journal] = ask(connection, present, queries).await?;
+    for row in history.unwrap_or_default() {
+        let entry = digest_entry(&row)?;
+        state.follow(&entry);
+    }
+    for row in versions.unwrap_or_default() {
+        // A row without a version, as another program may leave for base, records nothing.
+        if let [Some(package), Some(version)] = row.as_slice()
+            && !version.is_empty()
+        {
+            state.versions.entry(package.clone()).or_default().insert(version.clone());
+            state.applied.entry(package.clone()).or_default().insert(version.clone());
         }
-        state.dependencies.sort();
     }
-    if present.contains(HISTORY) {
-        for row in connection.fetch(&history_digest(connection)).await? {
-            let entry = digest_entry(&row)?;
-            state.follow(&entry);
-        }
-    }
-    if present.contains(VERSIONS) {
-        state.foreign_versions = ForeignVersionTable::read(connection).await?;
-        for row in connection.fetch(&VERSIONS_LAYOUT.select(dialect, "")).await? {
-            // A row without a version, as another program may leave for base, records nothing.
-            if let [Some(package), Some(version)] = row.as_slice()
-                && !version.is_empty()
-            {
-                state.versions.entry(package.clone()).or_default().insert(version.clone());
-                state.applied.entry(package.clone()).or_default().insert(version.clone());
-            }
-        }
-    }
-    if present.contains(JOURNAL) {
-        state.journal = journal::read(connection).await?;
-    }
+    state.journal = journal::read_rows(journal.unwrap_or_default())?;
     Ok(state)
+}
+
+/// Sends the queries of the tables that are there, in one message; the rows of each.
+async fn ask<const N: usize>(
+    connection: &mut Connection,
+    present: &BTreeSet<String>,
+    queries: [(&str, String); N],
+) -> Result<[Option<Vec<TextRow>>; N], StoreError> {
+    let is_there = queries.each_ref().map(|(table, _)| present.contains(*table));
+    let asked = queries.iter().zip(is_there).filter(|(_, there)| *there).map(|((_, query), _)| query.as_str());
+    let asked: Vec<&str> = asked.collect();
+    let mut answers = connection.fetch_all(&asked).await?.into_iter();
+    Ok(is_there.map(|there| if there { answers.next() } else { None }))
 }
 
 /// Only the columns that the state follows from: a history may be long.
