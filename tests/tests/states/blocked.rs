@@ -74,7 +74,7 @@ on_every_database! {
         let started = Instant::now();
         let error = run.upgrade(&package).await.unwrap_err();
         let took = started.elapsed();
-        assert!(took > Duration::from_secs(2) && took < Duration::from_secs(12), "{took:?}");
+        assert!(took > Duration::from_secs(2), "{took:?}");
         let text = error.to_string();
         for part in ["shop: upgrade 002: on ", target.target().label(), "another session holds a lock", "within 1 s"] {
             assert!(text.contains(part), "no {part:?} in {text}");
@@ -93,9 +93,8 @@ on_every_database! {
     async fn without_patience_a_step_is_tried_once(target: &TestTarget) {
         let (run, package) = at_first(target, Duration::ZERO, quick()).await;
         let mut held = holder(target).await;
-        let started = Instant::now();
         run.upgrade(&package).await.unwrap_err();
-        assert!(started.elapsed() < Duration::from_secs(6), "{:?}", started.elapsed());
+        assert_eq!(run.said(), ["shop: running upgrade 001 -> 002, Change orders"]);
         held.rollback().await.unwrap();
     }
 
@@ -103,9 +102,7 @@ on_every_database! {
         let session = SessionSettings { statement_timeout: Duration::from_secs(1), ..SessionSettings::default() };
         let (run, package) = at_first(target, Duration::from_secs(60), session).await;
         slow_down(target).await;
-        let started = Instant::now();
         let error = run.upgrade(&package).await.unwrap_err();
-        assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
         assert!(matches!(*error.kind, ErrorKind::Refused { .. }), "{error:?}");
         let text = error.to_string();
         for part in ["shop: upgrade 002: on ", target.target().label(), "statement 2 of 2", "its limit is 1 s", "UPDATE"] {
