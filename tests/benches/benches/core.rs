@@ -153,7 +153,7 @@ fn sandbox(bench: &Core) {
     let values = RunValues { started: "2026-11-28T00:00:00.000000Z".into(), seed: 7 };
     let run = |guest: &ptah_wasm::sandbox::Guest| {
         let planner = Planner::new(Dialect::Sqlite, Schema::default(), Access::default(), limits.clone());
-        guest.run(StepCall::Upgrade("001"), planner, &values, &mut |_| ()).unwrap();
+        guest.run(StepCall::Upgrade("001"), planner, &values, None, &mut |_| ()).unwrap();
     };
 
     // The guest says that it has no such step.
@@ -161,7 +161,7 @@ fn sandbox(bench: &Core) {
     let name = "sandbox: store, instance, call and drop, of the example package crowd, µs, beside 50 µs";
     let step = each(count, || {
         let planner = Planner::new(Dialect::Sqlite, Schema::default(), Access::default(), limits.clone());
-        crowd.run(StepCall::Upgrade("none"), planner, &values, &mut |_| ()).unwrap_err();
+        crowd.run(StepCall::Upgrade("none"), planner, &values, None, &mut |_| ()).unwrap_err();
     });
     Row { name, ours: &step, reference: &[50.0], kind: Kind::Cost, bound: Some(1.0) }.print();
 
