@@ -1,5 +1,5 @@
 //! What the benches have in common: their rows, how two sides are measured in turn, their sizes, and the hand-written
-//! loop that they are held against ([`reference`]).
+//! loop that they are held against ([`mod@reference`]).
 //!
 //! A harness of their own, since criterion measures one side to its end and then the other: on a machine that others
 //! use too, only sides that take turns compare.
