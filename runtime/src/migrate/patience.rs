@@ -27,14 +27,15 @@ impl Patience<'_> {
     /// interrupt.
     pub(super) async fn again(&mut self) -> bool {
         let once = self.migrator.target.settings().lock_timeout;
-        let since = *self.since.get_or_insert_with(|| {
-            let (package, step) = (self.package.clone(), self.step.clone());
-            (self.migrator.observer)(&Event::Blocked { package, step });
-            Instant::now().checked_sub(once).unwrap_or_else(Instant::now)
-        });
+        let is_first = self.since.is_none();
+        let since = *self.since.get_or_insert_with(|| Instant::now().checked_sub(once).unwrap_or_else(Instant::now));
         let left = self.migrator.lock_timeout.saturating_sub(since.elapsed());
         if left.is_zero() {
             return false;
+        }
+        if is_first {
+            let (package, step) = (self.package.clone(), self.step.clone());
+            (self.migrator.observer)(&Event::Blocked { package, step });
         }
         self.pause(store::pause().min(left)).await
     }
