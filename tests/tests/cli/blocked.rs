@@ -20,7 +20,7 @@ on_every_database! {
         let mut holder = target.target().connect_to_change().await.unwrap();
         holder.begin().await.unwrap();
         holder.execute("INSERT INTO orders (n) VALUES (1)").await.unwrap();
-        on(target, "upgrade shop.wasm --lock-timeout 1").run().ends(7).says(&[
+        on(target, "upgrade shop.wasm --lock-timeout 5").run().ends(7).says(&[
             "shop: upgrade 002: another session holds a lock, trying again\n",
             "error: shop: upgrade 002: on ",
             target.target().label(),
