@@ -9,6 +9,7 @@ use super::plan::{PackagePlan, PlannedStep, StepKind, Verb};
 use super::plans::Guests;
 use super::settle::{self, Departure, Held};
 use super::snapshot::Snapshot;
+use super::states::is_done;
 use super::{ErrorKind, Event, MigrateError, Migrator, Upgrade, flight};
 
 use crate::database::{Connection, DatabaseError, Identity, Stopped};
@@ -52,7 +53,7 @@ impl Migrator {
         while attempts < ATTEMPTS {
             let on = match seen.take() {
                 Some(seen) => seen,
-                None => Snapshot::look(&self.target).await?,
+                None => Snapshot::look_unless(&self.target, &|state| is_done(&verb, state)).await?,
             };
             // What other runs get done is no reason to give up: they end.
             attempts = if records.as_ref() == Some(&on.state) { attempts + 1 } else { 1 };

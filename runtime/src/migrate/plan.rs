@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::guest::Outcome;
 use super::plans::Guests;
 use super::snapshot::Snapshot;
+use super::states::is_done;
 use super::{Adopt, ErrorKind, Interrupt, MigrateError, Migrator, Observer, Populate, Upgrade};
 use crate::package::Package;
 use crate::plan::Plan;
@@ -199,12 +200,18 @@ impl Migrator {
         let observer = self.observer.clone();
         let limits = self.sandbox.limits().clone();
         let (guests, interrupt) = (guests.clone(), self.interrupt.clone());
-        let mut task = tokio::task::spawn_blocking(move || {
+        // No guest runs then, and no thread is needed for one.
+        let is_short = is_done(&verb, &snapshot.state);
+        let work = move || {
             let package = verb.package().clone();
             let mut planning = Planning::new(&package, &known, limits, &guests, &observer, &interrupt, snapshot)?;
             planning.verb(&verb)?;
             Ok::<_, MigrateError>(planning.finish())
-        });
+        };
+        if is_short {
+            return work().map_err(place);
+        }
+        let mut task = tokio::task::spawn_blocking(work);
         let done = match self.interrupt.unless_raised(&mut task).await {
             Some(done) => done,
             None => {

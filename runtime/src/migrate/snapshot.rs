@@ -16,12 +16,14 @@ use crate::store::{self, InFlight, State, StepRecord, TableChange};
 const ATTEMPTS: usize = 5;
 
 /// How much of a target is looked at.
-#[derive(Debug, Clone, Copy)]
-enum Depth {
+#[derive(Clone, Copy)]
+enum Depth<'a> {
     /// The whole catalog and the bookkeeping.
     Everything,
     /// The bookkeeping.
     Records,
+    /// The bookkeeping, and everything unless that says enough.
+    Unless(&'a (dyn Fn(&State) -> bool + Sync)),
 }
 
 /// A target at one moment.
@@ -50,7 +52,15 @@ impl Snapshot {
         Self::look_at(target, Depth::Records).await
     }
 
-    async fn look_at(target: &Target, depth: Depth) -> Result<Self, MigrateError> {
+    /// As [`Self::look`], or as [`Self::look_at_records`] where those are enough: the catalog costs more than all else.
+    pub(super) async fn look_unless(
+        target: &Target,
+        is_enough: &(dyn Fn(&State) -> bool + Sync),
+    ) -> Result<Self, MigrateError> {
+        Self::look_at(target, Depth::Unless(is_enough)).await
+    }
+
+    async fn look_at(target: &Target, depth: Depth<'_>) -> Result<Self, MigrateError> {
         let label = target.label().to_owned();
         match target.connect_to_look().await {
             Ok(None) => Ok(Self::empty(target.dialect(), label)),
@@ -69,7 +79,7 @@ impl Snapshot {
         Self::read_to(target, connection, Depth::Everything).await
     }
 
-    async fn read_to(target: &Target, connection: &mut Connection, depth: Depth) -> Result<Self, MigrateError> {
+    async fn read_to(target: &Target, connection: &mut Connection, depth: Depth<'_>) -> Result<Self, MigrateError> {
         let mut left = ATTEMPTS;
         loop {
             left -= 1;
@@ -83,16 +93,24 @@ impl Snapshot {
         }
     }
 
-    async fn read_inside(target: &Target, connection: &mut Connection, depth: Depth) -> Result<Self, MigrateError> {
-        let catalog = match depth {
-            Depth::Everything => connection.catalog().await?,
-            Depth::Records => {
-                let rows = connection.fetch(catalog::bookkeeping_query(target.dialect())).await?;
-                Catalog { bookkeeping: rows.into_iter().flatten().flatten().collect(), ..Catalog::default() }
+    async fn read_inside(target: &Target, connection: &mut Connection, depth: Depth<'_>) -> Result<Self, MigrateError> {
+        let (dialect, label) = (target.dialect(), target.label().to_owned());
+        let mut records = None;
+        if !matches!(depth, Depth::Everything) {
+            let rows = connection.fetch(catalog::bookkeeping_query(dialect)).await?;
+            let catalog = Catalog { bookkeeping: rows.into_iter().flatten().flatten().collect(), ..Catalog::default() };
+            let state = store::load(connection, &catalog.bookkeeping).await?;
+            match depth {
+                Depth::Unless(is_enough) if !is_enough(&state) => records = Some((catalog.bookkeeping, state)),
+                _ => return Ok(Self { dialect, label, catalog, state }),
             }
+        }
+        let catalog = connection.catalog().await?;
+        let state = match records {
+            Some((bookkeeping, state)) if bookkeeping == catalog.bookkeeping => state,
+            _ => store::load(connection, &catalog.bookkeeping).await?,
         };
-        let state = store::load(connection, &catalog.bookkeeping).await?;
-        Ok(Self { dialect: target.dialect(), label: target.label().to_owned(), catalog, state })
+        Ok(Self { dialect, label, catalog, state })
     }
 
     /// As [`Self::read`], the bookkeeping alone.

@@ -5,13 +5,14 @@ use std::collections::BTreeSet;
 
 use super::adopt::Past;
 use super::guest::Outcome;
-use super::plan::{PlannedStep, Planning, StepKind, requirements};
+use super::plan::{PlannedStep, Planning, StepKind, Verb, requirements};
 use super::{Adopt, ErrorKind, MigrateError, Populate, Start, Upgrade};
 use crate::dialect::{render_portable, type_name};
 use crate::operation::{Ident, Op};
-use crate::revision::{self, BASE_SCHEMA, Goal, LATEST_SCHEMA, PopulateStep};
+use crate::revision::{self, BASE_SCHEMA, Goal, Graph, LATEST_SCHEMA, PopulateStep};
 use crate::sandbox::{StepCall, StepError};
 use crate::schema::{self, Schema};
+use crate::store::State;
 
 /// What a target says of a package.
 enum Found {
@@ -26,6 +27,18 @@ enum Found {
     Beside,
     /// Nothing is recorded and tables of it are there.
     Tables(BTreeSet<String>, Vec<Past>),
+}
+
+/// Whether what is recorded alone says that there is nothing to do: no plan of this verb looks at a table then.
+pub(super) fn is_done(verb: &Verb, state: &State) -> bool {
+    let Verb::Upgrade(Upgrade { package, goal, adopt: Adopt::No, .. }) = verb else { return false };
+    let info = package.info();
+    // Whole tables that are missing would be made.
+    if info.populate_step(LATEST_SCHEMA).is_some() || state.journal.is_some() {
+        return false;
+    }
+    let pending = |heads| Graph::new(&info.revisions).and_then(|graph| graph.upgrade(heads, goal));
+    state.versions.get(&info.name).is_some_and(|heads| pending(heads).is_ok_and(|pending| pending.is_empty()))
 }
 
 impl Planning<'_> {
