@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 /// One revision as a package describes it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Revision {
     /// Its id.
     pub id: String,
@@ -27,7 +27,7 @@ pub struct Dependency {
 }
 
 /// A populate step as a package describes it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PopulateStep {
     /// Its name.
     pub name: String,
@@ -42,7 +42,7 @@ pub struct PopulateStep {
 }
 
 /// What a package says it is: checked, and all its components taken together.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PackageInfo {
     /// Its name.
     pub name: String,

@@ -121,6 +121,7 @@ impl Planning<'_> {
             let kind = match error {
                 Unplanned::Unknown => ErrorKind::Unstable,
                 Unplanned::Failed(StepError::Interrupted) => ErrorKind::Interrupted("nothing was changed"),
+                Unplanned::Failed(StepError::Component(error)) => ErrorKind::Sandbox(error),
                 Unplanned::Failed(other) => ErrorKind::Step(other),
             };
             MigrateError::from(kind).at(title)

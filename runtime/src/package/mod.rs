@@ -1,5 +1,5 @@
-//! Opening a package: one component file, or a folder with `ptah-package.toml`. Every file is read once:
-//! the bytes that are digested are the bytes that run. What the package says about itself is checked here;
+//! Opening a package: one component file, or a folder with `ptah-package.toml`. The bytes that
+//! are digested are the bytes that run: what is read again is digested again. What the package says about itself is checked here;
 //! whether its revisions form a graph is `revision`'s business.
 
 mod described;
@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 
 use crate::revision::PackageInfo;
-use crate::sandbox::{Guest, Sandbox, SandboxError, StepCall, StepError};
+use crate::sandbox::{Guest, Sandbox, SandboxError, Source, StepCall, StepError};
 use described::{Described, Steps};
 use files::Folder;
 
@@ -168,8 +168,8 @@ impl Package {
             return Err(PackageError::NotAFile { file: path.display().to_string() });
         };
         let folder = Folder::open(parent).map_err(not_found)?;
-        let bytes = folder.read_named(name, sandbox.limits().component_bytes)?;
-        let component = load_component(sandbox, name, &bytes)?;
+        let component = folder.component_named(name, sandbox.limits().component_bytes)?;
+        let component = load_component(sandbox, name, component)?;
         let digest = component.described.digest.clone();
         Self::describe(sandbox, path, vec![component], digest)
     }
@@ -185,7 +185,7 @@ impl Package {
         let components = manifest
             .components
             .iter()
-            .map(|file| load_component(sandbox, file, &folder.read(file, sandbox.limits().component_bytes)?))
+            .map(|file| load_component(sandbox, file, folder.component(file, sandbox.limits().component_bytes)?))
             .collect::<Result<Vec<_>, _>>()?;
         let digest = folder_digest(&components);
         let package = Self::describe(sandbox, path, components, digest)?;
@@ -252,14 +252,11 @@ struct Read {
     guest: Guest,
 }
 
-fn load_component(sandbox: &Sandbox, file: &str, bytes: &[u8]) -> Result<Read, PackageError> {
-    let guest = sandbox.load(bytes).map_err(|source| PackageError::Component { file: file.into(), source })?;
-    let described = Component {
-        file: file.into(),
-        bytes: bytes.len(),
-        digest: guest.digest().to_owned(),
-        imports: guest.imports().to_vec(),
-    };
+fn load_component(sandbox: &Sandbox, file: &str, component: Source) -> Result<Read, PackageError> {
+    let bytes = component.length;
+    let guest = sandbox.load_from(component).map_err(|source| PackageError::Component { file: file.into(), source })?;
+    let described =
+        Component { file: file.into(), bytes, digest: guest.digest().to_owned(), imports: guest.imports().to_vec() };
     Ok(Read { described, guest })
 }
 

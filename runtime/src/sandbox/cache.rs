@@ -2,9 +2,11 @@
 //! each begins with a MAC over its key and content, made with a secret that lies beside it. Whatever does not
 //! verify is deleted and compiled again.
 //!
-//! Layout: `secret` (64 random bytes) and one file per component, limits, engine and runner version, named by its key: the
-//! MAC, the length of the imports as four bytes, the imports, a line each, and the code. What is kept passed the preflight
-//! under these very limits, so it is not looked at again. Files appear by renaming, so a reader sees a whole one or none.
+//! Layout: `secret` (64 random bytes) and two files per component, limits and runner version, named by their keys, which begin
+//! with their MAC. `.native`, also per engine: the length of the imports as four bytes, the imports, a line each, and the
+//! code. What is kept passed the preflight under these very limits, so it is not looked at again. `.described`: what the
+//! component says of itself, which is the same each time, so that most runs need not touch its code. Files appear by
+//! renaming, so a reader sees a whole one or none.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
@@ -12,6 +14,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use hmac::{Hmac, KeyInit, Mac};
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use wasmtime::Engine;
 use wasmtime::component::Component;
@@ -19,6 +22,7 @@ use wasmtime::component::Component;
 use super::engine::fingerprint;
 use crate::dialect::SessionSettings;
 use crate::policy::Limits;
+use crate::revision::PackageInfo;
 
 /// Where compiled code is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,23 +57,28 @@ const LENGTH: usize = 32;
 /// Bytes of the secret: one block of the hash.
 const SECRET_LENGTH: usize = 64;
 
-/// Files that are kept; the oldest go first.
+/// What the names of the files end with.
+const CODE: &str = "native";
+const DESCRIPTION: &str = "described";
+
+/// Files of each kind that are kept; the oldest go first.
 const ENTRIES: usize = 256;
 
-/// Bytes that all files may have together; the oldest go first. Some packages compile to much more than they are.
+/// Bytes that all files of a kind may have together; the oldest go first. Some packages compile to much more than they are.
 const TOTAL_BYTES: u64 = 1 << 30;
 
 /// After so long a file under its temporary name belongs to nobody.
 const HALF_WRITTEN: Duration = Duration::from_secs(60 * 60);
 
 /// Bytes of one file that are read at most.
-const ENTRY_BYTES: u64 = (super::compiler::CODE_BYTES + (1 << 20)) as u64;
+const CODE_BYTES: u64 = (super::compiler::CODE_BYTES + (1 << 20)) as u64;
+const DESCRIPTION_BYTES: u64 = 8 << 20;
 
-/// A folder of compiled code for one engine and one set of limits.
+/// A folder of compiled code and descriptions for one set of limits.
 pub(super) struct Cache {
     directory: PathBuf,
     secret: [u8; SECRET_LENGTH],
-    /// Of the engine and of the limits.
+    /// Of the limits.
     settings: [u8; LENGTH],
 }
 
@@ -79,111 +88,159 @@ pub(super) struct Kept {
     pub(super) imports: Vec<String>,
 }
 
+/// What a component was found to be.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Described {
+    pub(super) info: PackageInfo,
+    pub(super) imports: Vec<String>,
+    /// The file of its code.
+    code: String,
+}
+
 impl Cache {
     /// Opens or makes the folder and its secret. None if there is to be no cache.
-    pub(super) fn open(location: CacheLocation, engine: &Engine, limits: &Limits) -> Result<Option<Self>, String> {
+    pub(super) fn open(location: CacheLocation, limits: &Limits) -> Result<Option<Self>, String> {
         let Some(directory) = location.directory()? else { return Ok(None) };
         let in_folder = |error: io::Error| format!("{}: {error}", directory.display());
         make_private_directory(&directory).map_err(in_folder)?;
         let secret = secret(&directory).map_err(in_folder)?;
-        let mut settings = Sha256::new();
-        settings.update(fingerprint(engine));
         // Whatever is not the database's may decide what passes the preflight.
-        settings.update(format!("{:?}", Limits { session: SessionSettings::default(), ..limits.clone() }));
-        Ok(Some(Self { directory, secret, settings: settings.finalize().into() }))
+        let settings = format!("{:?}", Limits { session: SessionSettings::default(), ..limits.clone() });
+        Ok(Some(Self { directory, secret, settings: Sha256::digest(settings).into() }))
     }
 
     /// Takes the compiled code of a component with this digest from the cache. None, and the file deleted, for
     /// anything that does not verify.
     pub(super) fn load(&self, engine: &Engine, digest: &[u8; LENGTH]) -> Option<Kept> {
-        let key = self.key(digest);
-        let path = self.path(&key);
-        let file = read_private(&path, ENTRY_BYTES).ok()?;
-        let kept = file
-            .split_at_checked(LENGTH)
-            .filter(|(tag, content)| self.mac(&key, &[content]).verify_slice(tag).is_ok())
-            .and_then(|(_, content)| Self::read(engine, content));
-        if kept.is_none() {
-            let _ = fs::remove_file(&path);
-        }
-        kept
-    }
-
-    /// Takes an authentic entry apart.
-    fn read(engine: &Engine, content: &[u8]) -> Option<Kept> {
-        let (length, rest) = content.split_first_chunk()?;
-        let (imports, code) = rest.split_at_checked(u32::from_le_bytes(*length).try_into().ok()?)?;
-        let imports = std::str::from_utf8(imports).ok()?.lines().map(str::to_owned).collect();
-        Some(Kept { component: deserialize(engine, code).ok()?, imports })
+        self.read(&self.code_of(engine, digest), CODE_BYTES, |content| {
+            let (length, rest) = content.split_first_chunk()?;
+            let (imports, code) = rest.split_at_checked(u32::from_le_bytes(*length).try_into().ok()?)?;
+            let imports = std::str::from_utf8(imports).ok()?.lines().map(str::to_owned).collect();
+            Some(Kept { component: deserialize(engine, code).ok()?, imports })
+        })
     }
 
     /// Keeps compiled code. A failure to write is no error: the next run compiles again.
-    pub(super) fn keep(&self, digest: &[u8; LENGTH], imports: &[String], code: &[u8]) {
-        let key = self.key(digest);
+    pub(super) fn keep(&self, engine: &Engine, digest: &[u8; LENGTH], imports: &[String], code: &[u8]) {
         let imports = imports.join("\n");
         let Ok(length) = u32::try_from(imports.len()) else { return };
-        let content = [&length.to_le_bytes(), imports.as_bytes(), code];
-        let tag = self.mac(&key, &content).finalize().into_bytes();
-        let kept = write_private(&self.directory, &tag, &content).and_then(|temporary| {
-            fs::rename(&temporary, self.path(&key)).inspect_err(|_| drop(fs::remove_file(&temporary)))
+        self.write(&self.code_of(engine, digest), &[&length.to_le_bytes(), imports.as_bytes(), code]);
+    }
+
+    /// What a component with this digest says of itself. None if that is not known or does not verify, or if there is no
+    /// code of it that could be run.
+    pub(super) fn described(&self, digest: &[u8; LENGTH]) -> Option<Described> {
+        let parse = |content: &[u8]| serde_json::from_slice(content).ok();
+        let described: Described = self.read(&self.description_of(digest), DESCRIPTION_BYTES, parse)?;
+        self.directory.join(&described.code).is_file().then_some(described)
+    }
+
+    /// Keeps what a component said of itself. A failure to write is no error: the next run asks again.
+    pub(super) fn keep_description(
+        &self,
+        engine: &Engine,
+        digest: &[u8; LENGTH],
+        imports: &[String],
+        info: &PackageInfo,
+    ) {
+        let code = self.code_of(engine, digest).name;
+        let described = Described { info: info.clone(), imports: imports.to_vec(), code };
+        if let Ok(content) = serde_json::to_vec(&described) {
+            self.write(&self.description_of(digest), &[&content]);
+        }
+    }
+
+    fn code_of(&self, engine: &Engine, digest: &[u8; LENGTH]) -> Entry {
+        self.entry(digest, &fingerprint(engine), CODE)
+    }
+
+    fn description_of(&self, digest: &[u8; LENGTH]) -> Entry {
+        self.entry(digest, &[], DESCRIPTION)
+    }
+
+    fn entry(&self, digest: &[u8; LENGTH], engine: &[u8], kind: &str) -> Entry {
+        let mut hasher = Sha256::new();
+        for part in [digest.as_slice(), &self.settings, engine, env!("CARGO_PKG_VERSION").as_bytes(), kind.as_bytes()] {
+            hasher.update(part);
+        }
+        let key: [u8; LENGTH] = hasher.finalize().into();
+        Entry { name: format!("{}.{kind}", crate::hex(&key)), key }
+    }
+
+    /// Reads a file and takes its content apart, once its MAC is verified. None, and the file deleted, if either fails.
+    fn read<R>(&self, entry: &Entry, limit: u64, take_apart: impl FnOnce(&[u8]) -> Option<R>) -> Option<R> {
+        let path = self.directory.join(&entry.name);
+        let file = read_private(&path, limit).ok()?;
+        let read = file
+            .split_at_checked(LENGTH)
+            .filter(|(tag, content)| self.mac(entry, &[content]).verify_slice(tag).is_ok())
+            .and_then(|(_, content)| take_apart(content));
+        if read.is_none() {
+            let _ = fs::remove_file(&path);
+        }
+        read
+    }
+
+    fn write(&self, entry: &Entry, content: &[&[u8]]) {
+        let tag = self.mac(entry, content).finalize().into_bytes();
+        let kept = write_private(&self.directory, &tag, content).and_then(|temporary| {
+            let path = self.directory.join(&entry.name);
+            fs::rename(&temporary, path).inspect_err(|_| drop(fs::remove_file(&temporary)))
         });
         if kept.is_ok() {
             let _ = self.prune();
         }
     }
 
-    fn key(&self, digest: &[u8; LENGTH]) -> [u8; LENGTH] {
-        let mut hasher = Sha256::new();
-        hasher.update(digest);
-        hasher.update(self.settings);
-        hasher.update(env!("CARGO_PKG_VERSION"));
-        hasher.finalize().into()
-    }
-
-    fn path(&self, key: &[u8; LENGTH]) -> PathBuf {
-        self.directory.join(format!("{}.native", crate::hex(key)))
-    }
-
-    fn mac(&self, key: &[u8; LENGTH], content: &[&[u8]]) -> Hmac<Sha256> {
+    fn mac(&self, entry: &Entry, content: &[&[u8]]) -> Hmac<Sha256> {
         let mut mac = <Hmac<Sha256> as KeyInit>::new(&self.secret.into());
-        mac.update(key);
+        mac.update(&entry.key);
         content.iter().for_each(|part| mac.update(part));
         mac
     }
 
     /// Deletes the oldest files beyond [`ENTRIES`] and [`TOTAL_BYTES`], and what killed runners left half written.
     fn prune(&self) -> io::Result<()> {
-        let mut entries = Vec::new();
+        let (mut code, mut descriptions) = (Vec::new(), Vec::new());
         for entry in fs::read_dir(&self.directory)? {
             let path = entry?.path();
             // Another runner may have deleted it since.
             let Ok(metadata) = fs::symlink_metadata(&path) else { continue };
             let Ok(modified) = metadata.modified() else { continue };
-            if path.extension().is_some_and(|extension| extension == "native") {
-                entries.push((modified, path, metadata.len()));
-            } else if path.extension().is_some_and(|extension| extension == "new")
-                && modified.elapsed().is_ok_and(|age| age > HALF_WRITTEN)
-            {
-                let _ = fs::remove_file(path);
+            match path.extension().and_then(|extension| extension.to_str()) {
+                Some(CODE) => code.push((modified, path, metadata.len())),
+                Some(DESCRIPTION) => descriptions.push((modified, path, metadata.len())),
+                Some("new") if modified.elapsed().is_ok_and(|age| age > HALF_WRITTEN) => {
+                    let _ = fs::remove_file(path);
+                }
+                _ => {}
             }
         }
-        entries.sort();
-        let mut bytes = 0_u64;
-        for (number, (_, path, length)) in entries.iter().rev().enumerate() {
-            bytes = bytes.saturating_add(*length);
-            if number >= ENTRIES || bytes > TOTAL_BYTES {
-                let _ = fs::remove_file(path);
+        for mut entries in [code, descriptions] {
+            entries.sort();
+            let mut bytes = 0_u64;
+            for (number, (_, path, length)) in entries.iter().rev().enumerate() {
+                bytes = bytes.saturating_add(*length);
+                if number >= ENTRIES || bytes > TOTAL_BYTES {
+                    let _ = fs::remove_file(path);
+                }
             }
         }
         Ok(())
     }
 }
 
+/// A file of the cache.
+struct Entry {
+    key: [u8; LENGTH],
+    name: String,
+}
+
 /// Makes compiled code ready to run: what [`Compiler::compile_for`](super::Compiler) returned for this engine, in this
 /// process or in one whose MAC was verified, and nothing else.
 #[allow(unsafe_code)]
 pub(super) fn deserialize(engine: &Engine, code: &[u8]) -> wasmtime::Result<Component> {
-    // SAFETY: `code` must be what `Engine::precompile_component` returned. There are two callers. `Sandbox::load` has
+    // SAFETY: `code` must be what `Engine::precompile_component` returned. There are two callers. `Shared::compile` has
     // it from the compiler in this very call: from the engine itself, or from a child process that ran the program which
     // the host named, said that it has the same version and settings, and ended without an error. `Cache::load` read
     // it into memory once and verified its MAC over these very bytes with a secret that only this user can read, so a

@@ -12,6 +12,9 @@ pub enum SandboxError {
     /// Not WebAssembly in its binary form.
     #[error("not a WebAssembly component: {0}")]
     NotWasm(&'static str),
+    /// Its file is not what was opened any more.
+    #[error("it was changed while it was open: {0}")]
+    Changed(String),
     /// A module, not a component.
     #[error("this is a core module; turn it into a component with `wasm-tools component new`")]
     CoreModule,
@@ -134,6 +137,9 @@ pub enum StepError {
     /// The runner was told to stop.
     #[error("interrupted")]
     Interrupted,
+    /// Its code was to be fetched from the cache and is not there any more, nor can it be compiled.
+    #[error(transparent)]
+    Component(#[from] SandboxError),
 }
 
 /// How a host call fails: with an error that the guest sees, or with the end of the step.

@@ -15,13 +15,13 @@ mod error;
 mod host;
 mod log;
 mod preflight;
+mod source;
 mod step;
 mod weight;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use sha2::{Digest, Sha256};
 use wasmtime::Engine;
 use wasmtime::component::{HasSelf, Linker};
 
@@ -36,7 +36,8 @@ use crate::plan::Planner;
 use crate::policy::Limits;
 use crate::revision::PackageInfo;
 use bindings::{Migrations, MigrationsPre};
-use cache::{Cache, Kept};
+use cache::{Cache, Described, Kept};
+pub(crate) use source::Source;
 use step::State;
 
 /// Compiles and runs guests. Cheap to clone: clones share everything.
@@ -46,8 +47,8 @@ pub struct Sandbox {
 }
 
 struct Shared {
-    engine: Engine,
-    linker: Linker<State>,
+    /// Set up when code is first needed: a run that finds nothing to do mostly needs none.
+    machine: OnceLock<Result<Machine, SandboxError>>,
     limits: Limits,
     interrupted: Arc<AtomicBool>,
     compiler: Compiler,
@@ -56,28 +57,38 @@ struct Shared {
     compiled: AtomicUsize,
 }
 
-impl Sandbox {
-    /// Sets up the engine; starts a thread that ends with the last clone and guest. A cache that cannot be
-    /// used is no error: see [`Sandbox::cache_warning`].
-    ///
-    /// # Errors
-    /// The engine refuses the platform or the limits.
-    pub fn new(limits: Limits, cache: CacheLocation, compiler: Compiler) -> Result<Self, SandboxError> {
-        let engine = engine::engine(&limits)?;
+/// What runs code.
+struct Machine {
+    engine: Engine,
+    linker: Linker<State>,
+}
+
+impl Machine {
+    fn new(limits: &Limits) -> Result<Self, SandboxError> {
+        let engine = engine::engine(limits)?;
         let mut linker = Linker::new(&engine);
         Migrations::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state)
             .map_err(|error| SandboxError::Engine(error.to_string()))?;
-        let interrupted = Arc::new(AtomicBool::new(false));
-        let (cache, cache_warning) = match Cache::open(cache, &engine, &limits) {
+        Ok(Self { engine, linker })
+    }
+}
+
+impl Sandbox {
+    /// Opens the cache; one that cannot be used is no error: see [`Sandbox::cache_warning`]. The engine, whose thread
+    /// ends with the last clone and guest, is set up when code is first to run.
+    ///
+    /// # Errors
+    /// None so far: an engine that refuses the platform or the limits is found out by [`Sandbox::load`].
+    pub fn new(limits: Limits, cache: CacheLocation, compiler: Compiler) -> Result<Self, SandboxError> {
+        let (cache, cache_warning) = match Cache::open(cache, &limits) {
             Ok(cache) => (cache, None),
             Err(reason) => (None, Some(format!("compiled code is not kept: {reason}"))),
         };
         Ok(Self {
             shared: Arc::new(Shared {
-                engine,
-                linker,
+                machine: OnceLock::new(),
                 limits,
-                interrupted,
+                interrupted: Arc::new(AtomicBool::new(false)),
                 compiler,
                 cache,
                 cache_warning,
@@ -107,34 +118,59 @@ impl Sandbox {
         self.shared.interrupted.store(true, Ordering::Relaxed);
     }
 
-    /// Checks and compiles a component, or takes it from the cache.
+    /// Checks and compiles a component, or takes it from the cache. Where that knows what the component says of itself,
+    /// its code is only fetched when it is to run.
     ///
     /// # Errors
     /// It is no component of this contract, imports anything else, is larger than the limits or costs more than they
     /// allow to compile; or nothing is there that compiles it.
     pub fn load(&self, component: &[u8]) -> Result<Guest, SandboxError> {
-        let shared = &self.shared;
-        preflight::check_size(component, &shared.limits)?;
-        let digest: [u8; 32] = Sha256::digest(component).into();
-        let kept = shared.cache.as_ref().and_then(|cache| cache.load(&shared.engine, &digest));
-        let Kept { component, imports } = match kept {
-            Some(kept) => kept,
-            None => self.compile(component, &digest)?,
-        };
-        let pre = unpanicked(|| shared.linker.instantiate_pre(&component).and_then(MigrationsPre::new))?
-            .map_err(|error| SandboxError::Invalid(reason(&error)))?;
-        Ok(Guest { shared: Arc::new(Loaded { sandbox: self.clone(), pre, imports, digest: crate::hex(&digest) }) })
+        self.load_from(Source::of_bytes(component.to_vec()))
     }
 
-    fn compile(&self, component: &[u8], digest: &[u8; 32]) -> Result<Kept, SandboxError> {
-        let shared = &self.shared;
-        let imports = preflight::check(component, &shared.limits)?.imports;
-        let code = shared.compiler.compile_for(&shared.engine, component, &shared.limits, &shared.interrupted)?;
-        shared.compiled.fetch_add(1, Ordering::Relaxed);
-        if let Some(cache) = &shared.cache {
-            cache.keep(digest, &imports, &code);
+    /// The same, of a component that may lie in a file.
+    pub(crate) fn load_from(&self, component: Source) -> Result<Guest, SandboxError> {
+        preflight::check_size(component.length, &self.shared.limits)?;
+        let digest = component.digest;
+        let (imports, info, code) = match self.shared.cache.as_ref().and_then(|cache| cache.described(&digest)) {
+            Some(Described { imports, info, .. }) => (imports, Some(info), Code::Kept(component)),
+            None => {
+                let (imports, ready) = self.shared.ready(&component)?;
+                (imports, None, Code::Ready(ready))
+            }
+        };
+        let (sandbox, hex) = (self.clone(), crate::hex(&digest));
+        Ok(Guest { shared: Arc::new(Loaded { sandbox, code: Mutex::new(code), imports, info, digest, hex }) })
+    }
+}
+
+impl Shared {
+    fn machine(&self) -> Result<&Machine, SandboxError> {
+        self.machine.get_or_init(|| Machine::new(&self.limits)).as_ref().map_err(Clone::clone)
+    }
+
+    /// Makes a component ready to run; what it imports.
+    fn ready(&self, component: &Source) -> Result<(Vec<String>, MigrationsPre<State>), SandboxError> {
+        let Machine { engine, linker } = self.machine()?;
+        let kept = self.cache.as_ref().and_then(|cache| cache.load(engine, &component.digest));
+        let Kept { component, imports } = match kept {
+            Some(kept) => kept,
+            None => self.compile(engine, component)?,
+        };
+        let pre = unpanicked(|| linker.instantiate_pre(&component).and_then(MigrationsPre::new))?
+            .map_err(|error| SandboxError::Invalid(reason(&error)))?;
+        Ok((imports, pre))
+    }
+
+    fn compile(&self, engine: &Engine, component: &Source) -> Result<Kept, SandboxError> {
+        let bytes = component.read()?;
+        let imports = preflight::check(&bytes, &self.limits)?.imports;
+        let code = self.compiler.compile_for(engine, &bytes, &self.limits, &self.interrupted)?;
+        self.compiled.fetch_add(1, Ordering::Relaxed);
+        if let Some(cache) = &self.cache {
+            cache.keep(engine, &component.digest, &imports, &code);
         }
-        let component = cache::deserialize(&shared.engine, &code);
+        let component = cache::deserialize(engine, &code);
         Ok(Kept { component: component.map_err(|error| SandboxError::Compile(reason(&error)))?, imports })
     }
 }
@@ -157,7 +193,7 @@ impl std::fmt::Debug for Sandbox {
     }
 }
 
-/// A component that is ready to run. Cheap to clone.
+/// A component that can be run. Cheap to clone.
 #[derive(Clone)]
 pub struct Guest {
     shared: Arc<Loaded>,
@@ -165,15 +201,39 @@ pub struct Guest {
 
 struct Loaded {
     sandbox: Sandbox,
-    pre: MigrationsPre<State>,
+    code: Mutex<Code>,
     imports: Vec<String>,
-    digest: String,
+    /// What it said of itself in an earlier run.
+    info: Option<PackageInfo>,
+    digest: [u8; 32],
+    hex: String,
+}
+
+/// How far a component is on its way to be run.
+enum Code {
+    /// There is code of it in the cache. Its own bytes are for the case that this does not verify.
+    Kept(Source),
+    Ready(MigrationsPre<State>),
+}
+
+impl Loaded {
+    fn ready(&self) -> Result<MigrationsPre<State>, SandboxError> {
+        let mut code = self.code.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*code {
+            Code::Ready(ready) => Ok(ready.clone()),
+            Code::Kept(component) => {
+                let (_, ready) = self.sandbox.shared.ready(component)?;
+                *code = Code::Ready(ready.clone());
+                Ok(ready)
+            }
+        }
+    }
 }
 
 impl Guest {
     /// SHA-256 of the component's bytes, in lower-case hex.
     pub fn digest(&self) -> &str {
-        &self.shared.digest
+        &self.shared.hex
     }
 
     /// The interfaces that it imports, in its order: what it is able to do.
@@ -181,13 +241,21 @@ impl Guest {
         &self.shared.imports
     }
 
-    /// Asks the component what it is. The answer is unchecked.
+    /// Asks the component what it is, or repeats what it said when it was asked before. The answer is unchecked.
     ///
     /// # Errors
     /// It crashed, reached a limit, or used an import other than `log`.
     pub fn describe(&self) -> Result<PackageInfo, StepError> {
-        let sandbox = &self.shared.sandbox.shared;
-        step::describe(&self.shared.pre, &sandbox.interrupted, &sandbox.limits)
+        let Loaded { sandbox: Sandbox { shared }, info, imports, digest, .. } = &*self.shared;
+        if let Some(info) = info {
+            return Ok(info.clone());
+        }
+        let ready = self.shared.ready()?;
+        let info = step::describe(&ready, &shared.interrupted, &shared.limits)?;
+        if let Some(cache) = &shared.cache {
+            cache.keep_description(ready.engine(), digest, imports, &info);
+        }
+        Ok(info)
     }
 
     /// Runs one step in a fresh instance. Its operations go to `planner`; the limits are the planner's and
@@ -202,7 +270,8 @@ impl Guest {
         values: &RunValues,
         log: &mut dyn FnMut(LogEvent),
     ) -> Result<StepOutcome, StepError> {
-        step::run_step(&self.shared.pre, &self.shared.sandbox.shared.interrupted, call, planner, values, log)
+        let ready = self.shared.ready()?;
+        step::run_step(&ready, &self.shared.sandbox.shared.interrupted, call, planner, values, log)
     }
 }
 

@@ -3,8 +3,12 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use ptah_wasm::policy::Limits;
-use ptah_wasm::sandbox::{CacheLocation, Compiler, Sandbox, SandboxError};
+use ptah_wasm::dialect::Dialect;
+use ptah_wasm::package::Package;
+use ptah_wasm::plan::Planner;
+use ptah_wasm::policy::{Access, Limits};
+use ptah_wasm::sandbox::{CacheLocation, Compiler, RunValues, Sandbox, SandboxError, StepCall, StepError};
+use ptah_wasm::schema::Schema;
 
 use crate::wat::{Guest, OK};
 
@@ -17,12 +21,23 @@ fn compilations(directory: &Path) -> usize {
     let sandbox = kept_in(directory);
     let guest = sandbox.load(&Guest::new(OK).component()).unwrap();
     assert_eq!(guest.describe().unwrap().name, "demo");
+    run(&guest).unwrap();
     sandbox.compiled()
 }
 
+/// Runs a step, for which there has to be code.
+fn run(guest: &ptah_wasm::sandbox::Guest) -> Result<(), StepError> {
+    let planner = Planner::new(Dialect::Sqlite, Schema::default(), Access::default(), Limits::default());
+    guest.run(StepCall::Upgrade("001"), planner, &RunValues::default(), &mut |_| ()).map(drop)
+}
+
 fn entries(directory: &Path) -> Vec<PathBuf> {
+    of_kind(directory, "native")
+}
+
+fn of_kind(directory: &Path, kind: &str) -> Vec<PathBuf> {
     let paths = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
-    paths.filter(|path| path.extension().is_some_and(|extension| extension == "native")).collect()
+    paths.filter(|path| path.extension().is_some_and(|extension| extension == kind)).collect()
 }
 
 #[test]
@@ -105,6 +120,100 @@ fn every_altered_byte_is_noticed() {
 }
 
 #[test]
+fn what_a_component_said_is_not_asked_again_and_its_code_is_fetched_when_it_runs() {
+    let folder = tempfile::tempdir().unwrap();
+    assert_eq!(compilations(folder.path()), 1);
+    let (code, good) = (entries(folder.path()).remove(0), fs::read(&entries(folder.path())[0]).unwrap());
+    fs::write(&code, "no code").unwrap();
+    let sandbox = kept_in(folder.path());
+    let guest = sandbox.load(&Guest::new(OK).component()).unwrap();
+    assert_eq!((guest.describe().unwrap().name.as_str(), sandbox.compiled()), ("demo", 0));
+    run(&guest).unwrap();
+    assert_eq!(sandbox.compiled(), 1);
+    assert!(fs::read(&code).unwrap() == good, "it was not written anew");
+    // Where there is nothing to fetch it is made at once.
+    fs::remove_file(&code).unwrap();
+    let sandbox = kept_in(folder.path());
+    sandbox.load(&Guest::new(OK).component()).unwrap();
+    assert_eq!(sandbox.compiled(), 1);
+}
+
+#[test]
+fn code_that_can_neither_be_fetched_nor_made_ends_the_step() {
+    let folder = tempfile::tempdir().unwrap();
+    assert_eq!(compilations(folder.path()), 1);
+    fs::write(&entries(folder.path())[0], "no code").unwrap();
+    let cache = CacheLocation::Directory(folder.path().to_owned());
+    let guest = Sandbox::new(Limits::default(), cache, Compiler::Off).unwrap();
+    let guest = guest.load(&Guest::new(OK).component()).unwrap();
+    assert_eq!(run(&guest).unwrap_err(), StepError::Component(SandboxError::NoCompiler));
+}
+
+#[test]
+fn a_component_that_is_changed_after_it_was_opened_is_not_run() {
+    let (folder, cache) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    assert_eq!(compilations(cache.path()), 1);
+    let file = folder.path().join("demo.wasm");
+    let bytes = Guest::new(OK).component();
+    fs::write(&file, &bytes).unwrap();
+    let sandbox = kept_in(cache.path());
+    let open = || Package::open(&sandbox, &file).unwrap();
+    let step = |package: &Package| run(package.guest_for(&StepCall::Upgrade("001")).unwrap());
+    // It is read again where there is no code of it, and only then.
+    let (unused, replaced, changed) = (open(), open(), open());
+    fs::rename(&file, folder.path().join("away.wasm")).unwrap();
+    fs::write(&file, "another").unwrap();
+    step(&unused).unwrap();
+    fs::write(&entries(cache.path())[0], "no code").unwrap();
+    step(&replaced).unwrap();
+    assert_eq!(sandbox.compiled(), 1);
+    fs::write(&entries(cache.path())[0], "no code").unwrap();
+    let last = bytes.len() - 1;
+    for altered in [[&bytes[..last], &[bytes[last] ^ 1]].concat(), [&bytes[..], &[0]].concat(), bytes[..last].to_vec()]
+    {
+        fs::write(folder.path().join("away.wasm"), altered).unwrap();
+        let error = step(&changed).unwrap_err();
+        assert!(matches!(error, StepError::Component(SandboxError::Changed(_))), "{error}");
+    }
+    fs::write(folder.path().join("away.wasm"), &bytes).unwrap();
+    step(&changed).unwrap();
+}
+
+#[test]
+fn every_altered_byte_of_a_description_is_noticed() {
+    let folder = tempfile::tempdir().unwrap();
+    assert_eq!(compilations(folder.path()), 1);
+    let entry = of_kind(folder.path(), "described").remove(0);
+    let good = fs::read(&entry).unwrap();
+    let said = String::from_utf8_lossy(&good).into_owned();
+    assert!(said.contains("demo"), "{said}");
+    for at in (0..good.len()).step_by(7) {
+        let mut bad = good.clone();
+        bad[at] ^= 1;
+        fs::write(&entry, bad).unwrap();
+        assert_eq!(compilations(folder.path()), 0);
+        assert!(fs::read(&entry).unwrap() == good, "byte {at} was not noticed");
+    }
+    // Another component's, though it is authentic.
+    let other = Guest::new(OK).described("other", "1", &["001"]).component();
+    let sandbox = kept_in(folder.path());
+    sandbox.load(&other).unwrap().describe().unwrap();
+    let others = of_kind(folder.path(), "described").into_iter().find(|path| *path != entry).unwrap();
+    fs::copy(others, &entry).unwrap();
+    assert_eq!(compilations(folder.path()), 0);
+}
+
+#[test]
+fn what_ends_while_it_describes_itself_is_not_kept_as_described() {
+    let folder = tempfile::tempdir().unwrap();
+    let bytes = Guest::new(OK).before_describe("(unreachable)").component();
+    for _ in 0..2 {
+        kept_in(folder.path()).load(&bytes).unwrap().describe().unwrap_err();
+    }
+    assert!(of_kind(folder.path(), "described").is_empty());
+}
+
+#[test]
 fn truncated_empty_and_planted_files_are_replaced() {
     let folder = tempfile::tempdir().unwrap();
     assert_eq!(compilations(folder.path()), 1);
@@ -167,7 +276,8 @@ mod permissions {
         assert_eq!(mode(&cache.join("secret")), 0o600);
         assert_eq!(mode(&entries(&cache)[0]), 0o600);
         let left_over = fs::read_dir(&cache).unwrap().count();
-        assert_eq!(left_over, 2, "a temporary file was left");
+        assert_eq!(left_over, 3, "a temporary file was left");
+        assert_eq!(mode(&of_kind(&cache, "described")[0]), 0o600);
     }
 
     #[test]

@@ -32,7 +32,7 @@ pub(super) struct Outside {
 /// # Errors
 /// Everything that [`SandboxError`] names but the compiler's own refusal.
 pub(super) fn check(component: &[u8], limits: &Limits) -> Result<Outside, SandboxError> {
-    check_size(component, limits)?;
+    check_size(component.len(), limits)?;
     check_kind(component)?;
     let outside = walk::walk(component, limits)?;
     check_exports(&outside.exports)?;
@@ -41,8 +41,8 @@ pub(super) fn check(component: &[u8], limits: &Limits) -> Result<Outside, Sandbo
 }
 
 /// Checks how many bytes there are, which is all that is asked of a component that is kept.
-pub(super) fn check_size(component: &[u8], limits: &Limits) -> Result<(), SandboxError> {
-    within("bytes", component.len() as u64, limits.component_bytes as u64)
+pub(super) fn check_size(length: usize, limits: &Limits) -> Result<(), SandboxError> {
+    within("bytes", length as u64, limits.component_bytes as u64)
 }
 
 fn check_kind(bytes: &[u8]) -> Result<(), SandboxError> {
