@@ -82,12 +82,6 @@ pub(super) struct Cache {
     settings: [u8; LENGTH],
 }
 
-/// A component that was kept.
-pub(super) struct Kept {
-    pub(super) component: Component,
-    pub(super) imports: Vec<String>,
-}
-
 /// What a component was found to be.
 #[derive(Serialize, Deserialize)]
 pub(super) struct Described {
@@ -109,14 +103,18 @@ impl Cache {
         Ok(Some(Self { directory, secret, settings: Sha256::digest(settings).into() }))
     }
 
-    /// Takes the compiled code of a component with this digest from the cache. None, and the file deleted, for
-    /// anything that does not verify.
-    pub(super) fn load(&self, engine: &Engine, digest: &[u8; LENGTH]) -> Option<Kept> {
+    /// Takes the imports and the compiled code of a component with this digest from the cache, and has it made ready. None,
+    /// and the file deleted, for anything that does not verify or cannot be made ready.
+    pub(super) fn load<R>(
+        &self,
+        engine: &Engine,
+        digest: &[u8; LENGTH],
+        ready: impl FnOnce(Vec<String>, &[u8]) -> Option<R>,
+    ) -> Option<R> {
         self.read(&self.code_of(engine, digest), CODE_BYTES, |content| {
             let (length, rest) = content.split_first_chunk()?;
             let (imports, code) = rest.split_at_checked(u32::from_le_bytes(*length).try_into().ok()?)?;
-            let imports = std::str::from_utf8(imports).ok()?.lines().map(str::to_owned).collect();
-            Some(Kept { component: deserialize(engine, code).ok()?, imports })
+            ready(std::str::from_utf8(imports).ok()?.lines().map(str::to_owned).collect(), code)
         })
     }
 
@@ -240,12 +238,13 @@ struct Entry {
 /// process or in one whose MAC was verified, and nothing else.
 #[allow(unsafe_code)]
 pub(super) fn deserialize(engine: &Engine, code: &[u8]) -> wasmtime::Result<Component> {
-    // SAFETY: `code` must be what `Engine::precompile_component` returned. There are two callers. `Shared::compile` has
+    // SAFETY: `code` must be what `Engine::precompile_component` returned. It comes from three places. `Shared::compile` has
     // it from the compiler in this very call: from the engine itself, or from a child process that ran the program which
     // the host named, said that it has the same version and settings, and ended without an error. `Cache::load` read
     // it into memory once and verified its MAC over these very bytes with a secret that only this user can read, so a
     // runner of this user wrote it in `keep`, which has it from the compiler. The MAC covers the key, so the code belongs to
-    // this component and to an engine that is compatible; wasmtime checks its own version and settings once more.
+    // this component and to an engine that is compatible. `Ready::instead` has it from a component that was made of such
+    // code in this process. wasmtime checks its own version and settings once more.
     unsafe { Component::deserialize(engine, code) }
 }
 

@@ -15,6 +15,7 @@ mod error;
 mod host;
 mod log;
 mod preflight;
+mod ready;
 mod source;
 mod step;
 mod weight;
@@ -23,7 +24,6 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use wasmtime::Engine;
-use wasmtime::component::{HasSelf, Linker};
 
 pub use cache::CacheLocation;
 pub use child::compile_if_asked;
@@ -35,10 +35,9 @@ pub use step::{RunValues, StepCall, StepOutcome};
 use crate::plan::Planner;
 use crate::policy::Limits;
 use crate::revision::PackageInfo;
-use bindings::{Migrations, MigrationsPre};
-use cache::{Cache, Described, Kept};
+use cache::{Cache, Described};
+use ready::{Machines, Ready};
 pub(crate) use source::Source;
-use step::State;
 
 /// Compiles and runs guests. Cheap to clone: clones share everything.
 #[derive(Clone)]
@@ -48,29 +47,13 @@ pub struct Sandbox {
 
 struct Shared {
     /// Set up when code is first needed: a run that finds nothing to do mostly needs none.
-    machine: OnceLock<Result<Machine, SandboxError>>,
+    machines: OnceLock<Result<Arc<Machines>, SandboxError>>,
     limits: Limits,
     interrupted: Arc<AtomicBool>,
     compiler: Compiler,
     cache: Option<Cache>,
     cache_warning: Option<String>,
     compiled: AtomicUsize,
-}
-
-/// What runs code.
-struct Machine {
-    engine: Engine,
-    linker: Linker<State>,
-}
-
-impl Machine {
-    fn new(limits: &Limits) -> Result<Self, SandboxError> {
-        let engine = engine::engine(limits)?;
-        let mut linker = Linker::new(&engine);
-        Migrations::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state)
-            .map_err(|error| SandboxError::Engine(error.to_string()))?;
-        Ok(Self { engine, linker })
-    }
 }
 
 impl Sandbox {
@@ -86,7 +69,7 @@ impl Sandbox {
         };
         Ok(Self {
             shared: Arc::new(Shared {
-                machine: OnceLock::new(),
+                machines: OnceLock::new(),
                 limits,
                 interrupted: Arc::new(AtomicBool::new(false)),
                 compiler,
@@ -145,24 +128,30 @@ impl Sandbox {
 }
 
 impl Shared {
-    fn machine(&self) -> Result<&Machine, SandboxError> {
-        self.machine.get_or_init(|| Machine::new(&self.limits)).as_ref().map_err(Clone::clone)
+    fn machines(&self) -> Result<&Arc<Machines>, SandboxError> {
+        let made = self.machines.get_or_init(|| Machines::new(&self.limits).map(Arc::new));
+        made.as_ref().map_err(Clone::clone)
     }
 
     /// Makes a component ready to run; what it imports.
-    fn ready(&self, component: &Source) -> Result<(Vec<String>, MigrationsPre<State>), SandboxError> {
-        let Machine { engine, linker } = self.machine()?;
-        let kept = self.cache.as_ref().and_then(|cache| cache.load(engine, &component.digest));
-        let Kept { component, imports } = match kept {
-            Some(kept) => kept,
-            None => self.compile(engine, component)?,
-        };
-        let pre = unpanicked(|| linker.instantiate_pre(&component).and_then(MigrationsPre::new))?
-            .map_err(|error| SandboxError::Invalid(reason(&error)))?;
-        Ok((imports, pre))
+    fn ready(&self, component: &Source) -> Result<(Vec<String>, Ready), SandboxError> {
+        let machines = self.machines()?;
+        let engine = machines.engine()?;
+        let ready = |imports, code: &[u8]| machines.ready(code).map(|ready| (imports, ready));
+        let kept = self.cache.as_ref();
+        let kept =
+            kept.and_then(|cache| cache.load(engine, &component.digest, |imports, code| ready(imports, code).ok()));
+        match kept {
+            Some(kept) => Ok(kept),
+            None => {
+                let (imports, code) = self.compile(engine, component)?;
+                ready(imports, &code)
+            }
+        }
     }
 
-    fn compile(&self, engine: &Engine, component: &Source) -> Result<Kept, SandboxError> {
+    /// The imports of a component and its code.
+    fn compile(&self, engine: &Engine, component: &Source) -> Result<(Vec<String>, Vec<u8>), SandboxError> {
         let bytes = component.read()?;
         let imports = preflight::check(&bytes, &self.limits)?.imports;
         let code = self.compiler.compile_for(engine, &bytes, &self.limits, &self.interrupted)?;
@@ -170,8 +159,7 @@ impl Shared {
         if let Some(cache) = &self.cache {
             cache.keep(engine, &component.digest, &imports, &code);
         }
-        let component = cache::deserialize(engine, &code);
-        Ok(Kept { component: component.map_err(|error| SandboxError::Compile(reason(&error)))?, imports })
+        Ok((imports, code))
     }
 }
 
@@ -213,11 +201,11 @@ struct Loaded {
 enum Code {
     /// There is code of it in the cache. Its own bytes are for the case that this does not verify.
     Kept(Source),
-    Ready(MigrationsPre<State>),
+    Ready(Ready),
 }
 
 impl Loaded {
-    fn ready(&self) -> Result<MigrationsPre<State>, SandboxError> {
+    fn ready(&self) -> Result<Ready, SandboxError> {
         let mut code = self.code.lock().unwrap_or_else(PoisonError::into_inner);
         match &*code {
             Code::Ready(ready) => Ok(ready.clone()),
@@ -253,7 +241,7 @@ impl Guest {
         let ready = self.shared.ready()?;
         let info = step::describe(&ready, &shared.interrupted, &shared.limits)?;
         if let Some(cache) = &shared.cache {
-            cache.keep_description(ready.engine(), digest, imports, &info);
+            cache.keep_description(ready.first().engine(), digest, imports, &info);
         }
         Ok(info)
     }

@@ -7,11 +7,11 @@ use std::time::Instant;
 use wasmtime::component::ResourceTable;
 use wasmtime::{Engine, Store, Trap, UpdateDeadline};
 
-use super::bindings::MigrationsPre;
 use super::bindings::exports::ptah::migration::migration as export;
 use super::budget::{self, Budget};
 use super::error::{CallError, StepError};
 use super::log::LogEvent;
+use super::ready::Ready;
 use crate::plan::Planner;
 use crate::policy::Limits;
 use crate::revision::{Dependency, PackageInfo, PopulateStep, Revision};
@@ -89,16 +89,22 @@ impl State {
 
 /// Calls an export in a fresh instance; the guest's log is handed over however that ends.
 fn run<R>(
-    guest: &MigrationsPre<State>,
+    guest: &Ready,
     interrupted: &Arc<AtomicBool>,
     state: State,
     log: &mut dyn FnMut(LogEvent),
     call: impl FnOnce(&export::Guest, &mut Store<State>) -> wasmtime::Result<R>,
 ) -> Result<(R, State, u64), StepError> {
     let limits = state.budget.limits().clone();
-    let mut store = new_store(guest.engine(), interrupted, state, &limits).map_err(|error| ended(&error, &limits))?;
-    let result = guest
-        .instantiate(&mut store)
+    let first = guest.first();
+    let mut store = new_store(first.engine(), interrupted, state, &limits).map_err(|error| ended(&error, &limits))?;
+    let mut instance = first.instantiate(&mut store);
+    if let Some(instead) = instance.as_ref().err().and_then(|error| guest.instead(error)) {
+        let (instead, state) = (instead?, store.into_data());
+        store = new_store(instead.engine(), interrupted, state, &limits).map_err(|error| ended(&error, &limits))?;
+        instance = instead.instantiate(&mut store);
+    }
+    let result = instance
         .and_then(|instance| call(instance.ptah_migration_migration(), &mut store))
         .map_err(|error| ended(&error, &limits));
     let fuel = limits.fuel.saturating_sub(store.get_fuel().unwrap_or_default());
@@ -170,7 +176,7 @@ fn ended(error: &wasmtime::Error, limits: &Limits) -> StepError {
 
 /// Asks a component what it is.
 pub(super) fn describe(
-    guest: &MigrationsPre<State>,
+    guest: &Ready,
     interrupted: &Arc<AtomicBool>,
     limits: &Limits,
 ) -> Result<PackageInfo, StepError> {
@@ -181,7 +187,7 @@ pub(super) fn describe(
 
 /// Runs one step of a component.
 pub(super) fn run_step(
-    guest: &MigrationsPre<State>,
+    guest: &Ready,
     interrupted: &Arc<AtomicBool>,
     call: StepCall<'_>,
     planner: Planner,

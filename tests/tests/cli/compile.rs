@@ -52,6 +52,15 @@ fn begin() -> (tempfile::TempDir, Running, PathBuf) {
 }
 
 #[test]
+fn a_process_with_little_address_space_runs_guests_too() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("pages.wasm"), crate::pages().build()).unwrap();
+    let run = ptah(folder.path()).args("upgrade pages.wasm").on_url("sqlite:a.db");
+    let bounded = run.through("sh", &["-c", "ulimit -v 12000000; exec \"$@\"", "sh"]);
+    bounded.ok().says(&["running upgrade 001 -> 002"]);
+}
+
+#[test]
 fn what_the_runner_has_from_its_parent_is_closed_in_the_child() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("slow.wasm"), slow()).unwrap();

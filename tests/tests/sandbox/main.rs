@@ -7,6 +7,7 @@ mod cache;
 mod compile;
 mod limits;
 mod package;
+mod places;
 mod preflight;
 mod step;
 mod wat;
