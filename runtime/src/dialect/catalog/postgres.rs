@@ -14,11 +14,26 @@ use crate::operation::{
 };
 use crate::schema::{Column, ModelType, Table};
 
+/// What a schema holds by itself, of one of the system's tables: neither indexes nor what composite types consist of. Asked of
+/// `pg_depend`, which is the only one that has an index by schema; `pg_class` would be read whole, with all tenants'
+/// tables in it.
+macro_rules! own {
+    ($of:literal) => {
+        concat!(
+            "(ARRAY(SELECT objid FROM pg_depend WHERE refclassid = 'pg_namespace'::regclass \
+             AND refobjid = quote_ident(current_schema())::regnamespace AND classid = '",
+            $of,
+            "'::regclass))"
+        )
+    };
+}
+
 // The schema's own name is taken out of definitions: tenants differ in it.
 // What not every supported version has (`indnullsnotdistinct`, `confdelsetcols`, …) is asked of the row as JSON.
 pub(super) const QUERIES: &[&str] = &[
     // Relations and types: name, kind, the table it belongs to, comment.
-    r#"SELECT c.relname::text,
+    concat!(
+        r#"SELECT c.relname::text,
           CASE WHEN c.relkind IN ('r', 'p') THEN 'table' WHEN c.relkind = 'v' THEN 'view'
             WHEN c.relkind = 'm' THEN 'materialized view' WHEN c.relkind = 'S' THEN 'sequence'
             WHEN c.relkind = 'f' THEN 'foreign table' WHEN c.relkind IN ('i', 'I') THEN 'index'
@@ -31,14 +46,24 @@ pub(super) const QUERIES: &[&str] = &[
         LEFT JOIN pg_depend d ON c.relkind = 'S' AND d.classid = 'pg_class'::regclass AND d.objid = c.oid
           AND d.refclassid = 'pg_class'::regclass AND d.deptype IN ('a', 'i') AND d.refobjsubid > 0
         LEFT JOIN pg_class st ON st.oid = d.refobjid
-        WHERE c.relnamespace = quote_ident(current_schema())::regnamespace AND c.relkind <> 't'
+        WHERE c.relkind <> 't' AND c.oid = ANY (ARRAY(
+          SELECT oid FROM pg_class WHERE oid = ANY "#,
+        own!("pg_class"),
+        " UNION ALL SELECT indexrelid FROM pg_index WHERE indrelid = ANY ",
+        own!("pg_class"),
+        " UNION ALL SELECT typrelid FROM pg_type WHERE typrelid <> 0 AND oid = ANY ",
+        own!("pg_type"),
+        r#"))
       UNION ALL
       SELECT t.typname::text, 'type', NULL, NULL FROM pg_type t
-        WHERE t.typnamespace = quote_ident(current_schema())::regnamespace AND t.typrelid = 0 AND t.typcategory <> 'A'
-      ORDER BY 1"#,
+        WHERE t.typrelid = 0 AND t.typcategory <> 'A' AND t.oid = ANY "#,
+        own!("pg_type"),
+        " ORDER BY 1"
+    ),
     // Columns: table, name, type, not null, default or generation expression, identity, generated, collation,
     // comment, whether the default is the next value of the column's own sequence, that sequence's odd options.
-    r#"SELECT c.relname::text, a.attname::text,
+    concat!(
+        r#"SELECT c.relname::text, a.attname::text,
           CASE WHEN t.typnamespace = 'pg_catalog'::regnamespace THEN format_type(a.atttypid, a.atttypmod)
             ELSE CASE WHEN t.typnamespace = c.relnamespace THEN 'own' ELSE quote_ident(tn.nspname) END || '.'
               || quote_ident(t.typname) || ' ' || a.atttypmod END::text,
@@ -59,11 +84,14 @@ pub(super) const QUERIES: &[&str] = &[
           AND d.refclassid = 'pg_class'::regclass AND d.refobjid = c.oid AND d.refobjsubid = a.attnum
           AND d.deptype IN ('a', 'i')) own ON true
         LEFT JOIN pg_sequence s ON s.seqrelid = own.objid
-        WHERE c.relnamespace = quote_ident(current_schema())::regnamespace AND c.relkind IN ('r', 'p')
-        ORDER BY c.relname, a.attnum"#,
+        WHERE c.relkind IN ('r', 'p') AND c.oid = ANY "#,
+        own!("pg_class"),
+        " ORDER BY c.relname, a.attnum"
+    ),
     // Constraints: table, name, kind, plain, columns, referred table, referred columns, on update, on delete,
     // condition, definition.
-    r#"SELECT c.relname::text, k.conname::text, k.contype::text,
+    concat!(
+        r#"SELECT c.relname::text, k.conname::text, k.contype::text,
           (NOT k.condeferrable AND k.convalidated AND k.coninhcount = 0
             AND coalesce(to_jsonb(k) ->> 'conenforced', 'true') = 'true'
             AND coalesce(to_jsonb(k) ->> 'conperiod', 'false') = 'false'
@@ -83,13 +111,15 @@ pub(super) const QUERIES: &[&str] = &[
         LEFT JOIN pg_class r ON r.oid = k.confrelid
         LEFT JOIN pg_index i ON i.indexrelid = k.conindid AND k.contype IN ('p', 'u')
         LEFT JOIN pg_class ic ON ic.oid = i.indexrelid
-        WHERE c.relnamespace = quote_ident(current_schema())::regnamespace AND c.relkind IN ('r', 'p')
-          AND k.contype IN ('p', 'u', 'f', 'c', 'x')
-        ORDER BY c.relname, k.conname"#,
+        WHERE c.relkind IN ('r', 'p') AND k.contype IN ('p', 'u', 'f', 'c', 'x') AND c.oid = ANY "#,
+        own!("pg_class"),
+        " ORDER BY c.relname, k.conname"
+    ),
     // Indexes of no constraint: table, name, unique, plain, columns, which of them descend, definition, expressions,
     // condition. An expression of another collation than the database's own is not plain. An index that is not valid, as it
     // is being built or was not built to its end, is none that anybody can rely on: it is left out.
-    r#"SELECT c.relname::text, ic.relname::text, i.indisunique::text,
+    concat!(
+        r#"SELECT c.relname::text, ic.relname::text, i.indisunique::text,
           (am.amname = 'btree' AND i.indnatts = i.indnkeyatts
             AND ic.reloptions IS NULL AND ic.relkind = 'i'
             AND coalesce(to_jsonb(i) ->> 'indnullsnotdistinct', 'false') = 'false'
@@ -111,13 +141,17 @@ pub(super) const QUERIES: &[&str] = &[
             unnest(i.indcollation::oid[])) WITH ORDINALITY n(attnum, option, class, coll, position)
           LEFT JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = n.attnum AND n.attnum > 0
           LEFT JOIN pg_opclass o ON o.oid = n.class) k
-        WHERE c.relnamespace = quote_ident(current_schema())::regnamespace AND c.relkind IN ('r', 'p')
-          AND (i.indisvalid AND i.indisready OR ic.relkind <> 'i')
+        WHERE c.relkind IN ('r', 'p') AND c.oid = ANY "#,
+        own!("pg_class"),
+        r#" AND (i.indisvalid AND i.indisready OR ic.relkind <> 'i')
           AND NOT EXISTS (SELECT FROM pg_constraint q WHERE q.conindid = i.indexrelid AND q.contype IN ('p', 'u', 'x'))
-        ORDER BY c.relname, ic.relname"#,
+        ORDER BY c.relname, ic.relname"#
+    ),
     // Everything else on a table: table, kind, name, definition.
-    r#"WITH c AS (SELECT * FROM pg_class
-        WHERE relnamespace = quote_ident(current_schema())::regnamespace AND relkind IN ('r', 'p'))
+    concat!(
+        "WITH c AS (SELECT * FROM pg_class WHERE relkind IN ('r', 'p') AND oid = ANY ",
+        own!("pg_class"),
+        r#")
       SELECT c.relname::text, 'trigger', g.tgname::text,
           replace(pg_get_triggerdef(g.oid), quote_ident(current_schema()) || '.', '') || ' ' || g.tgenabled::text
         FROM c JOIN pg_trigger g ON g.tgrelid = c.oid AND NOT g.tgisinternal
@@ -150,7 +184,8 @@ pub(super) const QUERIES: &[&str] = &[
           || CASE WHEN relrowsecurity THEN 'ENABLE' ELSE '' END
         FROM c WHERE relrowsecurity OR relforcerowsecurity
       UNION ALL SELECT c.relname::text, 'option', 'REPLICA IDENTITY', relreplident::text
-        FROM c WHERE relreplident <> 'd'"#,
+        FROM c WHERE relreplident <> 'd'"#
+    ),
 ];
 
 const DIALECT: Dialect = Dialect::Postgres;
