@@ -157,12 +157,14 @@ fn sandbox(bench: &Core) {
     };
 
     // The guest says that it has no such step.
+    let nothing = |guest: &ptah_wasm::sandbox::Guest| {
+        let planner = Planner::new(Dialect::Sqlite, Schema::default(), Access::default(), limits.clone());
+        guest.run(StepCall::Upgrade("none"), planner, &values, &mut |_| ()).unwrap_err();
+    };
+
     let crowd = sandbox.load(&example("crowd")).unwrap();
     let name = "sandbox: store, instance, call and drop, of the example package crowd, µs, beside 50 µs";
-    let step = each(count, || {
-        let planner = Planner::new(Dialect::Sqlite, Schema::default(), Access::default(), limits.clone());
-        crowd.run(StepCall::Upgrade("none"), planner, &values, &mut |_| ()).unwrap_err();
-    });
+    let step = each(count, || nothing(&crowd));
     Row { name, ours: &step, reference: &[50.0], kind: Kind::Cost, bound: Some(1.0) }.print();
 
     let calls = 10_000;
@@ -176,11 +178,22 @@ fn sandbox(bench: &Core) {
     let bytes = of_100_kb();
     let path = bench.package.with_file_name("large.wasm");
     std::fs::write(&path, &bytes).unwrap();
-    drop(Package::open(&sandbox, &path).unwrap());
-    let name =
-        format!("sandbox: opening a package of {} KB that is in the cache, µs, beside 1000 µs", bytes.len() / 1_000);
-    let open = each(count.div_ceil(10), || drop(Package::open(&sandbox, &path).unwrap()));
-    Row { name: &name, ours: &open, reference: &[1_000.0], kind: Kind::Cost, bound: Some(1.0) }.print();
+    let open = || Package::open(&sandbox, &path).unwrap();
+    drop(open());
+    let name = |what: &str| {
+        format!(
+            "sandbox: opening a package of {} KB that is in the cache{what}, µs, beside 1000 µs",
+            bytes.len() / 1_000
+        )
+    };
+    let opened = each(count.div_ceil(10), || drop(open()));
+    let row = |what: &str, ours: &[f64]| {
+        let bound = Some(1.0);
+        Row { name: &name(what), ours, reference: &[1_000.0], kind: Kind::Cost, bound }.print();
+    };
+    row("", &opened);
+    let ran = each(count.div_ceil(10), || nothing(open().guest_for(&StepCall::Upgrade("001")).unwrap()));
+    row(", and calling it once", &ran);
 }
 
 fn example(name: &str) -> Vec<u8> {
