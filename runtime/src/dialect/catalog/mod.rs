@@ -26,6 +26,14 @@ pub fn queries(dialect: Dialect) -> Vec<&'static str> {
     }
 }
 
+/// What to ask before the queries, which cost a new session much: without an answer there is nothing.
+pub fn anything(dialect: Dialect) -> Option<&'static str> {
+    match dialect {
+        Dialect::Sqlite | Dialect::Mariadb => None,
+        Dialect::Postgres => Some(postgres::ANYTHING),
+    }
+}
+
 /// What follows each of the queries in its message, and tells whether its answer is whole.
 pub fn trailer(dialect: Dialect) -> &'static str {
     match dialect {

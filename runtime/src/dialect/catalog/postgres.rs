@@ -28,6 +28,11 @@ macro_rules! own {
     };
 }
 
+/// Whether the schema holds any relation or type.
+pub(super) const ANYTHING: &str = "SELECT 1 FROM pg_depend WHERE refclassid = 'pg_namespace'::regclass \
+    AND refobjid = quote_ident(current_schema())::regnamespace \
+    AND classid IN ('pg_class'::regclass, 'pg_type'::regclass) LIMIT 1";
+
 // The schema's own name is taken out of definitions: tenants differ in it.
 // What not every supported version has (`indnullsnotdistinct`, `confdelsetcols`, …) is asked of the row as JSON.
 pub(super) const QUERIES: &[&str] = &[
