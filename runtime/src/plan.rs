@@ -8,9 +8,9 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use crate::dialect::{self, Dialect, Rendered, Statement, Unsupported};
-use crate::operation::{Ident, Op, ParseLimits};
+use crate::operation::{Conflict, Dml, Ident, Op, ParseLimits, Query};
 use crate::policy::{self, Access, Limits, PolicyError};
-use crate::schema::{self, Schema, SchemaError, Table};
+use crate::schema::{self, Answer, Schema, SchemaError, Table};
 
 /// What a step will do.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -91,6 +91,12 @@ impl Effect {
 }
 
 impl Plan {
+    /// Of these operations.
+    pub(crate) fn of(operations: Vec<PlannedOp>) -> Self {
+        let digest = digest(operations.iter().map(|planned| &planned.op));
+        Self { operations, digest }
+    }
+
     /// All statements in order.
     pub fn statements(&self) -> impl Iterator<Item = &Statement> {
         self.operations.iter().flat_map(|planned| &planned.statements)
@@ -166,7 +172,24 @@ pub struct Planner {
     rebuild: Option<Rebuild>,
     rows: usize,
     sql_bytes: usize,
+    /// How many of the operations were handed out for a question that depends on them.
+    flushed: usize,
+    questions: usize,
     fatal: Option<PolicyError>,
+}
+
+/// A question about rows, to be asked once everything before it is applied.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Question {
+    /// What a query yields.
+    Query {
+        /// It, every column called by its source and every constant typed.
+        query: Box<Query>,
+        /// The columns of the answer.
+        columns: Vec<(Ident, Answer)>,
+    },
+    /// How many rows the operation at this place of the plan touched.
+    Touched(usize),
 }
 
 /// A table that is built anew by the last operations, once for all of them.
@@ -181,8 +204,19 @@ struct Rebuild {
 impl Planner {
     /// Starts from the model of what the package owns and may refer to.
     pub fn new(dialect: Dialect, schema: Schema, access: Access, limits: Limits) -> Self {
-        let operations = Vec::new();
-        Self { dialect, access, limits, schema, operations, rebuild: None, rows: 0, sql_bytes: 0, fatal: None }
+        Self {
+            dialect,
+            access,
+            limits,
+            schema,
+            operations: Vec::new(),
+            rebuild: None,
+            rows: 0,
+            sql_bytes: 0,
+            flushed: 0,
+            questions: 0,
+            fatal: None,
+        }
     }
 
     /// The dialect planned for.
@@ -221,13 +255,65 @@ impl Planner {
         if let Some(fatal) = &self.fatal {
             return Err(fatal.clone().into());
         }
-        match self.try_push(op) {
-            Err(PlanError::Policy(error)) => {
-                self.fatal = Some(error.clone());
-                Err(error.into())
-            }
-            other => other,
+        let pushed = self.try_push(op);
+        self.note_fatal(pushed)
+    }
+
+    /// Judges and resolves a query over what the plan makes of the tables.
+    pub fn query(&mut self, query: &Query) -> Result<Question, PlanError> {
+        if let Some(fatal) = &self.fatal {
+            return Err(fatal.clone().into());
         }
+        let asked = self.try_query(query);
+        self.note_fatal(asked)
+    }
+
+    fn try_query(&mut self, query: &Query) -> Result<Question, PlanError> {
+        policy::judge_query(&self.access, query)?;
+        let resolved = self.schema.resolve_query(query)?;
+        let (query, columns) = schema::typed_query(&self.schema, &resolved)?;
+        self.count_question()?;
+        Ok(Question::Query { query: Box::new(query), columns })
+    }
+
+    /// The question how many rows an operation touched.
+    pub fn touched(&mut self, operation: usize) -> Result<Question, PlanError> {
+        if let Some(fatal) = &self.fatal {
+            return Err(fatal.clone().into());
+        }
+        let statement = self.operations.get(operation).map(|planned| &planned.op);
+        if let Some(Op::Execute { statement: Dml::Insert { conflict: Some(Conflict { .. }), .. } }) = statement {
+            dialect::counts_conflicts(self.dialect)?;
+        }
+        let counted = self.count_question().map_err(PlanError::from);
+        self.note_fatal(counted)?;
+        Ok(Question::Touched(operation))
+    }
+
+    fn count_question(&mut self) -> Result<(), PolicyError> {
+        self.questions += 1;
+        spent("questions about rows", self.questions, self.limits.queries)
+    }
+
+    /// The operations that were added since this was called last. They are as good as applied: what follows does not
+    /// change how they are carried out.
+    pub fn flush(&mut self) -> Vec<PlannedOp> {
+        self.rebuild = None;
+        let segment = self.operations.get(self.flushed..).unwrap_or_default().to_vec();
+        self.flushed = self.operations.len();
+        segment
+    }
+
+    /// How many operations there are.
+    pub fn operations(&self) -> usize {
+        self.operations.len()
+    }
+
+    fn note_fatal<T>(&mut self, result: Result<T, PlanError>) -> Result<T, PlanError> {
+        if let Err(PlanError::Policy(error)) = &result {
+            self.fatal = Some(error.clone());
+        }
+        result
     }
 
     fn try_push(&mut self, op: Op) -> Result<(), PlanError> {
@@ -280,8 +366,7 @@ impl Planner {
 
     /// The finished plan and the model after it.
     pub fn finish(self) -> (Plan, Schema) {
-        let digest = digest(self.operations.iter().map(|planned| &planned.op));
-        (Plan { operations: self.operations, digest }, self.schema)
+        (Plan::of(self.operations), self.schema)
     }
 }
 

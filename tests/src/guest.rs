@@ -37,7 +37,7 @@ use ptah_guest::bindings::exports::ptah::migration::migration::{PackageInfo, Pop
 pub use ptah_guest::bindings::ptah::migration::log::Level;
 pub use ptah_guest::prelude::{Cascade, NoAction, Restrict, SetNull};
 pub use ptah_guest::{
-    Check, Column, ColumnChanges, ColumnInfo, ColumnType, Comment, Computed, ComputedStorage, Constraint,
+    AnswerColumn, Check, Column, ColumnChanges, ColumnInfo, ColumnType, Comment, Computed, ComputedStorage, Constraint,
     ConstraintSelector, DefaultValue, Dialect, Error, ForeignKey, Index, IndexKey, IndexOrder, IndexPart, NumericType,
     PrimaryKey, ReferentialAction, Row, SqlSyntax, SqlText, Table, UniqueConstraint, Value, now, sql, target_sql,
 };
@@ -252,6 +252,37 @@ pub fn bulk_insert<const N: usize, R: Row>(
 /// `data.execute`; the parameters are a tuple.
 pub fn execute(statement: impl Into<SqlText>, parameters: impl Row) -> Action {
     Action::Execute(statement.into(), parameters.into_values())
+}
+
+/// `rows.query`, whose rows must be these.
+pub fn expect_rows<R: Row>(
+    query: impl Into<SqlText>,
+    parameters: impl Row,
+    rows: impl IntoIterator<Item = R>,
+) -> Action {
+    let rows: Vec<_> = rows.into_iter().map(Row::into_values).collect();
+    let pages = if rows.is_empty() { Vec::new() } else { vec![rows] };
+    Action::ExpectPages(query.into(), parameters.into_values(), 1_000, pages)
+}
+
+/// `rows.query`; its rows are then inserted into columns of a table.
+pub fn insert_answer<const N: usize>(
+    query: impl Into<SqlText>,
+    parameters: impl Row,
+    table: &str,
+    columns: [&str; N],
+) -> Action {
+    Action::InsertAnswer(query.into(), parameters.into_values(), table.into(), owned(&columns))
+}
+
+/// The actions only if `rows.query` answers with a row.
+pub fn if_rows(query: impl Into<SqlText>, parameters: impl Row, actions: impl Into<Vec<Action>>) -> Action {
+    Action::IfRows(query.into(), parameters.into_values(), actions.into())
+}
+
+/// `data.execute`, and then `rows.touched` must be this.
+pub fn expect_touched(statement: impl Into<SqlText>, parameters: impl Row, rows: u64) -> Action {
+    Action::ExpectTouched(vec![(statement.into(), parameters.into_values(), rows)])
 }
 
 /// The action must fail with an error of this kind; then the step goes on.

@@ -42,7 +42,7 @@ impl<'a> Site<'a> {
         let guest = self.package.guest_for(&call).unwrap();
         let planner = Planner::new(self.dialect, self.schema.clone(), self.access.clone(), Limits::default());
         let outcome = guest
-            .run(call, planner, &RunValues::default(), &mut |_| ())
+            .run(call, planner, &RunValues::default(), None, &mut |_| ())
             .unwrap_or_else(|error| panic!("{call:?} on {:?}: {error}", self.dialect));
         let (plan, schema) = outcome.planner.finish();
         self.schema = schema;

@@ -21,7 +21,8 @@ fn upgrade(actions: impl Into<Vec<Action>>) -> (Result<Plan, StepError>, Vec<Str
     let planner = Planner::new(Dialect::Sqlite, Schema::default(), Access::default(), Limits::default());
     let values = RunValues { started: "2025-01-02T03:04:05.000006Z".into(), seed: 7 };
     let mut log = Vec::new();
-    let outcome = guest.run(StepCall::Upgrade("001"), planner, &values, &mut |event| log.push(format!("{event:?}")));
+    let outcome =
+        guest.run(StepCall::Upgrade("001"), planner, &values, None, &mut |event| log.push(format!("{event:?}")));
     (outcome.map(|outcome| outcome.planner.finish().0), log)
 }
 

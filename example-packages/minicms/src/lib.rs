@@ -67,7 +67,8 @@ fn move_body_to_content(op: &mut Op) -> Result<()> {
 fn move_content_to_body(op: &mut Op) -> Result<()> {
     op.drop_table("page_authors")?;
     op.execute(r#"UPDATE "pages" SET "body" = "content""#, ())?;
-    op.execute(r#"UPDATE "pages" SET "content" = NULL"#, ())
+    op.execute(r#"UPDATE "pages" SET "content" = NULL"#, ())?;
+    Ok(())
 }
 
 fn create_page_authors(op: &mut Op) -> Result<()> {

@@ -4,8 +4,8 @@ use std::cell::Cell;
 use std::fmt::Debug;
 use std::hint::black_box;
 
-use ptah_guest::bindings::ptah::migration::{data, inspect, log, run, schema};
-use ptah_guest::{Error, Result, Value};
+use ptah_guest::bindings::ptah::migration::{data, inspect, log, rows, run, schema};
+use ptah_guest::{Error, Result, SqlText, Value};
 
 use crate::script::{Action, ErrorKind};
 
@@ -41,6 +41,39 @@ fn one(action: &Action) -> Result<()> {
         Action::InsertRun(table, started, seed) => {
             let now = Value::TimestampWithZone(run::started());
             insert(table, [(started, now), (seed, Value::Integer((run::seed() >> 1) as i64))])
+        }
+
+        Action::ExpectPages(query, parameters, rows, expected) => {
+            same("rows", expected, &pages(query, parameters, *rows)?)
+        }
+        Action::ExpectAnswerColumns(query, parameters, expected) => {
+            same("columns", expected, &rows::query(query, parameters)?.columns()?)
+        }
+        Action::InsertAnswer(query, parameters, table, columns) => {
+            let cursor = rows::query(query, parameters)?;
+            loop {
+                let page = cursor.next(100)?;
+                if page.is_empty() {
+                    return Ok(());
+                }
+                data::bulk_insert(table, columns, &page)?;
+            }
+        }
+        Action::HoldCursors(count, query) => {
+            let held: Result<Vec<_>> = (0..*count).map(|_| rows::query(query, &[])).collect();
+            held.map(drop)
+        }
+        Action::IfRows(query, parameters, actions) => match rows::query(query, parameters)?.next(1)?.is_empty() {
+            true => Ok(()),
+            false => all(actions),
+        },
+        Action::ExpectTouched(statements) => {
+            let held: Result<Vec<_>> =
+                statements.iter().map(|(statement, parameters, _)| data::execute(statement, parameters)).collect();
+            for (held, (_, _, expected)) in held?.iter().zip(statements) {
+                same("touched", expected, &rows::touched(held)?)?;
+            }
+            Ok(())
         }
 
         Action::ExpectDialect(expected) => same("target-dialect", expected, &inspect::target_dialect()),
@@ -109,6 +142,18 @@ fn one(action: &Action) -> Result<()> {
         Action::Recurse => {
             black_box(recurse(1));
             Ok(())
+        }
+    }
+}
+
+/// The pages of an answer, the empty one at the end left out.
+fn pages(query: &SqlText, parameters: &[Value], rows: u32) -> Result<Vec<Vec<Vec<Value>>>> {
+    let cursor = rows::query(query, parameters)?;
+    let mut pages = Vec::new();
+    loop {
+        match cursor.next(rows)? {
+            page if page.is_empty() => return Ok(pages),
+            page => pages.push(page),
         }
     }
 }

@@ -8,7 +8,8 @@
 use ptah_guest::bindings::exports::ptah::migration::migration::PackageInfo;
 use ptah_guest::bindings::ptah::migration::log::Level;
 use ptah_guest::{
-    Column, ColumnChanges, ColumnInfo, Constraint, ConstraintSelector, Dialect, Error, Index, SqlText, Table, Value,
+    AnswerColumn, Column, ColumnChanges, ColumnInfo, Constraint, ConstraintSelector, Dialect, Error, Index, SqlText,
+    Table, Value,
 };
 use serde::{Deserialize, Serialize};
 
@@ -59,6 +60,18 @@ pub enum Action {
     /// integer (its lower 63 bits): table, column of the first, column of the second.
     InsertRun(String, String, String),
 
+    /// `rows.query` in pages of so many rows, which must have these, page by page.
+    ExpectPages(SqlText, Vec<Value>, u32, Vec<Vec<Vec<Value>>>),
+    /// `rows.query`, whose columns must be these.
+    ExpectAnswerColumns(SqlText, Vec<Value>, Vec<AnswerColumn>),
+    /// `rows.query`; its rows are then inserted: table, columns.
+    InsertAnswer(SqlText, Vec<Value>, String, Vec<String>),
+    /// `rows.query` so many times, all cursors kept open until the last.
+    HoldCursors(u32, SqlText),
+    /// The actions only if `rows.query` answers with a row.
+    IfRows(SqlText, Vec<Value>, Vec<Action>),
+    /// `data.execute` of all of them; then `rows.touched` of each, which must be this.
+    ExpectTouched(Vec<(SqlText, Vec<Value>, u64)>),
     /// `inspect.target-dialect` must answer this.
     ExpectDialect(Dialect),
     /// `inspect.tables` must answer this.

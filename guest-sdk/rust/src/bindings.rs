@@ -7700,6 +7700,1285 @@ pub mod ptah {
                 }
             }
         }
+        /// Answers out of the package's own rows. A step that asks is data-dependent: when it asks, what it did so far is
+        /// sent to the database, inside the step's transaction where there is one; what the database refuses then ends the
+        /// step. It is not planned offline, and runs for each target anew.
+        #[allow(dead_code, async_fn_in_trait, unused_imports, clippy::all)]
+        pub mod rows {
+            #[used]
+            #[doc(hidden)]
+            static __FORCE_SECTION_REF: fn() = super::super::super::__link_custom_section_describing_imports;
+            use super::super::super::_rt;
+            pub type ColumnType = super::super::super::ptah::migration::types::ColumnType;
+            pub type Value = super::super::super::ptah::migration::types::Value;
+            pub type SqlText = super::super::super::ptah::migration::types::SqlText;
+            pub type Error = super::super::super::ptah::migration::types::Error;
+            pub type Statement = super::super::super::ptah::migration::data::Statement;
+            /// A column of an answer.
+            #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[derive(Clone, PartialEq)]
+            pub struct AnswerColumn {
+                /// Its name.
+                pub name: _rt::String,
+                /// Its type; none for a decimal whose digits after the point are the database's own, as in a quotient.
+                pub column_type: Option<ColumnType>,
+            }
+            impl ::core::fmt::Debug for AnswerColumn {
+                fn fmt(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    f.debug_struct("AnswerColumn")
+                        .field("name", &self.name)
+                        .field("column-type", &self.column_type)
+                        .finish()
+                }
+            }
+            /// An answer, as of the moment of the query. It counts as one of the 64 handles that may be open at once.
+            #[derive(Debug)]
+            #[repr(transparent)]
+            pub struct Cursor {
+                handle: _rt::Resource<Cursor>,
+            }
+            impl Cursor {
+                #[doc(hidden)]
+                pub unsafe fn from_handle(handle: u32) -> Self {
+                    Self {
+                        handle: unsafe { _rt::Resource::from_handle(handle) },
+                    }
+                }
+                #[doc(hidden)]
+                pub fn take_handle(&self) -> u32 {
+                    _rt::Resource::take_handle(&self.handle)
+                }
+                #[doc(hidden)]
+                pub fn handle(&self) -> u32 {
+                    _rt::Resource::handle(&self.handle)
+                }
+            }
+            unsafe impl _rt::WasmResource for Cursor {
+                #[inline]
+                unsafe fn drop(_handle: u32) {
+                    #[cfg(target_arch = "wasm32")]
+                    #[link(wasm_import_module = "ptah:migration/rows@0.1.0")]
+                    unsafe extern "C" {
+                        #[link_name = "[resource-drop]cursor"]
+                        fn drop(_: i32);
+                    }
+                    #[cfg(not(target_arch = "wasm32"))]
+                    unsafe extern "C" fn drop(_: i32) {
+                        unreachable!()
+                    }
+                    unsafe {
+                        drop(_handle as i32);
+                    }
+                }
+            }
+            impl Cursor {
+                #[allow(unused_unsafe, clippy::all)]
+                /// Its columns in order.
+                #[allow(async_fn_in_trait)]
+                pub fn columns(&self) -> Result<_rt::Vec<AnswerColumn>, Error> {
+                    unsafe {
+                        #[cfg_attr(target_pointer_width = "64", repr(align(8)))]
+                        #[cfg_attr(target_pointer_width = "32", repr(align(4)))]
+                        struct RetArea(
+                            [::core::mem::MaybeUninit<
+                                u8,
+                            >; 4 * ::core::mem::size_of::<*const u8>()],
+                        );
+                        let mut ret_area = RetArea(
+                            [::core::mem::MaybeUninit::uninit(); 4
+                                * ::core::mem::size_of::<*const u8>()],
+                        );
+                        let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
+                        #[cfg(target_arch = "wasm32")]
+                        #[link(wasm_import_module = "ptah:migration/rows@0.1.0")]
+                        unsafe extern "C" {
+                            #[link_name = "[method]cursor.columns"]
+                            fn wit_import1(_: i32, _: *mut u8);
+                        }
+                        #[cfg(not(target_arch = "wasm32"))]
+                        unsafe extern "C" fn wit_import1(_: i32, _: *mut u8) {
+                            unreachable!()
+                        }
+                        wit_import1((self).handle() as i32, ptr0);
+                        let l2 = i32::from(*ptr0.add(0).cast::<u8>());
+                        let result38 = match l2 {
+                            0 => {
+                                let e = {
+                                    let l3 = *ptr0
+                                        .add(::core::mem::size_of::<*const u8>())
+                                        .cast::<*mut u8>();
+                                    let l4 = *ptr0
+                                        .add(2 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<usize>();
+                                    let base14 = l3;
+                                    let len14 = l4;
+                                    let mut result14 = _rt::Vec::with_capacity(len14);
+                                    for i in 0..len14 {
+                                        let base = base14
+                                            .add(i * (8 + 3 * ::core::mem::size_of::<*const u8>()));
+                                        let e14 = {
+                                            let l5 = *base.add(0).cast::<*mut u8>();
+                                            let l6 = *base
+                                                .add(::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len7 = l6;
+                                            let bytes7 = _rt::Vec::from_raw_parts(
+                                                l5.cast(),
+                                                len7,
+                                                len7,
+                                            );
+                                            let l8 = i32::from(
+                                                *base
+                                                    .add(2 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<u8>(),
+                                            );
+                                            AnswerColumn {
+                                                name: _rt::string_lift(bytes7),
+                                                column_type: match l8 {
+                                                    0 => None,
+                                                    1 => {
+                                                        let e = {
+                                                            let l9 = i32::from(
+                                                                *base
+                                                                    .add(4 + 2 * ::core::mem::size_of::<*const u8>())
+                                                                    .cast::<u8>(),
+                                                            );
+                                                            use super::super::super::ptah::migration::types::ColumnType as V13;
+                                                            let v13 = match l9 {
+                                                                0 => V13::Boolean,
+                                                                1 => V13::SmallInteger,
+                                                                2 => V13::Integer,
+                                                                3 => V13::BigInteger,
+                                                                4 => {
+                                                                    let e13 = {
+                                                                        let l10 = i32::from(
+                                                                            *base
+                                                                                .add(8 + 2 * ::core::mem::size_of::<*const u8>())
+                                                                                .cast::<u8>(),
+                                                                        );
+                                                                        let l11 = i32::from(
+                                                                            *base
+                                                                                .add(9 + 2 * ::core::mem::size_of::<*const u8>())
+                                                                                .cast::<u8>(),
+                                                                        );
+                                                                        super::super::super::ptah::migration::types::NumericType {
+                                                                            precision: l10 as u8,
+                                                                            scale: l11 as u8,
+                                                                        }
+                                                                    };
+                                                                    V13::Numeric(e13)
+                                                                }
+                                                                5 => V13::Double,
+                                                                6 => {
+                                                                    let e13 = {
+                                                                        let l12 = *base
+                                                                            .add(8 + 2 * ::core::mem::size_of::<*const u8>())
+                                                                            .cast::<i32>();
+                                                                        l12 as u32
+                                                                    };
+                                                                    V13::Varchar(e13)
+                                                                }
+                                                                7 => V13::Text,
+                                                                8 => V13::Binary,
+                                                                9 => V13::Date,
+                                                                10 => V13::Time,
+                                                                11 => V13::Timestamp,
+                                                                12 => V13::TimestampWithZone,
+                                                                13 => V13::Uuid,
+                                                                n => {
+                                                                    debug_assert_eq!(n, 14, "invalid enum discriminant");
+                                                                    V13::Json
+                                                                }
+                                                            };
+                                                            v13
+                                                        };
+                                                        Some(e)
+                                                    }
+                                                    _ => _rt::invalid_enum_discriminant(),
+                                                },
+                                            }
+                                        };
+                                        result14.push(e14);
+                                    }
+                                    _rt::cabi_dealloc(
+                                        base14,
+                                        len14 * (8 + 3 * ::core::mem::size_of::<*const u8>()),
+                                        ::core::mem::size_of::<*const u8>(),
+                                    );
+                                    result14
+                                };
+                                Ok(e)
+                            }
+                            1 => {
+                                let e = {
+                                    let l15 = i32::from(
+                                        *ptr0.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
+                                    );
+                                    use super::super::super::ptah::migration::types::Error as V37;
+                                    let v37 = match l15 {
+                                        0 => {
+                                            let e37 = {
+                                                let l16 = *ptr0
+                                                    .add(2 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<*mut u8>();
+                                                let l17 = *ptr0
+                                                    .add(3 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<usize>();
+                                                let len18 = l17;
+                                                let bytes18 = _rt::Vec::from_raw_parts(
+                                                    l16.cast(),
+                                                    len18,
+                                                    len18,
+                                                );
+                                                _rt::string_lift(bytes18)
+                                            };
+                                            V37::AlreadyExists(e37)
+                                        }
+                                        1 => {
+                                            let e37 = {
+                                                let l19 = *ptr0
+                                                    .add(2 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<*mut u8>();
+                                                let l20 = *ptr0
+                                                    .add(3 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<usize>();
+                                                let len21 = l20;
+                                                let bytes21 = _rt::Vec::from_raw_parts(
+                                                    l19.cast(),
+                                                    len21,
+                                                    len21,
+                                                );
+                                                _rt::string_lift(bytes21)
+                                            };
+                                            V37::NotFound(e37)
+                                        }
+                                        2 => {
+                                            let e37 = {
+                                                let l22 = *ptr0
+                                                    .add(2 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<*mut u8>();
+                                                let l23 = *ptr0
+                                                    .add(3 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<usize>();
+                                                let len24 = l23;
+                                                let bytes24 = _rt::Vec::from_raw_parts(
+                                                    l22.cast(),
+                                                    len24,
+                                                    len24,
+                                                );
+                                                _rt::string_lift(bytes24)
+                                            };
+                                            V37::Invalid(e37)
+                                        }
+                                        3 => {
+                                            let e37 = {
+                                                let l25 = *ptr0
+                                                    .add(2 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<*mut u8>();
+                                                let l26 = *ptr0
+                                                    .add(3 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<usize>();
+                                                let len27 = l26;
+                                                let bytes27 = _rt::Vec::from_raw_parts(
+                                                    l25.cast(),
+                                                    len27,
+                                                    len27,
+                                                );
+                                                _rt::string_lift(bytes27)
+                                            };
+                                            V37::Denied(e37)
+                                        }
+                                        4 => {
+                                            let e37 = {
+                                                let l28 = *ptr0
+                                                    .add(2 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<*mut u8>();
+                                                let l29 = *ptr0
+                                                    .add(3 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<usize>();
+                                                let len30 = l29;
+                                                let bytes30 = _rt::Vec::from_raw_parts(
+                                                    l28.cast(),
+                                                    len30,
+                                                    len30,
+                                                );
+                                                _rt::string_lift(bytes30)
+                                            };
+                                            V37::Unsupported(e37)
+                                        }
+                                        5 => {
+                                            let e37 = {
+                                                let l31 = *ptr0
+                                                    .add(2 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<*mut u8>();
+                                                let l32 = *ptr0
+                                                    .add(3 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<usize>();
+                                                let len33 = l32;
+                                                let bytes33 = _rt::Vec::from_raw_parts(
+                                                    l31.cast(),
+                                                    len33,
+                                                    len33,
+                                                );
+                                                _rt::string_lift(bytes33)
+                                            };
+                                            V37::LimitExceeded(e37)
+                                        }
+                                        n => {
+                                            debug_assert_eq!(n, 6, "invalid enum discriminant");
+                                            let e37 = {
+                                                let l34 = *ptr0
+                                                    .add(2 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<*mut u8>();
+                                                let l35 = *ptr0
+                                                    .add(3 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<usize>();
+                                                let len36 = l35;
+                                                let bytes36 = _rt::Vec::from_raw_parts(
+                                                    l34.cast(),
+                                                    len36,
+                                                    len36,
+                                                );
+                                                _rt::string_lift(bytes36)
+                                            };
+                                            V37::Failed(e37)
+                                        }
+                                    };
+                                    v37
+                                };
+                                Err(e)
+                            }
+                            _ => _rt::invalid_enum_discriminant(),
+                        };
+                        result38
+                    }
+                }
+            }
+            impl Cursor {
+                #[allow(unused_unsafe, clippy::all)]
+                /// The next rows, each with one value a column: at most `max-rows`, and no more than one call may carry.
+                /// Empty at the end, and only there; `max-rows` is at least 1.
+                #[allow(async_fn_in_trait)]
+                pub fn next(
+                    &self,
+                    max_rows: u32,
+                ) -> Result<_rt::Vec<_rt::Vec<Value>>, Error> {
+                    unsafe {
+                        #[cfg_attr(target_pointer_width = "64", repr(align(8)))]
+                        #[cfg_attr(target_pointer_width = "32", repr(align(4)))]
+                        struct RetArea(
+                            [::core::mem::MaybeUninit<
+                                u8,
+                            >; 4 * ::core::mem::size_of::<*const u8>()],
+                        );
+                        let mut ret_area = RetArea(
+                            [::core::mem::MaybeUninit::uninit(); 4
+                                * ::core::mem::size_of::<*const u8>()],
+                        );
+                        let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
+                        #[cfg(target_arch = "wasm32")]
+                        #[link(wasm_import_module = "ptah:migration/rows@0.1.0")]
+                        unsafe extern "C" {
+                            #[link_name = "[method]cursor.next"]
+                            fn wit_import1(_: i32, _: i32, _: *mut u8);
+                        }
+                        #[cfg(not(target_arch = "wasm32"))]
+                        unsafe extern "C" fn wit_import1(_: i32, _: i32, _: *mut u8) {
+                            unreachable!()
+                        }
+                        wit_import1(
+                            (self).handle() as i32,
+                            _rt::as_i32(&max_rows),
+                            ptr0,
+                        );
+                        let l2 = i32::from(*ptr0.add(0).cast::<u8>());
+                        let result64 = match l2 {
+                            0 => {
+                                let e = {
+                                    let l3 = *ptr0
+                                        .add(::core::mem::size_of::<*const u8>())
+                                        .cast::<*mut u8>();
+                                    let l4 = *ptr0
+                                        .add(2 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<usize>();
+                                    let base40 = l3;
+                                    let len40 = l4;
+                                    let mut result40 = _rt::Vec::with_capacity(len40);
+                                    for i in 0..len40 {
+                                        let base = base40
+                                            .add(i * (2 * ::core::mem::size_of::<*const u8>()));
+                                        let e40 = {
+                                            let l5 = *base.add(0).cast::<*mut u8>();
+                                            let l6 = *base
+                                                .add(::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let base39 = l5;
+                                            let len39 = l6;
+                                            let mut result39 = _rt::Vec::with_capacity(len39);
+                                            for i in 0..len39 {
+                                                let base = base39
+                                                    .add(i * (8 + 2 * ::core::mem::size_of::<*const u8>()));
+                                                let e39 = {
+                                                    let l7 = i32::from(*base.add(0).cast::<u8>());
+                                                    use super::super::super::ptah::migration::types::Value as V38;
+                                                    let v38 = match l7 {
+                                                        0 => V38::Null,
+                                                        1 => {
+                                                            let e38 = {
+                                                                let l8 = i32::from(*base.add(8).cast::<u8>());
+                                                                _rt::bool_lift(l8 as u8)
+                                                            };
+                                                            V38::Boolean(e38)
+                                                        }
+                                                        2 => {
+                                                            let e38 = {
+                                                                let l9 = *base.add(8).cast::<i64>();
+                                                                l9
+                                                            };
+                                                            V38::Integer(e38)
+                                                        }
+                                                        3 => {
+                                                            let e38 = {
+                                                                let l10 = *base.add(8).cast::<f64>();
+                                                                l10
+                                                            };
+                                                            V38::Double(e38)
+                                                        }
+                                                        4 => {
+                                                            let e38 = {
+                                                                let l11 = *base.add(8).cast::<*mut u8>();
+                                                                let l12 = *base
+                                                                    .add(8 + 1 * ::core::mem::size_of::<*const u8>())
+                                                                    .cast::<usize>();
+                                                                let len13 = l12;
+                                                                let bytes13 = _rt::Vec::from_raw_parts(
+                                                                    l11.cast(),
+                                                                    len13,
+                                                                    len13,
+                                                                );
+                                                                _rt::string_lift(bytes13)
+                                                            };
+                                                            V38::Numeric(e38)
+                                                        }
+                                                        5 => {
+                                                            let e38 = {
+                                                                let l14 = *base.add(8).cast::<*mut u8>();
+                                                                let l15 = *base
+                                                                    .add(8 + 1 * ::core::mem::size_of::<*const u8>())
+                                                                    .cast::<usize>();
+                                                                let len16 = l15;
+                                                                let bytes16 = _rt::Vec::from_raw_parts(
+                                                                    l14.cast(),
+                                                                    len16,
+                                                                    len16,
+                                                                );
+                                                                _rt::string_lift(bytes16)
+                                                            };
+                                                            V38::Text(e38)
+                                                        }
+                                                        6 => {
+                                                            let e38 = {
+                                                                let l17 = *base.add(8).cast::<*mut u8>();
+                                                                let l18 = *base
+                                                                    .add(8 + 1 * ::core::mem::size_of::<*const u8>())
+                                                                    .cast::<usize>();
+                                                                let len19 = l18;
+                                                                <_ as From<
+                                                                    _rt::Vec<_>,
+                                                                >>::from(_rt::Vec::from_raw_parts(l17.cast(), len19, len19))
+                                                            };
+                                                            V38::Binary(e38)
+                                                        }
+                                                        7 => {
+                                                            let e38 = {
+                                                                let l20 = *base.add(8).cast::<*mut u8>();
+                                                                let l21 = *base
+                                                                    .add(8 + 1 * ::core::mem::size_of::<*const u8>())
+                                                                    .cast::<usize>();
+                                                                let len22 = l21;
+                                                                let bytes22 = _rt::Vec::from_raw_parts(
+                                                                    l20.cast(),
+                                                                    len22,
+                                                                    len22,
+                                                                );
+                                                                _rt::string_lift(bytes22)
+                                                            };
+                                                            V38::Date(e38)
+                                                        }
+                                                        8 => {
+                                                            let e38 = {
+                                                                let l23 = *base.add(8).cast::<*mut u8>();
+                                                                let l24 = *base
+                                                                    .add(8 + 1 * ::core::mem::size_of::<*const u8>())
+                                                                    .cast::<usize>();
+                                                                let len25 = l24;
+                                                                let bytes25 = _rt::Vec::from_raw_parts(
+                                                                    l23.cast(),
+                                                                    len25,
+                                                                    len25,
+                                                                );
+                                                                _rt::string_lift(bytes25)
+                                                            };
+                                                            V38::Time(e38)
+                                                        }
+                                                        9 => {
+                                                            let e38 = {
+                                                                let l26 = *base.add(8).cast::<*mut u8>();
+                                                                let l27 = *base
+                                                                    .add(8 + 1 * ::core::mem::size_of::<*const u8>())
+                                                                    .cast::<usize>();
+                                                                let len28 = l27;
+                                                                let bytes28 = _rt::Vec::from_raw_parts(
+                                                                    l26.cast(),
+                                                                    len28,
+                                                                    len28,
+                                                                );
+                                                                _rt::string_lift(bytes28)
+                                                            };
+                                                            V38::Timestamp(e38)
+                                                        }
+                                                        10 => {
+                                                            let e38 = {
+                                                                let l29 = *base.add(8).cast::<*mut u8>();
+                                                                let l30 = *base
+                                                                    .add(8 + 1 * ::core::mem::size_of::<*const u8>())
+                                                                    .cast::<usize>();
+                                                                let len31 = l30;
+                                                                let bytes31 = _rt::Vec::from_raw_parts(
+                                                                    l29.cast(),
+                                                                    len31,
+                                                                    len31,
+                                                                );
+                                                                _rt::string_lift(bytes31)
+                                                            };
+                                                            V38::TimestampWithZone(e38)
+                                                        }
+                                                        11 => {
+                                                            let e38 = {
+                                                                let l32 = *base.add(8).cast::<*mut u8>();
+                                                                let l33 = *base
+                                                                    .add(8 + 1 * ::core::mem::size_of::<*const u8>())
+                                                                    .cast::<usize>();
+                                                                let len34 = l33;
+                                                                let bytes34 = _rt::Vec::from_raw_parts(
+                                                                    l32.cast(),
+                                                                    len34,
+                                                                    len34,
+                                                                );
+                                                                _rt::string_lift(bytes34)
+                                                            };
+                                                            V38::Uuid(e38)
+                                                        }
+                                                        n => {
+                                                            debug_assert_eq!(n, 12, "invalid enum discriminant");
+                                                            let e38 = {
+                                                                let l35 = *base.add(8).cast::<*mut u8>();
+                                                                let l36 = *base
+                                                                    .add(8 + 1 * ::core::mem::size_of::<*const u8>())
+                                                                    .cast::<usize>();
+                                                                let len37 = l36;
+                                                                let bytes37 = _rt::Vec::from_raw_parts(
+                                                                    l35.cast(),
+                                                                    len37,
+                                                                    len37,
+                                                                );
+                                                                _rt::string_lift(bytes37)
+                                                            };
+                                                            V38::Json(e38)
+                                                        }
+                                                    };
+                                                    v38
+                                                };
+                                                result39.push(e39);
+                                            }
+                                            _rt::cabi_dealloc(
+                                                base39,
+                                                len39 * (8 + 2 * ::core::mem::size_of::<*const u8>()),
+                                                8,
+                                            );
+                                            result39
+                                        };
+                                        result40.push(e40);
+                                    }
+                                    _rt::cabi_dealloc(
+                                        base40,
+                                        len40 * (2 * ::core::mem::size_of::<*const u8>()),
+                                        ::core::mem::size_of::<*const u8>(),
+                                    );
+                                    result40
+                                };
+                                Ok(e)
+                            }
+                            1 => {
+                                let e = {
+                                    let l41 = i32::from(
+                                        *ptr0.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
+                                    );
+                                    use super::super::super::ptah::migration::types::Error as V63;
+                                    let v63 = match l41 {
+                                        0 => {
+                                            let e63 = {
+                                                let l42 = *ptr0
+                                                    .add(2 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<*mut u8>();
+                                                let l43 = *ptr0
+                                                    .add(3 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<usize>();
+                                                let len44 = l43;
+                                                let bytes44 = _rt::Vec::from_raw_parts(
+                                                    l42.cast(),
+                                                    len44,
+                                                    len44,
+                                                );
+                                                _rt::string_lift(bytes44)
+                                            };
+                                            V63::AlreadyExists(e63)
+                                        }
+                                        1 => {
+                                            let e63 = {
+                                                let l45 = *ptr0
+                                                    .add(2 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<*mut u8>();
+                                                let l46 = *ptr0
+                                                    .add(3 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<usize>();
+                                                let len47 = l46;
+                                                let bytes47 = _rt::Vec::from_raw_parts(
+                                                    l45.cast(),
+                                                    len47,
+                                                    len47,
+                                                );
+                                                _rt::string_lift(bytes47)
+                                            };
+                                            V63::NotFound(e63)
+                                        }
+                                        2 => {
+                                            let e63 = {
+                                                let l48 = *ptr0
+                                                    .add(2 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<*mut u8>();
+                                                let l49 = *ptr0
+                                                    .add(3 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<usize>();
+                                                let len50 = l49;
+                                                let bytes50 = _rt::Vec::from_raw_parts(
+                                                    l48.cast(),
+                                                    len50,
+                                                    len50,
+                                                );
+                                                _rt::string_lift(bytes50)
+                                            };
+                                            V63::Invalid(e63)
+                                        }
+                                        3 => {
+                                            let e63 = {
+                                                let l51 = *ptr0
+                                                    .add(2 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<*mut u8>();
+                                                let l52 = *ptr0
+                                                    .add(3 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<usize>();
+                                                let len53 = l52;
+                                                let bytes53 = _rt::Vec::from_raw_parts(
+                                                    l51.cast(),
+                                                    len53,
+                                                    len53,
+                                                );
+                                                _rt::string_lift(bytes53)
+                                            };
+                                            V63::Denied(e63)
+                                        }
+                                        4 => {
+                                            let e63 = {
+                                                let l54 = *ptr0
+                                                    .add(2 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<*mut u8>();
+                                                let l55 = *ptr0
+                                                    .add(3 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<usize>();
+                                                let len56 = l55;
+                                                let bytes56 = _rt::Vec::from_raw_parts(
+                                                    l54.cast(),
+                                                    len56,
+                                                    len56,
+                                                );
+                                                _rt::string_lift(bytes56)
+                                            };
+                                            V63::Unsupported(e63)
+                                        }
+                                        5 => {
+                                            let e63 = {
+                                                let l57 = *ptr0
+                                                    .add(2 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<*mut u8>();
+                                                let l58 = *ptr0
+                                                    .add(3 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<usize>();
+                                                let len59 = l58;
+                                                let bytes59 = _rt::Vec::from_raw_parts(
+                                                    l57.cast(),
+                                                    len59,
+                                                    len59,
+                                                );
+                                                _rt::string_lift(bytes59)
+                                            };
+                                            V63::LimitExceeded(e63)
+                                        }
+                                        n => {
+                                            debug_assert_eq!(n, 6, "invalid enum discriminant");
+                                            let e63 = {
+                                                let l60 = *ptr0
+                                                    .add(2 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<*mut u8>();
+                                                let l61 = *ptr0
+                                                    .add(3 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<usize>();
+                                                let len62 = l61;
+                                                let bytes62 = _rt::Vec::from_raw_parts(
+                                                    l60.cast(),
+                                                    len62,
+                                                    len62,
+                                                );
+                                                _rt::string_lift(bytes62)
+                                            };
+                                            V63::Failed(e63)
+                                        }
+                                    };
+                                    v63
+                                };
+                                Err(e)
+                            }
+                            _ => _rt::invalid_enum_discriminant(),
+                        };
+                        result64
+                    }
+                }
+            }
+            #[allow(unused_unsafe, clippy::all)]
+            /// Asks one SELECT over the package's own tables. `parameters` stand for the `?` of the portable syntax (or the
+            /// target's own placeholders), in order.
+            #[allow(async_fn_in_trait)]
+            pub fn query(
+                statement: &SqlText,
+                parameters: &[Value],
+            ) -> Result<Cursor, Error> {
+                unsafe {
+                    #[cfg_attr(target_pointer_width = "64", repr(align(8)))]
+                    #[cfg_attr(target_pointer_width = "32", repr(align(4)))]
+                    struct RetArea(
+                        [::core::mem::MaybeUninit<
+                            u8,
+                        >; 4 * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let mut ret_area = RetArea(
+                        [::core::mem::MaybeUninit::uninit(); 4
+                            * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let super::super::super::ptah::migration::types::SqlText {
+                        text: text0,
+                        syntax: syntax0,
+                    } = statement;
+                    let vec1 = text0;
+                    let ptr1 = vec1.as_ptr().cast::<u8>();
+                    let len1 = vec1.len();
+                    let vec12 = parameters;
+                    let len12 = vec12.len();
+                    let layout12 = _rt::alloc::Layout::from_size_align(
+                            vec12.len() * (8 + 2 * ::core::mem::size_of::<*const u8>()),
+                            8,
+                        )
+                        .unwrap();
+                    let (result12, _cleanup12) = ::ptah_guest::__rt::Cleanup::new(
+                        layout12,
+                    );
+                    for (i, e) in vec12.into_iter().enumerate() {
+                        let base = result12
+                            .add(i * (8 + 2 * ::core::mem::size_of::<*const u8>()));
+                        {
+                            use super::super::super::ptah::migration::types::Value as V11;
+                            match e {
+                                V11::Null => {
+                                    *base.add(0).cast::<u8>() = (0i32) as u8;
+                                }
+                                V11::Boolean(e) => {
+                                    *base.add(0).cast::<u8>() = (1i32) as u8;
+                                    *base.add(8).cast::<u8>() = (match e {
+                                        true => 1,
+                                        false => 0,
+                                    }) as u8;
+                                }
+                                V11::Integer(e) => {
+                                    *base.add(0).cast::<u8>() = (2i32) as u8;
+                                    *base.add(8).cast::<i64>() = _rt::as_i64(e);
+                                }
+                                V11::Double(e) => {
+                                    *base.add(0).cast::<u8>() = (3i32) as u8;
+                                    *base.add(8).cast::<f64>() = _rt::as_f64(e);
+                                }
+                                V11::Numeric(e) => {
+                                    *base.add(0).cast::<u8>() = (4i32) as u8;
+                                    let vec2 = e;
+                                    let ptr2 = vec2.as_ptr().cast::<u8>();
+                                    let len2 = vec2.len();
+                                    *base
+                                        .add(8 + 1 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<usize>() = len2;
+                                    *base.add(8).cast::<*mut u8>() = ptr2.cast_mut();
+                                }
+                                V11::Text(e) => {
+                                    *base.add(0).cast::<u8>() = (5i32) as u8;
+                                    let vec3 = e;
+                                    let ptr3 = vec3.as_ptr().cast::<u8>();
+                                    let len3 = vec3.len();
+                                    *base
+                                        .add(8 + 1 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<usize>() = len3;
+                                    *base.add(8).cast::<*mut u8>() = ptr3.cast_mut();
+                                }
+                                V11::Binary(e) => {
+                                    *base.add(0).cast::<u8>() = (6i32) as u8;
+                                    let vec4 = e;
+                                    let ptr4 = vec4.as_ptr().cast::<u8>();
+                                    let len4 = vec4.len();
+                                    *base
+                                        .add(8 + 1 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<usize>() = len4;
+                                    *base.add(8).cast::<*mut u8>() = ptr4.cast_mut();
+                                }
+                                V11::Date(e) => {
+                                    *base.add(0).cast::<u8>() = (7i32) as u8;
+                                    let vec5 = e;
+                                    let ptr5 = vec5.as_ptr().cast::<u8>();
+                                    let len5 = vec5.len();
+                                    *base
+                                        .add(8 + 1 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<usize>() = len5;
+                                    *base.add(8).cast::<*mut u8>() = ptr5.cast_mut();
+                                }
+                                V11::Time(e) => {
+                                    *base.add(0).cast::<u8>() = (8i32) as u8;
+                                    let vec6 = e;
+                                    let ptr6 = vec6.as_ptr().cast::<u8>();
+                                    let len6 = vec6.len();
+                                    *base
+                                        .add(8 + 1 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<usize>() = len6;
+                                    *base.add(8).cast::<*mut u8>() = ptr6.cast_mut();
+                                }
+                                V11::Timestamp(e) => {
+                                    *base.add(0).cast::<u8>() = (9i32) as u8;
+                                    let vec7 = e;
+                                    let ptr7 = vec7.as_ptr().cast::<u8>();
+                                    let len7 = vec7.len();
+                                    *base
+                                        .add(8 + 1 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<usize>() = len7;
+                                    *base.add(8).cast::<*mut u8>() = ptr7.cast_mut();
+                                }
+                                V11::TimestampWithZone(e) => {
+                                    *base.add(0).cast::<u8>() = (10i32) as u8;
+                                    let vec8 = e;
+                                    let ptr8 = vec8.as_ptr().cast::<u8>();
+                                    let len8 = vec8.len();
+                                    *base
+                                        .add(8 + 1 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<usize>() = len8;
+                                    *base.add(8).cast::<*mut u8>() = ptr8.cast_mut();
+                                }
+                                V11::Uuid(e) => {
+                                    *base.add(0).cast::<u8>() = (11i32) as u8;
+                                    let vec9 = e;
+                                    let ptr9 = vec9.as_ptr().cast::<u8>();
+                                    let len9 = vec9.len();
+                                    *base
+                                        .add(8 + 1 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<usize>() = len9;
+                                    *base.add(8).cast::<*mut u8>() = ptr9.cast_mut();
+                                }
+                                V11::Json(e) => {
+                                    *base.add(0).cast::<u8>() = (12i32) as u8;
+                                    let vec10 = e;
+                                    let ptr10 = vec10.as_ptr().cast::<u8>();
+                                    let len10 = vec10.len();
+                                    *base
+                                        .add(8 + 1 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<usize>() = len10;
+                                    *base.add(8).cast::<*mut u8>() = ptr10.cast_mut();
+                                }
+                            }
+                        }
+                    }
+                    let ptr13 = ret_area.0.as_mut_ptr().cast::<u8>();
+                    #[cfg(target_arch = "wasm32")]
+                    #[link(wasm_import_module = "ptah:migration/rows@0.1.0")]
+                    unsafe extern "C" {
+                        #[link_name = "query"]
+                        fn wit_import14(
+                            _: *mut u8,
+                            _: usize,
+                            _: i32,
+                            _: *mut u8,
+                            _: usize,
+                            _: *mut u8,
+                        );
+                    }
+                    #[cfg(not(target_arch = "wasm32"))]
+                    unsafe extern "C" fn wit_import14(
+                        _: *mut u8,
+                        _: usize,
+                        _: i32,
+                        _: *mut u8,
+                        _: usize,
+                        _: *mut u8,
+                    ) {
+                        unreachable!()
+                    }
+                    wit_import14(
+                        ptr1.cast_mut(),
+                        len1,
+                        syntax0.clone() as i32,
+                        result12,
+                        len12,
+                        ptr13,
+                    );
+                    let l15 = i32::from(*ptr13.add(0).cast::<u8>());
+                    let result40 = match l15 {
+                        0 => {
+                            let e = {
+                                let l16 = *ptr13
+                                    .add(::core::mem::size_of::<*const u8>())
+                                    .cast::<i32>();
+                                Cursor::from_handle(l16 as u32)
+                            };
+                            Ok(e)
+                        }
+                        1 => {
+                            let e = {
+                                let l17 = i32::from(
+                                    *ptr13.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
+                                );
+                                use super::super::super::ptah::migration::types::Error as V39;
+                                let v39 = match l17 {
+                                    0 => {
+                                        let e39 = {
+                                            let l18 = *ptr13
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l19 = *ptr13
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len20 = l19;
+                                            let bytes20 = _rt::Vec::from_raw_parts(
+                                                l18.cast(),
+                                                len20,
+                                                len20,
+                                            );
+                                            _rt::string_lift(bytes20)
+                                        };
+                                        V39::AlreadyExists(e39)
+                                    }
+                                    1 => {
+                                        let e39 = {
+                                            let l21 = *ptr13
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l22 = *ptr13
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len23 = l22;
+                                            let bytes23 = _rt::Vec::from_raw_parts(
+                                                l21.cast(),
+                                                len23,
+                                                len23,
+                                            );
+                                            _rt::string_lift(bytes23)
+                                        };
+                                        V39::NotFound(e39)
+                                    }
+                                    2 => {
+                                        let e39 = {
+                                            let l24 = *ptr13
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l25 = *ptr13
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len26 = l25;
+                                            let bytes26 = _rt::Vec::from_raw_parts(
+                                                l24.cast(),
+                                                len26,
+                                                len26,
+                                            );
+                                            _rt::string_lift(bytes26)
+                                        };
+                                        V39::Invalid(e39)
+                                    }
+                                    3 => {
+                                        let e39 = {
+                                            let l27 = *ptr13
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l28 = *ptr13
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len29 = l28;
+                                            let bytes29 = _rt::Vec::from_raw_parts(
+                                                l27.cast(),
+                                                len29,
+                                                len29,
+                                            );
+                                            _rt::string_lift(bytes29)
+                                        };
+                                        V39::Denied(e39)
+                                    }
+                                    4 => {
+                                        let e39 = {
+                                            let l30 = *ptr13
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l31 = *ptr13
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len32 = l31;
+                                            let bytes32 = _rt::Vec::from_raw_parts(
+                                                l30.cast(),
+                                                len32,
+                                                len32,
+                                            );
+                                            _rt::string_lift(bytes32)
+                                        };
+                                        V39::Unsupported(e39)
+                                    }
+                                    5 => {
+                                        let e39 = {
+                                            let l33 = *ptr13
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l34 = *ptr13
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len35 = l34;
+                                            let bytes35 = _rt::Vec::from_raw_parts(
+                                                l33.cast(),
+                                                len35,
+                                                len35,
+                                            );
+                                            _rt::string_lift(bytes35)
+                                        };
+                                        V39::LimitExceeded(e39)
+                                    }
+                                    n => {
+                                        debug_assert_eq!(n, 6, "invalid enum discriminant");
+                                        let e39 = {
+                                            let l36 = *ptr13
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l37 = *ptr13
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len38 = l37;
+                                            let bytes38 = _rt::Vec::from_raw_parts(
+                                                l36.cast(),
+                                                len38,
+                                                len38,
+                                            );
+                                            _rt::string_lift(bytes38)
+                                        };
+                                        V39::Failed(e39)
+                                    }
+                                };
+                                v39
+                            };
+                            Err(e)
+                        }
+                        _ => _rt::invalid_enum_discriminant(),
+                    };
+                    result40
+                }
+            }
+            #[allow(unused_unsafe, clippy::all)]
+            /// How many rows a statement of this step touched: inserted, deleted, or found by an UPDATE. Of an INSERT with ON
+            /// CONFLICT MariaDB does not say: `unsupported`.
+            #[allow(async_fn_in_trait)]
+            pub fn touched(statement: &Statement) -> Result<u64, Error> {
+                unsafe {
+                    #[repr(align(8))]
+                    struct RetArea(
+                        [::core::mem::MaybeUninit<
+                            u8,
+                        >; 16 + 2 * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let mut ret_area = RetArea(
+                        [::core::mem::MaybeUninit::uninit(); 16
+                            + 2 * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
+                    #[cfg(target_arch = "wasm32")]
+                    #[link(wasm_import_module = "ptah:migration/rows@0.1.0")]
+                    unsafe extern "C" {
+                        #[link_name = "touched"]
+                        fn wit_import1(_: i32, _: *mut u8);
+                    }
+                    #[cfg(not(target_arch = "wasm32"))]
+                    unsafe extern "C" fn wit_import1(_: i32, _: *mut u8) {
+                        unreachable!()
+                    }
+                    wit_import1((statement).handle() as i32, ptr0);
+                    let l2 = i32::from(*ptr0.add(0).cast::<u8>());
+                    let result27 = match l2 {
+                        0 => {
+                            let e = {
+                                let l3 = *ptr0.add(8).cast::<i64>();
+                                l3 as u64
+                            };
+                            Ok(e)
+                        }
+                        1 => {
+                            let e = {
+                                let l4 = i32::from(*ptr0.add(8).cast::<u8>());
+                                use super::super::super::ptah::migration::types::Error as V26;
+                                let v26 = match l4 {
+                                    0 => {
+                                        let e26 = {
+                                            let l5 = *ptr0
+                                                .add(8 + 1 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l6 = *ptr0
+                                                .add(8 + 2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len7 = l6;
+                                            let bytes7 = _rt::Vec::from_raw_parts(
+                                                l5.cast(),
+                                                len7,
+                                                len7,
+                                            );
+                                            _rt::string_lift(bytes7)
+                                        };
+                                        V26::AlreadyExists(e26)
+                                    }
+                                    1 => {
+                                        let e26 = {
+                                            let l8 = *ptr0
+                                                .add(8 + 1 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l9 = *ptr0
+                                                .add(8 + 2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len10 = l9;
+                                            let bytes10 = _rt::Vec::from_raw_parts(
+                                                l8.cast(),
+                                                len10,
+                                                len10,
+                                            );
+                                            _rt::string_lift(bytes10)
+                                        };
+                                        V26::NotFound(e26)
+                                    }
+                                    2 => {
+                                        let e26 = {
+                                            let l11 = *ptr0
+                                                .add(8 + 1 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l12 = *ptr0
+                                                .add(8 + 2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len13 = l12;
+                                            let bytes13 = _rt::Vec::from_raw_parts(
+                                                l11.cast(),
+                                                len13,
+                                                len13,
+                                            );
+                                            _rt::string_lift(bytes13)
+                                        };
+                                        V26::Invalid(e26)
+                                    }
+                                    3 => {
+                                        let e26 = {
+                                            let l14 = *ptr0
+                                                .add(8 + 1 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l15 = *ptr0
+                                                .add(8 + 2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len16 = l15;
+                                            let bytes16 = _rt::Vec::from_raw_parts(
+                                                l14.cast(),
+                                                len16,
+                                                len16,
+                                            );
+                                            _rt::string_lift(bytes16)
+                                        };
+                                        V26::Denied(e26)
+                                    }
+                                    4 => {
+                                        let e26 = {
+                                            let l17 = *ptr0
+                                                .add(8 + 1 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l18 = *ptr0
+                                                .add(8 + 2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len19 = l18;
+                                            let bytes19 = _rt::Vec::from_raw_parts(
+                                                l17.cast(),
+                                                len19,
+                                                len19,
+                                            );
+                                            _rt::string_lift(bytes19)
+                                        };
+                                        V26::Unsupported(e26)
+                                    }
+                                    5 => {
+                                        let e26 = {
+                                            let l20 = *ptr0
+                                                .add(8 + 1 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l21 = *ptr0
+                                                .add(8 + 2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len22 = l21;
+                                            let bytes22 = _rt::Vec::from_raw_parts(
+                                                l20.cast(),
+                                                len22,
+                                                len22,
+                                            );
+                                            _rt::string_lift(bytes22)
+                                        };
+                                        V26::LimitExceeded(e26)
+                                    }
+                                    n => {
+                                        debug_assert_eq!(n, 6, "invalid enum discriminant");
+                                        let e26 = {
+                                            let l23 = *ptr0
+                                                .add(8 + 1 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l24 = *ptr0
+                                                .add(8 + 2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len25 = l24;
+                                            let bytes25 = _rt::Vec::from_raw_parts(
+                                                l23.cast(),
+                                                len25,
+                                                len25,
+                                            );
+                                            _rt::string_lift(bytes25)
+                                        };
+                                        V26::Failed(e26)
+                                    }
+                                };
+                                v26
+                            };
+                            Err(e)
+                        }
+                        _ => _rt::invalid_enum_discriminant(),
+                    };
+                    result27
+                }
+            }
+        }
         /// Messages for the operator. Escaped and bounded by the host.
         #[allow(dead_code, async_fn_in_trait, unused_imports, clippy::all)]
         pub mod log {
@@ -9388,10 +10667,10 @@ macro_rules! __export_migrations_impl {
         (link_section =
         "component-type:wit-bindgen:0.60.0:ptah:migration@0.1.0:migrations:imports and exports")]
         #[doc(hidden)] #[allow(clippy::octal_escapes)] pub static
-        __WIT_BINDGEN_COMPONENT_TYPE : [u8; 3871] = *
+        __WIT_BINDGEN_COMPONENT_TYPE : [u8; 4257] = *
         b"\
-\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\x9e\x1d\x01A\x02\x01\
-A\x1b\x01B<\x01m\x03\x06sqlite\x08postgres\x07mariadb\x04\0\x07dialect\x03\0\0\x01\
+\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xa0\x20\x01A\x02\x01\
+A\x1e\x01B<\x01m\x03\x06sqlite\x08postgres\x07mariadb\x04\0\x07dialect\x03\0\0\x01\
 r\x02\x09precision}\x05scale}\x04\0\x0cnumeric-type\x03\0\x02\x01q\x0f\x07boolea\
 n\0\0\x0dsmall-integer\0\0\x07integer\0\0\x0bbig-integer\0\0\x07numeric\x01\x03\0\
 \x06double\0\0\x07varchar\x01y\0\x04text\0\0\x06binary\0\0\x04date\0\0\x04time\0\
@@ -9463,22 +10742,32 @@ ue\x02\x03\0\0\x08sql-text\x01B\x11\x02\x03\x02\x01\x0e\x04\0\x05value\x03\0\0\x
 \0\x04\x04\0\x09statement\x03\x01\x01ps\x01p\x01\x01p\x08\x01j\0\x01\x05\x01@\x03\
 \x05tables\x07columns\x07\x04rows\x09\0\x0a\x04\0\x0bbulk-insert\x01\x0b\x01i\x06\
 \x01j\x01\x0c\x01\x05\x01@\x02\x09statement\x03\x0aparameters\x08\0\x0d\x04\0\x07\
-execute\x01\x0e\x03\0\x19ptah:migration/data@0.1.0\x05\x10\x01B\x07\x01m\x03\x05\
-debug\x04info\x04warn\x04\0\x05level\x03\0\0\x01@\x02\x05level\x01\x04texts\x01\0\
-\x04\0\x07message\x01\x02\x01kw\x01@\x02\x04donew\x05total\x03\x01\0\x04\0\x08pr\
-ogress\x01\x04\x03\0\x18ptah:migration/log@0.1.0\x05\x11\x01B\x04\x01@\0\0s\x04\0\
-\x07started\x01\0\x01@\0\0w\x04\0\x04seed\x01\x01\x03\0\x18ptah:migration/run@0.\
-1.0\x05\x12\x01B\x13\x02\x03\x02\x01\x09\x04\0\x05error\x03\0\0\x01ps\x01r\x04\x02\
-ids\x0edown-revisions\x02\x07messages\x0adepends-on\x02\x04\0\x08revision\x03\0\x03\
-\x01r\x05\x04names\x05titles\x06active\x7f\x08requires\x02\x0adepends-on\x02\x04\
-\0\x0dpopulate-step\x03\0\x05\x01p\x04\x01p\x06\x01r\x05\x04names\x05titles\x07v\
-ersions\x09revisions\x07\x0epopulate-steps\x08\x04\0\x0cpackage-info\x03\0\x09\x01\
-@\0\0\x0a\x04\0\x08describe\x01\x0b\x01j\0\x01\x01\x01@\x01\x04steps\0\x0c\x04\0\
-\x08populate\x01\x0d\x01@\x01\x08revisions\0\x0c\x04\0\x07upgrade\x01\x0e\x04\0\x09\
-downgrade\x01\x0e\x04\0\x1eptah:migration/migration@0.1.0\x05\x13\x04\0\x1fptah:\
-migration/migrations@0.1.0\x04\0\x0b\x10\x01\0\x0amigrations\x03\0\0\0G\x09produ\
-cers\x01\x0cprocessed-by\x02\x0dwit-component\x070.254.2\x10wit-bindgen-rust\x06\
-0.60.0";
+execute\x01\x0e\x03\0\x19ptah:migration/data@0.1.0\x05\x10\x02\x03\0\x03\x09stat\
+ement\x01B\x20\x02\x03\x02\x01\x03\x04\0\x0bcolumn-type\x03\0\0\x02\x03\x02\x01\x0e\
+\x04\0\x05value\x03\0\x02\x02\x03\x02\x01\x0f\x04\0\x08sql-text\x03\0\x04\x02\x03\
+\x02\x01\x09\x04\0\x05error\x03\0\x06\x02\x03\x02\x01\x11\x04\0\x09statement\x03\
+\0\x08\x01k\x01\x01r\x02\x04names\x0bcolumn-type\x0a\x04\0\x0danswer-column\x03\0\
+\x0b\x04\0\x06cursor\x03\x01\x01h\x0d\x01p\x0c\x01j\x01\x0f\x01\x07\x01@\x01\x04\
+self\x0e\0\x10\x04\0\x16[method]cursor.columns\x01\x11\x01p\x03\x01p\x12\x01j\x01\
+\x13\x01\x07\x01@\x02\x04self\x0e\x08max-rowsy\0\x14\x04\0\x13[method]cursor.nex\
+t\x01\x15\x01i\x0d\x01j\x01\x16\x01\x07\x01@\x02\x09statement\x05\x0aparameters\x12\
+\0\x17\x04\0\x05query\x01\x18\x01h\x09\x01j\x01w\x01\x07\x01@\x01\x09statement\x19\
+\0\x1a\x04\0\x07touched\x01\x1b\x03\0\x19ptah:migration/rows@0.1.0\x05\x12\x01B\x07\
+\x01m\x03\x05debug\x04info\x04warn\x04\0\x05level\x03\0\0\x01@\x02\x05level\x01\x04\
+texts\x01\0\x04\0\x07message\x01\x02\x01kw\x01@\x02\x04donew\x05total\x03\x01\0\x04\
+\0\x08progress\x01\x04\x03\0\x18ptah:migration/log@0.1.0\x05\x13\x01B\x04\x01@\0\
+\0s\x04\0\x07started\x01\0\x01@\0\0w\x04\0\x04seed\x01\x01\x03\0\x18ptah:migrati\
+on/run@0.1.0\x05\x14\x01B\x13\x02\x03\x02\x01\x09\x04\0\x05error\x03\0\0\x01ps\x01\
+r\x04\x02ids\x0edown-revisions\x02\x07messages\x0adepends-on\x02\x04\0\x08revisi\
+on\x03\0\x03\x01r\x05\x04names\x05titles\x06active\x7f\x08requires\x02\x0adepend\
+s-on\x02\x04\0\x0dpopulate-step\x03\0\x05\x01p\x04\x01p\x06\x01r\x05\x04names\x05\
+titles\x07versions\x09revisions\x07\x0epopulate-steps\x08\x04\0\x0cpackage-info\x03\
+\0\x09\x01@\0\0\x0a\x04\0\x08describe\x01\x0b\x01j\0\x01\x01\x01@\x01\x04steps\0\
+\x0c\x04\0\x08populate\x01\x0d\x01@\x01\x08revisions\0\x0c\x04\0\x07upgrade\x01\x0e\
+\x04\0\x09downgrade\x01\x0e\x04\0\x1eptah:migration/migration@0.1.0\x05\x15\x04\0\
+\x1fptah:migration/migrations@0.1.0\x04\0\x0b\x10\x01\0\x0amigrations\x03\0\0\0G\
+\x09producers\x01\x0cprocessed-by\x02\x0dwit-component\x070.254.2\x10wit-bindgen\
+-rust\x060.60.0";
         };
     };
 }
@@ -9491,9 +10780,9 @@ pub use __export_migrations_impl as __export_migrations;
 )]
 #[doc(hidden)]
 #[allow(clippy::octal_escapes)]
-pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 3591] = *b"\
-\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xe6\x1a\x01A\x02\x01\
-A\x19\x01B<\x01m\x03\x06sqlite\x08postgres\x07mariadb\x04\0\x07dialect\x03\0\0\x01\
+pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 3977] = *b"\
+\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xe8\x1d\x01A\x02\x01\
+A\x1c\x01B<\x01m\x03\x06sqlite\x08postgres\x07mariadb\x04\0\x07dialect\x03\0\0\x01\
 r\x02\x09precision}\x05scale}\x04\0\x0cnumeric-type\x03\0\x02\x01q\x0f\x07boolea\
 n\0\0\x0dsmall-integer\0\0\x07integer\0\0\x0bbig-integer\0\0\x07numeric\x01\x03\0\
 \x06double\0\0\x07varchar\x01y\0\x04text\0\0\x06binary\0\0\x04date\0\0\x04time\0\
@@ -9565,15 +10854,25 @@ ue\x02\x03\0\0\x08sql-text\x01B\x11\x02\x03\x02\x01\x0e\x04\0\x05value\x03\0\0\x
 \0\x04\x04\0\x09statement\x03\x01\x01ps\x01p\x01\x01p\x08\x01j\0\x01\x05\x01@\x03\
 \x05tables\x07columns\x07\x04rows\x09\0\x0a\x04\0\x0bbulk-insert\x01\x0b\x01i\x06\
 \x01j\x01\x0c\x01\x05\x01@\x02\x09statement\x03\x0aparameters\x08\0\x0d\x04\0\x07\
-execute\x01\x0e\x03\0\x19ptah:migration/data@0.1.0\x05\x10\x01B\x07\x01m\x03\x05\
-debug\x04info\x04warn\x04\0\x05level\x03\0\0\x01@\x02\x05level\x01\x04texts\x01\0\
-\x04\0\x07message\x01\x02\x01kw\x01@\x02\x04donew\x05total\x03\x01\0\x04\0\x08pr\
-ogress\x01\x04\x03\0\x18ptah:migration/log@0.1.0\x05\x11\x01B\x04\x01@\0\0s\x04\0\
-\x07started\x01\0\x01@\0\0w\x04\0\x04seed\x01\x01\x03\0\x18ptah:migration/run@0.\
-1.0\x05\x12\x04\0?ptah:migration/migrations-with-all-of-its-exports-removed@0.1.\
-0\x04\0\x0b0\x01\0*migrations-with-all-of-its-exports-removed\x03\0\0\0G\x09prod\
-ucers\x01\x0cprocessed-by\x02\x0dwit-component\x070.254.2\x10wit-bindgen-rust\x06\
-0.60.0";
+execute\x01\x0e\x03\0\x19ptah:migration/data@0.1.0\x05\x10\x02\x03\0\x03\x09stat\
+ement\x01B\x20\x02\x03\x02\x01\x03\x04\0\x0bcolumn-type\x03\0\0\x02\x03\x02\x01\x0e\
+\x04\0\x05value\x03\0\x02\x02\x03\x02\x01\x0f\x04\0\x08sql-text\x03\0\x04\x02\x03\
+\x02\x01\x09\x04\0\x05error\x03\0\x06\x02\x03\x02\x01\x11\x04\0\x09statement\x03\
+\0\x08\x01k\x01\x01r\x02\x04names\x0bcolumn-type\x0a\x04\0\x0danswer-column\x03\0\
+\x0b\x04\0\x06cursor\x03\x01\x01h\x0d\x01p\x0c\x01j\x01\x0f\x01\x07\x01@\x01\x04\
+self\x0e\0\x10\x04\0\x16[method]cursor.columns\x01\x11\x01p\x03\x01p\x12\x01j\x01\
+\x13\x01\x07\x01@\x02\x04self\x0e\x08max-rowsy\0\x14\x04\0\x13[method]cursor.nex\
+t\x01\x15\x01i\x0d\x01j\x01\x16\x01\x07\x01@\x02\x09statement\x05\x0aparameters\x12\
+\0\x17\x04\0\x05query\x01\x18\x01h\x09\x01j\x01w\x01\x07\x01@\x01\x09statement\x19\
+\0\x1a\x04\0\x07touched\x01\x1b\x03\0\x19ptah:migration/rows@0.1.0\x05\x12\x01B\x07\
+\x01m\x03\x05debug\x04info\x04warn\x04\0\x05level\x03\0\0\x01@\x02\x05level\x01\x04\
+texts\x01\0\x04\0\x07message\x01\x02\x01kw\x01@\x02\x04donew\x05total\x03\x01\0\x04\
+\0\x08progress\x01\x04\x03\0\x18ptah:migration/log@0.1.0\x05\x13\x01B\x04\x01@\0\
+\0s\x04\0\x07started\x01\0\x01@\0\0w\x04\0\x04seed\x01\x01\x03\0\x18ptah:migrati\
+on/run@0.1.0\x05\x14\x04\0?ptah:migration/migrations-with-all-of-its-exports-rem\
+oved@0.1.0\x04\0\x0b0\x01\0*migrations-with-all-of-its-exports-removed\x03\0\0\0\
+G\x09producers\x01\x0cprocessed-by\x02\x0dwit-component\x070.254.2\x10wit-bindge\
+n-rust\x060.60.0";
 #[inline(never)]
 #[doc(hidden)]
 pub fn __link_custom_section_describing_imports() {

@@ -60,6 +60,7 @@ extern crate self as ptah_guest;
 pub mod bindings;
 mod op;
 mod package;
+mod rows;
 mod table;
 mod value;
 
@@ -67,6 +68,7 @@ mod value;
 pub use wit_bindgen::rt as __rt;
 
 pub use bindings::ptah::migration::inspect::ColumnInfo;
+pub use bindings::ptah::migration::rows::AnswerColumn;
 pub use bindings::ptah::migration::schema::{ColumnChanges, CommentChange, DefaultChange};
 pub use bindings::ptah::migration::types::{
     Check, Column, ColumnType, Comment, Computed, ComputedStorage, Constraint, ConstraintSelector, DefaultValue,
@@ -75,6 +77,7 @@ pub use bindings::ptah::migration::types::{
 };
 pub use op::Op;
 pub use package::{Package, Populate, Revision, Step};
+pub use rows::{FromValue, Record, Rows, Statement};
 pub use value::{Row, now, sql, target_sql};
 
 /// Compiles what the README shows.

@@ -2,13 +2,14 @@
 
 use std::borrow::Borrow;
 
-use crate::Result;
 use crate::bindings::ptah::migration::inspect::ColumnInfo;
 use crate::bindings::ptah::migration::schema::ColumnChanges;
 use crate::bindings::ptah::migration::types::{Column, Constraint, ConstraintSelector, Dialect, Index, SqlText, Table};
 use crate::bindings::ptah::migration::{data, inspect, log, run, schema};
+use crate::rows::{Rows, Statement};
 use crate::table::names;
 use crate::value::Row;
+use crate::{Result, rows};
 
 /// What a step can ask for. Each call is checked at once against the model of the schema and becomes
 /// part of the plan; the database sees it when the whole step is planned.
@@ -103,15 +104,34 @@ impl Op {
         data::bulk_insert(table, &names(columns), &rows)
     }
 
-    /// Adds one INSERT, UPDATE or DELETE over a single table; each `?` takes a parameter in order.
+    /// Adds one INSERT, UPDATE or DELETE of rows of one table; each `?` takes a parameter in order. How many rows it
+    /// touched it says when it is asked, see [`Statement::touched`].
     ///
     /// ```no_run
     /// # fn step(op: &mut ptah_guest::Op) -> ptah_guest::Result<()> {
-    /// op.execute(r#"UPDATE "pages" SET "title" = ? WHERE "id" = ?"#, ("Start", 1))
+    /// op.execute(r#"UPDATE "pages" SET "title" = ? WHERE "id" = ?"#, ("Start", 1))?;
+    /// # Ok(())
     /// # }
     /// ```
-    pub fn execute(&mut self, statement: impl Into<SqlText>, parameters: impl Row) -> Result<()> {
-        data::execute(&statement.into(), &parameters.into_values()).map(drop)
+    pub fn execute(&mut self, statement: impl Into<SqlText>, parameters: impl Row) -> Result<Statement> {
+        data::execute(&statement.into(), &parameters.into_values()).map(Statement::new)
+    }
+
+    /// Asks one SELECT over the package's own tables; each `?` takes a parameter in order. What the step did so far is
+    /// done in the database then, and the answer has it. A step that asks runs for each target anew and not offline.
+    ///
+    /// ```no_run
+    /// # fn step(op: &mut ptah_guest::Op) -> ptah_guest::Result<()> {
+    /// for page in op.query(r#"SELECT "id", "title" FROM "pages" WHERE "id" > ? ORDER BY "id""#, (10,))? {
+    ///     let page = page?;
+    ///     let (id, title): (i64, String) = (page.get("id")?, page.get("title")?);
+    ///     op.execute(r#"UPDATE "pages" SET "slug" = ? WHERE "id" = ?"#, (title.to_lowercase(), id))?;
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn query(&mut self, statement: impl Into<SqlText>, parameters: impl Row) -> Result<Rows> {
+        rows::query(&statement.into(), &parameters.into_values())
     }
 }
 

@@ -65,9 +65,10 @@ fn code(error: &MigrateError) -> u8 {
         | ErrorKind::Outside(_)
         | ErrorKind::InFlight(_)
         | ErrorKind::Pending(_)
-        | ErrorKind::Offline(_) => 4,
+        | ErrorKind::Offline(_)
+        | ErrorKind::DataDependent => 4,
         ErrorKind::Step(_) | ErrorKind::Behind { .. } => 5,
-        ErrorKind::Refused { .. } => 6,
+        ErrorKind::Refused { .. } | ErrorKind::Unanswered { .. } | ErrorKind::OddValue(_) => 6,
         ErrorKind::Blocked { .. }
         | ErrorKind::Database(_)
         | ErrorKind::Store(_)

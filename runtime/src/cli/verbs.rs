@@ -378,7 +378,7 @@ fn report(output: &Output, dry_run: bool, plans: &[PackagePlan]) -> Result<(), C
         return Ok(());
     }
     for plan in plans {
-        if plan.steps.is_empty() {
+        if plan.steps.is_empty() && plan.data_dependent.is_none() {
             output.note(&format!("{}: at {}, nothing to do", plan.package, revisions(&plan.recorded)));
         }
         print_plan(output, plan)?;
@@ -393,6 +393,13 @@ pub(super) fn print_plan(output: &Output, plan: &PackagePlan) -> Result<(), CliE
         for statement in step.plan.statements() {
             output.line(&format!("{};", statement.sql))?;
         }
+    }
+    if let Some(next) = &plan.data_dependent {
+        output.line(&format!("-- {}: {} is data-dependent", plan.package, next.kind.title()))?;
+        for statement in next.plan.statements() {
+            output.line(&format!("{};", statement.sql))?;
+        }
+        output.line("-- here it asks for rows: the plan ends, what follows depends on the answer")?;
     }
     Ok(())
 }

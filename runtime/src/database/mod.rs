@@ -1,6 +1,7 @@
 //! The only place where a database is spoken to: URLs, connections, transactions, errors. Statements come in
 //! as text that `dialect/` and `store/` made, rows go out as text. Decides nothing about schemas or revisions.
 
+mod answer;
 mod error;
 #[cfg(feature = "failpoints")]
 mod failpoint;
@@ -22,7 +23,7 @@ use std::time::Duration;
 use session::Session;
 use watchdog::Watchdog;
 
-use crate::dialect::{self, Catalog, Dialect, TextRow, catalog};
+use crate::dialect::{self, Catalog, Cell, Dialect, TextRow, catalog};
 
 /// How often a query of the catalog is sent that other sessions keep from being answered whole, and how soon again.
 const LOOKS: u32 = 1_000;
@@ -142,6 +143,21 @@ impl Connection {
     pub async fn fetch(&mut self, sql: &str) -> Result<Vec<TextRow>, DatabaseError> {
         let mut session = self.take()?;
         let result = self.watchdog.over(session.fetch(sql)).await;
+        self.put_back(session, result)
+    }
+
+    /// Sends one query whose answer is bounded. None: it has more rows, or more bytes, than that.
+    ///
+    /// # Errors
+    /// As [`Self::execute`].
+    pub async fn answer(
+        &mut self,
+        sql: &str,
+        rows: usize,
+        bytes: usize,
+    ) -> Result<Option<Vec<Vec<Cell>>>, DatabaseError> {
+        let mut session = self.take()?;
+        let result = self.watchdog.over(session.answer(sql, rows, bytes)).await;
         self.put_back(session, result)
     }
 

@@ -264,7 +264,7 @@ impl Watch {
     }
 
     /// Runs until the guard is dropped.
-    fn start(&self) -> Running<'_> {
+    pub(super) fn start(&self) -> Running<'_> {
         let running = Running(self);
         running.again();
         running
@@ -277,7 +277,7 @@ impl Drop for Watch {
     }
 }
 
-struct Running<'a>(&'a Watch);
+pub(super) struct Running<'a>(&'a Watch);
 
 impl Running<'_> {
     /// From now on.

@@ -2,6 +2,7 @@
 //! settings, naming rules. The only place that matches on the dialect. Pure: queries go out as text,
 //! rows come in as text.
 
+mod answer;
 pub mod bookkeeping;
 pub mod catalog;
 mod definition;
@@ -23,6 +24,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+pub use answer::{Cell, counts_conflicts, read_answer};
 pub use expr::{render_expr, render_portable};
 pub use literal::{literal, quote};
 pub use locks::table_locks;
@@ -59,6 +61,13 @@ pub struct Statement {
     /// The operation's table as this statement leaves it, where that is not how the whole operation leaves it.
     #[serde(skip)]
     pub leaves: Option<Arc<Table>>,
+}
+
+impl Statement {
+    /// Whether the rows that it touches are what its operation touches; a sequence that moves along is none.
+    pub fn touches_rows(&self) -> bool {
+        self.kind == StatementKind::Data && !self.sql.starts_with("SELECT ")
+    }
 }
 
 /// What a statement changes.

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::guest::Outcome;
-use super::plan::{PlannedStep, Planning, StepKind, requirements};
+use super::plan::{Planning, requirements};
+use super::planned::{PlannedStep, StepKind};
 use super::{Adopt, ErrorKind, MigrateError};
 use crate::dialect::{render_portable, type_name};
 use crate::operation::Op;
@@ -147,8 +148,7 @@ impl Planning<'_> {
         );
         let kind = StepKind::Adopt { revisions: state.heads.clone() };
         let step = self.step(kind, line, &found, outcome, &[])?;
-        self.push(PlannedStep { add, stamps, claims, requires, ..step });
-        Ok(())
+        self.push(PlannedStep { add, stamps, claims, requires, ..step })
     }
 
     /// Holds the tables that are there against one state, after what brings them to its types and names without loss.

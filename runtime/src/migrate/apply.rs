@@ -1,28 +1,26 @@
 //! Applying a plan: under the lock, to a target that is found as it was planned for.
 
-use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use super::account::{cut, refusal};
+use super::applying::Applying;
 use super::journaled::{Flying, counters};
-use super::plan::{PackagePlan, PlannedStep, StepKind, Verb};
+use super::live::{Closed, Live};
+use super::plan::Verb;
+use super::planned::{PackagePlan, PlannedStep};
 use super::plans::Guests;
 use super::settle::{self, Departure, Held};
 use super::snapshot::Snapshot;
 use super::states::is_done;
-use super::{ErrorKind, Event, MigrateError, Migrator, Upgrade, flight};
+use super::{ErrorKind, Event, MigrateError, Migrator, Upgrade};
 
-use crate::database::{Connection, DatabaseError, Identity, Stopped};
-use crate::dialect::{Dialect, Statement, StatementKind, table_locks};
-use crate::operation::Ident;
-use crate::store::{
-    self, Author, FlightState, HistoryEntry, InFlight, Kind, Newest, Outcome, State, StepRecord, VersionChange,
-};
+use crate::database::{Connection, DatabaseError, Stopped};
+use crate::dialect::{StatementKind, table_locks};
+use crate::store::{self, FlightState, InFlight, Newest, State};
 
 /// How often a plan is made anew because something else than a run changed the target meanwhile.
 const ATTEMPTS: usize = 5;
 
-const ROLLED_BACK: &str = "\n  the step is rolled back";
+pub(super) const ROLLED_BACK: &str = "\n  the step is rolled back";
 
 /// A plan and the target that it was made on.
 struct Prepared {
@@ -62,7 +60,24 @@ impl Migrator {
                 self.settle().await?;
                 continue;
             }
-            let (plan, departure) = match self.plan_from(verb.clone(), given, on.clone(), &guests).await {
+            let mut live = Live::new(self, &on);
+            let planned = self.plan_from(verb.clone(), given, on.clone(), &guests, Some(&mut live)).await;
+            let planned = match live.close(planned).await {
+                Closed::Untouched(planned) => *planned,
+                Closed::TargetChanged => {
+                    (self.observer)(&Event::Replanning { package: name.to_owned() });
+                    continue;
+                }
+                Closed::Ended { plan, ended } => {
+                    add(done, plan.map(|plan| *plan));
+                    ended?;
+                    if let Some(done) = done.take() {
+                        return Ok(done);
+                    }
+                    continue;
+                }
+            };
+            let (plan, departure) = match planned {
                 Ok((plan, departure, _)) => (plan, departure),
                 Err(error) if self.is_certain(&error, &on).await? => return Err(error),
                 Err(_) => {
@@ -124,19 +139,13 @@ impl Migrator {
         loop {
             let on = Snapshot::read(&self.target, &mut held.connection).await?;
             if on != prepared.on {
-                let planned = self.plan_from(verb.clone(), given, on.clone(), &guests.only_known()).await;
+                let planned = self.plan_from(verb.clone(), given, on.clone(), &guests.only_known(), None).await;
                 let Ok((plan, departure, _)) = planned else { return Ok(Applied::Not { on: Box::new(on) }) };
                 *prepared = Prepared { plan, departure, on };
             }
             let mut applied = 0;
             let ended = self.apply_steps(held, prepared, &mut applied).await;
-            if applied > 0 {
-                let applied = prepared.plan.first(applied);
-                *done = Some(match done.take() {
-                    Some(before) => before.and(applied),
-                    None => applied,
-                });
-            }
+            add(done, (applied > 0).then(|| prepared.plan.first(applied)));
             if let Turn::Kept = ended? {
                 return Ok(Applied::Done);
             }
@@ -163,29 +172,47 @@ impl Migrator {
             }
         }
         for step in &plan.steps {
+            self.not_interrupted(step)?;
             let title = step.kind.title();
-            if self.interrupt.is_raised() {
-                return Err(MigrateError::from(ErrorKind::Interrupted(settle::NOT_BEGUN)).at(title));
-            }
             if *applied > 0 && self.give_way(held).await.map_err(|error| error.at(title.clone()))? {
                 return Ok(Turn::Given);
             }
-            let mut applying = Applying { plan, step, state: &mut state, started: Instant::now() };
-            let begun = begun.take();
-            if let Some(position) = begun {
-                let line = format!("{title} goes on after {position} of {} statements", step.plan.statements().count());
-                (self.observer)(&Event::Settling { package: plan.package.clone(), line });
-            }
-            (self.observer)(&Event::Step { package: plan.package.clone(), line: step.line.clone() });
-            let connection = &mut held.connection;
-            let done = match self.target.dialect().has_transactional_ddl() {
-                true => self.apply_in_one(connection, &mut applying).await,
-                false => self.apply_journaled(connection, &mut applying, begun).await,
-            };
-            done.map_err(|error| error.at(title))?;
+            self.apply_step(&mut held.connection, plan, step, &mut state, begun.take()).await?;
             *applied += 1;
         }
         Ok(Turn::Kept)
+    }
+
+    /// Between steps.
+    pub(super) fn not_interrupted(&self, next: &PlannedStep) -> Result<(), MigrateError> {
+        match self.interrupt.is_raised() {
+            true => Err(MigrateError::from(ErrorKind::Interrupted(settle::NOT_BEGUN)).at(next.kind.title())),
+            false => Ok(()),
+        }
+    }
+
+    /// Applies one step of a plan, those before it being applied. `begun`: so many of its statements are, and it is in the
+    /// journal.
+    pub(super) async fn apply_step(
+        &self,
+        connection: &mut Connection,
+        plan: &PackagePlan,
+        step: &PlannedStep,
+        state: &mut State,
+        begun: Option<usize>,
+    ) -> Result<(), MigrateError> {
+        let title = step.kind.title();
+        let mut applying = Applying { plan, step, state, started: Instant::now() };
+        if let Some(position) = begun {
+            let line = format!("{title} goes on after {position} of {} statements", step.plan.statements().count());
+            (self.observer)(&Event::Settling { package: plan.package.clone(), line });
+        }
+        (self.observer)(&Event::Step { package: plan.package.clone(), line: step.line.clone() });
+        let done = match self.target.dialect().has_transactional_ddl() {
+            true => self.apply_in_one(connection, &mut applying).await,
+            false => self.apply_journaled(connection, &mut applying, begun).await,
+        };
+        done.map_err(|error| error.at(title))
     }
 
     /// Statements, version, ownership and history in one transaction, tried again while others hold their locks.
@@ -312,6 +339,14 @@ async fn announce(
     Ok(())
 }
 
+/// Adds what was applied to what was before.
+fn add(done: &mut Option<PackagePlan>, applied: Option<PackagePlan>) {
+    *done = match (done.take(), applied) {
+        (Some(before), Some(applied)) => Some(before.and(applied)),
+        (before, applied) => applied.or(before),
+    };
+}
+
 enum Applied {
     Done,
     /// No more of it than was: the target is this by now, and a guest has to be asked about it.
@@ -325,168 +360,4 @@ enum Turn {
     Kept,
     /// Another one had the target in between.
     Given,
-}
-
-/// One step while it is applied.
-struct Applying<'a> {
-    plan: &'a PackagePlan,
-    step: &'a PlannedStep,
-    /// What is recorded on the target so far.
-    state: &'a mut State,
-    started: Instant,
-}
-
-impl Applying<'_> {
-    async fn ensure_tables(&self, connection: &mut Connection) -> Result<(), MigrateError> {
-        Ok(store::ensure_tables(connection, self.state, &self.plan.package, &self.versions()).await?)
-    }
-
-    fn missing_tables(&self, dialect: Dialect) -> Result<Vec<String>, MigrateError> {
-        Ok(store::missing_tables(dialect, self.state, &self.plan.package, &self.versions())?)
-    }
-
-    fn owns(&self, table: &Ident) -> bool {
-        self.state.tables.get(table.as_str()).is_some_and(|owner| owner.package == self.plan.package)
-    }
-
-    fn versions(&self) -> VersionChange {
-        VersionChange { remove: self.step.remove.clone(), add: self.step.add.clone() }
-    }
-
-    fn entry(&self) -> HistoryEntry {
-        let before = self.state.versions.get(&self.plan.package).cloned().unwrap_or_default();
-        let mut after = before.clone();
-        after.retain(|head| !self.step.remove.contains(head));
-        after.extend(self.step.add.iter().cloned());
-        HistoryEntry {
-            package: self.plan.package.clone(),
-            kind: self.step.kind.recorded(),
-            step: self.step.kind.subject(),
-            heads_before: before,
-            heads_after: after,
-            outcome: Outcome::Applied,
-            error: None,
-            started: self.plan.run.started.clone(),
-            duration_ms: u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX),
-            component_digest: Some(self.plan.component_digest.clone()),
-            plan_digest: Some(self.step.plan.digest.clone()),
-            schema_digest: Some(self.step.schema_digest.clone()),
-            fuel: Some(self.step.fuel),
-            operations: self.step.plan.operations.len() as u64,
-            rows: self.step.plan.rows() as u64,
-            statements: self.step.plan.statements().count() as u64,
-            seed: self.step.reads_run_values.then_some(self.plan.run.seed),
-        }
-    }
-
-    /// The step's record, and one for each revision that it stamps.
-    fn records(&self) -> Vec<StepRecord> {
-        let entry = self.entry();
-        let relied = self.state.dependencies.iter().filter(|held| held.package == self.plan.package);
-        let releases = match &self.step.kind {
-            // At base nothing is relied on any more, by populate steps neither.
-            StepKind::Downgrade { .. } if entry.heads_after.is_empty() => {
-                relied.map(|held| held.step.clone()).collect()
-            }
-            StepKind::Downgrade { revision } => vec![revision.clone()],
-            _ => Vec::new(),
-        };
-        let heads = entry.heads_after.clone();
-        let own = StepRecord {
-            versions: self.versions(),
-            tables: self.step.table_changes(),
-            releases,
-            entry,
-            ..StepRecord::default()
-        };
-        let stamp = |revision: &String| StepRecord {
-            entry: HistoryEntry {
-                kind: Kind::Stamp,
-                step: revision.clone(),
-                heads_before: heads.clone(),
-                heads_after: heads.clone(),
-                plan_digest: None,
-                fuel: None,
-                operations: 0,
-                rows: 0,
-                statements: 0,
-                ..own.entry.clone()
-            },
-            ..StepRecord::default()
-        };
-        let mut records: Vec<StepRecord> =
-            std::iter::once(own.clone()).chain(self.step.stamps.iter().map(stamp)).collect();
-        for (step, on) in &self.step.requires {
-            // What a stamped revision relies on goes when that revision is downgraded.
-            let wanted = |record: &&mut StepRecord| record.entry.step == *step;
-            if let Some(record) = records.iter_mut().find(wanted) {
-                record.relies_on.push(on.clone());
-            }
-        }
-        records
-    }
-
-    /// Takes what was committed into the state. Ids of history rows matter to nobody here.
-    fn follow(&mut self) {
-        for record in self.records() {
-            self.state.apply(&record, 0);
-        }
-    }
-
-    /// Writes the failure to the history, in a transaction of its own. Best effort: the failure itself is what
-    /// the caller is told, and where the connection is gone there is nothing to write on. An interrupt is no
-    /// failure: the step is as if it never ran.
-    async fn account_for(&self, connection: &mut Connection, error: &MigrateError) {
-        if matches!(*error.kind, ErrorKind::Interrupted(_)) {
-            return;
-        }
-        let entry = HistoryEntry {
-            outcome: Outcome::Failed,
-            error: Some(error.kind.to_string()),
-            heads_after: self.entry().heads_before,
-            ..self.entry()
-        };
-        let _ = connection.rollback().await;
-        // A refusal of the first step of all rolled the tables back too.
-        if matches!(*error.kind, ErrorKind::Refused { .. }) && connection.begin().await.is_ok() {
-            let _ = store::ensure_tables(connection, self.state, &self.plan.package, &VersionChange::default()).await;
-            let _ = connection.commit().await;
-        }
-        let _ = store::record_failure(connection, &entry).await;
-    }
-
-    /// The step as it is written down; who finishes it, this process is recorded.
-    fn in_flight(&self, dialect: Dialect) -> InFlight {
-        let mut records = self.records();
-        records.iter_mut().for_each(|record| record.author = Some(Author::current()));
-        InFlight {
-            package: self.plan.package.clone(),
-            kind: self.step.kind.recorded(),
-            step: self.step.kind.subject(),
-            plan_digest: self.step.plan.digest.clone(),
-            statements: flight::statements(dialect, &self.step.plan),
-            earlier: flight::earlier(&self.step.plan),
-            counters: BTreeMap::new(),
-            records,
-            position: 0,
-            state: FlightState::Running,
-            error: None,
-            started: self.plan.run.started.clone(),
-            holder: Identity::current().to_string(),
-        }
-    }
-
-    fn refused(&self, index: usize, statement: &Statement, error: &DatabaseError, after: String) -> ErrorKind {
-        let (position, total) = (index + 1, self.step.plan.statements().count());
-        let (sql, message) = (cut(&statement.sql), refusal(error));
-        match error {
-            DatabaseError::Busy { .. } => {
-                ErrorKind::Blocked { position, total, sql, message, waited: Duration::ZERO, after }
-            }
-            error if error.ends_the_session() => {
-                ErrorKind::CutShort { position, total, error: error.clone(), after: "the step is rolled back" }
-            }
-            _ => ErrorKind::Refused { position, total, sql, message, after },
-        }
-    }
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use super::plan::PackagePlan;
+use super::planned::PackagePlan;
 use crate::database::DatabaseError;
 use crate::package::PackageError;
 use crate::revision::{Dependency, GraphError};
@@ -195,12 +195,26 @@ pub enum ErrorKind {
     /// The target changed again and again while it was planned for.
     #[error("the target keeps changing; nothing was done")]
     Unstable,
+    /// The database refused a query of a guest.
+    #[error("the database refused a query: {message}\n  {sql}\n  the step is rolled back")]
+    Unanswered {
+        /// The query, cut.
+        sql: String,
+        /// The database's words, without row values.
+        message: String,
+    },
+    /// A value that is none of its column's type.
+    #[error("the database holds a value that is not of the type of {0} in the answer; the step is rolled back")]
+    OddValue(String),
     /// Asked to stop.
     #[error("interrupted: {0}")]
     Interrupted(&'static str),
     /// Steps are pending where none may be.
     #[error("{}", .0.join("; "))]
     Pending(Vec<String>),
+    /// A step asks for rows where nobody answers.
+    #[error("it asks for rows, which only a run on a database answers")]
+    DataDependent,
     /// What cannot be known without a database.
     #[error("{0}")]
     Offline(String),

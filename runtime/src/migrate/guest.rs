@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use super::asking::{Asking, Performance};
 use super::plan::Planning;
 use super::plans::{Key, Planned, Unplanned};
 use super::{ErrorKind, Event, MigrateError};
@@ -20,6 +21,8 @@ pub(super) struct Outcome {
     pub(super) after: Schema,
     pub(super) fuel: u64,
     pub(super) reads_run_values: bool,
+    /// Whether it asked for rows.
+    pub(super) reads_rows: bool,
 }
 
 impl Outcome {
@@ -27,12 +30,12 @@ impl Outcome {
     pub(super) fn planned(planner: Planner, access: &Access) -> Self {
         let (plan, mut after) = planner.finish();
         after.tables.retain(|name, _| !access.referable.contains(name));
-        Self { plan: Arc::new(plan), after, fuel: 0, reads_run_values: false }
+        Self { plan: Arc::new(plan), after, fuel: 0, reads_run_values: false, reads_rows: false }
     }
 
     /// Whether it is the same on every target with the same key.
     pub(super) fn is_shared(&self) -> bool {
-        !self.reads_run_values
+        !self.reads_run_values && !self.reads_rows
     }
 }
 
@@ -69,18 +72,19 @@ impl Planning<'_> {
             let (package, step) = (self.info.name.clone(), title(call));
             (self.observer)(&Event::Guest { package, step, log });
         };
-        self.run_guest(call, own, &mut say)
+        self.run_guest(call, own, Performance::Real, &mut say)
     }
 
     /// Runs one step of the guest on a model only to see what it makes: what it says is nobody's business.
     pub(super) fn rehearse(&self, call: StepCall<'_>, own: &Schema) -> Result<Outcome, MigrateError> {
-        self.run_guest(call, own, &mut |_| ())
+        self.run_guest(call, own, Performance::Rehearsal, &mut |_| ())
     }
 
     fn run_guest(
         &self,
         call: StepCall<'_>,
         own: &Schema,
+        performance: Performance,
         say: &mut dyn FnMut(LogEvent),
     ) -> Result<Outcome, MigrateError> {
         let title = title(call);
@@ -102,14 +106,19 @@ impl Planning<'_> {
             own: own.clone(),
             referable: referable.clone(),
         };
-        let planned = self.guests.get_or_run(key, || {
+        let planned = self.guests.get_or_run(key, |alone| {
             let (planner, access) = self.planner_with(own, referable);
             let mut log = Vec::new();
-            match guest.run(call, planner, &self.guests.run, &mut |event| log.push(event)) {
+            let asking = Asking { kind: call.into(), own, access: &access, performance };
+            let (made, reads_rows) = match guest.may_read_rows() {
+                true => self.at_desk(guest, call, planner, &asking, alone, &mut log),
+                false => (guest.run(call, planner, &self.guests.run, None, &mut |event| log.push(event)), false),
+            };
+            match made {
                 Ok(made) => {
                     let planned = Outcome::planned(made.planner, &access);
-                    let outcome = Outcome { fuel: made.fuel, reads_run_values: made.run_values_read, ..planned };
-                    Ok(Planned { outcome, log })
+                    let (fuel, reads_run_values) = (made.fuel, made.run_values_read);
+                    Ok(Planned { outcome: Outcome { fuel, reads_run_values, reads_rows, ..planned }, log })
                 }
                 Err(error) => {
                     log.into_iter().for_each(&mut *say);
@@ -118,13 +127,16 @@ impl Planning<'_> {
             }
         });
         let planned = planned.map_err(|error| {
+            if let Some(reason) = self.unanswered.take() {
+                return reason.at(title.clone());
+            }
             let kind = match error {
                 Unplanned::Unknown => ErrorKind::Unstable,
                 Unplanned::Failed(StepError::Interrupted) => ErrorKind::Interrupted("nothing was changed"),
                 Unplanned::Failed(StepError::Component(error)) => ErrorKind::Sandbox(error),
                 Unplanned::Failed(other) => ErrorKind::Step(other),
             };
-            MigrateError::from(kind).at(title)
+            MigrateError::from(kind).at(title.clone())
         })?;
         planned.log.iter().cloned().for_each(say);
         Ok(planned.outcome.clone())

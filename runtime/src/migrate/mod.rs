@@ -5,15 +5,19 @@
 mod account;
 mod adopt;
 mod apply;
+mod applying;
+mod asking;
 mod error;
 mod event;
 mod flight;
 mod guest;
 mod journaled;
+mod live;
 mod look;
 mod offline;
 mod patience;
 mod plan;
+mod planned;
 mod plans;
 mod repair;
 mod settle;
@@ -30,7 +34,7 @@ pub use event::Event;
 pub use look::{Current, PackageState, Pending};
 pub use offline::{OfflineRange, Script};
 pub(crate) use plan::check_order;
-pub use plan::{PackagePlan, PlannedStep, StepKind};
+pub use planned::{DataDependent, PackagePlan, PlannedStep, StepKind};
 pub use repair::{Repair, Settled, Unfinished};
 
 pub use crate::revision::Goal;
@@ -279,7 +283,7 @@ impl Migrator {
     }
 
     /// What [`Migrator::upgrade`] would do. Changes nothing; a later package is planned as if the earlier
-    /// ones had been applied.
+    /// ones had been applied. The last plan may end at a step that asks for rows.
     ///
     /// # Errors
     /// As [`Migrator::upgrade`], as far as planning goes.
@@ -289,9 +293,15 @@ impl Migrator {
         let mut done = Vec::with_capacity(packages.len());
         for upgrade in order {
             let guests = Guests::new(self.plans.clone())?;
-            let (plan, _, after) = self.plan_from(plan::Verb::Upgrade(upgrade), packages, snapshot, &guests).await?;
+            let (plan, _, after) =
+                self.plan_from(plan::Verb::Upgrade(upgrade), packages, snapshot, &guests, None).await?;
             snapshot = after;
+            let is_open = plan.data_dependent.is_some();
             done.push(plan);
+            // What comes later may hang on what is not known.
+            if is_open {
+                break;
+            }
         }
         Ok(done)
     }
@@ -316,7 +326,7 @@ impl Migrator {
     ) -> Result<PackagePlan, MigrateError> {
         let verb = plan::Verb::Downgrade { package: package.clone(), target: target.map(str::to_owned) };
         let snapshot = Snapshot::look(&self.target).await?;
-        Ok(self.plan_from(verb, &[], snapshot, &Guests::new(self.plans.clone())?).await?.0)
+        Ok(self.plan_from(verb, &[], snapshot, &Guests::new(self.plans.clone())?, None).await?.0)
     }
 
     /// Makes a package's latest schema where nothing of it is there, and runs populate steps. Never runs
@@ -335,7 +345,7 @@ impl Migrator {
     pub async fn plan_populate(&self, upgrade: &Upgrade, steps: &Populate) -> Result<PackagePlan, MigrateError> {
         let snapshot = Snapshot::look(&self.target).await?;
         let verb = plan::Verb::Populate(upgrade.clone(), steps.clone());
-        Ok(self.plan_from(verb, &[], snapshot, &Guests::new(self.plans.clone())?).await?.0)
+        Ok(self.plan_from(verb, &[], snapshot, &Guests::new(self.plans.clone())?, None).await?.0)
     }
 }
 

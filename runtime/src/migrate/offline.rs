@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::plan::{PackagePlan, Planning, StepKind};
+use super::plan::Planning;
+use super::planned::{PackagePlan, StepKind};
 use super::plans::Guests;
 use super::snapshot::Snapshot;
 use super::{Adopt, ErrorKind, Interrupt, MigrateError, Migrator, Observer, Start, Upgrade};

@@ -1,23 +1,22 @@
 //! Planning: which steps a verb takes on a target as it is, and what each of them does. Runs the guests;
 //! touches no database.
 
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use serde::Serialize;
-
 use super::guest::Outcome;
+use super::live::{Line, Live};
+use super::planned::{DataDependent, PackagePlan, PlannedStep, StepKind};
 use super::plans::Guests;
 use super::snapshot::Snapshot;
 use super::states::is_done;
 use super::{Adopt, ErrorKind, Interrupt, MigrateError, Migrator, Observer, Populate, Upgrade};
 use crate::package::Package;
-use crate::plan::Plan;
 use crate::policy::Limits;
 use crate::revision::{self, Dependency, Graph, Move, PackageInfo};
-use crate::sandbox::{RunValues, StepCall};
+use crate::sandbox::StepCall;
 use crate::schema::{Digests, Schema};
-use crate::store::{Kind, TableChange};
 
 /// What is asked for.
 #[derive(Debug, Clone)]
@@ -35,133 +34,6 @@ impl Verb {
         match self {
             Self::Upgrade(upgrade) | Self::Populate(upgrade, _) => &upgrade.package,
             Self::Downgrade { package, .. } => package,
-        }
-    }
-}
-
-/// What will happen to one package on one target.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct PackagePlan {
-    /// The package.
-    pub package: String,
-    /// The digest of its components.
-    pub component_digest: String,
-    /// The heads recorded beforehand, sorted.
-    pub recorded: Vec<String>,
-    /// The heads recorded afterwards, sorted.
-    pub records: Vec<String>,
-    /// The steps in order; empty when there is nothing to do.
-    pub steps: Vec<PlannedStep>,
-    #[serde(skip)]
-    pub(super) run: RunValues,
-}
-
-/// One step of a [`PackagePlan`].
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct PlannedStep {
-    /// What it is.
-    #[serde(flatten)]
-    pub kind: StepKind,
-    /// Ptah's log line.
-    pub line: String,
-    /// What it does to the schema and rows.
-    pub plan: Arc<Plan>,
-    /// Recorded heads that go.
-    pub remove: Vec<String>,
-    /// Recorded heads that come.
-    pub add: Vec<String>,
-    /// Revisions that are recorded as applied without having been run.
-    pub stamps: Vec<String>,
-    /// Tables that become the package's own.
-    pub claims: Vec<String>,
-    /// Tables that cease to be.
-    pub releases: Vec<String>,
-    /// Tables that get another name, old and new: their origin stays with them.
-    pub renames: Vec<(String, String)>,
-    /// What is relied on from now on, by this step or by one that it stamps: recorded, so that the other
-    /// package cannot take it away.
-    pub requires: Vec<(String, Dependency)>,
-    /// Fuel that the guest used while it was planned.
-    pub fuel: u64,
-    /// Whether the guest asked for the run's clock or seed, so that another run may plan otherwise.
-    pub reads_run_values: bool,
-    /// The digest of the package's own tables afterwards.
-    pub schema_digest: String,
-}
-
-impl PackagePlan {
-    /// It and what was done after it.
-    pub(super) fn and(mut self, next: Self) -> Self {
-        self.steps.extend(next.steps);
-        Self { recorded: self.recorded, steps: self.steps, ..next }
-    }
-
-    /// It with its first so many steps alone.
-    pub(super) fn first(&self, steps: usize) -> Self {
-        let steps: Vec<PlannedStep> = self.steps.iter().take(steps).cloned().collect();
-        let mut records: BTreeSet<String> = self.recorded.iter().cloned().collect();
-        for step in &steps {
-            records.retain(|head| !step.remove.contains(head));
-            records.extend(step.add.iter().cloned());
-        }
-        Self { records: records.into_iter().collect(), steps, ..self.clone() }
-    }
-}
-
-impl PlannedStep {
-    /// What it makes of who owns which table.
-    pub(super) fn table_changes(&self) -> Vec<TableChange> {
-        let dropped = self.releases.iter().cloned().map(TableChange::Dropped);
-        let renamed = self.renames.iter().cloned().map(|(from, to)| TableChange::Renamed { from, to });
-        let owned = self.claims.iter().cloned().map(TableChange::Owned);
-        dropped.chain(renamed).chain(owned).collect()
-    }
-}
-
-/// What a step is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(tag = "kind", rename_all = "kebab-case")]
-pub enum StepKind {
-    /// A populate step.
-    Populate {
-        /// Its name.
-        name: String,
-    },
-    /// Tables that are there become the package's own.
-    Adopt {
-        /// As which revisions; none for base.
-        revisions: Vec<String>,
-    },
-    /// A revision's upgrade.
-    Upgrade {
-        /// The revision.
-        revision: String,
-    },
-    /// A revision's downgrade.
-    Downgrade {
-        /// The revision.
-        revision: String,
-    },
-}
-
-impl StepKind {
-    /// What the history calls it.
-    pub(super) fn recorded(&self) -> Kind {
-        match self {
-            Self::Populate { .. } => Kind::Populate,
-            Self::Adopt { .. } => Kind::Adopt,
-            Self::Upgrade { .. } => Kind::Upgrade,
-            Self::Downgrade { .. } => Kind::Downgrade,
-        }
-    }
-
-    /// What messages call it.
-    pub fn title(&self) -> String {
-        match self {
-            Self::Populate { name } => format!("populate {name}"),
-            Self::Adopt { .. } => "adopt".to_owned(),
-            Self::Upgrade { revision } => format!("upgrade {revision}"),
-            Self::Downgrade { revision } => format!("downgrade {revision}"),
         }
     }
 }
@@ -192,6 +64,7 @@ impl Migrator {
         given: &[Upgrade],
         snapshot: Snapshot,
         guests: &Guests,
+        live: Option<&mut Live<'_>>,
     ) -> Result<(PackagePlan, Snapshot), MigrateError> {
         let (name, label) = (verb.package().info().name.clone(), snapshot.label.clone());
         let place = |error: MigrateError| error.of(&name).on(&label);
@@ -200,18 +73,31 @@ impl Migrator {
         let observer = self.observer.clone();
         let limits = self.sandbox.limits().clone();
         let (guests, interrupt) = (guests.clone(), self.interrupt.clone());
+        let (line, answering) = match live {
+            Some(live) => {
+                let (line, calls) = super::live::line();
+                (Some(line), Some((live, calls)))
+            }
+            None => (None, None),
+        };
         // No guest runs then, and no thread is needed for one.
         let is_short = is_done(&verb, &snapshot.state);
         let work = move || {
             let package = verb.package().clone();
             let mut planning = Planning::new(&package, &known, limits, &guests, &observer, &interrupt, snapshot)?;
-            planning.verb(&verb)?;
-            Ok::<_, MigrateError>(planning.finish())
+            planning.line = line;
+            match planning.verb(&verb) {
+                Err(error) if planning.data_dependent.borrow().is_none() => Err(error),
+                _ => Ok::<_, MigrateError>(planning.finish()),
+            }
         };
         if is_short {
             return work().map_err(place);
         }
         let mut task = tokio::task::spawn_blocking(work);
+        if let Some((live, calls)) = answering {
+            live.answer(calls).await;
+        }
         let done = match self.interrupt.unless_raised(&mut task).await {
             Some(done) => done,
             None => {
@@ -241,6 +127,14 @@ pub(super) struct Planning<'a> {
     /// The package's own tables after the last step, as [`Self::own`] would find them.
     pub(super) after: Option<Schema>,
     digests: Digests,
+    /// To whoever answers questions about rows; none where nobody does.
+    pub(super) line: Option<Line>,
+    /// Whether the step that is planned has asked for rows.
+    pub(super) is_asking: Cell<bool>,
+    /// Why a question was not answered.
+    pub(super) unanswered: RefCell<Option<MigrateError>>,
+    /// Where the plan ends because nobody answers.
+    pub(super) data_dependent: RefCell<Option<DataDependent>>,
 }
 
 impl<'a> Planning<'a> {
@@ -279,19 +173,28 @@ impl<'a> Planning<'a> {
             steps: Vec::new(),
             after: None,
             digests: Digests::default(),
+            line: None,
+            is_asking: Cell::new(false),
+            unanswered: RefCell::default(),
+            data_dependent: RefCell::default(),
         })
     }
 
     pub(super) fn finish(self) -> (PackagePlan, Snapshot) {
-        let plan = PackagePlan {
+        (self.so_far(), self.snapshot)
+    }
+
+    /// The plan as far as it goes.
+    pub(super) fn so_far(&self) -> PackagePlan {
+        PackagePlan {
             package: self.info.name.clone(),
             component_digest: self.package.digest().to_owned(),
-            recorded: self.recorded.into_iter().collect(),
+            recorded: self.recorded.iter().cloned().collect(),
             records: self.snapshot.heads(&self.info.name).into_iter().collect(),
-            steps: self.steps,
+            steps: self.steps.clone(),
+            data_dependent: self.data_dependent.borrow().clone(),
             run: self.guests.run.clone(),
-        };
-        (plan, self.snapshot)
+        }
     }
 
     pub(super) fn verb(&mut self, verb: &Verb) -> Result<(), MigrateError> {
@@ -402,8 +305,7 @@ impl<'a> Planning<'a> {
         let mut step = self.step(kind, line, before, outcome, depends_on)?;
         step.remove.clone_from(&along.remove);
         step.add.clone_from(&along.add);
-        self.push(step);
-        Ok(())
+        self.push(step)
     }
 
     /// A step out of what a guest planned, checked against everything outside the package; its effect on
@@ -416,7 +318,7 @@ impl<'a> Planning<'a> {
         outcome: Outcome,
         depends_on: &[Dependency],
     ) -> Result<PlannedStep, MigrateError> {
-        let Outcome { plan, after, fuel, reads_run_values } = outcome;
+        let Outcome { plan, after, fuel, reads_run_values, reads_rows } = outcome;
         if let Some(conflict) = self.snapshot.conflict(&self.info.name, before, &after, &plan) {
             return Err(MigrateError::from(ErrorKind::Outside(conflict)).at(kind.title()));
         }
@@ -444,13 +346,14 @@ impl<'a> Planning<'a> {
             requires,
             fuel,
             reads_run_values,
+            reads_rows,
             schema_digest: self.digests.of(&after),
             plan,
         })
     }
 
-    /// Appends a step and carries what it records forward.
-    pub(super) fn push(&mut self, step: PlannedStep) {
+    /// Appends a step and carries what it records forward. One that was answered is applied before anything else is planned.
+    pub(super) fn push(&mut self, step: PlannedStep) -> Result<(), MigrateError> {
         let state = &mut self.snapshot.state;
         let heads = state.versions.entry(self.info.name.clone()).or_default();
         for id in &step.remove {
@@ -476,6 +379,7 @@ impl<'a> Planning<'a> {
             StepKind::Adopt { .. } => {}
         }
         self.steps.push(step);
+        if self.is_asking.take() { self.conclude() } else { Ok(()) }
     }
 }
 

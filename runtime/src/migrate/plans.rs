@@ -86,11 +86,12 @@ impl Guests {
         Self { only_known: true, ..self.clone() }
     }
 
-    /// The plan of this key: the one that was made, or what `run` makes.
+    /// The plan of this key: the one that was made, or what `run` makes. Once that calls what it is given nobody waits for it
+    /// any more: it is of no use to others.
     pub(super) fn get_or_run<E>(
         &self,
         key: Key,
-        run: impl FnOnce() -> Result<Planned, E>,
+        run: impl FnOnce(&mut dyn FnMut()) -> Result<Planned, E>,
     ) -> Result<Arc<Planned>, Unplanned<E>> {
         match self.only_known {
             true => self.plans.known(&key, &self.run).ok_or(Unplanned::Unknown),
@@ -137,6 +138,11 @@ enum Made {
 }
 
 impl Made {
+    /// Of a guest that each run asks for itself. What it does on rows is known only while it does it.
+    fn of_one(values: &RunValues, planned: &Arc<Planned>) -> Self {
+        Self::ForEach((!planned.outcome.reads_rows).then(|| (values.clone(), planned.clone())))
+    }
+
     fn planned(&self, values: &RunValues) -> Option<Arc<Planned>> {
         match self {
             Self::Shared(planned) => Some(planned.clone()),
@@ -151,31 +157,37 @@ impl Plans {
         &self,
         key: Key,
         values: &RunValues,
-        run: impl FnOnce() -> Result<Planned, E>,
+        run: impl FnOnce(&mut dyn FnMut()) -> Result<Planned, E>,
     ) -> Result<Arc<Planned>, E> {
-        let run = || {
+        let run = |alone: &mut dyn FnMut()| {
             self.runs.fetch_add(1, Ordering::Relaxed);
-            run().map(Arc::new)
+            run(alone).map(Arc::new)
         };
         let place = self.place(key);
-        let mut made = lock(&place.made);
+        let made = lock(&place.made);
         if let Some(planned) = made.planned(values) {
             return Ok(planned);
         }
         if let Made::ForEach(_) = &*made {
             drop(made);
-            let planned = run()?;
-            *lock(&place.made) = Made::ForEach(Some((values.clone(), planned.clone())));
+            let planned = run(&mut || ())?;
+            *lock(&place.made) = Made::of_one(values, &planned);
             return Ok(planned);
         }
-        let planned = run();
+        let mut made = Some(made);
+        let planned = run(&mut || {
+            if let Some(mut made) = made.take() {
+                *made = Made::ForEach(None);
+            }
+        });
+        let Some(mut made) = made else { return planned };
         *made = match &planned {
             Ok(planned) if planned.outcome.is_shared() => {
                 let sql: usize = planned.outcome.plan.statements().map(|statement| statement.sql.len()).sum();
                 lock(&self.kept).sql_bytes += sql;
                 Made::Shared(planned.clone())
             }
-            Ok(planned) => Made::ForEach(Some((values.clone(), planned.clone()))),
+            Ok(planned) => Made::of_one(values, planned),
             Err(_) => Made::ForEach(None),
         };
         planned

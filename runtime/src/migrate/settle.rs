@@ -4,7 +4,9 @@
 use super::account::{account, unknown};
 use super::flight::position;
 use super::journaled::Flying;
-use super::plan::{PackagePlan, Verb};
+use super::live::Live;
+use super::plan::Verb;
+use super::planned::PackagePlan;
 use super::plans::Guests;
 use super::snapshot::Snapshot;
 use super::{ErrorKind, Event, MigrateError, Migrator, Upgrade};
@@ -148,9 +150,10 @@ impl Migrator {
         given: &[Upgrade],
         snapshot: Snapshot,
         guests: &Guests,
+        live: Option<&mut Live<'_>>,
     ) -> Result<(PackagePlan, Departure, Snapshot), MigrateError> {
         let Some(flight) = snapshot.state.journal.clone() else {
-            let (plan, after) = self.plan(verb, given, snapshot, guests).await?;
+            let (plan, after) = self.plan(verb, given, snapshot, guests, live).await?;
             return Ok((plan, Departure::Clean, after));
         };
         let name = verb.package().info().name.clone();
@@ -168,7 +171,7 @@ impl Migrator {
             let kind = ErrorKind::InFlight(unknown(&flight));
             return Err(MigrateError::from(kind).of(&name).on(&snapshot.label));
         }
-        let rewound = self.plan(verb.clone(), given, snapshot.rewound(&flight), guests).await;
+        let rewound = self.plan(verb.clone(), given, snapshot.rewound(&flight), guests, None).await;
         if flight.package != name {
             // What it would do may be about what the other one left half done.
             return match rewound? {
@@ -189,7 +192,7 @@ impl Migrator {
             return Err(unsettled(&format!("\n  {why}, and rows were changed")));
         }
         let record = leaving(&flight, snapshot.ownership(&flight));
-        let (plan, after) = self.plan(verb, given, snapshot.left(&record), guests).await?;
+        let (plan, after) = self.plan(verb, given, snapshot.left(&record), guests, None).await?;
         match plan.steps.is_empty() {
             true => Err(unsettled(&format!("\n  {why}"))),
             false => Ok((plan, Departure::Leaving(Box::new(record)), after)),

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 
 use super::adopt::Past;
 use super::guest::Outcome;
-use super::plan::{PlannedStep, Planning, StepKind, Verb, requirements};
+use super::plan::{Planning, Verb, requirements};
+use super::planned::{PlannedStep, StepKind};
 use super::{Adopt, ErrorKind, MigrateError, Populate, Start, Upgrade};
 use crate::dialect::{render_portable, type_name};
 use crate::operation::{Ident, Op};
@@ -154,7 +155,7 @@ impl Planning<'_> {
             }
             planned.add.clone_from(&head);
             planned.stamps = stamped.iter().map(|revision| revision.id.clone()).collect();
-            self.push(planned);
+            self.push(planned)?;
         }
         Ok(())
     }
@@ -221,8 +222,7 @@ impl Planning<'_> {
         let outcome = self.planned_by_runner(&own, schema::creations(&missing, self.snapshot.dialect.rules()))?;
         let depends_on = self.info.populate_step(LATEST_SCHEMA).map(|step| step.depends_on.clone()).unwrap_or_default();
         let step = self.step(kind, line, &own, outcome, &depends_on)?;
-        self.push(step);
-        Ok(())
+        self.push(step)
     }
 
     fn populate_steps(&mut self, wanted: &Populate) -> Result<(), MigrateError> {
@@ -262,8 +262,7 @@ impl Planning<'_> {
 
     fn populate_one(&mut self, step: &PopulateStep, line: String) -> Result<(), MigrateError> {
         let planned = self.plan_populate(step, line)?;
-        self.push(planned);
-        Ok(())
+        self.push(planned)
     }
 
     fn plan_populate(&mut self, step: &PopulateStep, line: String) -> Result<PlannedStep, MigrateError> {

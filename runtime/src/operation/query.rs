@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Expr, Ident};
+use super::{Aggregate, Expr, Ident, Value};
 
 /// A query.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -142,6 +142,35 @@ impl Query {
         let one =
             select.from.is_none() || (select.group_by.is_empty() && select.expressions().any(Expr::has_aggregate));
         self.limit == Some(1) || (self.unions.is_empty() && one)
+    }
+
+    /// The row that it yields where every table is empty, if it yields one there. None where that is not told by its form
+    /// alone.
+    pub fn on_empty_tables(&self) -> Option<Option<Vec<Value>>> {
+        let grouped = |select: &Select| !select.group_by.is_empty();
+        let reads = |select: &Select| {
+            let named = |source: &Source| self.with.iter().any(|(name, _)| *name == source.name);
+            select.from.as_ref().is_some_and(|source| !named(source))
+        };
+        let aggregates = |select: &Select| !grouped(select) && select.expressions().any(Expr::has_aggregate);
+        if self.selects().all(|select| reads(select) && !aggregates(select)) {
+            return Some(None);
+        }
+        let select = &self.select;
+        if !self.unions.is_empty()
+            || select.having.is_some()
+            || !reads(select)
+            || self.offset.is_some_and(|rows| rows > 0)
+        {
+            return None;
+        }
+        let item = |(_, item): &(Ident, Expr)| match item {
+            Expr::Aggregate { function: Aggregate::Count, .. } => Some(Value::Integer(0)),
+            Expr::Aggregate { .. } => Some(Value::Null),
+            Expr::Value(value) => Some(value.clone()),
+            _ => None,
+        };
+        select.items.iter().map(item).collect::<Option<Vec<_>>>().map(Some)
     }
 
     /// Calls `found` with every expression of it, those of its WITH too, but not of subqueries.

@@ -60,6 +60,12 @@ pub struct Limits {
     pub rows: usize,
     /// Bytes of rendered SQL of one step.
     pub sql_bytes: usize,
+    /// Queries of one step, and questions for touched rows.
+    pub queries: usize,
+    /// Rows that all answers to one step may have.
+    pub answer_rows: usize,
+    /// Bytes that all answers to one step may have.
+    pub answer_bytes: usize,
     /// Bytes of log messages of one step.
     pub log_bytes: usize,
     /// Open handles of one step.
@@ -171,6 +177,9 @@ impl Default for Limits {
             operations: 2_000,
             rows: 100_000,
             sql_bytes: 8 << 20,
+            queries: 1_000,
+            answer_rows: 100_000,
+            answer_bytes: 4 << 20,
             log_bytes: 16 << 10,
             handles: 64,
             revisions: 10_000,

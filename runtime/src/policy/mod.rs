@@ -6,7 +6,7 @@ pub use limits::{Limits, Profile};
 
 use std::collections::BTreeSet;
 
-use crate::operation::{Constraint, Ident, Op};
+use crate::operation::{Constraint, Ident, Op, Query};
 use crate::schema::Schema;
 
 /// What a step may touch besides the tables that it makes.
@@ -34,6 +34,17 @@ fn own(access: &Access, table: &Ident) -> Result<(), PolicyError> {
         return Err(PolicyError::Denied(format!("table {table} belongs to another package")));
     }
     Ok(())
+}
+
+/// Judges whose rows a query reads.
+pub fn judge_query(access: &Access, query: &Query) -> Result<(), PolicyError> {
+    let mut judged = Ok(());
+    query.each_source(&mut |source| {
+        if judged.is_ok() {
+            judged = own(access, &source.name);
+        }
+    });
+    judged
 }
 
 /// Judges who owns what an operation touches. `schema` holds only own tables and [`Access::referable`]

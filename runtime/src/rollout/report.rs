@@ -235,6 +235,7 @@ fn join(earlier: Vec<PackagePlan>, later: Vec<PackagePlan>) -> Vec<PackagePlan> 
             Some(known) => {
                 known.steps.extend(plan.steps);
                 known.records = plan.records;
+                known.data_dependent = plan.data_dependent;
             }
         }
     }
@@ -257,6 +258,10 @@ fn digest(plans: &[PackagePlan]) -> String {
             put(&step.plan.digest);
             put(&step.schema_digest);
             step.plan.statements().for_each(|statement| put(&statement.sql));
+        }
+        if let Some(next) = &plan.data_dependent {
+            put(&next.kind.title());
+            next.plan.statements().for_each(|statement| put(&statement.sql));
         }
     }
     crate::hex(&hasher.finalize())

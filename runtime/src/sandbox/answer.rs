@@ -1,12 +1,12 @@
 //! The schema model → what `inspect` tells a guest.
 
-use super::bindings::ptah::migration::{inspect, types};
+use super::bindings::ptah::migration::{inspect, rows, types};
 use crate::dialect::{self, Dialect};
 use crate::operation::{
     ColumnDefault, ColumnType, Computed, ComputedStorage, Ident, Index, IndexKey, IndexOrder, Key, ReferentialAction,
     Value,
 };
-use crate::schema::{CheckCondition, Column, ModelDefault, ModelType, Table};
+use crate::schema::{Answer, CheckCondition, Column, ModelDefault, ModelType, Table};
 
 pub(super) fn dialect(dialect: Dialect) -> types::Dialect {
     // Not a decision by dialect, only its name in the contract.
@@ -124,7 +124,16 @@ fn texts(names: &[Ident]) -> Vec<String> {
     names.iter().map(ToString::to_string).collect()
 }
 
-fn value(value: &Value) -> types::Value {
+/// A column of an answer.
+pub(super) fn answer_column((name, answer): &(Ident, Answer)) -> rows::AnswerColumn {
+    let column_type = match answer {
+        Answer::Exact(exact) => Some(column_type(*exact)),
+        Answer::Decimal => None,
+    };
+    rows::AnswerColumn { name: name.to_string(), column_type }
+}
+
+pub(super) fn value(value: &Value) -> types::Value {
     match value {
         Value::Null => types::Value::Null,
         Value::Boolean(truth) => types::Value::Boolean(*truth),

@@ -8,5 +8,8 @@ wasmtime::component::bindgen!({
     world: "ptah:migration/migrations",
     imports: { default: trappable },
     trappable_error_type: { "ptah:migration/types.error" => super::error::CallError },
-    with: { "ptah:migration/data.statement": super::step::PlannedStatement },
+    with: {
+        "ptah:migration/data.statement": super::step::PlannedStatement,
+        "ptah:migration/rows.cursor": super::rows::Cursor,
+    },
 });

@@ -13,6 +13,8 @@ pub(super) struct Budget {
     bytes: usize,
     log_bytes: usize,
     memory: usize,
+    answer_rows: usize,
+    answer_bytes: usize,
 }
 
 /// The price of a table element: a pointer.
@@ -20,7 +22,7 @@ pub(super) const ELEMENT_BYTES: usize = 8;
 
 impl Budget {
     pub(super) fn new(limits: Limits) -> Self {
-        Self { limits, calls: 0, bytes: 0, log_bytes: 0, memory: 0 }
+        Self { limits, calls: 0, bytes: 0, log_bytes: 0, memory: 0, answer_rows: 0, answer_bytes: 0 }
     }
 
     pub(super) fn limits(&self) -> &Limits {
@@ -48,6 +50,34 @@ impl Budget {
             return Err(StepError::LimitExceeded(format!("the step's host calls carried more than {limit} bytes")));
         }
         Ok(())
+    }
+
+    /// How many rows, and how many bytes, further answers may have.
+    pub(super) fn answer_left(&self) -> (usize, usize) {
+        let rows = self.limits.answer_rows.saturating_sub(self.answer_rows);
+        (rows, self.limits.answer_bytes.saturating_sub(self.answer_bytes))
+    }
+
+    /// Charges an answer.
+    pub(super) fn answer(&mut self, rows: usize, bytes: usize) -> Result<(), StepError> {
+        self.answer_rows = self.answer_rows.saturating_add(rows);
+        self.answer_bytes = self.answer_bytes.saturating_add(bytes);
+        if self.answer_rows > self.limits.answer_rows || self.answer_bytes > self.limits.answer_bytes {
+            return Err(self.answers_spent());
+        }
+        Ok(())
+    }
+
+    /// The answers to the step have too much.
+    pub(super) fn answers_spent(&self) -> StepError {
+        let (rows, bytes) = (self.limits.answer_rows, self.limits.answer_bytes);
+        StepError::LimitExceeded(format!("the answers to the step have more than {rows} rows or {bytes} bytes"))
+    }
+
+    /// Too many handles are open.
+    pub(super) fn too_many_handles(&self) -> StepError {
+        let limit = self.limits.handles;
+        StepError::LimitExceeded(format!("more than {limit} handles are open at once"))
     }
 
     /// Charges a log message and its line feed.

@@ -6,7 +6,8 @@ use super::error::CallError;
 use crate::operation::{
     Change, CheckSpec, ColumnChanges, ColumnDefault, ColumnSpec, ColumnType, Comment, Computed, ComputedStorage,
     Constraint, ConstraintSelector, Demand, Dml, Expr, ForeignKey, Grammar, Ident, IdentKind, Index, IndexKey,
-    IndexOrder, IndexPart, Key, ParseLimits, Position, ReferentialAction, TableSpec, Value, parse_dml, parse_expr,
+    IndexOrder, IndexPart, Key, ParseLimits, Position, Query, ReferentialAction, TableSpec, Value, parse_dml,
+    parse_expr, parse_query,
 };
 use crate::plan::Planner;
 
@@ -59,6 +60,11 @@ impl Converter {
     /// A statement with its parameters bound.
     pub(super) fn statement(&self, text: &types::SqlText, parameters: &[Value]) -> Result<Dml, CallError> {
         Ok(parse_dml(self.grammar(text.syntax), &self.limits, &text.text, parameters)?)
+    }
+
+    /// A query with its parameters bound.
+    pub(super) fn query(&self, text: &types::SqlText, parameters: &[Value]) -> Result<Query, CallError> {
+        Ok(parse_query(self.grammar(text.syntax), &self.limits, &text.text, parameters)?)
     }
 
     fn default(&self, default: types::DefaultValue) -> Result<ColumnDefault, CallError> {

@@ -147,17 +147,15 @@ impl data::Host for State {
             let statement: Dml = convert.statement(&statement, &convert::values(parameters)?)?;
             Ok(Op::Execute { statement })
         })?;
-        self.statements.push(PlannedStatement).map_err(|_| {
-            let limit = self.budget.limits().handles;
-            StepError::LimitExceeded(format!("more than {limit} handles are open at once")).into()
-        })
+        let place = self.planned_call(0)?.operations().saturating_sub(1);
+        self.handles.push(PlannedStatement(place)).map_err(|_| self.budget.too_many_handles().into())
     }
 }
 
 impl data::HostStatement for State {
     fn drop(&mut self, statement: Resource<PlannedStatement>) -> wasmtime::Result<()> {
         self.budget.call(0)?;
-        self.statements.delete(statement).map(drop).map_err(|_: ResourceTableError| {
+        self.handles.delete(statement).map(drop).map_err(|_: ResourceTableError| {
             StepError::Trap("it gave back a statement that it does not hold".into()).into()
         })
     }

@@ -16,6 +16,7 @@ mod host;
 mod log;
 mod preflight;
 mod ready;
+mod rows;
 mod source;
 mod step;
 mod weight;
@@ -30,6 +31,7 @@ pub use child::compile_if_asked;
 pub use compiler::Compiler;
 pub use error::{GuestErrorKind, SandboxError, StepError};
 pub use log::{LogEvent, LogLevel, escaped, is_deceptive, visible};
+pub use rows::{Answered, Asked, Desk};
 pub use step::{RunValues, StepCall, StepOutcome};
 
 use crate::plan::Planner;
@@ -229,6 +231,11 @@ impl Guest {
         &self.shared.imports
     }
 
+    /// Whether it imports `rows`, so that a step of it may ask for rows.
+    pub fn may_read_rows(&self) -> bool {
+        self.shared.imports.iter().any(|import| import == rows::INTERFACE)
+    }
+
     /// Asks the component what it is, or repeats what it said when it was asked before. The answer is unchecked.
     ///
     /// # Errors
@@ -246,8 +253,8 @@ impl Guest {
         Ok(info)
     }
 
-    /// Runs one step in a fresh instance. Its operations go to `planner`; the limits are the planner's and
-    /// those of the sandbox's engine. What it logs comes when it has ended, however it ended.
+    /// Runs one step in a fresh instance. Its operations go to `planner`, its questions to `desk`; the limits are the
+    /// planner's and those of the sandbox's engine. Without a desk it may not ask. What it logs comes when it has ended, however it ended.
     ///
     /// # Errors
     /// The guest returned an error, crashed, was denied something or reached a limit.
@@ -256,10 +263,11 @@ impl Guest {
         call: StepCall<'_>,
         planner: Planner,
         values: &RunValues,
+        desk: Option<Desk>,
         log: &mut dyn FnMut(LogEvent),
     ) -> Result<StepOutcome, StepError> {
         let ready = self.shared.ready()?;
-        step::run_step(&ready, &self.shared.sandbox.shared.interrupted, call, planner, values, log)
+        step::run_step(&ready, &self.shared.sandbox.shared.interrupted, call, planner, values, desk, log)
     }
 }
 

@@ -1,8 +1,8 @@
 //! One run of a guest: a store of its own, the state that its calls change, and what came out.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use wasmtime::component::ResourceTable;
 use wasmtime::{Engine, Store, Trap, UpdateDeadline};
@@ -12,6 +12,7 @@ use super::budget::{self, Budget};
 use super::error::{CallError, StepError};
 use super::log::LogEvent;
 use super::ready::Ready;
+use super::rows::Desk;
 use crate::plan::Planner;
 use crate::policy::Limits;
 use crate::revision::{Dependency, PackageInfo, PopulateStep, Revision};
@@ -47,30 +48,36 @@ pub struct StepOutcome {
     pub run_values_read: bool,
 }
 
-/// A statement of the plan as the guest holds it.
+/// A statement of the plan as the guest holds it: the place of its operation.
 #[derive(Debug)]
 #[allow(unreachable_pub)] // the bindings re-export it
-pub struct PlannedStatement;
+pub struct PlannedStatement(pub(super) usize);
 
 /// What host calls see and change.
 pub(super) struct State {
     /// None while the package describes itself.
-    planner: Option<Planner>,
+    pub(super) planner: Option<Planner>,
     pub(super) budget: Budget,
-    pub(super) statements: ResourceTable,
+    pub(super) handles: ResourceTable,
+    /// None where nobody answers.
+    pub(super) desk: Option<Desk>,
+    /// How long the guest waited for answers.
+    pub(super) waited: Waited,
     pub(super) run: RunValues,
     pub(super) run_values_read: bool,
     pub(super) log: Vec<LogEvent>,
 }
 
 impl State {
-    fn new(planner: Option<Planner>, limits: &Limits, run: &RunValues) -> Self {
-        let mut statements = ResourceTable::new();
-        statements.set_max_capacity(limits.handles);
+    fn new(planner: Option<Planner>, limits: &Limits, run: &RunValues, desk: Option<Desk>) -> Self {
+        let mut handles = ResourceTable::new();
+        handles.set_max_capacity(limits.handles);
         Self {
             planner,
             budget: Budget::new(limits.clone()),
-            statements,
+            handles,
+            desk,
+            waited: Waited::default(),
             run: run.clone(),
             run_values_read: false,
             log: Vec::new(),
@@ -117,13 +124,29 @@ fn run<R>(
     Ok((result?, state, fuel))
 }
 
-/// The wall clock runs during host calls too: they only change data in memory.
+/// Time that does not count, in microseconds.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Waited(Arc<AtomicU64>);
+
+impl Waited {
+    pub(super) fn add(&self, time: Duration) {
+        self.0.fetch_add(u64::try_from(time.as_micros()).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
+    fn get(&self) -> Duration {
+        Duration::from_micros(self.0.load(Ordering::Relaxed))
+    }
+}
+
+/// The wall clock runs during host calls too, as they only change data in memory; but not while the guest waits for an
+/// answer.
 fn new_store(
     engine: &Engine,
     interrupted: &Arc<AtomicBool>,
     state: State,
     limits: &Limits,
 ) -> wasmtime::Result<Store<State>> {
+    let waited = state.waited.clone();
     let mut store = Store::new(engine, state);
     store.limiter(|state| &mut state.budget);
     store.set_fuel(limits.fuel)?;
@@ -134,7 +157,7 @@ fn new_store(
         if interrupted.load(Ordering::Relaxed) {
             return Err(StepError::Interrupted.into());
         }
-        if started.elapsed() > wall_time {
+        if started.elapsed().saturating_sub(waited.get()) > wall_time {
             let seconds = wall_time.as_secs_f64();
             return Err(StepError::LimitExceeded(format!("the step took longer than {seconds} s")).into());
         }
@@ -180,7 +203,7 @@ pub(super) fn describe(
     interrupted: &Arc<AtomicBool>,
     limits: &Limits,
 ) -> Result<PackageInfo, StepError> {
-    let state = State::new(None, limits, &RunValues::default());
+    let state = State::new(None, limits, &RunValues::default(), None);
     let (info, _, _) = run(guest, interrupted, state, &mut |_| (), |export, store| export.call_describe(store))?;
     Ok(package_info(info))
 }
@@ -192,10 +215,11 @@ pub(super) fn run_step(
     call: StepCall<'_>,
     planner: Planner,
     values: &RunValues,
+    desk: Option<Desk>,
     log: &mut dyn FnMut(LogEvent),
 ) -> Result<StepOutcome, StepError> {
     let limits = planner.limits().clone();
-    let state = State::new(Some(planner), &limits, values);
+    let state = State::new(Some(planner), &limits, values, desk);
     let (result, state, fuel) = run(guest, interrupted, state, log, |export, store| match call {
         StepCall::Populate(step) => export.call_populate(store, step),
         StepCall::Upgrade(revision) => export.call_upgrade(store, revision),

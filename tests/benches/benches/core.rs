@@ -153,13 +153,13 @@ fn sandbox(bench: &Core) {
     let values = RunValues { started: "2026-11-28T00:00:00.000000Z".into(), seed: 7 };
     let run = |guest: &ptah_wasm::sandbox::Guest| {
         let planner = Planner::new(Dialect::Sqlite, Schema::default(), Access::default(), limits.clone());
-        guest.run(StepCall::Upgrade("001"), planner, &values, &mut |_| ()).unwrap();
+        guest.run(StepCall::Upgrade("001"), planner, &values, None, &mut |_| ()).unwrap();
     };
 
     // The guest says that it has no such step.
     let nothing = |guest: &ptah_wasm::sandbox::Guest| {
         let planner = Planner::new(Dialect::Sqlite, Schema::default(), Access::default(), limits.clone());
-        guest.run(StepCall::Upgrade("none"), planner, &values, &mut |_| ()).unwrap_err();
+        guest.run(StepCall::Upgrade("none"), planner, &values, None, &mut |_| ()).unwrap_err();
     };
 
     let crowd = sandbox.load(&example("crowd")).unwrap();

@@ -82,7 +82,7 @@ fn calls_that_cost_the_host_end_with_the_wall_time() {
     let loaded = Sandbox::new(limits.clone(), CacheLocation::Off, Compiler::InProcess).unwrap().load(&package).unwrap();
     let planner = Planner::new(Dialect::Postgres, Schema::default(), Access::default(), limits);
     let started = Instant::now();
-    let result = loaded.run(StepCall::Upgrade("001"), planner, &RunValues::default(), &mut |_| ());
+    let result = loaded.run(StepCall::Upgrade("001"), planner, &RunValues::default(), None, &mut |_| ());
     assert!(matches!(&result, Err(StepError::LimitExceeded(message)) if message.contains("2 s")), "{result:?}");
     assert!(started.elapsed() < Duration::from_secs(6), "{:?}", started.elapsed());
 }

@@ -34,7 +34,7 @@ fn upgrade_logged(limits: &Limits, guest: &wat::Guest) -> (Result<StepOutcome, S
     let planner = Planner::new(Dialect::Sqlite, Schema::default(), Access::default(), limits.clone());
     let values = RunValues { started: "2026-01-02T03:04:05.000006Z".into(), seed: 7 };
     let mut log = Vec::new();
-    let result = guest.run(StepCall::Upgrade("001"), planner, &values, &mut |event| log.push(event));
+    let result = guest.run(StepCall::Upgrade("001"), planner, &values, None, &mut |event| log.push(event));
     (result, log)
 }
 

@@ -200,7 +200,7 @@ fn a_package_written_with_the_rust_sdk_opens_and_plans_its_first_revision() {
     for dialect in Dialect::ALL {
         let planner = Planner::new(dialect, Schema::default(), Access::default(), Limits::default());
         let guest = package.guest_for(&call).unwrap();
-        let outcome = guest.run(call, planner, &RunValues::default(), &mut |_| ()).unwrap();
+        let outcome = guest.run(call, planner, &RunValues::default(), None, &mut |_| ()).unwrap();
         assert!(!outcome.planner.finish().0.operations.is_empty());
     }
 }

@@ -17,7 +17,7 @@ pub(super) const VERSION: &str = "0.1.0";
 pub(super) const EXPORT: &str = "ptah:migration/migration@0.1.0";
 
 /// What is linked.
-const IMPORTS: [&str; 6] = ["types", "schema", "inspect", "data", "log", "run"];
+const IMPORTS: [&str; 7] = ["types", "schema", "inspect", "data", "rows", "log", "run"];
 
 /// What a component says about itself on the outside.
 #[derive(Debug, Default)]

@@ -1,0 +1,232 @@
+//! Steps that ask for rows: what they see, what they may, and what becomes of them.
+
+use ptah_wasm::policy::Limits;
+use ptah_wasm_tests::on_databases;
+
+use super::*;
+
+/// The shop after one more revision.
+async fn after(target: &TestTarget, actions: impl Into<Vec<Action>>) -> Result<PackagePlan, MigrateError> {
+    upgrade(target, &shop().revision("002", &["001"], "Ask").upgrade(actions)).await
+}
+
+async fn lines(target: &TestTarget, sql: &str) -> Vec<String> {
+    let value = |value: Option<String>| value.unwrap_or_else(|| "-".into());
+    let rows = target.fetch(sql).await;
+    rows.into_iter().map(|row| row.into_iter().map(value).collect::<Vec<_>>().join(" ")).collect()
+}
+
+fn one(number: i64) -> [(i64,); 1] {
+    [(number,)]
+}
+
+on_databases! {
+    [sqlite postgres] async fn a_step_sees_what_it_did_itself(target: &TestTarget) {
+        let done = after(target, [
+            expect_rows("SELECT count(*) FROM books", (), one(4)),
+            create_table("sales", |t| {
+                t.id("id");
+                t.varchar("who", 40).not_null();
+            }),
+            execute("INSERT INTO sales (who) VALUES ('a'), ('b')", ()),
+            expect_rows("SELECT s.who FROM sales AS s WHERE s.who > ? ORDER BY s.who", ("a",), [("b",)]),
+            add_column("sales", Column::integer("n").not_null().default(7)),
+            expect_rows("SELECT sum(n) AS n FROM sales", (), one(14)),
+            insert_answer("SELECT name FROM authors ORDER BY name", (), "sales", ["who"]),
+            expect_touched("UPDATE sales SET n = 1 WHERE who IN ('Ann', 'Ben')", (), 2),
+            drop_table("sales"),
+            expect_touched("DELETE FROM books WHERE author IS NULL", (), 1),
+        ])
+        .await
+        .unwrap();
+        assert!(done.steps.last().unwrap().reads_rows && !done.steps[0].reads_rows);
+        assert!(!target.tables().await.contains(&"sales".to_owned()));
+        assert_eq!(lines(target, "SELECT count(*) FROM books").await, ["3"]);
+        let last = "SELECT kind, step, outcome, operations, statements FROM ptah_db_history ORDER BY id";
+        let history = lines(target, last).await;
+        assert!(history[1].starts_with("upgrade 002 applied 7 "), "{history:?}");
+        assert_eq!(lines(target, "SELECT version_num FROM ptah_db_versions").await, ["002"]);
+    }
+
+    [sqlite postgres] async fn an_answer_comes_in_pages(target: &TestTarget) {
+        let page = |rows: &[i64]| rows.iter().map(|number| vec![Value::Integer(*number)]).collect::<Vec<_>>();
+        let query = || sql("SELECT id FROM books ORDER BY id");
+        after(target, [
+            Action::ExpectPages(query(), vec![], 3, vec![page(&[1, 2, 3]), page(&[4])]),
+            Action::ExpectPages(query(), vec![], 2, vec![page(&[1, 2]), page(&[3, 4])]),
+            Action::ExpectPages(query(), vec![], u32::MAX, vec![page(&[1, 2, 3, 4])]),
+            Action::ExpectPages(sql("SELECT id FROM books WHERE id < 0"), vec![], 1, vec![]),
+            fails(ErrorKind::Invalid, Action::ExpectPages(query(), vec![], 0, vec![])),
+        ])
+        .await
+        .unwrap();
+    }
+
+    [sqlite postgres] async fn what_a_guest_did_is_rolled_back_when_it_ends_badly(target: &TestTarget) {
+        upgrade(target, &shop()).await.unwrap();
+        let before = lines(target, "SELECT id, sold FROM books ORDER BY id").await;
+        let begun = [
+            add_column("books", Column::integer("n")),
+            expect_touched("UPDATE books SET sold = 99", (), 4),
+            expect_rows("SELECT count(*) FROM books WHERE sold = 99", (), one(4)),
+        ];
+        let ends: [(&str, Action); 5] = [
+            ("the guest crashed", Action::Trap),
+            ("out of bounds memory access", Action::Recurse),
+            ("failed: no", Action::Return(Error::Failed("no".into()))),
+            ("memory", Action::AllocateForever),
+            ("already-exists", add_column("books", Column::text("title"))),
+        ];
+        for (words, end) in ends {
+            let actions: Vec<Action> = begun.iter().cloned().chain([end]).collect();
+            let error = after(target, actions).await.unwrap_err().to_string();
+            assert!(error.contains(words) && error.contains("upgrade 002"), "{words}: {error}");
+            assert_eq!(lines(target, "SELECT id, sold FROM books ORDER BY id").await, before, "{words}");
+            assert_eq!(lines(target, "SELECT version_num FROM ptah_db_versions").await, ["001"]);
+            assert_eq!(lines(target, "SELECT outcome FROM ptah_db_history ORDER BY id DESC LIMIT 1").await, ["failed"]);
+        }
+        assert!(target.try_execute("SELECT n FROM books").await.is_err());
+        after(target, begun).await.unwrap();
+    }
+
+    [sqlite postgres] async fn a_refusal_before_an_answer_never_reaches_the_guest(target: &TestTarget) {
+        let error = after(target, [
+            execute("INSERT INTO authors (id, name) VALUES (1, 'Again')", ()),
+            ignore(expect_rows("SELECT count(*) FROM authors", (), one(9))),
+            execute("DELETE FROM books", ()),
+        ])
+        .await
+        .unwrap_err()
+        .to_string();
+        assert!(error.contains("refused statement 1 of") && error.contains("the step is rolled back"), "{error}");
+        assert_eq!(lines(target, "SELECT count(*) FROM books").await, ["4"]);
+        assert_eq!(lines(target, "SELECT step, outcome FROM ptah_db_history ORDER BY id").await, ["001 applied", "002 failed"]);
+    }
+
+    [sqlite postgres] async fn steps_around_one_that_asks_are_planned_as_ever(target: &TestTarget) {
+        let package = shop()
+            .revision("002", &["001"], "Before")
+            .upgrade([execute("DELETE FROM books WHERE id = 1", ())])
+            .revision("003", &["002"], "Ask")
+            .upgrade([if_rows("SELECT 1 AS one FROM books WHERE id = ?", (2,), [add_column("books", Column::integer("two"))])])
+            .revision("004", &["003"], "Ask again")
+            .upgrade([
+                if_rows("SELECT id FROM books WHERE id = 1", (), [Action::Trap]),
+                insert_answer("SELECT title, 1 AS two FROM books", (), "books", ["title", "two"]),
+            ])
+            .revision("005", &["004"], "After")
+            .upgrade([execute("UPDATE books SET two = 5 WHERE two IS NULL", ())]);
+        let done = upgrade(target, &package).await.unwrap();
+        let reads: Vec<bool> = done.steps.iter().map(|step| step.reads_rows).collect();
+        assert_eq!(reads, [false, false, true, true, false]);
+        assert_eq!(lines(target, "SELECT two, count(*) FROM books GROUP BY two ORDER BY 1").await, ["1 3", "5 3"]);
+        assert_eq!(lines(target, "SELECT step FROM ptah_db_history ORDER BY id").await, ["001", "002", "003", "004", "005"]);
+        assert!(upgrade(target, &package).await.unwrap().steps.is_empty());
+    }
+
+    [sqlite postgres] async fn nothing_but_own_rows_can_be_asked_for(target: &TestTarget) {
+        let ask = |sql: &str| expect_rows(sql, (), [()]);
+        let hostile = [
+            (ErrorKind::NotFound, "SELECT a FROM secrets"),
+            (ErrorKind::Invalid, "SELECT version_num FROM ptah_db_versions"),
+            (ErrorKind::Invalid, "SELECT usename FROM pg_catalog.pg_user"),
+            (ErrorKind::Invalid, "SELECT sql FROM sqlite_schema"),
+            (ErrorKind::Invalid, "SELECT load_file('x') FROM authors"),
+            (ErrorKind::Invalid, "SELECT title FROM books, authors"),
+            (ErrorKind::Invalid, "SELECT b.title FROM books AS b CROSS JOIN authors AS a"),
+            (ErrorKind::Invalid, "SELECT b.title FROM books AS b JOIN authors AS a ON TRUE"),
+            (ErrorKind::Invalid, "WITH RECURSIVE r AS (SELECT 1 AS n UNION ALL SELECT n FROM r) SELECT n FROM r"),
+            (ErrorKind::Invalid, "DELETE FROM books"),
+            (ErrorKind::Invalid, "SELECT title FROM books; DELETE FROM books"),
+            (ErrorKind::Invalid, "SELECT title FROM books FOR UPDATE"),
+        ];
+        after(target, hostile.map(|(kind, sql)| fails(kind, ask(sql)))).await.unwrap();
+        // A table of a package that it depends on: it may be referred to, and nothing else.
+        let other = GuestPackage::new("other").revision("1", &[], "Ask").depends_on("shop:001").upgrade([
+            ignore(expect_rows("SELECT a.name FROM authors AS a", (), [("Ann",)])),
+        ]);
+        let migrator = migrator(target);
+        let shop = open(target, &migrator, &shop().revision("002", &["001"], "Ask"));
+        let other = open(target, &migrator, &other);
+        let error = migrator.knowing([shop]).upgrade(&[Upgrade::to_head(other)]).await.unwrap_err();
+        assert!(error.to_string().contains("denied: table authors belongs to another package"), "{error}");
+    }
+
+    [sqlite postgres] async fn answers_end_at_their_limits(target: &TestTarget) {
+        upgrade(target, &shop()).await.unwrap();
+        let titles = || sql("SELECT title FROM books ORDER BY id");
+        let page = || vec![["Zebra", "apple", "Banana", "Émile"].map(|title| vec![Value::Text(title.into())]).to_vec()];
+        let ask = || Action::ExpectPages(titles(), vec![], 9, page());
+        let count = || expect_touched("UPDATE books SET sold = 1", (), 4);
+        // Four rows of 22 bytes in all: 16 a row and 16 a value come to that.
+        let bytes = 4 * 32 + 22;
+        for (words, actions, obeyed, violated) in [
+            ("more than 2 questions about rows", vec![ask(), count()], Limits { queries: 2, ..Limits::default() }, vec![ask(), count(), ask()]),
+            ("more than 8 rows", vec![ask(), ask()], Limits { answer_rows: 8, ..Limits::default() }, vec![ask(), ask(), ask()]),
+            ("or 150 bytes", vec![ask()], Limits { answer_bytes: bytes, ..Limits::default() }, vec![ask(), ask()]),
+            ("more than 3 handles", vec![Action::HoldCursors(3, titles())], Limits { handles: 3, ..Limits::default() }, vec![Action::HoldCursors(4, titles())]),
+        ] {
+            let cache = CacheLocation::Directory(Path::new(env!("CARGO_TARGET_TMPDIR")).join("code"));
+            let options = Options { cache, compiler: Compiler::InProcess, limits: obeyed, ..Options::default() };
+            let migrator = Migrator::with_options(target.url(), options).unwrap();
+            let run = async |actions: Vec<Action>| {
+                let ends = [Action::Return(Error::Failed("all went well".into()))];
+                let package = shop().revision("002", &["001"], "Ask").upgrade(actions.into_iter().chain(ends).collect::<Vec<_>>());
+                let package = open(target, &migrator, &package);
+                migrator.upgrade(&[Upgrade::to_head(package)]).await.unwrap_err().to_string()
+            };
+            let error = run(actions).await;
+            assert!(error.contains("all went well"), "{words}: {error}");
+            let error = run(violated).await;
+            assert!(error.contains("limit exceeded") && error.contains(words), "{words}: {error}");
+        }
+    }
+
+    [mariadb] async fn asking_is_refused_where_the_schema_does_not_roll_back(target: &TestTarget) {
+        let error = after(target, [
+            execute("DELETE FROM books", ()),
+            ignore(expect_rows("SELECT count(*) FROM books", (), one(0))),
+        ])
+        .await
+        .unwrap_err()
+        .to_string();
+        assert!(error.contains("it asks for rows, which is not possible on mariadb yet"), "{error}");
+        assert_eq!(target.tables().await, [""; 0]);
+    }
+
+    [sqlite postgres] async fn each_of_several_targets_is_asked_for_itself(target: &TestTarget) {
+        let tenants = target.tenants(3).await;
+        let package = shop().revision("002", &["001"], "Ask").upgrade([
+            if_rows("SELECT id FROM books WHERE sold > 100", (), [add_column("books", Column::integer("best"))]),
+        ]);
+        for (number, tenant) in tenants.iter().enumerate() {
+            upgrade(tenant, &shop()).await.unwrap();
+            if number == 1 {
+                tenant.execute("UPDATE books SET sold = 101 WHERE id = 1").await;
+            }
+        }
+        let first = migrator(target);
+        let package = open(target, &first, &package);
+        for tenant in &tenants {
+            first.for_target(tenant.target()).upgrade(&[Upgrade::to_head(package.clone())]).await.unwrap();
+        }
+        for (number, tenant) in tenants.iter().enumerate() {
+            assert_eq!(tenant.try_execute("SELECT best FROM books").await.is_ok(), number == 1, "{number}");
+        }
+    }
+
+    [sqlite postgres] async fn a_dry_run_says_where_its_plan_ends(target: &TestTarget) {
+        let package = shop().revision("002", &["001"], "Ask").upgrade([
+            execute("DELETE FROM books WHERE id = 1", ()),
+            expect_rows("SELECT count(*) FROM books", (), one(3)),
+            execute("DELETE FROM books", ()),
+        ]);
+        let migrator = migrator(target);
+        let package = open(target, &migrator, &package);
+        let plan = migrator.plan_upgrade(&[Upgrade::to_head(package)]).await.unwrap().remove(0);
+        assert_eq!((plan.steps.len(), plan.records.as_slice()), (1, ["001".to_owned()].as_slice()));
+        let next = plan.data_dependent.unwrap();
+        assert_eq!((next.kind.title().as_str(), next.plan.operations.len()), ("upgrade 002", 1));
+        assert!(migrator.current(&[]).await.unwrap().is_empty());
+    }
+}
