@@ -52,7 +52,11 @@ const PARTIAL: u8 = 8;
 
 /// The documented exit code of a failure.
 fn code(error: &MigrateError) -> u8 {
-    match &*error.kind {
+    code_of(&error.kind)
+}
+
+fn code_of(kind: &ErrorKind) -> u8 {
+    match kind {
         ErrorKind::TargetTwice { .. } | ErrorKind::NoTarget => 2,
         ErrorKind::Package(_) | ErrorKind::Sandbox(_) => 3,
         ErrorKind::Graph(_)
@@ -75,6 +79,7 @@ fn code(error: &MigrateError) -> u8 {
         | ErrorKind::Lock(_)
         | ErrorKind::CutShort { .. }
         | ErrorKind::Unstable => 7,
+        ErrorKind::Ended { error, .. } => code_of(error),
         ErrorKind::Interrupted(_) => 130,
         ErrorKind::Task(_) => 1,
     }

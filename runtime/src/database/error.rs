@@ -85,10 +85,11 @@ impl DatabaseError {
         matches!(self, Self::Lost(_) | Self::CommitUnknown(_) | Self::Closed)
     }
 
-    /// Whether a look at the catalog met something that another session was just dropping: PostgreSQL looks some
-    /// things up as they are now, not as of the transaction, and calls it an internal error.
+    /// Whether a look met something that another session was just making or dropping. PostgreSQL looks some things up as
+    /// they are now, not as of the transaction, and calls it an internal error; MariaDB has no table in a transaction that
+    /// is younger than that (1412).
     pub fn is_torn(&self) -> bool {
-        matches!(self, Self::Refused { code, .. } if code == "XX000")
+        matches!(self, Self::Refused { code, .. } if code == "XX000" || code == "1412")
     }
 }
 

@@ -42,6 +42,14 @@ pub fn set_counter(dialect: Dialect, table: &str, number: u64) -> Option<String>
     (dialect == Dialect::Mariadb).then(|| format!("ALTER TABLE {table} AUTO_INCREMENT = {number}"))
 }
 
+/// Two texts, the second behind the first.
+pub fn joined(dialect: Dialect, first: &str, second: &str) -> String {
+    match dialect {
+        Dialect::Mariadb => format!("CONCAT({first}, {second})"),
+        Dialect::Sqlite | Dialect::Postgres => format!("{first} || {second}"),
+    }
+}
+
 /// Asks for the primary key and the widths of a version table: one row for each of its columns, of the column's
 /// name, its place in the primary key from 1 or none, its longest text or none, and the key's name or none.
 pub fn version_columns(dialect: Dialect, table: &str) -> String {

@@ -12,8 +12,12 @@ pub(super) const UNDONE: &str = "\n  what the step had applied was undone";
 pub(super) const PARTIAL: &str = "what was applied stands, as not all of it can be undone; put the rows or the package \
     right and run again: a plan that begins with the statements applied goes on after them (see `ptah-wasm repair`)";
 
-/// The account of a step that was refused half way, for the operator.
+/// The account of a step that was refused half way, or that only its package can end, for the operator.
 pub(super) fn account(step: &InFlight) -> String {
+    if step.is_left_open() {
+        let what = head(step, "was cut short");
+        return format!("{what}: it asks for rows, so only the same run of the same package goes on with it");
+    }
     let error = step.error.as_deref().unwrap_or("the database did not say why");
     format!("{}: {error}", head(step, "stands half done"))
 }

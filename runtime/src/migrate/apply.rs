@@ -15,7 +15,7 @@ use super::{ErrorKind, Event, MigrateError, Migrator, Upgrade};
 
 use crate::database::{Connection, DatabaseError, Stopped};
 use crate::dialect::{StatementKind, table_locks};
-use crate::store::{self, FlightState, InFlight, Newest, State};
+use crate::store::{self, Conversation, InFlight, Newest, State};
 
 /// How often a plan is made anew because something else than a run changed the target meanwhile.
 const ATTEMPTS: usize = 5;
@@ -56,13 +56,14 @@ impl Migrator {
             // What other runs get done is no reason to give up: they end.
             attempts = if records.as_ref() == Some(&on.state) { attempts + 1 } else { 1 };
             records = Some(on.state.clone());
-            if on.state.journal.as_ref().is_some_and(|flight| flight.state != FlightState::Refused) {
+            if on.state.journal.as_ref().is_some_and(InFlight::needs_no_guest) {
                 self.settle().await?;
                 continue;
             }
             let mut live = Live::new(self, &on);
-            let planned = self.plan_from(verb.clone(), given, on.clone(), &guests, Some(&mut live)).await;
-            let planned = match live.close(planned).await {
+            // Boxed, as what waits inside is large.
+            let planned = Box::pin(self.plan_from(verb.clone(), given, on.clone(), &guests, Some(&mut live))).await;
+            let planned = match Box::pin(live.close(planned)).await {
                 Closed::Untouched(planned) => *planned,
                 Closed::TargetChanged => {
                     (self.observer)(&Event::Replanning { package: name.to_owned() });
@@ -76,19 +77,31 @@ impl Migrator {
                     }
                     continue;
                 }
+                Closed::GaveWay { plan } => {
+                    add(done, plan.map(|plan| *plan));
+                    (self.observer)(&Event::Replanning { package: name.to_owned() });
+                    continue;
+                }
             };
             let (plan, departure) = match planned {
                 Ok((plan, departure, _)) => (plan, departure),
+                Err(error) if is_a_guests(&error) && on.state.journal.as_ref().is_some_and(InFlight::is_open) => {
+                    self.give_up(&on, &error).await?;
+                    continue;
+                }
                 Err(error) if self.is_certain(&error, &on).await? => return Err(error),
                 Err(_) => {
                     (self.observer)(&Event::Replanning { package: name.to_owned() });
                     continue;
                 }
             };
+            if let Some(next) = &plan.data_dependent {
+                return Err(MigrateError::from(ErrorKind::DataDependent).at(next.kind.title()));
+            }
             let mut prepared = Prepared { plan, departure, on };
             if !prepared.plan.steps.is_empty() {
                 let mut held = self.hold(Some(name)).await?;
-                let applied = self.apply_on(&mut held, &mut prepared, &verb, given, &guests, done).await;
+                let applied = Box::pin(self.apply_on(&mut held, &mut prepared, &verb, given, &guests, done)).await;
                 held.release().await;
                 if let Applied::Not { on } = applied? {
                     (self.observer)(&Event::Replanning { package: name.to_owned() });
@@ -162,15 +175,7 @@ impl Migrator {
         let plan = &prepared.plan;
         let mut state = prepared.on.state.clone();
         state.journal = None;
-        let mut begun = None;
-        match &prepared.departure {
-            Departure::Clean => {}
-            Departure::Continuing(flight) => begun = Some(flight.position),
-            Departure::Leaving(record) => {
-                settle::leave(&mut held.connection, record).await?;
-                state.apply(record, 0);
-            }
-        }
+        let mut begun = prepared.departure.leave(&mut held.connection, &mut state).await?;
         for step in &plan.steps {
             self.not_interrupted(step)?;
             let title = step.kind.title();
@@ -191,19 +196,18 @@ impl Migrator {
         }
     }
 
-    /// Applies one step of a plan, those before it being applied. `begun`: so many of its statements are, and it is in the
-    /// journal.
+    /// Applies one step of a plan, those before it being applied. `begun`: what stands of it and is in the journal.
     pub(super) async fn apply_step(
         &self,
         connection: &mut Connection,
         plan: &PackagePlan,
         step: &PlannedStep,
         state: &mut State,
-        begun: Option<usize>,
+        begun: Option<Box<InFlight>>,
     ) -> Result<(), MigrateError> {
         let title = step.kind.title();
         let mut applying = Applying { plan, step, state, started: Instant::now() };
-        if let Some(position) = begun {
+        if let Some(InFlight { position, .. }) = begun.as_deref() {
             let line = format!("{title} goes on after {position} of {} statements", step.plan.statements().count());
             (self.observer)(&Event::Settling { package: plan.package.clone(), line });
         }
@@ -289,19 +293,19 @@ impl Migrator {
     }
 
     /// Announced in the journal first; an interrupt waits for the end of the step. What goes wrong once it is announced is
-    /// accounted for there. `begun`: so many of its statements are applied, and it is in the journal already.
+    /// accounted for there. `begun`: what stands of it and is in the journal already.
     async fn apply_journaled(
         &self,
         connection: &mut Connection,
         applying: &mut Applying<'_>,
-        begun: Option<usize>,
+        begun: Option<Box<InFlight>>,
     ) -> Result<(), MigrateError> {
         let mut flight = applying.in_flight(connection.dialect());
         match announce(connection, applying, &mut flight, begun).await {
             Ok(()) if flight.statements.is_empty() => {}
             Ok(()) => {
                 let patience = self.patience(&applying.plan.package, applying.step.kind.title());
-                Flying::new(connection, &mut flight, patience).finish().await?;
+                Flying::resumed(connection, &mut flight, patience).finish().await?;
                 applying.follow();
                 return Ok(());
             }
@@ -324,19 +328,26 @@ async fn announce(
     connection: &mut Connection,
     applying: &Applying<'_>,
     flight: &mut InFlight,
-    begun: Option<usize>,
+    begun: Option<Box<InFlight>>,
 ) -> Result<(), MigrateError> {
     applying.ensure_tables(connection).await?;
-    flight.counters = counters(connection, flight).await?;
+    flight.counters = counters(connection, &flight.statements).await?;
     match begun {
-        _ if flight.statements.is_empty() => {}
+        None if flight.statements.is_empty() => {}
         None => store::announce(connection, flight).await?,
-        Some(position) => {
-            flight.position = position;
+        Some(begun) => {
+            flight.position = begun.position;
+            flight.counters.extend(begun.counters);
+            flight.conversation = begun.conversation.map(|said| Conversation { open: false, ..said });
             store::replace(connection, flight).await?;
         }
     }
     Ok(())
+}
+
+/// Whether a guest is the reason why there is no plan.
+fn is_a_guests(error: &MigrateError) -> bool {
+    matches!(*error.kind, ErrorKind::Step(_) | ErrorKind::Behind { .. } | ErrorKind::Outside(_))
 }
 
 /// Adds what was applied to what was before.
@@ -356,7 +367,7 @@ enum Applied {
 }
 
 /// What a run did between its steps.
-enum Turn {
+pub(super) enum Turn {
     Kept,
     /// Another one had the target in between.
     Given,

@@ -160,6 +160,7 @@ impl Applying<'_> {
             earlier: flight::earlier(&self.step.plan),
             counters: BTreeMap::new(),
             records,
+            conversation: None,
             position: 0,
             state: FlightState::Running,
             error: None,

@@ -2,14 +2,16 @@
 
 use std::sync::mpsc::sync_channel;
 
+use super::live::words;
 use super::plan::Planning;
 use super::planned::{DataDependent, PlannedStep, StepKind};
 use super::{ErrorKind, MigrateError};
 use crate::operation::Value;
-use crate::plan::{Plan, Planner, Question};
+use crate::plan::{Plan, PlannedOp, Planner, Question};
 use crate::policy::Access;
 use crate::sandbox::{Answered, Asked, Desk, Guest, LogEvent, StepCall, StepError, StepOutcome};
 use crate::schema::Schema;
+use crate::store;
 
 /// What a step is run for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,6 +20,14 @@ pub(super) enum Performance {
     Real,
     /// To see what it makes of the schema: it finds all tables empty.
     Rehearsal,
+}
+
+/// What of a step that is asking is answered as it was in an earlier run.
+#[derive(Default)]
+pub(super) struct Repeated {
+    /// What it did that nobody was told yet.
+    operations: Vec<PlannedOp>,
+    answers: usize,
 }
 
 /// The step that asks.
@@ -42,6 +52,7 @@ impl Planning<'_> {
     ) -> (Result<StepOutcome, StepError>, bool) {
         let (asks, asked) = sync_channel(0);
         let (answers, answered) = sync_channel(1);
+        self.repeated.take();
         let (desk, values) = (Desk { asks, answers: answered }, &self.guests.run);
         let mut has_asked = false;
         let ended = std::thread::scope(|scope| {
@@ -69,15 +80,22 @@ impl Planning<'_> {
         })
     }
 
-    fn answer_really(&self, asking: &Asking<'_>, asked: Asked) -> Result<Answered, MigrateError> {
+    fn answer_really(&self, asking: &Asking<'_>, mut asked: Asked) -> Result<Answered, MigrateError> {
+        let mut repeated = self.repeated.borrow_mut();
+        repeated.operations.append(&mut asked.segment);
         let mut after = asked.schema.clone();
         after.tables.retain(|name, _| !asking.access.referable.contains(name));
-        let so_far = Plan::of(asked.segment.clone());
+        let so_far = Plan::of(repeated.operations.clone());
         if let Some(conflict) = self.snapshot.conflict(&self.info.name, asking.own, &after, &so_far) {
             return Err(ErrorKind::Outside(conflict).into());
         }
+        if let Some(answer) = self.answer_again(asking, &so_far, repeated.answers, &asked.question)? {
+            repeated.answers += 1;
+            return Ok(answer);
+        }
+        asked.segment = std::mem::take(&mut repeated.operations);
         let Some(line) = &self.line else {
-            let plan = Plan::of(asked.segment).into();
+            let plan = so_far.into();
             self.data_dependent.replace(Some(DataDependent { kind: asking.kind.clone(), plan }));
             return Err(ErrorKind::DataDependent.into());
         };
@@ -87,6 +105,45 @@ impl Planning<'_> {
             Box::new(plan)
         });
         line.ask(first, asked)
+    }
+
+    /// What a step that another run left unfinished was answered to the same question. None where that did not come so far.
+    ///
+    /// # Errors
+    /// It is not the step that is planned, or it did or asked something else.
+    fn answer_again(
+        &self,
+        asking: &Asking<'_>,
+        so_far: &Plan,
+        answers: usize,
+        question: &Question,
+    ) -> Result<Option<Answered>, MigrateError> {
+        let Some(left) = self.guests.unfinished.as_deref().filter(|_| !self.is_asking.get()) else { return Ok(None) };
+        let otherwise = |what: &str| Err(ErrorKind::InFlight(what.to_owned()).into());
+        let (kind, plan) = match self.first_step() {
+            Some(first) => (&first.kind, &*first.plan),
+            None => (&asking.kind, so_far),
+        };
+        let is_that = (kind.recorded(), kind.subject()) == (left.kind, left.step.clone());
+        let mut planned = plan.statements().map(|statement| statement.sql.as_str());
+        let mut same = |count: usize| {
+            let written = left.statements.iter().take(count).map(|statement| Some(statement.sql.as_str()));
+            written.into_iter().all(|written| planned.next() == written)
+        };
+        let replies = left.conversation.iter().flat_map(|said| &said.answers);
+        match replies.into_iter().nth(answers).filter(|_| self.first_step().is_none()) {
+            _ if !is_that => otherwise("the package does not begin with this step"),
+            None if same(left.position) => Ok(None),
+            None => otherwise("the package does not begin with the statements that were applied"),
+            Some(reply) if reply.question != words(self.snapshot.dialect, question) => otherwise("it asks something else"),
+            Some(reply) if plan.statements().count() == reply.after && same(reply.after) => {
+                Ok(Some(match &reply.answer {
+                    store::Answered::Rows(rows) => Answered::Rows(rows.clone()),
+                    store::Answered::Touched(count) => Answered::Touched(*count),
+                }))
+            }
+            Some(_) => otherwise("it does something else before it asks"),
+        }
     }
 
     /// Has the step applied to its end that was pushed last.

@@ -48,6 +48,14 @@ fn altering(tables: &[String]) -> String {
 }
 
 impl ErrorKind {
+    /// Whether it says itself what stays of the step.
+    pub(super) fn says_what_is_left(&self) -> bool {
+        matches!(
+            self,
+            Self::Refused { .. } | Self::Blocked { .. } | Self::CutShort { .. } | Self::Interrupted(_) | Self::Ended { .. }
+        )
+    }
+
     /// Whether another session held a lock, so that the same may succeed later.
     pub(super) fn is_blocked(&self) -> bool {
         matches!(
@@ -196,7 +204,7 @@ pub enum ErrorKind {
     #[error("the target keeps changing; nothing was done")]
     Unstable,
     /// The database refused a query of a guest.
-    #[error("the database refused a query: {message}\n  {sql}\n  the step is rolled back")]
+    #[error("the database refused a query: {message}\n  {sql}")]
     Unanswered {
         /// The query, cut.
         sql: String,
@@ -204,8 +212,16 @@ pub enum ErrorKind {
         message: String,
     },
     /// A value that is none of its column's type.
-    #[error("the database holds a value that is not of the type of {0} in the answer; the step is rolled back")]
+    #[error("the database holds a value that is not of the type of {0} in the answer")]
     OddValue(String),
+    /// A step ended badly that had asked for rows. What it did is rolled back, or accounted for.
+    #[error("{error}{after}")]
+    Ended {
+        /// Why.
+        error: Box<ErrorKind>,
+        /// The state that this leaves.
+        after: String,
+    },
     /// Asked to stop.
     #[error("interrupted: {0}")]
     Interrupted(&'static str),

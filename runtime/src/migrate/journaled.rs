@@ -11,7 +11,7 @@ use super::{ErrorKind, MigrateError};
 use crate::database::{Answer, Connection, DatabaseError, Stopped};
 use crate::dialect::TextRow;
 use crate::dialect::bookkeeping::{self, set_counter};
-use crate::store::{self, FlightState, HistoryEntry, InFlight, Newest, Numbered, Outcome};
+use crate::store::{self, FlightState, FlightStatement, HistoryEntry, InFlight, Newest, Numbered, Outcome};
 
 /// A step under way and the session that it is applied on.
 pub(super) struct Flying<'a> {
@@ -21,6 +21,15 @@ pub(super) struct Flying<'a> {
     started: Instant,
     /// Whether statements from its position on may have been sent before.
     is_resumed: bool,
+}
+
+/// What comes after its last statement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ending {
+    /// Its record.
+    Recorded,
+    /// More statements, which nobody knows yet.
+    Marked,
 }
 
 impl<'a> Flying<'a> {
@@ -49,13 +58,31 @@ impl<'a> Flying<'a> {
 
     /// Applies what is left and records the step. A statement that is refused is accounted for, see [`Self::refused`].
     pub(super) async fn finish(mut self) -> Result<(), MigrateError> {
+        let newest = match self.forward(Ending::Recorded).await? {
+            Some(newest) => newest,
+            None => {
+                let newest = store::newest_row(self.connection.dialect());
+                let answers = self.connection.begin_and_send(&[&newest]).await;
+                answers.map_err(DatabaseError::from)?.pop().unwrap_or_default()
+            }
+        };
+        self.conclude(&newest).await
+    }
+
+    /// As [`Self::finish`], but more of the step will follow.
+    pub(super) async fn go_so_far(mut self) -> Result<(), MigrateError> {
+        self.forward(Ending::Marked).await.map(|_| ())
+    }
+
+    /// With rows at the end of a step that is recorded then their transaction is open, and what the history's newest row is.
+    async fn forward(&mut self, ending: Ending) -> Result<Option<Answer>, MigrateError> {
         let total = self.flight.statements.len();
         let begun = self.flight.position;
         let (mut marked, mut at) = (begun, begun);
-        while let Some(statement) = self.flight.statements.get(at) {
+        while let Some(statement) = self.flight.statements.get(at).cloned() {
             if statement.alone {
                 if at > marked && at == reach(&self.flight.earlier, &self.flight.statements, marked) {
-                    store::advance(self.connection, at).await?;
+                    self.mark(at).await?;
                     marked = at;
                 }
                 if let Err(error) = send(self.connection, &mut self.patience, &statement.sql).await {
@@ -72,7 +99,8 @@ impl<'a> Flying<'a> {
             let mut together: Vec<&str> = rows.map(|statement| statement.sql.as_str()).collect();
             let end = at + together.len();
             let newest = store::newest_row(self.connection.dialect());
-            together.push(&newest);
+            let is_end = end == total && ending == Ending::Recorded;
+            together.extend(is_end.then_some(newest.as_str()));
             let mut answers = match self.connection.begin_and_send(&together).await {
                 Ok(answers) => answers,
                 Err(Stopped { at: stopped, error }) => {
@@ -89,17 +117,27 @@ impl<'a> Flying<'a> {
                     return Err(self.refused(at + stopped.unwrap_or_default(), error).await);
                 }
             };
-            at = end;
-            if at == total {
-                return self.conclude(&answers.pop().unwrap_or_default()).await;
+            if is_end {
+                return Ok(answers.pop());
             }
-            store::advance(self.connection, at).await?;
+            if let Some(conversation) = &mut self.flight.conversation {
+                conversation.touched.extend((at..).zip(answers.iter().map(|answer| answer.touched)));
+            }
+            at = end;
+            self.mark(at).await?;
             self.connection.commit().await?;
             marked = at;
         }
-        let newest = store::newest_row(self.connection.dialect());
-        let mut answers = self.connection.begin_and_send(&[&newest]).await.map_err(DatabaseError::from)?;
-        self.conclude(&answers.pop().unwrap_or_default()).await
+        if ending == Ending::Marked && total > marked {
+            self.mark(total).await?;
+        }
+        self.flight.position = total;
+        Ok(None)
+    }
+
+    /// Notes how far it is, and how many rows were touched where that may be asked.
+    async fn mark(&mut self, at: usize) -> Result<(), MigrateError> {
+        Ok(store::advance(self.connection, at, self.flight.conversation.as_ref()).await?)
     }
 
     /// Has the rows that the next statements insert numbered as if those had not been sent before.
@@ -130,7 +168,7 @@ impl<'a> Flying<'a> {
 
     /// What becomes of the step when a statement does not go through: with the connection gone, nothing, the next run goes
     /// on; else it is taken back where that is possible, and stays as it is where not.
-    async fn refused(mut self, index: usize, error: DatabaseError) -> MigrateError {
+    async fn refused(&mut self, index: usize, error: DatabaseError) -> MigrateError {
         let total = self.flight.statements.len();
         if error.ends_the_session() {
             let after = "the next run goes on from there";
@@ -146,26 +184,30 @@ impl<'a> Flying<'a> {
                 None => ErrorKind::Refused { position, total, sql, message, after },
             }
         };
-        match self.settle(&refused).await {
-            Ok(after) => refused(&after).into(),
-            // The account is as it was: the next run finds out.
-            Err(other) => refused(&format!("\n  {other}")).into(),
-        }
+        let after = self.give_up(&|after| refused(after).to_string()).await;
+        refused(&after).into()
     }
 
-    async fn settle(&mut self, refused: &impl Fn(&str) -> ErrorKind) -> Result<String, MigrateError> {
+    /// Takes the step back, or notes that it stands half done; what is said of the state that this leaves. `failed` is
+    /// what is said of the failure with that.
+    pub(super) async fn give_up(&mut self, failed: &impl Fn(&str) -> String) -> String {
+        // With an error of its own the account is as it was: the next run finds out.
+        self.settle(failed).await.unwrap_or_else(|other| format!("\n  {other}"))
+    }
+
+    async fn settle(&mut self, failed: &impl Fn(&str) -> String) -> Result<String, MigrateError> {
         // A server may have done what it says it refused.
         self.find().await?;
         let applied = self.flight.position;
         if self.flight.can_be_undone() {
-            let failure = refused(UNDONE).to_string();
+            let failure = failed(UNDONE);
             self.flight.error = Some(failure.clone());
             store::note(self.connection, FlightState::Undoing, applied, Some(&failure)).await?;
             self.undo().await?;
             return Ok(UNDONE.to_owned());
         }
         let after = format!("\n  partial {applied} of {}: {PARTIAL}", self.flight.statements.len());
-        let failure = refused(&after).to_string();
+        let failure = failed(&after);
         let entry = self.failure(&failure);
         store::refuse(self.connection, applied, &failure, &entry).await?;
         Ok(after)
@@ -185,7 +227,7 @@ impl<'a> Flying<'a> {
                     send(self.connection, &mut self.patience, sql).await?;
                 }
             }
-            store::advance(self.connection, at).await?;
+            store::advance(self.connection, at, None).await?;
         }
         let catalog = self.connection.catalog().await?;
         if !holds(&expected(&self.flight.earlier, &self.flight.statements, 0), &catalog) {
@@ -227,9 +269,9 @@ fn is_blocked(error: &DatabaseError) -> bool {
 /// From where rows of the tables are numbered that a step adds rows to.
 pub(super) async fn counters(
     connection: &mut Connection,
-    flight: &InFlight,
+    statements: &[FlightStatement],
 ) -> Result<BTreeMap<String, u64>, MigrateError> {
-    let numbered = flight.statements.iter().filter_map(|statement| statement.numbers.as_ref());
+    let numbered = statements.iter().filter_map(|statement| statement.numbers.as_ref());
     let tables: BTreeSet<&str> = numbered.filter_map(|numbered| numbered.earlier.as_deref()).collect();
     let Some(query) = bookkeeping::counters(connection.dialect(), tables) else { return Ok(BTreeMap::new()) };
     let rows = connection.fetch(&query).await?;

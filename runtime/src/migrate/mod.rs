@@ -15,6 +15,7 @@ mod journaled;
 mod live;
 mod look;
 mod offline;
+mod open;
 mod patience;
 mod plan;
 mod planned;

@@ -5,6 +5,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::asking::Repeated;
 use super::guest::Outcome;
 use super::live::{Line, Live};
 use super::planned::{DataDependent, PackagePlan, PlannedStep, StepKind};
@@ -131,6 +132,8 @@ pub(super) struct Planning<'a> {
     pub(super) line: Option<Line>,
     /// Whether the step that is planned has asked for rows.
     pub(super) is_asking: Cell<bool>,
+    /// What of it is answered as it was in an earlier run.
+    pub(super) repeated: RefCell<Repeated>,
     /// Why a question was not answered.
     pub(super) unanswered: RefCell<Option<MigrateError>>,
     /// Where the plan ends because nobody answers.
@@ -175,6 +178,7 @@ impl<'a> Planning<'a> {
             digests: Digests::default(),
             line: None,
             is_asking: Cell::new(false),
+            repeated: RefCell::default(),
             unanswered: RefCell::default(),
             data_dependent: RefCell::default(),
         })
@@ -195,6 +199,11 @@ impl<'a> Planning<'a> {
             data_dependent: self.data_dependent.borrow().clone(),
             run: self.guests.run.clone(),
         }
+    }
+
+    /// The first step, once it is planned.
+    pub(super) fn first_step(&self) -> Option<&PlannedStep> {
+        self.steps.first()
     }
 
     pub(super) fn verb(&mut self, verb: &Verb) -> Result<(), MigrateError> {

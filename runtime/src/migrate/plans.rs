@@ -10,6 +10,7 @@ use super::{ErrorKind, MigrateError};
 use crate::dialect::Dialect;
 use crate::sandbox::{LogEvent, RunValues, StepCall};
 use crate::schema::Schema;
+use crate::store::InFlight;
 
 /// How many plans are kept, and how much SQL in all. With one more all of them are forgotten and made again as they
 /// are asked for.
@@ -72,18 +73,27 @@ pub(super) struct Guests {
     pub(super) run: RunValues,
     /// Whether none is run: what it would do is known already, or there is no plan.
     only_known: bool,
+    /// The step that another run left unfinished: it comes first, and its guest is answered again what it was answered.
+    pub(super) unfinished: Option<Arc<InFlight>>,
 }
 
 impl Guests {
     pub(super) fn new(plans: Arc<Plans>) -> Result<Self, MigrateError> {
         let seed = getrandom::u64().map_err(|error| ErrorKind::Task(format!("no randomness: {error}")))?;
         let now = jiff::Timestamp::now().round(jiff::Unit::Microsecond).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
-        Ok(Self { plans, run: RunValues { started: format!("{now:.6}"), seed }, only_known: false })
+        Ok(Self { plans, run: RunValues { started: format!("{now:.6}"), seed }, only_known: false, unfinished: None })
     }
 
     /// As they are asked while the target is locked: nobody waits for a guest.
     pub(super) fn only_known(&self) -> Self {
         Self { only_known: true, ..self.clone() }
+    }
+
+    /// As they are asked for a plan that goes on with a step: one that asked for rows sees the clock and the seed of then.
+    pub(super) fn repeating(&self, step: &InFlight) -> Self {
+        let then = step.conversation.as_ref().map(|said| RunValues { started: step.started.clone(), seed: said.seed });
+        let run = then.unwrap_or_else(|| self.run.clone());
+        Self { run, unfinished: Some(Arc::new(step.clone())), ..self.clone() }
     }
 
     /// The plan of this key: the one that was made, or what `run` makes. Once that calls what it is given nobody waits for it

@@ -8,11 +8,11 @@ use super::snapshot::Snapshot;
 use super::{ErrorKind, Event, MigrateError, Migrator, flight};
 use crate::store::{self, FlightState, InFlight};
 
-/// How to settle an unfinished step. None of them needs its package.
+/// How to settle an unfinished step. None of them has its package.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Repair {
-    /// Apply what is left; a statement that was refused is tried again.
+    /// Apply what is left; a statement that was refused is tried again. Refused where only its package knows what is left.
     Resume,
     /// Take back what was applied. Refused where not all of it can be.
     Undo,
@@ -53,6 +53,8 @@ pub struct Unfinished {
     pub holder: String,
     /// Who is at work on the target right now, if anybody is.
     pub at_work: Option<String>,
+    /// Whether it asks for rows, so that only its package knows what comes next.
+    pub needs_package: bool,
     /// Whether all that is applied can be taken back.
     pub can_be_undone: bool,
     /// The tables that it changes.
@@ -74,6 +76,7 @@ impl Unfinished {
             started: step.started.clone(),
             holder: step.holder.clone(),
             at_work,
+            needs_package: step.is_open(),
             can_be_undone: applied.is_some() && here.can_be_undone(),
             tables: step.earlier.keys().cloned().collect(),
         }
@@ -85,6 +88,9 @@ impl Unfinished {
             _ if self.at_work.is_some() => "a run is at work on the target: it may be finished in a moment",
             (FlightState::Undoing, _) => "the next run that changes the target undoes the rest",
             (_, None) => "every run that changes the target is refused until it is settled: `repair --discard`",
+            (FlightState::Running, _) if self.needs_package => {
+                "the next upgrade of the package goes on from there: it asks for rows, so no other run can"
+            }
             (FlightState::Running, _) => "the next run that changes the target goes on from there",
             (FlightState::Refused, _) => {
                 "the next upgrade of the package goes on from there, if its plan begins with the statements applied"
@@ -164,6 +170,7 @@ impl Migrator {
                     settle::leave(connection, &record).await?;
                 }
                 Repair::Resume if step.state == FlightState::Undoing => self.go_back(connection, &mut step).await?,
+                Repair::Resume if step.is_open() => return Err(cannot_resume(&step)),
                 Repair::Resume => self.go_on(connection, &mut step).await?,
                 Repair::Undo if step.state == FlightState::Undoing => self.go_back(connection, &mut step).await?,
                 Repair::Undo => {
@@ -191,6 +198,12 @@ impl Migrator {
         }
         settled.map_err(place)
     }
+}
+
+/// Nobody but its package knows the rest of it.
+fn cannot_resume(step: &InFlight) -> MigrateError {
+    let why = "it asks for rows, so only its package knows what comes next: run that again, or `repair --undo` or `--discard`";
+    MigrateError::from(ErrorKind::InFlight(why.to_owned())).of(&step.package).at(title(step))
 }
 
 /// Why not, with the first statement that stands in the way.

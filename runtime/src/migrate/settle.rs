@@ -12,7 +12,7 @@ use super::snapshot::Snapshot;
 use super::{ErrorKind, Event, MigrateError, Migrator, Upgrade};
 use crate::database::Connection;
 use crate::store::{
-    self, FlightState, HistoryEntry, InFlight, Kind, Outcome, StepRecord, TableChange, TargetLock, WorkLock,
+    self, FlightState, HistoryEntry, InFlight, Kind, Outcome, State, StepRecord, TableChange, TargetLock, WorkLock,
 };
 
 /// What an interrupt between two steps leaves.
@@ -27,6 +27,25 @@ pub(super) enum Departure {
     Continuing(Box<InFlight>),
     /// The unfinished step is forgotten: the plan was made on what stands of it.
     Leaving(Box<StepRecord>),
+}
+
+impl Departure {
+    /// Does what comes before the plan's first step; what stands of that.
+    pub(super) async fn leave(
+        &self,
+        connection: &mut Connection,
+        state: &mut State,
+    ) -> Result<Option<Box<InFlight>>, MigrateError> {
+        match self {
+            Self::Clean => Ok(None),
+            Self::Continuing(flight) => Ok(Some(flight.clone())),
+            Self::Leaving(record) => {
+                leave(connection, record).await?;
+                state.apply(record, 0);
+                Ok(None)
+            }
+        }
+    }
 }
 
 /// A target held for changing, as a run of its own.
@@ -109,6 +128,7 @@ impl Migrator {
             return Ok(());
         };
         match flight.state {
+            _ if !flight.needs_no_guest() => Ok(()),
             FlightState::Refused => Ok(()),
             FlightState::Running => self.go_on(connection, &mut flight).await,
             FlightState::Undoing => self.go_back(connection, &mut flight).await,
@@ -152,51 +172,85 @@ impl Migrator {
         guests: &Guests,
         live: Option<&mut Live<'_>>,
     ) -> Result<(PackagePlan, Departure, Snapshot), MigrateError> {
-        let Some(flight) = snapshot.state.journal.clone() else {
+        let Some(mut flight) = snapshot.state.journal.clone() else {
             let (plan, after) = self.plan(verb, given, snapshot, guests, live).await?;
             return Ok((plan, Departure::Clean, after));
         };
+        let mut live = live;
         let name = verb.package().info().name.clone();
-        let unsettled = |why: &str| {
-            let error = MigrateError::from(ErrorKind::InFlight(format!("{}{why}", account(&flight))));
+        let unsettled = |flight: &InFlight, why: &str| {
+            let error = MigrateError::from(ErrorKind::InFlight(format!("{}{why}", account(flight))));
             error.of(&name).on(&snapshot.label)
         };
-        if flight.state != FlightState::Refused {
+        // Who only looks does not know whether it is under way right now.
+        if flight.needs_no_guest() || (flight.is_open() && live.is_none()) {
             let line = super::account::unfinished(&flight);
             let kind = ErrorKind::InFlight(format!("{line}; the next run that changes the target settles it"));
             return Err(MigrateError::from(kind).of(&name).on(&snapshot.label));
         }
-        let is_known = position(&flight.earlier, &flight.statements, flight.position, &snapshot.catalog).is_some();
-        if flight.package == name && !is_known {
+        let known = position(&flight.earlier, &flight.statements, flight.position, &snapshot.catalog);
+        flight.position = known.unwrap_or(flight.position);
+        if flight.package == name && known.is_none() {
             let kind = ErrorKind::InFlight(unknown(&flight));
             return Err(MigrateError::from(kind).of(&name).on(&snapshot.label));
         }
-        let rewound = self.plan(verb.clone(), given, snapshot.rewound(&flight), guests, None).await;
         if flight.package != name {
+            let rewound = self.plan(verb, given, snapshot.rewound(&flight), guests, None).await;
             // What it would do may be about what the other one left half done.
             return match rewound? {
-                (plan, after) if plan.steps.is_empty() => Ok((plan, Departure::Clean, after)),
-                _ => Err(unsettled("")),
+                (plan, after) if plan.steps.is_empty() && plan.data_dependent.is_none() => {
+                    Ok((plan, Departure::Clean, after))
+                }
+                _ => Err(unsettled(&flight, "")),
             };
         }
+        if let Some(live) = live.as_deref_mut() {
+            live.departure = Departure::Continuing(Box::new(flight.clone()));
+        }
+        let repeating = guests.repeating(&flight);
+        let rewound =
+            self.plan(verb.clone(), given, snapshot.rewound(&flight), &repeating, live.as_deref_mut()).await;
+        let is_begun = live.as_ref().is_some_and(|live| live.is_begun());
         let why = match rewound {
-            Ok((plan, after)) if is_begun_by(&flight, &plan) => {
+            Ok((plan, after)) if is_begun || is_begun_by(&flight, &plan) => {
                 return Ok((plan, Departure::Continuing(Box::new(flight)), after));
+            }
+            Err(error) if flight.is_left_open() && matches!(*error.kind, ErrorKind::InFlight(_)) => error.kind.to_string(),
+            Err(error) if is_begun || flight.is_left_open() || matches!(*error.kind, ErrorKind::Interrupted(_)) => {
+                return Err(error);
             }
             Ok((plan, _)) if plan.steps.is_empty() => "the package has nothing to do here".to_owned(),
             Ok(_) => "the package does not begin with the statements that were applied".to_owned(),
-            Err(error) if matches!(*error.kind, ErrorKind::Interrupted(_)) => return Err(error),
             Err(error) => format!("before the step it could not be planned: {}", error.kind),
         };
-        if flight.changed_rows() {
-            return Err(unsettled(&format!("\n  {why}, and rows were changed")));
+        if flight.changed_rows() || flight.is_left_open() {
+            let rows = if flight.changed_rows() { ", and rows were changed" } else { "" };
+            return Err(unsettled(&flight, &format!("\n  {why}{rows}")));
         }
         let record = leaving(&flight, snapshot.ownership(&flight));
-        let (plan, after) = self.plan(verb, given, snapshot.left(&record), guests, None).await?;
-        match plan.steps.is_empty() {
-            true => Err(unsettled(&format!("\n  {why}"))),
-            false => Ok((plan, Departure::Leaving(Box::new(record)), after)),
+        let departure = Departure::Leaving(Box::new(record.clone()));
+        if let Some(live) = live.as_deref_mut() {
+            live.departure = departure.clone();
         }
+        let (plan, after) = self.plan(verb, given, snapshot.left(&record), guests, live).await?;
+        match plan.steps.is_empty() && plan.data_dependent.is_none() {
+            true => Err(unsettled(&flight, &format!("\n  {why}"))),
+            false => Ok((plan, departure, after)),
+        }
+    }
+
+    /// Takes back what a run left of a step whose guest fails by now, or accounts for it.
+    pub(super) async fn give_up(&self, seen: &Snapshot, error: &MigrateError) -> Result<(), MigrateError> {
+        let Some(mut flight) = seen.state.journal.clone() else { return Ok(()) };
+        let mut held = self.hold(Some(&flight.package)).await?;
+        let found = Snapshot::read(&self.target, &mut held.connection).await;
+        if found.as_ref().is_ok_and(|found| found == seen) {
+            let failed = error.kind.to_string();
+            let patience = self.patience(&flight.package, title(&flight));
+            Flying::new(&mut held.connection, &mut flight, patience).give_up(&|after| format!("{failed}{after}")).await;
+        }
+        held.release().await;
+        found.map(|_| ())
     }
 }
 

@@ -10,7 +10,7 @@ use crate::dialect::{Catalog, CatalogTable, Dialect, catalog};
 use crate::operation::Ident;
 use crate::plan::Plan;
 use crate::schema::{NameScope, Schema, Table};
-use crate::store::{self, InFlight, State, StepRecord, TableChange};
+use crate::store::{self, InFlight, State, StepRecord, StoreError, TableChange};
 
 /// How often the catalog is read while other programs change it.
 const ATTEMPTS: usize = 5;
@@ -87,7 +87,7 @@ impl Snapshot {
             let read = Self::read_inside(target, connection, depth).await;
             connection.rollback().await?;
             match read {
-                Err(error) if left > 0 && matches!(&*error.kind, ErrorKind::Database(error) if error.is_torn()) => {}
+                Err(error) if left > 0 && is_torn(&error.kind) => {}
                 read => return read.map_err(|error| error.on(target.label())),
             }
         }
@@ -336,6 +336,14 @@ impl Snapshot {
             }
         }
         None
+    }
+}
+
+/// Whether another look may see more.
+fn is_torn(kind: &ErrorKind) -> bool {
+    match kind {
+        ErrorKind::Database(error) | ErrorKind::Store(StoreError::Database(error)) => error.is_torn(),
+        _ => false,
     }
 }
 

@@ -204,7 +204,12 @@ impl Planning<'_> {
         if order.iter().any(|step| self.require(&step.depends_on).is_err()) {
             return Ok(());
         }
-        let Some(latest) = self.latest()? else { return Ok(()) };
+        let latest = match self.latest() {
+            // What it makes on tables that are not empty says nothing of what is missing.
+            Err(error) if matches!(*error.kind, ErrorKind::DataDependent) => None,
+            latest => latest?,
+        };
+        let Some(latest) = latest else { return Ok(()) };
         let mut missing = latest.after;
         missing.tables.retain(|name, _| !self.snapshot.catalog.tables.contains_key(name.as_str()));
         if missing.tables.is_empty() {

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::database::{Connection, DatabaseError};
-use crate::dialect::{Dialect, StatementKind, TextRow, literal};
+use crate::dialect::{Dialect, StatementKind, TextRow, bookkeeping, literal};
 use crate::operation::Value;
 use crate::schema::Table;
 
@@ -36,6 +36,8 @@ pub struct InFlight {
     pub counters: BTreeMap<String, u64>,
     /// What is recorded when it is done, in order.
     pub records: Vec<StepRecord>,
+    /// What was said with its guest, if that asked for rows.
+    pub conversation: Option<Conversation>,
     /// How many of its statements are known to have been applied. Of those that commit by themselves more may have
     /// been: the tables show it.
     pub position: usize,
@@ -65,10 +67,89 @@ impl InFlight {
         self.applied().iter().all(|statement| statement.undo.is_some())
     }
 
+    /// Whether its guest has not said everything: only with its package it goes on.
+    pub fn is_open(&self) -> bool {
+        self.conversation.as_ref().is_some_and(|conversation| conversation.open)
+    }
+
+    /// Whether it is open and nobody refused anything: a run is at it, or died.
+    pub fn is_left_open(&self) -> bool {
+        self.is_open() && self.state == FlightState::Running
+    }
+
+    /// Whether the next run brings it to its end by itself.
+    pub fn needs_no_guest(&self) -> bool {
+        match self.state {
+            FlightState::Running => !self.is_open(),
+            FlightState::Undoing => true,
+            FlightState::Refused => false,
+        }
+    }
+
     /// Whether rows were changed.
     pub fn changed_rows(&self) -> bool {
         self.applied().iter().any(|statement| statement.kind == StatementKind::Data)
     }
+}
+
+/// What was said with a guest that asks for rows. With the same clock, seed and answers it does again what it did.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Conversation {
+    /// The seed of its run; the clock is [`InFlight::started`].
+    pub seed: u64,
+    /// Whether more statements may follow.
+    pub open: bool,
+    /// How many rows the statements touched that are applied, by their place; of those that touch rows.
+    pub touched: BTreeMap<usize, u64>,
+    /// What it was answered, in order.
+    pub answers: Vec<Reply>,
+}
+
+/// One answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reply {
+    /// How many statements of the step came before it.
+    pub after: usize,
+    /// The question.
+    pub question: String,
+    /// The answer.
+    pub answer: Answered,
+}
+
+/// What a question was answered with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Answered {
+    /// Rows, each as long as the query has columns.
+    Rows(Vec<Vec<Value>>),
+    /// So many rows were touched.
+    Touched(u64),
+}
+
+/// A [`Conversation`] without its answers, as it is written down.
+#[derive(Serialize, Deserialize)]
+struct Head {
+    seed: u64,
+    open: bool,
+    touched: BTreeMap<usize, u64>,
+}
+
+impl Conversation {
+    fn head(&self) -> Value {
+        let head = Head { seed: self.seed, open: self.open, touched: self.touched.clone() };
+        words(&serde_json::to_string(&head).unwrap_or_default())
+    }
+
+    fn read(head: &str, answers: &str) -> Result<Self, serde_json::Error> {
+        let Head { seed, open, touched } = serde_json::from_str(head)?;
+        let answers = answers.lines().map(serde_json::from_str).collect::<Result<Vec<Reply>, _>>()?;
+        Ok(Self { seed, open, touched, answers })
+    }
+}
+
+/// One line, as JSON has no line feed in it.
+fn line(reply: &Reply) -> String {
+    serde_json::to_string(reply).unwrap_or_default() + "\n"
 }
 
 /// A statement of an announced step.
@@ -156,13 +237,15 @@ pub async fn announce(connection: &mut Connection, step: &InFlight) -> Result<()
     }
 }
 
-/// Writes a step down in place of the one that is there: the same one, planned anew.
+/// Writes a step down in place of the one that is there: the same one, planned anew, or with more of it known. The answers
+/// stay that it was given.
 ///
 /// # Errors
 /// What the database answers; [`StoreError::Changed`] if none is there.
 pub async fn replace(connection: &mut Connection, step: &InFlight) -> Result<(), StoreError> {
     let names = JOURNAL_LAYOUT.columns.iter().map(|(name, _)| *name);
-    let pairs: Vec<(&str, Value)> = names.zip(values(step)).collect();
+    let mut pairs: Vec<(&str, Value)> = names.zip(values(step)).collect();
+    pairs.retain(|(name, _)| *name != "answers" || step.conversation.is_none());
     update(connection, &pairs).await
 }
 
@@ -178,6 +261,8 @@ fn values(step: &InFlight) -> Vec<Value> {
         words(&serde_json::to_string(&step.earlier).unwrap_or_default()),
         words(&serde_json::to_string(&step.counters).unwrap_or_default()),
         words(&serde_json::to_string(&step.records).unwrap_or_default()),
+        step.conversation.as_ref().map_or(Value::Null, Conversation::head),
+        step.conversation.as_ref().map_or(Value::Null, |said| words(&said.answers.iter().map(line).collect::<String>())),
         count(step.position as u64),
         words(step.state.as_str()),
         step.error.as_deref().map_or(Value::Null, words),
@@ -186,12 +271,30 @@ fn values(step: &InFlight) -> Vec<Value> {
     ]
 }
 
-/// Notes that the first `position` statements are applied: in the transaction of those that do not commit by themselves.
+/// Notes that the first `position` statements are applied, and how many rows they touched where somebody may ask: in the
+/// transaction of those that do not commit by themselves.
 ///
 /// # Errors
 /// What the database answers.
-pub async fn advance(connection: &mut Connection, position: usize) -> Result<(), StoreError> {
-    update(connection, &[("position", count(position as u64))]).await
+pub async fn advance(
+    connection: &mut Connection,
+    position: usize,
+    conversation: Option<&Conversation>,
+) -> Result<(), StoreError> {
+    let mut values = vec![("position", count(position as u64))];
+    values.extend(conversation.map(|said| ("conversation", said.head())));
+    update(connection, &values).await
+}
+
+/// Writes an answer down, before the guest is told.
+///
+/// # Errors
+/// What the database answers.
+pub async fn answer(connection: &mut Connection, reply: &Reply) -> Result<(), StoreError> {
+    let dialect = connection.dialect();
+    let line = literal(dialect, &words(&line(reply)), None);
+    let answers = bookkeeping::joined(dialect, &column(dialect, "answers"), &line);
+    set(connection, &format!("{} = {answers}", column(dialect, "answers"))).await
 }
 
 /// Notes what became of a step, how far it is, and why.
@@ -255,8 +358,13 @@ async fn update(connection: &mut Connection, values: &[(&str, Value)]) -> Result
         .iter()
         .map(|(name, value)| format!("{} = {}", column(dialect, name), literal(dialect, value, None)))
         .collect();
+    self::set(connection, &set.join(", ")).await
+}
+
+async fn set(connection: &mut Connection, set: &str) -> Result<(), StoreError> {
+    let dialect = connection.dialect();
     let (table, id) = (column(dialect, JOURNAL), column(dialect, "id"));
-    match connection.execute(&format!("UPDATE {table} SET {} WHERE {id} = 1", set.join(", "))).await? {
+    match connection.execute(&format!("UPDATE {table} SET {set} WHERE {id} = 1")).await? {
         1 => Ok(()),
         _ => Err(StoreError::Changed("the step under way was taken off the journal".to_owned())),
     }
@@ -289,6 +397,8 @@ pub(super) fn read_rows(rows: Vec<TextRow>) -> Result<Option<InFlight>, StoreErr
         Some(earlier),
         Some(counters),
         Some(records),
+        conversation,
+        answers,
         Some(position),
         Some(state),
         error,
@@ -308,6 +418,10 @@ pub(super) fn read_rows(rows: Vec<TextRow>) -> Result<Option<InFlight>, StoreErr
         earlier: serde_json::from_str(earlier).map_err(|_| damaged())?,
         counters: serde_json::from_str(counters).map_err(|_| damaged())?,
         records: serde_json::from_str(records).map_err(|_| damaged())?,
+        conversation: match conversation {
+            Some(head) => Some(Conversation::read(head, answers.as_deref().unwrap_or_default()).map_err(|_| damaged())?),
+            None => None,
+        },
         position: position.parse().map_err(|_| damaged())?,
         state: states.into_iter().find(|known| known.as_str() == state).ok_or_else(damaged)?,
         error: error.clone(),

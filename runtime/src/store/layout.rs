@@ -110,6 +110,9 @@ pub(super) const JOURNAL_LAYOUT: Layout = Layout {
         ("earlier", LongText),
         ("counters", LongText),
         ("records", LongText),
+        // Of a step that asked for rows: what its guest needs to do again what it did; and what it was answered, one line each: JSON.
+        ("conversation", LongText),
+        ("answers", LongText),
         ("position", Number),
         ("state", Text(16)),
         ("error", LongText),

@@ -17,7 +17,7 @@ pub use history::{
     verify_chain,
 };
 pub use journal::{
-    FlightState, FlightStatement, InFlight, Look, Numbered, Undo, advance, announce, clear, give_up, note, refuse,
+    Answered, Conversation, FlightState, FlightStatement, InFlight, Look, Numbered, Reply, Undo, advance, announce, answer, clear, give_up, note, refuse,
     replace,
 };
 pub use layout::{HISTORY, JOURNAL, OBJECTS, VERSIONS, ensure_tables, missing_tables};

@@ -3,7 +3,7 @@
 use ptah_wasm_tests::guest::*;
 
 /// How many steps it has.
-pub(crate) const STEPS: usize = 5;
+pub(crate) const STEPS: usize = 6;
 
 /// Creates, seeds, alters, updates, indexes, builds tables anew (on SQLite) with rows that refer to them, renames, drops.
 pub(crate) fn chain() -> GuestPackage {
@@ -66,5 +66,25 @@ pub(crate) fn chain() -> GuestPackage {
             rename_table("left", "middle"),
             rename_table("right", "left"),
             rename_table("middle", "right"),
+        ])
+        .revision("006", &["005"], "Ask")
+        .upgrade([
+            expect_rows("SELECT count(*) AS n FROM book WHERE pages > 0", (), [(3,)]),
+            create_table("draft", |t| {
+                t.id("id");
+                t.varchar("name", 200);
+                t.integer("books");
+            }),
+            insert_answer("SELECT full_name FROM author ORDER BY id", (), "draft", ["name"]),
+            expect_touched("UPDATE draft SET books = 1 WHERE name <> ?", ("Cleo",), 2),
+            rename_table("draft", "tally"),
+            if_rows("SELECT id FROM tally WHERE books IS NULL", (), [
+                add_column("tally", Column::text("note")),
+                execute("UPDATE tally SET note = name WHERE books IS NULL", ()),
+            ]),
+            // Numbered on from those before.
+            insert_answer("SELECT title FROM book ORDER BY id", (), "tally", ["name"]),
+            expect_rows("SELECT max(id) AS id, count(note) AS notes FROM tally", (), [(6, 1)]),
+            drop_column("tally", "note"),
         ])
 }

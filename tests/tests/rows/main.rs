@@ -10,7 +10,7 @@ mod statements;
 use std::path::Path;
 use std::sync::Arc;
 
-use ptah_wasm::migrate::{MigrateError, Migrator, Options, PackagePlan, Upgrade};
+use ptah_wasm::migrate::{MigrateError, Migrator, Options, PackagePlan, Repair, Upgrade};
 use ptah_wasm::package::Package;
 use ptah_wasm::sandbox::{CacheLocation, Compiler};
 use ptah_wasm_tests::guest::*;

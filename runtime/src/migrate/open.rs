@@ -1,0 +1,326 @@
+//! A step whose guest is asking: what of it is sent to the database, in the transaction that it ends with, or where statements
+//! commit by themselves in segments that the journal knows, with every answer.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use super::account::{cut, refusal};
+use super::apply::ROLLED_BACK;
+use super::applying::Applying;
+use super::journaled::{Flying, counters};
+use super::planned::{PackagePlan, PlannedStep};
+use super::settle::NOT_BEGUN;
+use super::{ErrorKind, MigrateError, Migrator, flight};
+use crate::database::{Connection, DatabaseError};
+use crate::dialect::{Statement, table_locks};
+use crate::plan::{Plan, PlannedOp};
+use crate::store::{self, Answered, Conversation, InFlight, Reply, State};
+
+/// What an end that is nobody's fault leaves where statements commit by themselves.
+pub(super) const GOES_ON: &str = "the next run of the package goes on with this step";
+
+/// The step and where it is applied.
+pub(super) struct Place<'a> {
+    pub(super) migrator: &'a Migrator,
+    pub(super) connection: &'a mut Connection,
+    pub(super) plan: &'a PackagePlan,
+    pub(super) step: &'a PlannedStep,
+    pub(super) state: &'a mut State,
+}
+
+impl Place<'_> {
+    fn is_in_one(&self) -> bool {
+        self.connection.dialect().has_transactional_ddl()
+    }
+
+    fn title(&self) -> String {
+        self.step.kind.title()
+    }
+
+    fn interrupted(&self) -> ErrorKind {
+        ErrorKind::Interrupted(if self.is_in_one() { "this step is rolled back" } else { GOES_ON })
+    }
+}
+
+/// What of a step is sent.
+pub(super) struct Open {
+    started: Instant,
+    operations: Vec<PlannedOp>,
+    /// How many rows the statements touched, by their place; of those that touch rows.
+    touched: BTreeMap<usize, u64>,
+    journal: Journal,
+}
+
+/// Its row in the journal.
+enum Journal {
+    /// There is none.
+    Empty,
+    /// Another run left it.
+    Left(Box<InFlight>),
+    /// It is this run's.
+    Ours(Box<InFlight>),
+    /// It was settled.
+    Settled,
+}
+
+impl Open {
+    /// One of which nothing is sent, or what another run left of it.
+    pub(super) fn begun(left: Option<Box<InFlight>>) -> Self {
+        let touched = left.as_ref().and_then(|flight| flight.conversation.as_ref()).map(|said| said.touched.clone());
+        let journal = left.map_or(Journal::Empty, Journal::Left);
+        Self { started: Instant::now(), operations: Vec::new(), touched: touched.unwrap_or_default(), journal }
+    }
+
+    /// How many operations are sent.
+    pub(super) fn sent(&self) -> usize {
+        self.operations.len()
+    }
+
+    fn statements(&self) -> usize {
+        self.operations.iter().map(|planned| planned.statements.len()).sum()
+    }
+
+    /// Sends operations to the database; the first ones again while others hold their locks.
+    pub(super) async fn flush(&mut self, at: &mut Place<'_>, segment: Vec<PlannedOp>) -> Result<(), MigrateError> {
+        match at.is_in_one() {
+            true => self.flush_in_one(at, &segment).await?,
+            false => self.flush_journaled(at, &segment).await?,
+        }
+        self.operations.extend(segment);
+        Ok(())
+    }
+
+    async fn flush_in_one(&mut self, at: &mut Place<'_>, segment: &[PlannedOp]) -> Result<(), MigrateError> {
+        let mut patience = at.migrator.patience(&at.plan.package, at.title());
+        let is_first = !at.connection.in_transaction();
+        let applying = Applying { plan: at.plan, step: at.step, state: &mut *at.state, started: self.started };
+        let connection = &mut *at.connection;
+        let before = self.statements();
+        let touched = loop {
+            let sent = async {
+                if is_first {
+                    let ops = segment.iter().map(|planned| &planned.op);
+                    let settings = at.migrator.target.settings();
+                    let locks = table_locks(connection.dialect(), settings, ops, |table| applying.owns(table));
+                    connection.begin().await?;
+                    for lock in &locks {
+                        connection.execute(lock).await?;
+                    }
+                    applying.ensure_tables(connection).await?;
+                }
+                send(connection, segment, before).await
+            };
+            let sent = at.migrator.interrupt.unless_raised(sent).await;
+            match sent.unwrap_or_else(|| Err(ErrorKind::Interrupted("this step is rolled back").into())) {
+                Ok(touched) => break touched,
+                Err(mut error) => {
+                    // A rollback that fails closes the connection, which rolls back too.
+                    let _ = connection.rollback().await;
+                    if is_first && error.kind.is_blocked() && patience.again().await {
+                        continue;
+                    }
+                    if let ErrorKind::Blocked { waited, .. } = &mut *error.kind {
+                        *waited = patience.waited();
+                    }
+                    return Err(error);
+                }
+            }
+        };
+        self.touched.extend(touched);
+        Ok(())
+    }
+
+    /// Written down first with everything before it. Nothing interrupts it.
+    async fn flush_journaled(&mut self, at: &mut Place<'_>, segment: &[PlannedOp]) -> Result<(), MigrateError> {
+        if segment.is_empty() && matches!(self.journal, Journal::Ours(_)) {
+            return Ok(());
+        }
+        let so_far: Vec<PlannedOp> = self.operations.iter().chain(segment).cloned().collect();
+        let step = PlannedStep { plan: Plan::of(so_far).into(), ..at.step.clone() };
+        let mut flight = self.written(at, &step, segment).await?;
+        if let Some(conversation) = &mut flight.conversation {
+            conversation.open = true;
+        }
+        self.write(at, &flight).await?;
+        let patience = at.migrator.patience(&at.plan.package, at.title());
+        let is_left = matches!(self.journal, Journal::Left(_));
+        // What stops it is accounted for there.
+        self.journal = Journal::Settled;
+        let flying = match is_left {
+            true => Flying::resumed(at.connection, &mut flight, patience),
+            false => Flying::new(at.connection, &mut flight, patience),
+        };
+        flying.go_so_far().await?;
+        self.touched = flight.conversation.as_ref().map(|said| said.touched.clone()).unwrap_or_default();
+        self.journal = Journal::Ours(Box::new(flight));
+        Ok(())
+    }
+
+    /// The row of a step of which this much is known, `segment` being the end of it that is not applied.
+    async fn written(
+        &self,
+        at: &mut Place<'_>,
+        step: &PlannedStep,
+        segment: &[PlannedOp],
+    ) -> Result<InFlight, MigrateError> {
+        let dialect = at.connection.dialect();
+        let applying = Applying { plan: at.plan, step, state: &mut *at.state, started: self.started };
+        let mut flight = applying.in_flight(dialect);
+        let conversation = Conversation { seed: at.plan.run.seed, ..Conversation::default() };
+        flight.conversation = Some(conversation);
+        // A table may have another name by now than it had before the step.
+        let now = flight::statements(dialect, &Plan::of(segment.to_vec()));
+        let found = counters(at.connection, &now).await?;
+        let first = flight.statements.len().saturating_sub(now.len());
+        for (statement, now) in flight.statements.iter().skip(first).zip(&now) {
+            let name = |numbers: &Option<store::Numbered>| numbers.as_ref().and_then(|numbers| numbers.earlier.clone());
+            if let (Some(earlier), Some(now)) = (name(&statement.numbers), name(&now.numbers))
+                && let Some(number) = found.get(&now)
+            {
+                flight.counters.insert(earlier, *number);
+            }
+        }
+        if let Journal::Left(before) | Journal::Ours(before) = &self.journal {
+            flight.position = before.position;
+            flight.counters.extend(before.counters.clone());
+            flight.conversation = before.conversation.clone().or(flight.conversation);
+        }
+        Ok(flight)
+    }
+
+    async fn write(&self, at: &mut Place<'_>, flight: &InFlight) -> Result<(), MigrateError> {
+        match self.journal {
+            Journal::Left(_) | Journal::Ours(_) => Ok(store::replace(at.connection, flight).await?),
+            Journal::Empty | Journal::Settled => {
+                let applying = Applying { plan: at.plan, step: at.step, state: &mut *at.state, started: self.started };
+                applying.ensure_tables(at.connection).await?;
+                Ok(store::announce(at.connection, flight).await?)
+            }
+        }
+    }
+
+    /// How many rows an operation touched; none where that is not known any more.
+    pub(super) fn touched(&self, place: usize) -> Option<u64> {
+        let first: usize = self.operations.iter().take(place).map(|planned| planned.statements.len()).sum();
+        let statements = (first..).zip(&self.operations.get(place)?.statements);
+        let counted = statements.filter(|(_, statement)| statement.touches_rows());
+        counted.map(|(at, _)| self.touched.get(&at).copied()).sum()
+    }
+
+    /// Writes an answer down where a run that dies leaves something of the step.
+    pub(super) async fn answered(
+        &mut self,
+        connection: &mut Connection,
+        question: String,
+        answer: Answered,
+    ) -> Result<(), MigrateError> {
+        let after = self.statements();
+        let Journal::Ours(flight) = &mut self.journal else { return Ok(()) };
+        let reply = Reply { after, question, answer };
+        store::answer(connection, &reply).await?;
+        flight.conversation.get_or_insert_default().answers.push(reply);
+        Ok(())
+    }
+
+    /// Applies what is left of the step, now that it is known whole, and records it.
+    pub(super) async fn conclude(&mut self, at: &mut Place<'_>) -> Result<(), MigrateError> {
+        let rest: Vec<PlannedOp> = at.step.plan.operations.iter().skip(self.sent()).cloned().collect();
+        if !at.is_in_one() {
+            return self.conclude_journaled(at, &rest).await;
+        }
+        self.flush(at, rest).await?;
+        let mut applying = Applying { plan: at.plan, step: at.step, state: &mut *at.state, started: self.started };
+        // Only now it is known which version is recorded.
+        applying.ensure_tables(at.connection).await?;
+        applying.record(at.connection).await?;
+        at.connection.commit().await?;
+        applying.follow();
+        Ok(())
+    }
+
+    /// From here on it needs no guest.
+    async fn conclude_journaled(&mut self, at: &mut Place<'_>, rest: &[PlannedOp]) -> Result<(), MigrateError> {
+        let applying = Applying { plan: at.plan, step: at.step, state: &mut *at.state, started: self.started };
+        applying.ensure_tables(at.connection).await?;
+        let mut flight = self.written(at, at.step, rest).await?;
+        if let Some(conversation) = &mut flight.conversation {
+            conversation.open = false;
+        }
+        self.write(at, &flight).await?;
+        self.journal = Journal::Settled;
+        let patience = at.migrator.patience(&at.plan.package, at.title());
+        Flying::new(at.connection, &mut flight, patience).finish().await?;
+        Applying { plan: at.plan, step: at.step, state: &mut *at.state, started: self.started }.follow();
+        Ok(())
+    }
+
+    /// Takes back what is sent, or accounts for what cannot be taken back, and writes the failure to the history; what the
+    /// step ends with.
+    pub(super) async fn abandon(mut self, at: &mut Place<'_>, error: MigrateError) -> MigrateError {
+        let after = match &mut self.journal {
+            // It says so itself.
+            Journal::Settled => return error,
+            Journal::Empty => {
+                let _ = at.connection.rollback().await;
+                let step = PlannedStep { plan: Plan::of(self.operations).into(), ..at.step.clone() };
+                let applying = Applying { plan: at.plan, step: &step, state: &mut *at.state, started: self.started };
+                applying.account_for(at.connection, &error).await;
+                if at.connection.dialect().has_transactional_ddl() { ROLLED_BACK.to_owned() } else { format!("\n  {NOT_BEGUN}") }
+            }
+            Journal::Left(_) | Journal::Ours(_) if is_nobodys_fault(&error.kind) => format!("\n  {GOES_ON}"),
+            Journal::Left(flight) | Journal::Ours(flight) => {
+                let failed = error.kind.to_string();
+                let patience = at.migrator.patience(&at.plan.package, at.step.kind.title());
+                let mut flying = Flying::new(at.connection, flight, patience);
+                flying.give_up(&|after| format!("{failed}{after}")).await
+            }
+        };
+        let kind = match *error.kind {
+            ErrorKind::Interrupted(_) => at.interrupted(),
+            kind if kind.says_what_is_left() => kind,
+            kind => ErrorKind::Ended { error: Box::new(kind), after },
+        };
+        MigrateError { kind: Box::new(kind), ..error }
+    }
+}
+
+/// Whether a step ended for what is no answer to it: it is as good as one whose run died.
+fn is_nobodys_fault(kind: &ErrorKind) -> bool {
+    match kind {
+        ErrorKind::Interrupted(_) | ErrorKind::CutShort { .. } => true,
+        ErrorKind::Database(error) | ErrorKind::Store(store::StoreError::Database(error)) => error.ends_the_session(),
+        _ => false,
+    }
+}
+
+/// Sends the statements of operations in order; how many rows each of those touched that touch rows, by its place.
+async fn send(
+    connection: &mut Connection,
+    segment: &[PlannedOp],
+    before: usize,
+) -> Result<Vec<(usize, u64)>, MigrateError> {
+    let mut touched = Vec::new();
+    let statements: Vec<&Statement> = segment.iter().flat_map(|planned| &planned.statements).collect();
+    let total = before + statements.len();
+    for (at, statement) in (before..).zip(statements) {
+        match connection.execute(&statement.sql).await {
+            Ok(rows) if statement.touches_rows() => touched.push((at, rows)),
+            Ok(_) => {}
+            Err(error) => return Err(refused(statement, at + 1, total, &error).into()),
+        }
+    }
+    Ok(touched)
+}
+
+fn refused(statement: &Statement, position: usize, total: usize, error: &DatabaseError) -> ErrorKind {
+    let (sql, message, after) = (cut(&statement.sql), refusal(error), ROLLED_BACK.to_owned());
+    match error {
+        DatabaseError::Busy { .. } => {
+            ErrorKind::Blocked { position, total, sql, message, waited: std::time::Duration::ZERO, after }
+        }
+        error if error.ends_the_session() => {
+            ErrorKind::CutShort { position, total, error: error.clone(), after: "the step is rolled back" }
+        }
+        _ => ErrorKind::Refused { position, total, sql, message, after },
+    }
+}
