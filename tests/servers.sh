@@ -265,6 +265,8 @@ launch() {
         running_pid "$kind" "$home" >/dev/null || forget_stranger "$(pid_file "$kind" "$home")"
         command=("$pg_bin/postgres" -D "$home/data" -p "$port" -c listen_addresses=127.0.0.1
             -c unix_socket_directories=. -c max_connections=300 -c logging_collector=off)
+        # For tests of a full disk: no file may be larger than this, in 512 bytes. Its log needs 16 MiB.
+        if [ "${PTAH_TEST_SCARCE:-}" = 1 ]; then command=(sh -c 'ulimit -Sf 49152 && exec "$@"' - "${command[@]}"); fi
         if [ "${PTAH_TEST_DURABLE:-}" != 1 ]; then
             command+=(-c fsync=off -c synchronous_commit=off -c full_page_writes=off)
         fi
@@ -281,6 +283,10 @@ SQL
             --socket=mariadb.sock "--pid-file=$home/data/mariadb.pid" "--tmpdir=$home/tmp" "--init-file=$home/init.sql"
             --skip-name-resolve --skip-log-bin --max-connections=300 --innodb-buffer-pool-size=64M
             --character-set-server=utf8mb4)
+        # The same here: all tables in one file, and that with an end.
+        if [ "${PTAH_TEST_SCARCE:-}" = 1 ]; then
+            command+=(--innodb-file-per-table=0 --innodb-data-file-path=ibdata1:12M:autoextend:max:40M)
+        fi
         if [ "${PTAH_TEST_DURABLE:-}" != 1 ]; then
             command+=(--innodb-flush-log-at-trx-commit=0 --sync-binlog=0 --innodb-doublewrite=0)
         fi

@@ -13,10 +13,11 @@ pub struct OwnServers {
     mariadb: String,
 }
 
-fn script(verb: &str, folder: &Path) -> String {
+fn script(verb: &str, folder: &Path, scarce: &str) -> String {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("servers.sh");
     let mut command = Command::new("bash");
     command.arg(script).arg(verb).arg(folder).env("PTAH_TEST_DURABLE", "1").stdin(Stdio::null());
+    command.env("PTAH_TEST_SCARCE", scarce);
     let output = command.output().unwrap();
     assert!(output.status.success(), "{verb}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap()
@@ -25,8 +26,17 @@ fn script(verb: &str, folder: &Path) -> String {
 impl OwnServers {
     /// Starts them.
     pub fn start() -> Self {
+        Self::new("")
+    }
+
+    /// Starts them, until they are started again with room for 40 MB in all (MariaDB) or 24 MB in a file (PostgreSQL).
+    pub fn start_with_scarce_space() -> Self {
+        Self::new("1")
+    }
+
+    fn new(scarce: &str) -> Self {
         let folder = tempfile::Builder::new().prefix("ptah-servers-").tempdir().unwrap();
-        let lines = script("start", folder.path());
+        let lines = script("start", folder.path(), scarce);
         let url = |name: &str| {
             let found = lines.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
             found.unwrap_or_else(|| panic!("no {name}: {lines}")).to_owned()
@@ -36,7 +46,12 @@ impl OwnServers {
 
     /// Starts those again that do not run.
     pub fn start_again(&self) {
-        script("start", self.folder.path());
+        script("start", self.folder.path(), "");
+    }
+
+    /// Stops them.
+    pub fn stop(&self) {
+        script("stop", self.folder.path(), "");
     }
 
     /// Where one's own database is.
@@ -70,6 +85,6 @@ impl OwnServers {
 
 impl Drop for OwnServers {
     fn drop(&mut self) {
-        script("stop", self.folder.path());
+        self.stop();
     }
 }

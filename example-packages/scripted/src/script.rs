@@ -57,7 +57,7 @@ pub enum Action {
     /// `data.bulk-insert` of one row with a NaN: table, column.
     InsertNan(String, String),
     /// `data.bulk-insert` of one row with `run.started` as a timestamp with zone and `run.seed` as an
-    /// integer (its lower 63 bits): table, column of the first, column of the second.
+    /// integer (its upper 63 bits): table, column of the first, column of the second.
     InsertRun(String, String, String),
 
     /// `rows.query` in pages of so many rows, which must have these, page by page.

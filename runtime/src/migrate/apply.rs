@@ -207,9 +207,8 @@ impl Migrator {
     ) -> Result<(), MigrateError> {
         let title = step.kind.title();
         let mut applying = Applying { plan, step, state, started: Instant::now() };
-        if let Some(InFlight { position, .. }) = begun.as_deref() {
-            let line = format!("{title} goes on after {position} of {} statements", step.plan.statements().count());
-            (self.observer)(&Event::Settling { package: plan.package.clone(), line });
+        if let Some(left) = &begun {
+            self.say_that_it_goes_on(plan, step, left);
         }
         (self.observer)(&Event::Step { package: plan.package.clone(), line: step.line.clone() });
         let done = match self.target.dialect().has_transactional_ddl() {
@@ -217,6 +216,13 @@ impl Migrator {
             false => self.apply_journaled(connection, &mut applying, begun).await,
         };
         done.map_err(|error| error.at(title))
+    }
+
+    /// Says after how many of the statements that are known of a step.
+    pub(super) fn say_that_it_goes_on(&self, plan: &PackagePlan, step: &PlannedStep, left: &InFlight) {
+        let known = step.plan.statements().count().max(left.statements.len());
+        let line = format!("{} goes on after {} of {known} statements", step.kind.title(), left.position);
+        (self.observer)(&Event::Settling { package: plan.package.clone(), line });
     }
 
     /// Statements, version, ownership and history in one transaction, tried again while others hold their locks.

@@ -135,7 +135,9 @@ impl Planning<'_> {
             _ if !is_that => otherwise("the package does not begin with this step"),
             None if same(left.position) => Ok(None),
             None => otherwise("the package does not begin with the statements that were applied"),
-            Some(reply) if reply.question != words(self.snapshot.dialect, question) => otherwise("it asks something else"),
+            Some(reply) if reply.question != words(self.snapshot.dialect, question) => {
+                otherwise("it asks something else")
+            }
             Some(reply) if plan.statements().count() == reply.after && same(reply.after) => {
                 Ok(Some(match &reply.answer {
                     store::Answered::Rows(rows) => Answered::Rows(rows.clone()),

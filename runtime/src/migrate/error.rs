@@ -52,7 +52,11 @@ impl ErrorKind {
     pub(super) fn says_what_is_left(&self) -> bool {
         matches!(
             self,
-            Self::Refused { .. } | Self::Blocked { .. } | Self::CutShort { .. } | Self::Interrupted(_) | Self::Ended { .. }
+            Self::Refused { .. }
+                | Self::Blocked { .. }
+                | Self::CutShort { .. }
+                | Self::Interrupted(_)
+                | Self::Ended { .. }
         )
     }
 

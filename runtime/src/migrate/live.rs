@@ -12,7 +12,7 @@ use super::planned::PackagePlan;
 use super::settle::{Departure, Held, NOT_BEGUN};
 use super::snapshot::Snapshot;
 use super::{ErrorKind, Event, MigrateError, Migrator};
-use crate::database::Connection;
+use crate::database::{Connection, DatabaseError};
 use crate::dialect::{Cell, Dialect, read_answer, render_query};
 use crate::operation::{Ident, Query, Value};
 use crate::plan::Question;
@@ -165,12 +165,23 @@ impl<'a> Live<'a> {
         let connection = &mut held.connection;
         let (answered, kept) = match asked.question {
             Question::Touched(place) => {
-                let unknown = || ErrorKind::InFlight("it asks how many rows a statement of an earlier run touched".into());
+                let unknown =
+                    || ErrorKind::InFlight("it asks how many rows a statement of an earlier run touched".into());
                 let touched = open.touched(place).ok_or_else(unknown)?;
                 (Answered::Touched(touched), store::Answered::Touched(touched))
             }
             Question::Query { query, columns } => {
-                match migrator.query(connection, *query, &columns, asked.rows, asked.bytes).await? {
+                let mut patience = migrator.patience(&plan.package, step.kind.title());
+                let answer = loop {
+                    let asking = migrator.query(connection, (*query).clone(), &columns, asked.rows, asked.bytes);
+                    match asking.await {
+                        // A transaction does not outlive it.
+                        Err(error)
+                            if error.kind.is_blocked() && !connection.in_transaction() && patience.again().await => {}
+                        answer => break answer?,
+                    }
+                };
+                match answer {
                     Some(rows) => (Answered::Rows(rows.clone()), store::Answered::Rows(rows)),
                     None => return Ok(Answered::TooMuch),
                 }
@@ -210,6 +221,9 @@ impl<'a> Live<'a> {
             let applied = migrator.apply_step(&mut held.connection, plan, step, &mut self.state, begun.take()).await;
             applied.map_err(End::Failed)?;
             self.applied += 1;
+        }
+        if let (Some(left), Some(step)) = (&begun, plan.steps.get(before)) {
+            migrator.say_that_it_goes_on(plan, step, left);
         }
         self.step = Some(Open::begun(begun));
         Ok(())
@@ -301,6 +315,7 @@ impl Migrator {
         let asked = self.interrupt.unless_raised(connection.answer(&sql, rows, bytes)).await;
         match asked.ok_or_else(interrupted)? {
             Ok(found) => found.map(|rows| read(connection.dialect(), columns, rows)).transpose(),
+            Err(error @ DatabaseError::Busy { .. }) => Err(error.into()),
             Err(error) if error.ends_the_session() => Err(error.into()),
             Err(error) => Err(ErrorKind::Unanswered { sql: cut(&sql), message: refusal(&error) }.into()),
         }
@@ -316,11 +331,7 @@ pub(super) fn words(dialect: Dialect, question: &Question) -> String {
 }
 
 /// The values of an answer.
-fn read(
-    dialect: Dialect,
-    columns: &[(Ident, Answer)],
-    rows: Vec<Vec<Cell>>,
-) -> Result<Vec<Vec<Value>>, MigrateError> {
+fn read(dialect: Dialect, columns: &[(Ident, Answer)], rows: Vec<Vec<Cell>>) -> Result<Vec<Vec<Value>>, MigrateError> {
     let row = |cells: Vec<Cell>| {
         let each = columns.iter().zip(cells).map(|((name, answer), cell)| {
             read_answer(dialect, *answer, cell).ok_or_else(|| ErrorKind::OddValue(name.to_string()).into())

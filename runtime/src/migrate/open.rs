@@ -265,7 +265,11 @@ impl Open {
                 let step = PlannedStep { plan: Plan::of(self.operations).into(), ..at.step.clone() };
                 let applying = Applying { plan: at.plan, step: &step, state: &mut *at.state, started: self.started };
                 applying.account_for(at.connection, &error).await;
-                if at.connection.dialect().has_transactional_ddl() { ROLLED_BACK.to_owned() } else { format!("\n  {NOT_BEGUN}") }
+                if at.connection.dialect().has_transactional_ddl() {
+                    ROLLED_BACK.to_owned()
+                } else {
+                    format!("\n  {NOT_BEGUN}")
+                }
             }
             Journal::Left(_) | Journal::Ours(_) if is_nobodys_fault(&error.kind) => format!("\n  {GOES_ON}"),
             Journal::Left(flight) | Journal::Ours(flight) => {
@@ -288,6 +292,7 @@ impl Open {
 fn is_nobodys_fault(kind: &ErrorKind) -> bool {
     match kind {
         ErrorKind::Interrupted(_) | ErrorKind::CutShort { .. } => true,
+        kind if kind.is_blocked() => true,
         ErrorKind::Database(error) | ErrorKind::Store(store::StoreError::Database(error)) => error.ends_the_session(),
         _ => false,
     }

@@ -179,7 +179,8 @@ impl Migrator {
         let mut live = live;
         let name = verb.package().info().name.clone();
         let unsettled = |flight: &InFlight, why: &str| {
-            let error = MigrateError::from(ErrorKind::InFlight(format!("{}{why}", account(flight))));
+            let whose = if flight.package == name { String::new() } else { format!("{}: ", flight.package) };
+            let error = MigrateError::from(ErrorKind::InFlight(format!("{whose}{}{why}", account(flight))));
             error.of(&name).on(&snapshot.label)
         };
         // Who only looks does not know whether it is under way right now.
@@ -208,14 +209,15 @@ impl Migrator {
             live.departure = Departure::Continuing(Box::new(flight.clone()));
         }
         let repeating = guests.repeating(&flight);
-        let rewound =
-            self.plan(verb.clone(), given, snapshot.rewound(&flight), &repeating, live.as_deref_mut()).await;
+        let rewound = self.plan(verb.clone(), given, snapshot.rewound(&flight), &repeating, live.as_deref_mut()).await;
         let is_begun = live.as_ref().is_some_and(|live| live.is_begun());
         let why = match rewound {
             Ok((plan, after)) if is_begun || is_begun_by(&flight, &plan) => {
                 return Ok((plan, Departure::Continuing(Box::new(flight)), after));
             }
-            Err(error) if flight.is_left_open() && matches!(*error.kind, ErrorKind::InFlight(_)) => error.kind.to_string(),
+            Err(error) if flight.is_left_open() && matches!(*error.kind, ErrorKind::InFlight(_)) => {
+                error.kind.to_string()
+            }
             Err(error) if is_begun || flight.is_left_open() || matches!(*error.kind, ErrorKind::Interrupted(_)) => {
                 return Err(error);
             }

@@ -262,7 +262,9 @@ fn values(step: &InFlight) -> Vec<Value> {
         words(&serde_json::to_string(&step.counters).unwrap_or_default()),
         words(&serde_json::to_string(&step.records).unwrap_or_default()),
         step.conversation.as_ref().map_or(Value::Null, Conversation::head),
-        step.conversation.as_ref().map_or(Value::Null, |said| words(&said.answers.iter().map(line).collect::<String>())),
+        step.conversation
+            .as_ref()
+            .map_or(Value::Null, |said| words(&said.answers.iter().map(line).collect::<String>())),
         count(step.position as u64),
         words(step.state.as_str()),
         step.error.as_deref().map_or(Value::Null, words),
@@ -419,7 +421,9 @@ pub(super) fn read_rows(rows: Vec<TextRow>) -> Result<Option<InFlight>, StoreErr
         counters: serde_json::from_str(counters).map_err(|_| damaged())?,
         records: serde_json::from_str(records).map_err(|_| damaged())?,
         conversation: match conversation {
-            Some(head) => Some(Conversation::read(head, answers.as_deref().unwrap_or_default()).map_err(|_| damaged())?),
+            Some(head) => {
+                Some(Conversation::read(head, answers.as_deref().unwrap_or_default()).map_err(|_| damaged())?)
+            }
             None => None,
         },
         position: position.parse().map_err(|_| damaged())?,

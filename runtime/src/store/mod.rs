@@ -17,8 +17,8 @@ pub use history::{
     verify_chain,
 };
 pub use journal::{
-    Answered, Conversation, FlightState, FlightStatement, InFlight, Look, Numbered, Reply, Undo, advance, announce, answer, clear, give_up, note, refuse,
-    replace,
+    Answered, Conversation, FlightState, FlightStatement, InFlight, Look, Numbered, Reply, Undo, advance, announce,
+    answer, clear, give_up, note, refuse, replace,
 };
 pub use layout::{HISTORY, JOURNAL, OBJECTS, VERSIONS, ensure_tables, missing_tables};
 pub(crate) use lock::pause;

@@ -27,7 +27,10 @@ async fn killed(target: &TestTarget, failpoint: &str, undisturbed: &str) -> Next
         // What was begun needs no package.
         std::fs::remove_file(target.folder().join("chain.wasm")).unwrap();
         let repaired = on(target, "repair --resume").run();
-        assert!(repaired.status.success() || repaired.stderr.contains("only its package knows"), "{dialect}, {failpoint}: {repaired:?}");
+        assert!(
+            repaired.status.success() || repaired.stderr.contains("only its package knows"),
+            "{dialect}, {failpoint}: {repaired:?}"
+        );
         said = repaired.stderr;
         put(target, "chain.wasm", &chain());
     }

@@ -78,10 +78,14 @@ pub(crate) fn chain() -> GuestPackage {
             insert_answer("SELECT full_name FROM author ORDER BY id", (), "draft", ["name"]),
             expect_touched("UPDATE draft SET books = 1 WHERE name <> ?", ("Cleo",), 2),
             rename_table("draft", "tally"),
-            if_rows("SELECT id FROM tally WHERE books IS NULL", (), [
-                add_column("tally", Column::text("note")),
-                execute("UPDATE tally SET note = name WHERE books IS NULL", ()),
-            ]),
+            if_rows(
+                "SELECT id FROM tally WHERE books IS NULL",
+                (),
+                [
+                    add_column("tally", Column::text("note")),
+                    execute("UPDATE tally SET note = name WHERE books IS NULL", ()),
+                ],
+            ),
             // Numbered on from those before.
             insert_answer("SELECT title FROM book ORDER BY id", (), "tally", ["name"]),
             expect_rows("SELECT max(id) AS id, count(note) AS notes FROM tally", (), [(6, 1)]),

@@ -7,11 +7,12 @@
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::print_stdout)]
 
+mod asking;
 mod boundaries;
 mod chain;
 mod cut;
+mod full;
 mod instants;
-
 mod race;
 mod undone;
 

@@ -8,11 +8,12 @@ use std::time::{Duration, Instant};
 
 use ptah_wasm::database::Connection;
 use ptah_wasm::dialect::{Dialect, StatementKind};
+use ptah_wasm::operation::{Finite, Value};
 use ptah_wasm::revision::Dependency;
 use ptah_wasm::schema::Table;
 use ptah_wasm::store::{
-    self, Author, FlightState, FlightStatement, HistoryEntry, InFlight, Kind, Look, Numbered, Outcome, Owner, State,
-    StepRecord, StoreError, TableChange, Undo, VersionChange,
+    self, Answered, Author, Conversation, FlightState, FlightStatement, HistoryEntry, InFlight, Kind, Look, Numbered,
+    Outcome, Owner, Reply, State, StepRecord, StoreError, TableChange, Undo, VersionChange,
 };
 use ptah_wasm_tests::on_every_database;
 use ptah_wasm_tests::target::TestTarget;
@@ -43,6 +44,7 @@ fn flight(statements: &[&str]) -> InFlight {
         earlier: BTreeMap::from([("a".to_owned(), None), ("b".to_owned(), Some(Table::default()))]),
         counters: BTreeMap::from([("a".to_owned(), u64::MAX)]),
         records: vec![StepRecord { author: Some(author), ..owned(record, &["a"]) }],
+        conversation: None,
         position: 0,
         state: FlightState::Running,
         error: None,
@@ -332,7 +334,7 @@ on_every_database! {
         assert_eq!(load(target).await.journal, Some(flight.clone()));
         assert!(matches!(store::announce(&mut connection, &flight).await, Err(StoreError::Changed(_))));
 
-        store::advance(&mut connection, 1).await.unwrap();
+        store::advance(&mut connection, 1, None).await.unwrap();
         store::refuse(&mut connection, 1, ODD, &flight.records[0].entry).await.unwrap();
         flight = InFlight { position: 1, state: FlightState::Refused, error: Some(ODD.into()), ..flight };
         let read = load(target).await.journal.unwrap();
@@ -345,7 +347,37 @@ on_every_database! {
 
         store::clear(&mut connection).await.unwrap();
         assert_eq!(load(target).await.journal, None);
-        assert!(matches!(store::advance(&mut connection, 2).await, Err(StoreError::Changed(_))));
+        assert!(matches!(store::advance(&mut connection, 2, None).await, Err(StoreError::Changed(_))));
+    }
+
+    async fn what_a_step_was_answered_is_kept_until_it_is_cleared(target: &TestTarget) {
+        let mut connection = connect(target).await;
+        store::ensure_tables(&mut connection, &load(target).await, "crowd", &VersionChange::default()).await.unwrap();
+        let said = Conversation { seed: u64::MAX, open: true, ..Conversation::default() };
+        let mut flight = InFlight { conversation: Some(said), ..flight(&["CREATE TABLE a"]) };
+        store::announce(&mut connection, &flight).await.unwrap();
+        assert_eq!(load(target).await.journal, Some(flight.clone()));
+        let values = vec![
+            Value::Null, Value::Boolean(true), Value::Integer(i64::MIN), Value::Double(Finite::new(0.1).unwrap()),
+            Value::Numeric("0.10".into()), Value::Text("a\r\nb\u{2028}'\\\"".into()), Value::Binary(vec![0, 10, 255]),
+            Value::Json("{\n}".into()),
+        ];
+        let answers = [Answered::Rows(vec![values.clone(), values]), Answered::Touched(u64::MAX), Answered::Rows(vec![])];
+        for (after, answer) in answers.into_iter().enumerate() {
+            let reply = Reply { after, question: ODD.into(), answer };
+            store::answer(&mut connection, &reply).await.unwrap();
+            flight.conversation.as_mut().unwrap().answers.push(reply);
+        }
+        flight.position = 1;
+        flight.conversation.as_mut().unwrap().touched.insert(0, u64::MAX);
+        store::advance(&mut connection, 1, flight.conversation.as_ref()).await.unwrap();
+        assert_eq!(load(target).await.journal, Some(flight.clone()));
+        // With more of it known the answers stay.
+        flight.conversation.as_mut().unwrap().open = false;
+        store::replace(&mut connection, &flight).await.unwrap();
+        assert_eq!(load(target).await.journal, Some(flight));
+        store::clear(&mut connection).await.unwrap();
+        assert!(target.fetch("SELECT * FROM ptah_db_journal").await.is_empty());
     }
 
     async fn progress_and_rows_are_noted_together_or_not_at_all(target: &TestTarget) {
@@ -356,7 +388,7 @@ on_every_database! {
         store::announce(&mut connection, &flight).await.unwrap();
         connection.begin().await.unwrap();
         connection.execute("INSERT INTO t VALUES (1)").await.unwrap();
-        store::advance(&mut connection, 1).await.unwrap();
+        store::advance(&mut connection, 1, None).await.unwrap();
         drop(connection);
         // The server may take a moment to notice.
         tokio::time::sleep(Duration::from_millis(200)).await;
