@@ -248,7 +248,7 @@ impl Migrator {
     async fn try_in_one(&self, connection: &mut Connection, applying: &mut Applying<'_>) -> Result<(), MigrateError> {
         match self.apply_inside(connection, applying).await {
             Ok(()) => {
-                connection.commit().await?;
+                applying.commit(connection).await?;
                 applying.follow();
                 Ok(())
             }

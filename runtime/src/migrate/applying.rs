@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use super::account::{cut, refusal};
+use super::apply::ROLLED_BACK;
 use super::planned::{PackagePlan, PlannedStep, StepKind};
 use super::{ErrorKind, MigrateError, flight};
 use crate::database::{Connection, DatabaseError, Identity};
@@ -167,6 +168,18 @@ impl Applying<'_> {
             started: self.plan.run.started.clone(),
             holder: Identity::current().to_string(),
         }
+    }
+
+    /// Commits the step. What is only checked then, as a deferred foreign key, may be refused like any statement.
+    pub(super) async fn commit(&self, connection: &mut Connection) -> Result<(), MigrateError> {
+        let total = self.step.plan.statements().count();
+        connection.commit().await.map_err(|error| match error {
+            DatabaseError::Refused { .. } => {
+                let (sql, message, after) = ("COMMIT".to_owned(), refusal(&error), ROLLED_BACK.to_owned());
+                ErrorKind::Refused { position: total, total, sql, message, after }.into()
+            }
+            other => other.into(),
+        })
     }
 
     pub(super) fn refused(

@@ -233,7 +233,7 @@ impl Open {
         // Only now it is known which version is recorded.
         applying.ensure_tables(at.connection).await?;
         applying.record(at.connection).await?;
-        at.connection.commit().await?;
+        applying.commit(at.connection).await?;
         applying.follow();
         Ok(())
     }

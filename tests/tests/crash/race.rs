@@ -84,35 +84,47 @@ on_every_database! {
         assert_eq!(state.lines().count(), 8, "{state}");
         assert!(dump(target).await.contains("line_8"));
     }
+
     async fn a_run_of_another_package_gets_in_between_the_steps_of_a_long_one(target: &TestTarget) {
-        const LONG: usize = 400;
-        let mut long = GuestPackage::new("long").revision("r1", &[], "Make").upgrade([create_table("long", |t| {
-            t.id("id");
-        })]);
-        for at in 2..=LONG {
-            let (id, before) = (format!("r{at}"), format!("r{}", at - 1));
-            let row = bulk_insert("long", ["id"], [(at as i32,)]);
-            long = long.revision(&id, &[&before], "One more row").upgrade([row]);
-        }
-        put(target, "long.wasm", &long);
-        put(target, "short.wasm", &line("short", 3));
-        // Both are compiled by now.
-        on(target, "upgrade --dry-run long.wasm short.wasm").ok();
-        let run = on(target, "upgrade --lock-timeout 60 long.wasm").start();
-        while target.try_execute("SELECT 1 FROM ptah_db_history").await.is_err() {
-            tokio::time::sleep(Duration::from_millis(2)).await;
-        }
-        let short = on(target, "upgrade --lock-timeout 10 short.wasm").ok();
-        assert_eq!(short.stderr.matches(": running upgrade").count(), 3, "{}", short.stderr);
-        let long = run.wait_within(DEADLINE).ends(0);
-        assert_eq!(long.stderr.matches(": running upgrade").count(), LONG, "each step once");
-        let history = target.fetch("SELECT package, version_num FROM ptah_db_versions ORDER BY package").await;
-        assert_eq!(history.iter().flatten().flatten().collect::<Vec<_>>(), ["long", &format!("r{LONG}"), "short", "003"]);
-        let order = target.fetch("SELECT package FROM ptah_db_history ORDER BY id").await;
-        let order: Vec<&str> = order.iter().map(|row| row[0].as_deref().unwrap()).collect();
-        assert_eq!(order.len(), LONG + 3);
-        assert!(order.last() == Some(&"long"), "{}: it waited for the end of the long one", target.dialect());
+        gets_in_between(target, 400, |row| vec![bulk_insert("long", ["id"], [(row,)])]).await;
     }
+
+    async fn a_run_of_another_package_gets_in_between_steps_that_ask_for_rows(target: &TestTarget) {
+        gets_in_between(target, 150, |row| vec![
+            bulk_insert("long", ["id"], [(row,)]),
+            expect_rows("SELECT max(id) AS id FROM long", (), [(i64::from(row),)]),
+        ])
+        .await;
+    }
+}
+
+/// Runs a package of so many steps, and another one meanwhile.
+async fn gets_in_between(target: &TestTarget, steps: usize, step: impl Fn(i32) -> Vec<Action>) {
+    let mut long = GuestPackage::new("long").revision("r1", &[], "Make").upgrade([create_table("long", |t| {
+        t.id("id");
+    })]);
+    for at in 2..=steps {
+        let (id, before) = (format!("r{at}"), format!("r{}", at - 1));
+        long = long.revision(&id, &[&before], "One more row").upgrade(step(at as i32));
+    }
+    put(target, "long.wasm", &long);
+    put(target, "short.wasm", &line("short", 3));
+    // Both are compiled by now.
+    on(target, "upgrade --dry-run long.wasm short.wasm").ok();
+    let run = on(target, "upgrade --lock-timeout 60 long.wasm").start();
+    while target.try_execute("SELECT 1 FROM ptah_db_history").await.is_err() {
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    let short = on(target, "upgrade --lock-timeout 10 short.wasm").ok();
+    assert_eq!(short.stderr.matches(": running upgrade").count(), 3, "{}", short.stderr);
+    let long = run.wait_within(DEADLINE).ends(0);
+    assert_eq!(long.stderr.matches(": running upgrade").count(), steps, "each step once");
+    let history = target.fetch("SELECT package, version_num FROM ptah_db_versions ORDER BY package").await;
+    assert_eq!(history.iter().flatten().flatten().collect::<Vec<_>>(), ["long", &format!("r{steps}"), "short", "003"]);
+    let order = target.fetch("SELECT package FROM ptah_db_history ORDER BY id").await;
+    let order: Vec<&str> = order.iter().map(|row| row[0].as_deref().unwrap()).collect();
+    assert_eq!(order.len(), steps + 3);
+    assert!(order.last() == Some(&"long"), "{}: it waited for the end of the long one", target.dialect());
 }
 
 /// What another program sends again and again meanwhile.

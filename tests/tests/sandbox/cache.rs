@@ -28,7 +28,7 @@ fn compilations(directory: &Path) -> usize {
 /// Runs a step, for which there has to be code.
 fn run(guest: &ptah_wasm::sandbox::Guest) -> Result<(), StepError> {
     let planner = Planner::new(Dialect::Sqlite, Schema::default(), Access::default(), Limits::default());
-    guest.run(StepCall::Upgrade("001"), planner, &RunValues::default(), &mut |_| ()).map(drop)
+    guest.run(StepCall::Upgrade("001"), planner, &RunValues::default(), None, &mut |_| ()).map(drop)
 }
 
 fn entries(directory: &Path) -> Vec<PathBuf> {

@@ -70,17 +70,17 @@ fn every_unknown_import_is_named_and_wasi_with_how_to_build_without_it() {
         "package wasi:cli@0.2.0; interface environment { get: func() -> u32; }",
         "package acme:tool@1.0.0; interface net { open: func(); }",
         "package ptah:migration@0.1.0; interface migration { describe: func(); } \
-         interface rows { query: func(); } \
-         world w { import wasi:cli/environment@0.2.0; import acme:tool/net@1.0.0; import rows; export migration; }",
+         interface secrets { query: func(); } \
+         world w { import wasi:cli/environment@0.2.0; import acme:tool/net@1.0.0; import secrets; export migration; }",
     ];
     let text = r#"(module
         (import "wasi:cli/environment@0.2.0" "get" (func (result i32)))
         (import "acme:tool/net@1.0.0" "open" (func))
-        (import "ptah:migration/rows@0.1.0" "query" (func))
+        (import "ptah:migration/secrets@0.1.0" "query" (func))
         (func (export "ptah:migration/migration@0.1.0#describe")))"#;
     let error = refused(&component_of(text, &packages, "w"));
     let SandboxError::UnknownImports { imports } = &error else { panic!("{error:?}") };
-    for import in ["wasi:cli/environment@0.2.0", "acme:tool/net@1.0.0", "ptah:migration/rows@0.1.0"] {
+    for import in ["wasi:cli/environment@0.2.0", "acme:tool/net@1.0.0", "ptah:migration/secrets@0.1.0"] {
         assert!(imports.iter().any(|found| found == import), "{import} is not among {imports:?}");
     }
     assert!(error.to_string().contains("wasm32-unknown-unknown"), "{error}");

@@ -47,6 +47,28 @@ async fn refused_after_a_row(run: &Run<'_>) -> (Catalog, String) {
 }
 
 on_databases! {
+    [sqlite postgres] async fn what_is_refused_at_the_commit_is_refused_like_a_statement(target: &TestTarget) {
+        let run = Run::on(target);
+        let empty = |asks: &[Action]| {
+            let delete = execute("DELETE FROM parts", ());
+            stock().upgrade([delete].iter().chain(asks).cloned().collect::<Vec<_>>())
+        };
+        run.upgrade_as(to(&run.open(&stock()), "001")).await.unwrap();
+        target.execute("INSERT INTO parts (id, name) VALUES (1, 'bolt')").await;
+        target.execute("CREATE TABLE uses (part BIGINT REFERENCES parts (id) DEFERRABLE INITIALLY DEFERRED)").await;
+        target.execute("INSERT INTO uses VALUES (1)").await;
+        for asks in [&[][..], &[expect_rows("SELECT count(*) AS n FROM parts", (), [(0,)])]] {
+            let error = run.upgrade(&run.open(&empty(asks))).await.unwrap_err();
+            assert!(matches!(*error.kind, ptah_wasm::migrate::ErrorKind::Refused { .. }), "{error:?}");
+            let text = error.to_string();
+            assert!(text.contains("COMMIT") && text.contains("the step is rolled back"), "{text}");
+            assert_eq!(target.fetch("SELECT name FROM parts").await, [[Some("bolt".to_owned())]]);
+            assert_eq!(run.history().await.last().unwrap(), "stock upgrade 002 failed");
+        }
+        target.execute("DELETE FROM uses").await;
+        run.upgrade(&run.open(&empty(&[]))).await.unwrap();
+    }
+
     [sqlite postgres] async fn a_refused_statement_leaves_all_as_it_was(target: &TestTarget) {
         let run = Run::on(target);
         let (catalog, error) = refused_after_a_row(&run).await;
