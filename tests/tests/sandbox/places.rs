@@ -30,7 +30,7 @@ fn more_guests_run_at_once_than_there_are_places_and_none_sees_what_another_left
         let run = || {
             let run = || {
                 let planner = Planner::new(Dialect::Sqlite, Schema::default(), Access::default(), limits.clone());
-                guest.run(StepCall::Upgrade("001"), planner, &RunValues::default(), &mut |_| ()).unwrap().fuel
+                guest.run(StepCall::Upgrade("001"), planner, &RunValues::default(), None, &mut |_| ()).unwrap().fuel
             };
             together.wait();
             // Twice, the second time mostly where another one was.
