@@ -1,6 +1,7 @@
 //! The plan of one step: its operations in order, judged, applied to the model and rendered one by one as
 //! the guest asks for them. Pure: knows neither the sandbox that feeds it nor the database that takes it.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -8,7 +9,7 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use crate::dialect::{self, Dialect, Rendered, Statement, Unsupported};
-use crate::operation::{Conflict, Dml, Ident, Op, ParseLimits, Query};
+use crate::operation::{Conflict, Demand, Dml, Ident, Op, ParseLimits, Query};
 use crate::policy::{self, Access, Limits, PolicyError};
 use crate::schema::{self, Answer, Schema, SchemaError, Table};
 
@@ -20,6 +21,9 @@ pub struct Plan {
     /// SHA-256 over the canonical JSON of the operations alone, in hex: equal whatever the dialect and
     /// whatever language the guest is written in.
     pub digest: String,
+    /// The model before it, where the effects of its operations are worked out only when they are asked for.
+    #[serde(skip)]
+    before: Option<Schema>,
 }
 
 /// One operation of a plan.
@@ -59,6 +63,9 @@ pub struct TableEffect {
 
 impl Effect {
     fn of(dialect: Dialect, op: &Op, statements: &[Statement], before: &Schema, after: &Schema) -> Self {
+        if op.is_data() {
+            return Self::on_rows(op, after);
+        }
         let names: BTreeSet<&Ident> = before.tables.keys().chain(after.tables.keys()).collect();
         let changes = names.into_iter().filter_map(|name| {
             let (old, new) = (before.tables.get(name), after.tables.get(name));
@@ -94,7 +101,21 @@ impl Plan {
     /// Of these operations.
     pub(crate) fn of(operations: Vec<PlannedOp>) -> Self {
         let digest = digest(operations.iter().map(|planned| &planned.op));
-        Self { operations, digest }
+        Self { operations, digest, before: None }
+    }
+
+    /// Its operations, each with its effect: worked out now where only few steps may end half way.
+    pub(crate) fn with_effects(&self, dialect: Dialect) -> Cow<'_, [PlannedOp]> {
+        let Some(mut before) = self.before.clone() else { return Cow::Borrowed(&self.operations) };
+        let with_effect = |planned: &PlannedOp| {
+            let mut after = before.clone();
+            let applied = schema::apply(&mut after, dialect.rules(), &planned.op);
+            // It went through when it was planned.
+            let effect = applied.ok().map(|()| Effect::of(dialect, &planned.op, &planned.statements, &before, &after));
+            before = after;
+            PlannedOp { effect, ..planned.clone() }
+        };
+        self.operations.iter().map(with_effect).collect()
     }
 
     /// All statements in order.
@@ -160,6 +181,9 @@ pub enum PlanError {
     Policy(#[from] PolicyError),
 }
 
+const NOT_ONE_TRANSACTION: &str = "on PostgreSQL a step that asks for rows is one transaction, and an index is made or \
+    dropped online outside of any: let another step do the one or the other";
+
 /// Builds a [`Plan`].
 #[derive(Debug)]
 pub struct Planner {
@@ -168,6 +192,10 @@ pub struct Planner {
     limits: Limits,
     schema: Schema,
     operations: Vec<PlannedOp>,
+    /// The model before the first of them, if the plan is to keep it.
+    before: Option<Schema>,
+    /// The tables that they make.
+    made: BTreeSet<Ident>,
     /// The rebuild that the last operation ended with.
     rebuild: Option<Rebuild>,
     rows: usize,
@@ -205,11 +233,13 @@ impl Planner {
     /// Starts from the model of what the package owns and may refer to.
     pub fn new(dialect: Dialect, schema: Schema, access: Access, limits: Limits) -> Self {
         Self {
+            before: dialect.builds_concurrently().then(|| schema.clone()),
             dialect,
             access,
             limits,
             schema,
             operations: Vec::new(),
+            made: BTreeSet::new(),
             rebuild: None,
             rows: 0,
             sql_bytes: 0,
@@ -285,14 +315,18 @@ impl Planner {
         if let Some(Op::Execute { statement: Dml::Insert { conflict: Some(Conflict { .. }), .. } }) = statement {
             dialect::counts_conflicts(self.dialect)?;
         }
-        let counted = self.count_question().map_err(PlanError::from);
+        let counted = self.count_question();
         self.note_fatal(counted)?;
         Ok(Question::Touched(operation))
     }
 
-    fn count_question(&mut self) -> Result<(), PolicyError> {
+    fn count_question(&mut self) -> Result<(), PlanError> {
+        let mut statements = self.operations.iter().flat_map(|planned| &planned.statements);
+        if statements.any(|statement| statement.concurrent.is_some()) {
+            return Err(Unsupported(NOT_ONE_TRANSACTION.into()).into());
+        }
         self.questions += 1;
-        spent("questions about rows", self.questions, self.limits.queries)
+        Ok(spent("questions about rows", self.questions, self.limits.queries)?)
     }
 
     /// The operations that were added since this was called last. They are as good as applied: what follows does not
@@ -327,7 +361,8 @@ impl Planner {
         spent("inserted rows", rows, self.limits.rows)?;
         let mut after = self.schema.clone();
         schema::apply(&mut after, self.dialect.rules(), &op)?;
-        let (statements, rebuild) = match dialect::render(self.dialect, &op, &self.schema, &mut after)? {
+        let rendered = self.rendered(&op)?;
+        let (statements, rebuild) = match dialect::render(self.dialect, &rendered, &self.schema, &mut after)? {
             Rendered::Statements(statements) => (statements, None),
             Rendered::Rebuild => self.rebuild(op.table(), &after).map(|(statements, one)| (statements, Some(one)))?,
         };
@@ -336,10 +371,8 @@ impl Planner {
         let saved = self.operations.last().filter(|_| joined).map_or(0, |planned| bytes(&planned.statements));
         let sql_bytes = (self.sql_bytes + bytes(&statements)).saturating_sub(saved);
         spent("bytes of SQL", sql_bytes, self.limits.sql_bytes)?;
-        let effect = self.dialect.has_lone_statements().then(|| match op.is_data() {
-            true => Effect::on_rows(&op, &after),
-            false => Effect::of(self.dialect, &op, &statements, &self.schema, &after),
-        });
+        let effect = (!self.dialect.has_transactional_ddl())
+            .then(|| Effect::of(self.dialect, &op, &statements, &self.schema, &after));
         if let Some(planned) = self.operations.last_mut().filter(|_| joined) {
             planned.statements.clear();
         }
@@ -347,8 +380,38 @@ impl Planner {
         self.sql_bytes = sql_bytes;
         self.schema = after;
         self.rebuild = rebuild;
+        self.follow(&op);
         self.operations.push(PlannedOp { op, statements, effect });
         Ok(())
+    }
+
+    /// The operation as it is carried out: outside a transaction only where that is of use to anybody.
+    fn rendered<'o>(&self, op: &'o Op) -> Result<Cow<'o, Op>, Unsupported> {
+        let Some(demand) = op.online().filter(|_| self.dialect.builds_concurrently()) else {
+            return Ok(Cow::Borrowed(op));
+        };
+        match demand {
+            // Nobody else uses it yet.
+            _ if self.made.contains(op.table()) => Ok(Cow::Owned(op.not_online())),
+            _ if self.questions == 0 => Ok(Cow::Borrowed(op)),
+            Demand::IfSupported => Ok(Cow::Owned(op.not_online())),
+            Demand::Required => Err(Unsupported(NOT_ONE_TRANSACTION.into())),
+        }
+    }
+
+    fn follow(&mut self, op: &Op) {
+        match op {
+            Op::CreateTable { table } => {
+                self.made.insert(table.name.clone());
+            }
+            Op::RenameTable { name, new_name } if self.made.remove(name) => {
+                self.made.insert(new_name.clone());
+            }
+            Op::DropTable { name } => {
+                self.made.remove(name);
+            }
+            _ => {}
+        }
     }
 
     /// The statements that build a table anew, once for this operation and the one before if that ended with it too.
@@ -366,7 +429,7 @@ impl Planner {
 
     /// The finished plan and the model after it.
     pub fn finish(self) -> (Plan, Schema) {
-        (Plan::of(self.operations), self.schema)
+        (Plan { before: self.before, ..Plan::of(self.operations) }, self.schema)
     }
 }
 

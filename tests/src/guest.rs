@@ -38,8 +38,9 @@ pub use ptah_guest::bindings::ptah::migration::log::Level;
 pub use ptah_guest::prelude::{Cascade, NoAction, Restrict, SetNull};
 pub use ptah_guest::{
     AnswerColumn, Check, Column, ColumnChanges, ColumnInfo, ColumnType, Comment, Computed, ComputedStorage, Constraint,
-    ConstraintSelector, DefaultValue, Dialect, Error, ForeignKey, Index, IndexKey, IndexOrder, IndexPart, NumericType,
-    PrimaryKey, ReferentialAction, Row, SqlSyntax, SqlText, Table, UniqueConstraint, Value, now, sql, target_sql,
+    ConstraintSelector, DefaultValue, Demand, Dialect, Error, ForeignKey, Index, IndexKey, IndexOrder, IndexPart,
+    NumericType, PrimaryKey, ReferentialAction, Row, SqlSyntax, SqlText, Table, UniqueConstraint, Value, now, sql,
+    target_sql,
 };
 pub use scripted::script::{Action, CAPACITY, ErrorKind};
 
@@ -221,12 +222,22 @@ pub fn alter_column(table: &str, name: &str, changes: impl Borrow<ColumnChanges>
 
 /// `schema.create-index`.
 pub fn create_index(table: &str, index: impl Borrow<Index>) -> Action {
-    Action::CreateIndex(table.into(), index.borrow().clone())
+    Action::CreateIndex(table.into(), index.borrow().clone(), None)
+}
+
+/// `schema.create-index`, online.
+pub fn create_index_online(table: &str, index: impl Borrow<Index>, demand: Demand) -> Action {
+    Action::CreateIndex(table.into(), index.borrow().clone(), Some(demand))
 }
 
 /// `schema.drop-index`.
 pub fn drop_index(table: &str, name: &str) -> Action {
-    Action::DropIndex(table.into(), name.into())
+    Action::DropIndex(table.into(), name.into(), None)
+}
+
+/// `schema.drop-index`, online.
+pub fn drop_index_online(table: &str, name: &str, demand: Demand) -> Action {
+    Action::DropIndex(table.into(), name.into(), Some(demand))
 }
 
 /// `schema.create-constraint`.

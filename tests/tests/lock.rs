@@ -158,18 +158,21 @@ fn a_linked_database_has_one_lock() {
 }
 
 on_databases! {
-    [mariadb] async fn the_last_statement_of_a_run_that_died_is_waited_for(target: &TestTarget) {
+    [postgres mariadb] async fn the_last_statement_of_a_run_that_died_is_waited_for(target: &TestTarget) {
         let mut dead = target.target().connect_to_change().await.unwrap();
         WorkLock::enter(&mut dead, Duration::ZERO).await.unwrap();
         let mut next = target.target().connect_to_change().await.unwrap();
         let held = WorkLock::enter(&mut next, Duration::from_millis(300)).await.unwrap_err().to_string();
         assert!(held.contains("of a run that ended is at its last statement still"), "{held}");
         // The runner is gone in the middle of a statement, which the server goes on with for a while.
-        let statement = "CREATE TABLE t AS SELECT sleep(2) AS a";
+        let (sleep, running) = match target.dialect() {
+            Dialect::Mariadb => ("sleep(2)", "SELECT id FROM information_schema.processlist WHERE db = DATABASE() AND info LIKE 'CREATE%'"),
+            _ => ("pg_sleep(2)::text", "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'CREATE%' AND state = 'active'"),
+        };
+        let statement = &format!("CREATE TABLE t AS SELECT {sleep} AS a");
         tokio::time::timeout(Duration::from_millis(300), dead.execute(statement)).await.unwrap_err();
         drop(dead);
         let work = WorkLock::enter(&mut next, Duration::from_secs(20)).await.unwrap();
-        let running = "SELECT id FROM information_schema.processlist WHERE db = DATABASE() AND info LIKE 'CREATE%'";
         assert!(next.fetch(running).await.unwrap().is_empty());
         work.release(&mut next).await;
         WorkLock::enter(&mut target.target().connect_to_change().await.unwrap(), Duration::ZERO).await.unwrap();

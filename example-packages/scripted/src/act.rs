@@ -23,8 +23,8 @@ fn one(action: &Action) -> Result<()> {
         Action::DropColumn(table, name) => schema::drop_column(table, name),
         Action::RenameColumn(table, name, new_name) => schema::rename_column(table, name, new_name),
         Action::AlterColumn(table, name, changes) => schema::alter_column(table, name, changes),
-        Action::CreateIndex(table, index) => schema::create_index(table, index),
-        Action::DropIndex(table, name) => schema::drop_index(table, name),
+        Action::CreateIndex(table, index, online) => schema::create_index(table, index, *online),
+        Action::DropIndex(table, name, online) => schema::drop_index(table, name, *online),
         Action::CreateConstraint(table, constraint) => schema::create_constraint(table, constraint),
         Action::DropConstraint(table, which) => schema::drop_constraint(table, which),
 

@@ -8,8 +8,8 @@
 use ptah_guest::bindings::exports::ptah::migration::migration::PackageInfo;
 use ptah_guest::bindings::ptah::migration::log::Level;
 use ptah_guest::{
-    AnswerColumn, Column, ColumnChanges, ColumnInfo, Constraint, ConstraintSelector, Dialect, Error, Index, SqlText,
-    Table, Value,
+    AnswerColumn, Column, ColumnChanges, ColumnInfo, Constraint, ConstraintSelector, Demand, Dialect, Error, Index,
+    SqlText, Table, Value,
 };
 use serde::{Deserialize, Serialize};
 
@@ -37,10 +37,10 @@ pub enum Action {
     RenameColumn(String, String, String),
     /// `schema.alter-column`: table, name, changes.
     AlterColumn(String, String, ColumnChanges),
-    /// `schema.create-index`: table, index.
-    CreateIndex(String, Index),
-    /// `schema.drop-index`: table, name.
-    DropIndex(String, String),
+    /// `schema.create-index`: table, index, online.
+    CreateIndex(String, Index, Option<Demand>),
+    /// `schema.drop-index`: table, name, online.
+    DropIndex(String, String, Option<Demand>),
     /// `schema.create-constraint`: table, constraint.
     CreateConstraint(String, Constraint),
     /// `schema.drop-constraint`: table, which.

@@ -884,6 +884,7 @@ pub mod ptah {
             pub type Column = super::super::super::ptah::migration::types::Column;
             pub type ColumnType = super::super::super::ptah::migration::types::ColumnType;
             pub type DefaultValue = super::super::super::ptah::migration::types::DefaultValue;
+            pub type Demand = super::super::super::ptah::migration::types::Demand;
             pub type Comment = super::super::super::ptah::migration::types::Comment;
             pub type Index = super::super::super::ptah::migration::types::Index;
             pub type Constraint = super::super::super::ptah::migration::types::Constraint;
@@ -3815,9 +3816,15 @@ pub mod ptah {
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
-            /// Makes an index.
+            /// Makes an index. `online`: if not none, nobody is kept from writing to the table meanwhile, which takes longer. On
+            /// PostgreSQL the index is then built concurrently, so that the step is not one transaction any more; a table that the
+            /// step makes itself has no need of it. SQLite cannot do it.
             #[allow(async_fn_in_trait)]
-            pub fn create_index(table: &str, index: &Index) -> Result<(), Error> {
+            pub fn create_index(
+                table: &str,
+                index: &Index,
+                online: Option<Demand>,
+            ) -> Result<(), Error> {
                 unsafe {
                     #[cfg_attr(target_pointer_width = "64", repr(align(8)))]
                     #[cfg_attr(target_pointer_width = "32", repr(align(4)))]
@@ -3910,12 +3917,16 @@ pub mod ptah {
                         }
                         None => (0i32, ::core::ptr::null_mut(), 0usize, 0i32),
                     };
-                    let ptr12 = ret_area.0.as_mut_ptr().cast::<u8>();
+                    let (result12_0, result12_1) = match online {
+                        Some(e) => (1i32, e.clone() as i32),
+                        None => (0i32, 0i32),
+                    };
+                    let ptr13 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
                     #[link(wasm_import_module = "ptah:migration/schema@0.1.0")]
                     unsafe extern "C" {
                         #[link_name = "create-index"]
-                        fn wit_import13(
+                        fn wit_import14(
                             _: *mut u8,
                             _: usize,
                             _: *mut u8,
@@ -3926,12 +3937,14 @@ pub mod ptah {
                             _: i32,
                             _: *mut u8,
                             _: usize,
+                            _: i32,
+                            _: i32,
                             _: i32,
                             _: *mut u8,
                         );
                     }
                     #[cfg(not(target_arch = "wasm32"))]
-                    unsafe extern "C" fn wit_import13(
+                    unsafe extern "C" fn wit_import14(
                         _: *mut u8,
                         _: usize,
                         _: *mut u8,
@@ -3942,12 +3955,14 @@ pub mod ptah {
                         _: i32,
                         _: *mut u8,
                         _: usize,
+                        _: i32,
+                        _: i32,
                         _: i32,
                         _: *mut u8,
                     ) {
                         unreachable!()
                     }
-                    wit_import13(
+                    wit_import14(
                         ptr0.cast_mut(),
                         len0,
                         ptr2.cast_mut(),
@@ -3962,162 +3977,168 @@ pub mod ptah {
                         result11_1,
                         result11_2,
                         result11_3,
-                        ptr12,
+                        result12_0,
+                        result12_1,
+                        ptr13,
                     );
-                    let l14 = i32::from(*ptr12.add(0).cast::<u8>());
-                    let result38 = match l14 {
+                    let l15 = i32::from(*ptr13.add(0).cast::<u8>());
+                    let result39 = match l15 {
                         0 => {
                             let e = ();
                             Ok(e)
                         }
                         1 => {
                             let e = {
-                                let l15 = i32::from(
-                                    *ptr12.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
+                                let l16 = i32::from(
+                                    *ptr13.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
                                 );
-                                use super::super::super::ptah::migration::types::Error as V37;
-                                let v37 = match l15 {
+                                use super::super::super::ptah::migration::types::Error as V38;
+                                let v38 = match l16 {
                                     0 => {
-                                        let e37 = {
-                                            let l16 = *ptr12
+                                        let e38 = {
+                                            let l17 = *ptr13
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
-                                            let l17 = *ptr12
+                                            let l18 = *ptr13
                                                 .add(3 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>();
-                                            let len18 = l17;
-                                            let bytes18 = _rt::Vec::from_raw_parts(
-                                                l16.cast(),
-                                                len18,
-                                                len18,
+                                            let len19 = l18;
+                                            let bytes19 = _rt::Vec::from_raw_parts(
+                                                l17.cast(),
+                                                len19,
+                                                len19,
                                             );
-                                            _rt::string_lift(bytes18)
+                                            _rt::string_lift(bytes19)
                                         };
-                                        V37::AlreadyExists(e37)
+                                        V38::AlreadyExists(e38)
                                     }
                                     1 => {
-                                        let e37 = {
-                                            let l19 = *ptr12
+                                        let e38 = {
+                                            let l20 = *ptr13
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
-                                            let l20 = *ptr12
+                                            let l21 = *ptr13
                                                 .add(3 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>();
-                                            let len21 = l20;
-                                            let bytes21 = _rt::Vec::from_raw_parts(
-                                                l19.cast(),
-                                                len21,
-                                                len21,
+                                            let len22 = l21;
+                                            let bytes22 = _rt::Vec::from_raw_parts(
+                                                l20.cast(),
+                                                len22,
+                                                len22,
                                             );
-                                            _rt::string_lift(bytes21)
+                                            _rt::string_lift(bytes22)
                                         };
-                                        V37::NotFound(e37)
+                                        V38::NotFound(e38)
                                     }
                                     2 => {
-                                        let e37 = {
-                                            let l22 = *ptr12
+                                        let e38 = {
+                                            let l23 = *ptr13
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
-                                            let l23 = *ptr12
+                                            let l24 = *ptr13
                                                 .add(3 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>();
-                                            let len24 = l23;
-                                            let bytes24 = _rt::Vec::from_raw_parts(
-                                                l22.cast(),
-                                                len24,
-                                                len24,
+                                            let len25 = l24;
+                                            let bytes25 = _rt::Vec::from_raw_parts(
+                                                l23.cast(),
+                                                len25,
+                                                len25,
                                             );
-                                            _rt::string_lift(bytes24)
+                                            _rt::string_lift(bytes25)
                                         };
-                                        V37::Invalid(e37)
+                                        V38::Invalid(e38)
                                     }
                                     3 => {
-                                        let e37 = {
-                                            let l25 = *ptr12
+                                        let e38 = {
+                                            let l26 = *ptr13
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
-                                            let l26 = *ptr12
+                                            let l27 = *ptr13
                                                 .add(3 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>();
-                                            let len27 = l26;
-                                            let bytes27 = _rt::Vec::from_raw_parts(
-                                                l25.cast(),
-                                                len27,
-                                                len27,
+                                            let len28 = l27;
+                                            let bytes28 = _rt::Vec::from_raw_parts(
+                                                l26.cast(),
+                                                len28,
+                                                len28,
                                             );
-                                            _rt::string_lift(bytes27)
+                                            _rt::string_lift(bytes28)
                                         };
-                                        V37::Denied(e37)
+                                        V38::Denied(e38)
                                     }
                                     4 => {
-                                        let e37 = {
-                                            let l28 = *ptr12
+                                        let e38 = {
+                                            let l29 = *ptr13
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
-                                            let l29 = *ptr12
+                                            let l30 = *ptr13
                                                 .add(3 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>();
-                                            let len30 = l29;
-                                            let bytes30 = _rt::Vec::from_raw_parts(
-                                                l28.cast(),
-                                                len30,
-                                                len30,
+                                            let len31 = l30;
+                                            let bytes31 = _rt::Vec::from_raw_parts(
+                                                l29.cast(),
+                                                len31,
+                                                len31,
                                             );
-                                            _rt::string_lift(bytes30)
+                                            _rt::string_lift(bytes31)
                                         };
-                                        V37::Unsupported(e37)
+                                        V38::Unsupported(e38)
                                     }
                                     5 => {
-                                        let e37 = {
-                                            let l31 = *ptr12
+                                        let e38 = {
+                                            let l32 = *ptr13
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
-                                            let l32 = *ptr12
+                                            let l33 = *ptr13
                                                 .add(3 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>();
-                                            let len33 = l32;
-                                            let bytes33 = _rt::Vec::from_raw_parts(
-                                                l31.cast(),
-                                                len33,
-                                                len33,
+                                            let len34 = l33;
+                                            let bytes34 = _rt::Vec::from_raw_parts(
+                                                l32.cast(),
+                                                len34,
+                                                len34,
                                             );
-                                            _rt::string_lift(bytes33)
+                                            _rt::string_lift(bytes34)
                                         };
-                                        V37::LimitExceeded(e37)
+                                        V38::LimitExceeded(e38)
                                     }
                                     n => {
                                         debug_assert_eq!(n, 6, "invalid enum discriminant");
-                                        let e37 = {
-                                            let l34 = *ptr12
+                                        let e38 = {
+                                            let l35 = *ptr13
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
-                                            let l35 = *ptr12
+                                            let l36 = *ptr13
                                                 .add(3 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>();
-                                            let len36 = l35;
-                                            let bytes36 = _rt::Vec::from_raw_parts(
-                                                l34.cast(),
-                                                len36,
-                                                len36,
+                                            let len37 = l36;
+                                            let bytes37 = _rt::Vec::from_raw_parts(
+                                                l35.cast(),
+                                                len37,
+                                                len37,
                                             );
-                                            _rt::string_lift(bytes36)
+                                            _rt::string_lift(bytes37)
                                         };
-                                        V37::Failed(e37)
+                                        V38::Failed(e38)
                                     }
                                 };
-                                v37
+                                v38
                             };
                             Err(e)
                         }
                         _ => _rt::invalid_enum_discriminant(),
                     };
-                    result38
+                    result39
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
-            /// Drops an index.
+            /// Drops an index. `online`: as for `create-index`.
             #[allow(async_fn_in_trait)]
-            pub fn drop_index(table: &str, name: &str) -> Result<(), Error> {
+            pub fn drop_index(
+                table: &str,
+                name: &str,
+                online: Option<Demand>,
+            ) -> Result<(), Error> {
                 unsafe {
                     #[cfg_attr(target_pointer_width = "64", repr(align(8)))]
                     #[cfg_attr(target_pointer_width = "32", repr(align(4)))]
@@ -4136,178 +4157,194 @@ pub mod ptah {
                     let vec1 = name;
                     let ptr1 = vec1.as_ptr().cast::<u8>();
                     let len1 = vec1.len();
-                    let ptr2 = ret_area.0.as_mut_ptr().cast::<u8>();
+                    let (result2_0, result2_1) = match online {
+                        Some(e) => (1i32, e.clone() as i32),
+                        None => (0i32, 0i32),
+                    };
+                    let ptr3 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
                     #[link(wasm_import_module = "ptah:migration/schema@0.1.0")]
                     unsafe extern "C" {
                         #[link_name = "drop-index"]
-                        fn wit_import3(
+                        fn wit_import4(
                             _: *mut u8,
                             _: usize,
                             _: *mut u8,
                             _: usize,
+                            _: i32,
+                            _: i32,
                             _: *mut u8,
                         );
                     }
                     #[cfg(not(target_arch = "wasm32"))]
-                    unsafe extern "C" fn wit_import3(
+                    unsafe extern "C" fn wit_import4(
                         _: *mut u8,
                         _: usize,
                         _: *mut u8,
                         _: usize,
+                        _: i32,
+                        _: i32,
                         _: *mut u8,
                     ) {
                         unreachable!()
                     }
-                    wit_import3(ptr0.cast_mut(), len0, ptr1.cast_mut(), len1, ptr2);
-                    let l4 = i32::from(*ptr2.add(0).cast::<u8>());
-                    let result28 = match l4 {
+                    wit_import4(
+                        ptr0.cast_mut(),
+                        len0,
+                        ptr1.cast_mut(),
+                        len1,
+                        result2_0,
+                        result2_1,
+                        ptr3,
+                    );
+                    let l5 = i32::from(*ptr3.add(0).cast::<u8>());
+                    let result29 = match l5 {
                         0 => {
                             let e = ();
                             Ok(e)
                         }
                         1 => {
                             let e = {
-                                let l5 = i32::from(
-                                    *ptr2.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
+                                let l6 = i32::from(
+                                    *ptr3.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
                                 );
-                                use super::super::super::ptah::migration::types::Error as V27;
-                                let v27 = match l5 {
+                                use super::super::super::ptah::migration::types::Error as V28;
+                                let v28 = match l6 {
                                     0 => {
-                                        let e27 = {
-                                            let l6 = *ptr2
+                                        let e28 = {
+                                            let l7 = *ptr3
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
-                                            let l7 = *ptr2
+                                            let l8 = *ptr3
                                                 .add(3 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>();
-                                            let len8 = l7;
-                                            let bytes8 = _rt::Vec::from_raw_parts(
-                                                l6.cast(),
-                                                len8,
-                                                len8,
+                                            let len9 = l8;
+                                            let bytes9 = _rt::Vec::from_raw_parts(
+                                                l7.cast(),
+                                                len9,
+                                                len9,
                                             );
-                                            _rt::string_lift(bytes8)
+                                            _rt::string_lift(bytes9)
                                         };
-                                        V27::AlreadyExists(e27)
+                                        V28::AlreadyExists(e28)
                                     }
                                     1 => {
-                                        let e27 = {
-                                            let l9 = *ptr2
+                                        let e28 = {
+                                            let l10 = *ptr3
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
-                                            let l10 = *ptr2
+                                            let l11 = *ptr3
                                                 .add(3 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>();
-                                            let len11 = l10;
-                                            let bytes11 = _rt::Vec::from_raw_parts(
-                                                l9.cast(),
-                                                len11,
-                                                len11,
+                                            let len12 = l11;
+                                            let bytes12 = _rt::Vec::from_raw_parts(
+                                                l10.cast(),
+                                                len12,
+                                                len12,
                                             );
-                                            _rt::string_lift(bytes11)
+                                            _rt::string_lift(bytes12)
                                         };
-                                        V27::NotFound(e27)
+                                        V28::NotFound(e28)
                                     }
                                     2 => {
-                                        let e27 = {
-                                            let l12 = *ptr2
+                                        let e28 = {
+                                            let l13 = *ptr3
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
-                                            let l13 = *ptr2
+                                            let l14 = *ptr3
                                                 .add(3 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>();
-                                            let len14 = l13;
-                                            let bytes14 = _rt::Vec::from_raw_parts(
-                                                l12.cast(),
-                                                len14,
-                                                len14,
+                                            let len15 = l14;
+                                            let bytes15 = _rt::Vec::from_raw_parts(
+                                                l13.cast(),
+                                                len15,
+                                                len15,
                                             );
-                                            _rt::string_lift(bytes14)
+                                            _rt::string_lift(bytes15)
                                         };
-                                        V27::Invalid(e27)
+                                        V28::Invalid(e28)
                                     }
                                     3 => {
-                                        let e27 = {
-                                            let l15 = *ptr2
+                                        let e28 = {
+                                            let l16 = *ptr3
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
-                                            let l16 = *ptr2
+                                            let l17 = *ptr3
                                                 .add(3 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>();
-                                            let len17 = l16;
-                                            let bytes17 = _rt::Vec::from_raw_parts(
-                                                l15.cast(),
-                                                len17,
-                                                len17,
+                                            let len18 = l17;
+                                            let bytes18 = _rt::Vec::from_raw_parts(
+                                                l16.cast(),
+                                                len18,
+                                                len18,
                                             );
-                                            _rt::string_lift(bytes17)
+                                            _rt::string_lift(bytes18)
                                         };
-                                        V27::Denied(e27)
+                                        V28::Denied(e28)
                                     }
                                     4 => {
-                                        let e27 = {
-                                            let l18 = *ptr2
+                                        let e28 = {
+                                            let l19 = *ptr3
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
-                                            let l19 = *ptr2
+                                            let l20 = *ptr3
                                                 .add(3 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>();
-                                            let len20 = l19;
-                                            let bytes20 = _rt::Vec::from_raw_parts(
-                                                l18.cast(),
-                                                len20,
-                                                len20,
+                                            let len21 = l20;
+                                            let bytes21 = _rt::Vec::from_raw_parts(
+                                                l19.cast(),
+                                                len21,
+                                                len21,
                                             );
-                                            _rt::string_lift(bytes20)
+                                            _rt::string_lift(bytes21)
                                         };
-                                        V27::Unsupported(e27)
+                                        V28::Unsupported(e28)
                                     }
                                     5 => {
-                                        let e27 = {
-                                            let l21 = *ptr2
+                                        let e28 = {
+                                            let l22 = *ptr3
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
-                                            let l22 = *ptr2
+                                            let l23 = *ptr3
                                                 .add(3 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>();
-                                            let len23 = l22;
-                                            let bytes23 = _rt::Vec::from_raw_parts(
-                                                l21.cast(),
-                                                len23,
-                                                len23,
+                                            let len24 = l23;
+                                            let bytes24 = _rt::Vec::from_raw_parts(
+                                                l22.cast(),
+                                                len24,
+                                                len24,
                                             );
-                                            _rt::string_lift(bytes23)
+                                            _rt::string_lift(bytes24)
                                         };
-                                        V27::LimitExceeded(e27)
+                                        V28::LimitExceeded(e28)
                                     }
                                     n => {
                                         debug_assert_eq!(n, 6, "invalid enum discriminant");
-                                        let e27 = {
-                                            let l24 = *ptr2
+                                        let e28 = {
+                                            let l25 = *ptr3
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
-                                            let l25 = *ptr2
+                                            let l26 = *ptr3
                                                 .add(3 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>();
-                                            let len26 = l25;
-                                            let bytes26 = _rt::Vec::from_raw_parts(
-                                                l24.cast(),
-                                                len26,
-                                                len26,
+                                            let len27 = l26;
+                                            let bytes27 = _rt::Vec::from_raw_parts(
+                                                l25.cast(),
+                                                len27,
+                                                len27,
                                             );
-                                            _rt::string_lift(bytes26)
+                                            _rt::string_lift(bytes27)
                                         };
-                                        V27::Failed(e27)
+                                        V28::Failed(e28)
                                     }
                                 };
-                                v27
+                                v28
                             };
                             Err(e)
                         }
                         _ => _rt::invalid_enum_discriminant(),
                     };
-                    result28
+                    result29
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
@@ -10667,10 +10704,10 @@ macro_rules! __export_migrations_impl {
         (link_section =
         "component-type:wit-bindgen:0.60.0:ptah:migration@0.1.0:migrations:imports and exports")]
         #[doc(hidden)] #[allow(clippy::octal_escapes)] pub static
-        __WIT_BINDGEN_COMPONENT_TYPE : [u8; 4257] = *
+        __WIT_BINDGEN_COMPONENT_TYPE : [u8; 4322] = *
         b"\
-\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xa0\x20\x01A\x02\x01\
-A\x1e\x01B<\x01m\x03\x06sqlite\x08postgres\x07mariadb\x04\0\x07dialect\x03\0\0\x01\
+\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xe1\x20\x01A\x02\x01\
+A\x1f\x01B<\x01m\x03\x06sqlite\x08postgres\x07mariadb\x04\0\x07dialect\x03\0\0\x01\
 r\x02\x09precision}\x05scale}\x04\0\x0cnumeric-type\x03\0\x02\x01q\x0f\x07boolea\
 n\0\0\x0dsmall-integer\0\0\x07integer\0\0\x0bbig-integer\0\0\x07numeric\x01\x03\0\
 \x06double\0\0\x07varchar\x01y\0\x04text\0\0\x06binary\0\0\x04date\0\0\x04time\0\
@@ -10703,71 +10740,72 @@ parts2\x06unique\x7f\x09predicate3\x04\0\x05index\x03\04\x01p\x1b\x01p)\x01r\x04
 \x0ealready-exists\x01s\0\x09not-found\x01s\0\x07invalid\x01s\0\x06denied\x01s\0\
 \x0bunsupported\x01s\0\x0elimit-exceeded\x01s\0\x06failed\x01s\0\x04\0\x05error\x03\
 \0:\x03\0\x1aptah:migration/types@0.1.0\x05\0\x02\x03\0\0\x05table\x02\x03\0\0\x06\
-column\x02\x03\0\0\x0bcolumn-type\x02\x03\0\0\x0ddefault-value\x02\x03\0\0\x07co\
-mment\x02\x03\0\0\x05index\x02\x03\0\0\x0aconstraint\x02\x03\0\0\x13constraint-s\
-elector\x02\x03\0\0\x05error\x01B0\x02\x03\x02\x01\x01\x04\0\x05table\x03\0\0\x02\
-\x03\x02\x01\x02\x04\0\x06column\x03\0\x02\x02\x03\x02\x01\x03\x04\0\x0bcolumn-t\
-ype\x03\0\x04\x02\x03\x02\x01\x04\x04\0\x0ddefault-value\x03\0\x06\x02\x03\x02\x01\
-\x05\x04\0\x07comment\x03\0\x08\x02\x03\x02\x01\x06\x04\0\x05index\x03\0\x0a\x02\
-\x03\x02\x01\x07\x04\0\x0aconstraint\x03\0\x0c\x02\x03\x02\x01\x08\x04\0\x13cons\
-traint-selector\x03\0\x0e\x02\x03\x02\x01\x09\x04\0\x05error\x03\0\x10\x01q\x03\x04\
-keep\0\0\x03set\x01\x07\0\x05clear\0\0\x04\0\x0edefault-change\x03\0\x12\x01q\x03\
-\x04keep\0\0\x03set\x01\x09\0\x05clear\0\0\x04\0\x0ecomment-change\x03\0\x14\x01\
-k\x05\x01k\x7f\x01r\x04\x0bcolumn-type\x16\x08nullable\x17\x07default\x13\x07com\
-ment\x15\x04\0\x0ecolumn-changes\x03\0\x18\x01j\0\x01\x11\x01@\x01\x05table\x01\0\
-\x1a\x04\0\x0ccreate-table\x01\x1b\x01@\x01\x04names\0\x1a\x04\0\x0adrop-table\x01\
-\x1c\x01@\x02\x04names\x08new-names\0\x1a\x04\0\x0crename-table\x01\x1d\x01@\x02\
-\x05tables\x06column\x03\0\x1a\x04\0\x0aadd-column\x01\x1e\x01@\x02\x05tables\x04\
-names\0\x1a\x04\0\x0bdrop-column\x01\x1f\x01@\x03\x05tables\x04names\x08new-name\
-s\0\x1a\x04\0\x0drename-column\x01\x20\x01@\x03\x05tables\x04names\x07changes\x19\
-\0\x1a\x04\0\x0calter-column\x01!\x01@\x02\x05tables\x05index\x0b\0\x1a\x04\0\x0c\
-create-index\x01\"\x04\0\x0adrop-index\x01\x1f\x01@\x02\x05tables\x0aconstraint\x0d\
-\0\x1a\x04\0\x11create-constraint\x01#\x01@\x02\x05tables\x05which\x0f\0\x1a\x04\
-\0\x0fdrop-constraint\x01$\x03\0\x1bptah:migration/schema@0.1.0\x05\x0a\x02\x03\0\
-\0\x07dialect\x02\x03\0\0\x08computed\x01B(\x02\x03\x02\x01\x0b\x04\0\x07dialect\
-\x03\0\0\x02\x03\x02\x01\x03\x04\0\x0bcolumn-type\x03\0\x02\x02\x03\x02\x01\x04\x04\
-\0\x0ddefault-value\x03\0\x04\x02\x03\x02\x01\x0c\x04\0\x08computed\x03\0\x06\x02\
-\x03\x02\x01\x07\x04\0\x0aconstraint\x03\0\x08\x02\x03\x02\x01\x06\x04\0\x05inde\
-x\x03\0\x0a\x02\x03\x02\x01\x09\x04\0\x05error\x03\0\x0c\x01k\x03\x01k\x05\x01k\x07\
-\x01ks\x01r\x08\x04names\x0bcolumn-type\x0e\x0bnative-types\x08nullable\x7f\x07d\
-efault\x0f\x0eauto-increment\x7f\x08computed\x10\x07comment\x11\x04\0\x0bcolumn-\
-info\x03\0\x12\x01@\0\0\x01\x04\0\x0etarget-dialect\x01\x14\x01ps\x01@\0\0\x15\x04\
-\0\x06tables\x01\x16\x01p\x13\x01j\x01\x17\x01\x0d\x01@\x01\x05tables\0\x18\x04\0\
-\x07columns\x01\x19\x01p\x09\x01j\x01\x1a\x01\x0d\x01@\x01\x05tables\0\x1b\x04\0\
-\x0bconstraints\x01\x1c\x01p\x0b\x01j\x01\x1d\x01\x0d\x01@\x01\x05tables\0\x1e\x04\
-\0\x07indexes\x01\x1f\x01j\x01\x11\x01\x0d\x01@\x01\x05tables\0\x20\x04\0\x0dtab\
-le-comment\x01!\x03\0\x1cptah:migration/inspect@0.1.0\x05\x0d\x02\x03\0\0\x05val\
-ue\x02\x03\0\0\x08sql-text\x01B\x11\x02\x03\x02\x01\x0e\x04\0\x05value\x03\0\0\x02\
-\x03\x02\x01\x0f\x04\0\x08sql-text\x03\0\x02\x02\x03\x02\x01\x09\x04\0\x05error\x03\
-\0\x04\x04\0\x09statement\x03\x01\x01ps\x01p\x01\x01p\x08\x01j\0\x01\x05\x01@\x03\
-\x05tables\x07columns\x07\x04rows\x09\0\x0a\x04\0\x0bbulk-insert\x01\x0b\x01i\x06\
-\x01j\x01\x0c\x01\x05\x01@\x02\x09statement\x03\x0aparameters\x08\0\x0d\x04\0\x07\
-execute\x01\x0e\x03\0\x19ptah:migration/data@0.1.0\x05\x10\x02\x03\0\x03\x09stat\
-ement\x01B\x20\x02\x03\x02\x01\x03\x04\0\x0bcolumn-type\x03\0\0\x02\x03\x02\x01\x0e\
-\x04\0\x05value\x03\0\x02\x02\x03\x02\x01\x0f\x04\0\x08sql-text\x03\0\x04\x02\x03\
-\x02\x01\x09\x04\0\x05error\x03\0\x06\x02\x03\x02\x01\x11\x04\0\x09statement\x03\
-\0\x08\x01k\x01\x01r\x02\x04names\x0bcolumn-type\x0a\x04\0\x0danswer-column\x03\0\
-\x0b\x04\0\x06cursor\x03\x01\x01h\x0d\x01p\x0c\x01j\x01\x0f\x01\x07\x01@\x01\x04\
-self\x0e\0\x10\x04\0\x16[method]cursor.columns\x01\x11\x01p\x03\x01p\x12\x01j\x01\
-\x13\x01\x07\x01@\x02\x04self\x0e\x08max-rowsy\0\x14\x04\0\x13[method]cursor.nex\
-t\x01\x15\x01i\x0d\x01j\x01\x16\x01\x07\x01@\x02\x09statement\x05\x0aparameters\x12\
-\0\x17\x04\0\x05query\x01\x18\x01h\x09\x01j\x01w\x01\x07\x01@\x01\x09statement\x19\
-\0\x1a\x04\0\x07touched\x01\x1b\x03\0\x19ptah:migration/rows@0.1.0\x05\x12\x01B\x07\
-\x01m\x03\x05debug\x04info\x04warn\x04\0\x05level\x03\0\0\x01@\x02\x05level\x01\x04\
-texts\x01\0\x04\0\x07message\x01\x02\x01kw\x01@\x02\x04donew\x05total\x03\x01\0\x04\
-\0\x08progress\x01\x04\x03\0\x18ptah:migration/log@0.1.0\x05\x13\x01B\x04\x01@\0\
-\0s\x04\0\x07started\x01\0\x01@\0\0w\x04\0\x04seed\x01\x01\x03\0\x18ptah:migrati\
-on/run@0.1.0\x05\x14\x01B\x13\x02\x03\x02\x01\x09\x04\0\x05error\x03\0\0\x01ps\x01\
-r\x04\x02ids\x0edown-revisions\x02\x07messages\x0adepends-on\x02\x04\0\x08revisi\
-on\x03\0\x03\x01r\x05\x04names\x05titles\x06active\x7f\x08requires\x02\x0adepend\
-s-on\x02\x04\0\x0dpopulate-step\x03\0\x05\x01p\x04\x01p\x06\x01r\x05\x04names\x05\
-titles\x07versions\x09revisions\x07\x0epopulate-steps\x08\x04\0\x0cpackage-info\x03\
-\0\x09\x01@\0\0\x0a\x04\0\x08describe\x01\x0b\x01j\0\x01\x01\x01@\x01\x04steps\0\
-\x0c\x04\0\x08populate\x01\x0d\x01@\x01\x08revisions\0\x0c\x04\0\x07upgrade\x01\x0e\
-\x04\0\x09downgrade\x01\x0e\x04\0\x1eptah:migration/migration@0.1.0\x05\x15\x04\0\
-\x1fptah:migration/migrations@0.1.0\x04\0\x0b\x10\x01\0\x0amigrations\x03\0\0\0G\
-\x09producers\x01\x0cprocessed-by\x02\x0dwit-component\x070.254.2\x10wit-bindgen\
--rust\x060.60.0";
+column\x02\x03\0\0\x0bcolumn-type\x02\x03\0\0\x0ddefault-value\x02\x03\0\0\x06de\
+mand\x02\x03\0\0\x07comment\x02\x03\0\0\x05index\x02\x03\0\0\x0aconstraint\x02\x03\
+\0\0\x13constraint-selector\x02\x03\0\0\x05error\x01B4\x02\x03\x02\x01\x01\x04\0\
+\x05table\x03\0\0\x02\x03\x02\x01\x02\x04\0\x06column\x03\0\x02\x02\x03\x02\x01\x03\
+\x04\0\x0bcolumn-type\x03\0\x04\x02\x03\x02\x01\x04\x04\0\x0ddefault-value\x03\0\
+\x06\x02\x03\x02\x01\x05\x04\0\x06demand\x03\0\x08\x02\x03\x02\x01\x06\x04\0\x07\
+comment\x03\0\x0a\x02\x03\x02\x01\x07\x04\0\x05index\x03\0\x0c\x02\x03\x02\x01\x08\
+\x04\0\x0aconstraint\x03\0\x0e\x02\x03\x02\x01\x09\x04\0\x13constraint-selector\x03\
+\0\x10\x02\x03\x02\x01\x0a\x04\0\x05error\x03\0\x12\x01q\x03\x04keep\0\0\x03set\x01\
+\x07\0\x05clear\0\0\x04\0\x0edefault-change\x03\0\x14\x01q\x03\x04keep\0\0\x03se\
+t\x01\x0b\0\x05clear\0\0\x04\0\x0ecomment-change\x03\0\x16\x01k\x05\x01k\x7f\x01\
+r\x04\x0bcolumn-type\x18\x08nullable\x19\x07default\x15\x07comment\x17\x04\0\x0e\
+column-changes\x03\0\x1a\x01j\0\x01\x13\x01@\x01\x05table\x01\0\x1c\x04\0\x0ccre\
+ate-table\x01\x1d\x01@\x01\x04names\0\x1c\x04\0\x0adrop-table\x01\x1e\x01@\x02\x04\
+names\x08new-names\0\x1c\x04\0\x0crename-table\x01\x1f\x01@\x02\x05tables\x06col\
+umn\x03\0\x1c\x04\0\x0aadd-column\x01\x20\x01@\x02\x05tables\x04names\0\x1c\x04\0\
+\x0bdrop-column\x01!\x01@\x03\x05tables\x04names\x08new-names\0\x1c\x04\0\x0dren\
+ame-column\x01\"\x01@\x03\x05tables\x04names\x07changes\x1b\0\x1c\x04\0\x0calter\
+-column\x01#\x01k\x09\x01@\x03\x05tables\x05index\x0d\x06online$\0\x1c\x04\0\x0c\
+create-index\x01%\x01@\x03\x05tables\x04names\x06online$\0\x1c\x04\0\x0adrop-ind\
+ex\x01&\x01@\x02\x05tables\x0aconstraint\x0f\0\x1c\x04\0\x11create-constraint\x01\
+'\x01@\x02\x05tables\x05which\x11\0\x1c\x04\0\x0fdrop-constraint\x01(\x03\0\x1bp\
+tah:migration/schema@0.1.0\x05\x0b\x02\x03\0\0\x07dialect\x02\x03\0\0\x08compute\
+d\x01B(\x02\x03\x02\x01\x0c\x04\0\x07dialect\x03\0\0\x02\x03\x02\x01\x03\x04\0\x0b\
+column-type\x03\0\x02\x02\x03\x02\x01\x04\x04\0\x0ddefault-value\x03\0\x04\x02\x03\
+\x02\x01\x0d\x04\0\x08computed\x03\0\x06\x02\x03\x02\x01\x08\x04\0\x0aconstraint\
+\x03\0\x08\x02\x03\x02\x01\x07\x04\0\x05index\x03\0\x0a\x02\x03\x02\x01\x0a\x04\0\
+\x05error\x03\0\x0c\x01k\x03\x01k\x05\x01k\x07\x01ks\x01r\x08\x04names\x0bcolumn\
+-type\x0e\x0bnative-types\x08nullable\x7f\x07default\x0f\x0eauto-increment\x7f\x08\
+computed\x10\x07comment\x11\x04\0\x0bcolumn-info\x03\0\x12\x01@\0\0\x01\x04\0\x0e\
+target-dialect\x01\x14\x01ps\x01@\0\0\x15\x04\0\x06tables\x01\x16\x01p\x13\x01j\x01\
+\x17\x01\x0d\x01@\x01\x05tables\0\x18\x04\0\x07columns\x01\x19\x01p\x09\x01j\x01\
+\x1a\x01\x0d\x01@\x01\x05tables\0\x1b\x04\0\x0bconstraints\x01\x1c\x01p\x0b\x01j\
+\x01\x1d\x01\x0d\x01@\x01\x05tables\0\x1e\x04\0\x07indexes\x01\x1f\x01j\x01\x11\x01\
+\x0d\x01@\x01\x05tables\0\x20\x04\0\x0dtable-comment\x01!\x03\0\x1cptah:migratio\
+n/inspect@0.1.0\x05\x0e\x02\x03\0\0\x05value\x02\x03\0\0\x08sql-text\x01B\x11\x02\
+\x03\x02\x01\x0f\x04\0\x05value\x03\0\0\x02\x03\x02\x01\x10\x04\0\x08sql-text\x03\
+\0\x02\x02\x03\x02\x01\x0a\x04\0\x05error\x03\0\x04\x04\0\x09statement\x03\x01\x01\
+ps\x01p\x01\x01p\x08\x01j\0\x01\x05\x01@\x03\x05tables\x07columns\x07\x04rows\x09\
+\0\x0a\x04\0\x0bbulk-insert\x01\x0b\x01i\x06\x01j\x01\x0c\x01\x05\x01@\x02\x09st\
+atement\x03\x0aparameters\x08\0\x0d\x04\0\x07execute\x01\x0e\x03\0\x19ptah:migra\
+tion/data@0.1.0\x05\x11\x02\x03\0\x03\x09statement\x01B\x20\x02\x03\x02\x01\x03\x04\
+\0\x0bcolumn-type\x03\0\0\x02\x03\x02\x01\x0f\x04\0\x05value\x03\0\x02\x02\x03\x02\
+\x01\x10\x04\0\x08sql-text\x03\0\x04\x02\x03\x02\x01\x0a\x04\0\x05error\x03\0\x06\
+\x02\x03\x02\x01\x12\x04\0\x09statement\x03\0\x08\x01k\x01\x01r\x02\x04names\x0b\
+column-type\x0a\x04\0\x0danswer-column\x03\0\x0b\x04\0\x06cursor\x03\x01\x01h\x0d\
+\x01p\x0c\x01j\x01\x0f\x01\x07\x01@\x01\x04self\x0e\0\x10\x04\0\x16[method]curso\
+r.columns\x01\x11\x01p\x03\x01p\x12\x01j\x01\x13\x01\x07\x01@\x02\x04self\x0e\x08\
+max-rowsy\0\x14\x04\0\x13[method]cursor.next\x01\x15\x01i\x0d\x01j\x01\x16\x01\x07\
+\x01@\x02\x09statement\x05\x0aparameters\x12\0\x17\x04\0\x05query\x01\x18\x01h\x09\
+\x01j\x01w\x01\x07\x01@\x01\x09statement\x19\0\x1a\x04\0\x07touched\x01\x1b\x03\0\
+\x19ptah:migration/rows@0.1.0\x05\x13\x01B\x07\x01m\x03\x05debug\x04info\x04warn\
+\x04\0\x05level\x03\0\0\x01@\x02\x05level\x01\x04texts\x01\0\x04\0\x07message\x01\
+\x02\x01kw\x01@\x02\x04donew\x05total\x03\x01\0\x04\0\x08progress\x01\x04\x03\0\x18\
+ptah:migration/log@0.1.0\x05\x14\x01B\x04\x01@\0\0s\x04\0\x07started\x01\0\x01@\0\
+\0w\x04\0\x04seed\x01\x01\x03\0\x18ptah:migration/run@0.1.0\x05\x15\x01B\x13\x02\
+\x03\x02\x01\x0a\x04\0\x05error\x03\0\0\x01ps\x01r\x04\x02ids\x0edown-revisions\x02\
+\x07messages\x0adepends-on\x02\x04\0\x08revision\x03\0\x03\x01r\x05\x04names\x05\
+titles\x06active\x7f\x08requires\x02\x0adepends-on\x02\x04\0\x0dpopulate-step\x03\
+\0\x05\x01p\x04\x01p\x06\x01r\x05\x04names\x05titles\x07versions\x09revisions\x07\
+\x0epopulate-steps\x08\x04\0\x0cpackage-info\x03\0\x09\x01@\0\0\x0a\x04\0\x08des\
+cribe\x01\x0b\x01j\0\x01\x01\x01@\x01\x04steps\0\x0c\x04\0\x08populate\x01\x0d\x01\
+@\x01\x08revisions\0\x0c\x04\0\x07upgrade\x01\x0e\x04\0\x09downgrade\x01\x0e\x04\
+\0\x1eptah:migration/migration@0.1.0\x05\x16\x04\0\x1fptah:migration/migrations@\
+0.1.0\x04\0\x0b\x10\x01\0\x0amigrations\x03\0\0\0G\x09producers\x01\x0cprocessed\
+-by\x02\x0dwit-component\x070.254.2\x10wit-bindgen-rust\x060.60.0";
         };
     };
 }
@@ -10780,9 +10818,9 @@ pub use __export_migrations_impl as __export_migrations;
 )]
 #[doc(hidden)]
 #[allow(clippy::octal_escapes)]
-pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 3977] = *b"\
-\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xe8\x1d\x01A\x02\x01\
-A\x1c\x01B<\x01m\x03\x06sqlite\x08postgres\x07mariadb\x04\0\x07dialect\x03\0\0\x01\
+pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 4042] = *b"\
+\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xa9\x1e\x01A\x02\x01\
+A\x1d\x01B<\x01m\x03\x06sqlite\x08postgres\x07mariadb\x04\0\x07dialect\x03\0\0\x01\
 r\x02\x09precision}\x05scale}\x04\0\x0cnumeric-type\x03\0\x02\x01q\x0f\x07boolea\
 n\0\0\x0dsmall-integer\0\0\x07integer\0\0\x0bbig-integer\0\0\x07numeric\x01\x03\0\
 \x06double\0\0\x07varchar\x01y\0\x04text\0\0\x06binary\0\0\x04date\0\0\x04time\0\
@@ -10815,64 +10853,65 @@ parts2\x06unique\x7f\x09predicate3\x04\0\x05index\x03\04\x01p\x1b\x01p)\x01r\x04
 \x0ealready-exists\x01s\0\x09not-found\x01s\0\x07invalid\x01s\0\x06denied\x01s\0\
 \x0bunsupported\x01s\0\x0elimit-exceeded\x01s\0\x06failed\x01s\0\x04\0\x05error\x03\
 \0:\x03\0\x1aptah:migration/types@0.1.0\x05\0\x02\x03\0\0\x05table\x02\x03\0\0\x06\
-column\x02\x03\0\0\x0bcolumn-type\x02\x03\0\0\x0ddefault-value\x02\x03\0\0\x07co\
-mment\x02\x03\0\0\x05index\x02\x03\0\0\x0aconstraint\x02\x03\0\0\x13constraint-s\
-elector\x02\x03\0\0\x05error\x01B0\x02\x03\x02\x01\x01\x04\0\x05table\x03\0\0\x02\
-\x03\x02\x01\x02\x04\0\x06column\x03\0\x02\x02\x03\x02\x01\x03\x04\0\x0bcolumn-t\
-ype\x03\0\x04\x02\x03\x02\x01\x04\x04\0\x0ddefault-value\x03\0\x06\x02\x03\x02\x01\
-\x05\x04\0\x07comment\x03\0\x08\x02\x03\x02\x01\x06\x04\0\x05index\x03\0\x0a\x02\
-\x03\x02\x01\x07\x04\0\x0aconstraint\x03\0\x0c\x02\x03\x02\x01\x08\x04\0\x13cons\
-traint-selector\x03\0\x0e\x02\x03\x02\x01\x09\x04\0\x05error\x03\0\x10\x01q\x03\x04\
-keep\0\0\x03set\x01\x07\0\x05clear\0\0\x04\0\x0edefault-change\x03\0\x12\x01q\x03\
-\x04keep\0\0\x03set\x01\x09\0\x05clear\0\0\x04\0\x0ecomment-change\x03\0\x14\x01\
-k\x05\x01k\x7f\x01r\x04\x0bcolumn-type\x16\x08nullable\x17\x07default\x13\x07com\
-ment\x15\x04\0\x0ecolumn-changes\x03\0\x18\x01j\0\x01\x11\x01@\x01\x05table\x01\0\
-\x1a\x04\0\x0ccreate-table\x01\x1b\x01@\x01\x04names\0\x1a\x04\0\x0adrop-table\x01\
-\x1c\x01@\x02\x04names\x08new-names\0\x1a\x04\0\x0crename-table\x01\x1d\x01@\x02\
-\x05tables\x06column\x03\0\x1a\x04\0\x0aadd-column\x01\x1e\x01@\x02\x05tables\x04\
-names\0\x1a\x04\0\x0bdrop-column\x01\x1f\x01@\x03\x05tables\x04names\x08new-name\
-s\0\x1a\x04\0\x0drename-column\x01\x20\x01@\x03\x05tables\x04names\x07changes\x19\
-\0\x1a\x04\0\x0calter-column\x01!\x01@\x02\x05tables\x05index\x0b\0\x1a\x04\0\x0c\
-create-index\x01\"\x04\0\x0adrop-index\x01\x1f\x01@\x02\x05tables\x0aconstraint\x0d\
-\0\x1a\x04\0\x11create-constraint\x01#\x01@\x02\x05tables\x05which\x0f\0\x1a\x04\
-\0\x0fdrop-constraint\x01$\x03\0\x1bptah:migration/schema@0.1.0\x05\x0a\x02\x03\0\
-\0\x07dialect\x02\x03\0\0\x08computed\x01B(\x02\x03\x02\x01\x0b\x04\0\x07dialect\
-\x03\0\0\x02\x03\x02\x01\x03\x04\0\x0bcolumn-type\x03\0\x02\x02\x03\x02\x01\x04\x04\
-\0\x0ddefault-value\x03\0\x04\x02\x03\x02\x01\x0c\x04\0\x08computed\x03\0\x06\x02\
-\x03\x02\x01\x07\x04\0\x0aconstraint\x03\0\x08\x02\x03\x02\x01\x06\x04\0\x05inde\
-x\x03\0\x0a\x02\x03\x02\x01\x09\x04\0\x05error\x03\0\x0c\x01k\x03\x01k\x05\x01k\x07\
-\x01ks\x01r\x08\x04names\x0bcolumn-type\x0e\x0bnative-types\x08nullable\x7f\x07d\
-efault\x0f\x0eauto-increment\x7f\x08computed\x10\x07comment\x11\x04\0\x0bcolumn-\
-info\x03\0\x12\x01@\0\0\x01\x04\0\x0etarget-dialect\x01\x14\x01ps\x01@\0\0\x15\x04\
-\0\x06tables\x01\x16\x01p\x13\x01j\x01\x17\x01\x0d\x01@\x01\x05tables\0\x18\x04\0\
-\x07columns\x01\x19\x01p\x09\x01j\x01\x1a\x01\x0d\x01@\x01\x05tables\0\x1b\x04\0\
-\x0bconstraints\x01\x1c\x01p\x0b\x01j\x01\x1d\x01\x0d\x01@\x01\x05tables\0\x1e\x04\
-\0\x07indexes\x01\x1f\x01j\x01\x11\x01\x0d\x01@\x01\x05tables\0\x20\x04\0\x0dtab\
-le-comment\x01!\x03\0\x1cptah:migration/inspect@0.1.0\x05\x0d\x02\x03\0\0\x05val\
-ue\x02\x03\0\0\x08sql-text\x01B\x11\x02\x03\x02\x01\x0e\x04\0\x05value\x03\0\0\x02\
-\x03\x02\x01\x0f\x04\0\x08sql-text\x03\0\x02\x02\x03\x02\x01\x09\x04\0\x05error\x03\
-\0\x04\x04\0\x09statement\x03\x01\x01ps\x01p\x01\x01p\x08\x01j\0\x01\x05\x01@\x03\
-\x05tables\x07columns\x07\x04rows\x09\0\x0a\x04\0\x0bbulk-insert\x01\x0b\x01i\x06\
-\x01j\x01\x0c\x01\x05\x01@\x02\x09statement\x03\x0aparameters\x08\0\x0d\x04\0\x07\
-execute\x01\x0e\x03\0\x19ptah:migration/data@0.1.0\x05\x10\x02\x03\0\x03\x09stat\
-ement\x01B\x20\x02\x03\x02\x01\x03\x04\0\x0bcolumn-type\x03\0\0\x02\x03\x02\x01\x0e\
-\x04\0\x05value\x03\0\x02\x02\x03\x02\x01\x0f\x04\0\x08sql-text\x03\0\x04\x02\x03\
-\x02\x01\x09\x04\0\x05error\x03\0\x06\x02\x03\x02\x01\x11\x04\0\x09statement\x03\
-\0\x08\x01k\x01\x01r\x02\x04names\x0bcolumn-type\x0a\x04\0\x0danswer-column\x03\0\
-\x0b\x04\0\x06cursor\x03\x01\x01h\x0d\x01p\x0c\x01j\x01\x0f\x01\x07\x01@\x01\x04\
-self\x0e\0\x10\x04\0\x16[method]cursor.columns\x01\x11\x01p\x03\x01p\x12\x01j\x01\
-\x13\x01\x07\x01@\x02\x04self\x0e\x08max-rowsy\0\x14\x04\0\x13[method]cursor.nex\
-t\x01\x15\x01i\x0d\x01j\x01\x16\x01\x07\x01@\x02\x09statement\x05\x0aparameters\x12\
-\0\x17\x04\0\x05query\x01\x18\x01h\x09\x01j\x01w\x01\x07\x01@\x01\x09statement\x19\
-\0\x1a\x04\0\x07touched\x01\x1b\x03\0\x19ptah:migration/rows@0.1.0\x05\x12\x01B\x07\
-\x01m\x03\x05debug\x04info\x04warn\x04\0\x05level\x03\0\0\x01@\x02\x05level\x01\x04\
-texts\x01\0\x04\0\x07message\x01\x02\x01kw\x01@\x02\x04donew\x05total\x03\x01\0\x04\
-\0\x08progress\x01\x04\x03\0\x18ptah:migration/log@0.1.0\x05\x13\x01B\x04\x01@\0\
-\0s\x04\0\x07started\x01\0\x01@\0\0w\x04\0\x04seed\x01\x01\x03\0\x18ptah:migrati\
-on/run@0.1.0\x05\x14\x04\0?ptah:migration/migrations-with-all-of-its-exports-rem\
-oved@0.1.0\x04\0\x0b0\x01\0*migrations-with-all-of-its-exports-removed\x03\0\0\0\
-G\x09producers\x01\x0cprocessed-by\x02\x0dwit-component\x070.254.2\x10wit-bindge\
-n-rust\x060.60.0";
+column\x02\x03\0\0\x0bcolumn-type\x02\x03\0\0\x0ddefault-value\x02\x03\0\0\x06de\
+mand\x02\x03\0\0\x07comment\x02\x03\0\0\x05index\x02\x03\0\0\x0aconstraint\x02\x03\
+\0\0\x13constraint-selector\x02\x03\0\0\x05error\x01B4\x02\x03\x02\x01\x01\x04\0\
+\x05table\x03\0\0\x02\x03\x02\x01\x02\x04\0\x06column\x03\0\x02\x02\x03\x02\x01\x03\
+\x04\0\x0bcolumn-type\x03\0\x04\x02\x03\x02\x01\x04\x04\0\x0ddefault-value\x03\0\
+\x06\x02\x03\x02\x01\x05\x04\0\x06demand\x03\0\x08\x02\x03\x02\x01\x06\x04\0\x07\
+comment\x03\0\x0a\x02\x03\x02\x01\x07\x04\0\x05index\x03\0\x0c\x02\x03\x02\x01\x08\
+\x04\0\x0aconstraint\x03\0\x0e\x02\x03\x02\x01\x09\x04\0\x13constraint-selector\x03\
+\0\x10\x02\x03\x02\x01\x0a\x04\0\x05error\x03\0\x12\x01q\x03\x04keep\0\0\x03set\x01\
+\x07\0\x05clear\0\0\x04\0\x0edefault-change\x03\0\x14\x01q\x03\x04keep\0\0\x03se\
+t\x01\x0b\0\x05clear\0\0\x04\0\x0ecomment-change\x03\0\x16\x01k\x05\x01k\x7f\x01\
+r\x04\x0bcolumn-type\x18\x08nullable\x19\x07default\x15\x07comment\x17\x04\0\x0e\
+column-changes\x03\0\x1a\x01j\0\x01\x13\x01@\x01\x05table\x01\0\x1c\x04\0\x0ccre\
+ate-table\x01\x1d\x01@\x01\x04names\0\x1c\x04\0\x0adrop-table\x01\x1e\x01@\x02\x04\
+names\x08new-names\0\x1c\x04\0\x0crename-table\x01\x1f\x01@\x02\x05tables\x06col\
+umn\x03\0\x1c\x04\0\x0aadd-column\x01\x20\x01@\x02\x05tables\x04names\0\x1c\x04\0\
+\x0bdrop-column\x01!\x01@\x03\x05tables\x04names\x08new-names\0\x1c\x04\0\x0dren\
+ame-column\x01\"\x01@\x03\x05tables\x04names\x07changes\x1b\0\x1c\x04\0\x0calter\
+-column\x01#\x01k\x09\x01@\x03\x05tables\x05index\x0d\x06online$\0\x1c\x04\0\x0c\
+create-index\x01%\x01@\x03\x05tables\x04names\x06online$\0\x1c\x04\0\x0adrop-ind\
+ex\x01&\x01@\x02\x05tables\x0aconstraint\x0f\0\x1c\x04\0\x11create-constraint\x01\
+'\x01@\x02\x05tables\x05which\x11\0\x1c\x04\0\x0fdrop-constraint\x01(\x03\0\x1bp\
+tah:migration/schema@0.1.0\x05\x0b\x02\x03\0\0\x07dialect\x02\x03\0\0\x08compute\
+d\x01B(\x02\x03\x02\x01\x0c\x04\0\x07dialect\x03\0\0\x02\x03\x02\x01\x03\x04\0\x0b\
+column-type\x03\0\x02\x02\x03\x02\x01\x04\x04\0\x0ddefault-value\x03\0\x04\x02\x03\
+\x02\x01\x0d\x04\0\x08computed\x03\0\x06\x02\x03\x02\x01\x08\x04\0\x0aconstraint\
+\x03\0\x08\x02\x03\x02\x01\x07\x04\0\x05index\x03\0\x0a\x02\x03\x02\x01\x0a\x04\0\
+\x05error\x03\0\x0c\x01k\x03\x01k\x05\x01k\x07\x01ks\x01r\x08\x04names\x0bcolumn\
+-type\x0e\x0bnative-types\x08nullable\x7f\x07default\x0f\x0eauto-increment\x7f\x08\
+computed\x10\x07comment\x11\x04\0\x0bcolumn-info\x03\0\x12\x01@\0\0\x01\x04\0\x0e\
+target-dialect\x01\x14\x01ps\x01@\0\0\x15\x04\0\x06tables\x01\x16\x01p\x13\x01j\x01\
+\x17\x01\x0d\x01@\x01\x05tables\0\x18\x04\0\x07columns\x01\x19\x01p\x09\x01j\x01\
+\x1a\x01\x0d\x01@\x01\x05tables\0\x1b\x04\0\x0bconstraints\x01\x1c\x01p\x0b\x01j\
+\x01\x1d\x01\x0d\x01@\x01\x05tables\0\x1e\x04\0\x07indexes\x01\x1f\x01j\x01\x11\x01\
+\x0d\x01@\x01\x05tables\0\x20\x04\0\x0dtable-comment\x01!\x03\0\x1cptah:migratio\
+n/inspect@0.1.0\x05\x0e\x02\x03\0\0\x05value\x02\x03\0\0\x08sql-text\x01B\x11\x02\
+\x03\x02\x01\x0f\x04\0\x05value\x03\0\0\x02\x03\x02\x01\x10\x04\0\x08sql-text\x03\
+\0\x02\x02\x03\x02\x01\x0a\x04\0\x05error\x03\0\x04\x04\0\x09statement\x03\x01\x01\
+ps\x01p\x01\x01p\x08\x01j\0\x01\x05\x01@\x03\x05tables\x07columns\x07\x04rows\x09\
+\0\x0a\x04\0\x0bbulk-insert\x01\x0b\x01i\x06\x01j\x01\x0c\x01\x05\x01@\x02\x09st\
+atement\x03\x0aparameters\x08\0\x0d\x04\0\x07execute\x01\x0e\x03\0\x19ptah:migra\
+tion/data@0.1.0\x05\x11\x02\x03\0\x03\x09statement\x01B\x20\x02\x03\x02\x01\x03\x04\
+\0\x0bcolumn-type\x03\0\0\x02\x03\x02\x01\x0f\x04\0\x05value\x03\0\x02\x02\x03\x02\
+\x01\x10\x04\0\x08sql-text\x03\0\x04\x02\x03\x02\x01\x0a\x04\0\x05error\x03\0\x06\
+\x02\x03\x02\x01\x12\x04\0\x09statement\x03\0\x08\x01k\x01\x01r\x02\x04names\x0b\
+column-type\x0a\x04\0\x0danswer-column\x03\0\x0b\x04\0\x06cursor\x03\x01\x01h\x0d\
+\x01p\x0c\x01j\x01\x0f\x01\x07\x01@\x01\x04self\x0e\0\x10\x04\0\x16[method]curso\
+r.columns\x01\x11\x01p\x03\x01p\x12\x01j\x01\x13\x01\x07\x01@\x02\x04self\x0e\x08\
+max-rowsy\0\x14\x04\0\x13[method]cursor.next\x01\x15\x01i\x0d\x01j\x01\x16\x01\x07\
+\x01@\x02\x09statement\x05\x0aparameters\x12\0\x17\x04\0\x05query\x01\x18\x01h\x09\
+\x01j\x01w\x01\x07\x01@\x01\x09statement\x19\0\x1a\x04\0\x07touched\x01\x1b\x03\0\
+\x19ptah:migration/rows@0.1.0\x05\x13\x01B\x07\x01m\x03\x05debug\x04info\x04warn\
+\x04\0\x05level\x03\0\0\x01@\x02\x05level\x01\x04texts\x01\0\x04\0\x07message\x01\
+\x02\x01kw\x01@\x02\x04donew\x05total\x03\x01\0\x04\0\x08progress\x01\x04\x03\0\x18\
+ptah:migration/log@0.1.0\x05\x14\x01B\x04\x01@\0\0s\x04\0\x07started\x01\0\x01@\0\
+\0w\x04\0\x04seed\x01\x01\x03\0\x18ptah:migration/run@0.1.0\x05\x15\x04\0?ptah:m\
+igration/migrations-with-all-of-its-exports-removed@0.1.0\x04\0\x0b0\x01\0*migra\
+tions-with-all-of-its-exports-removed\x03\0\0\0G\x09producers\x01\x0cprocessed-b\
+y\x02\x0dwit-component\x070.254.2\x10wit-bindgen-rust\x060.60.0";
 #[inline(never)]
 #[doc(hidden)]
 pub fn __link_custom_section_describing_imports() {

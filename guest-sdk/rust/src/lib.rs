@@ -92,9 +92,9 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 pub mod prelude {
     pub use crate::ReferentialAction::{Cascade, NoAction, Restrict, SetNull};
     pub use crate::{
-        Check, Column, ColumnChanges, ColumnType, Comment, Constraint, ConstraintSelector, Dialect, Error, ForeignKey,
-        Index, Op, Package, Populate, PrimaryKey, Result, Revision, Table, UniqueConstraint, Value, now, sql,
-        target_sql,
+        Check, Column, ColumnChanges, ColumnType, Comment, Constraint, ConstraintSelector, Demand, Dialect, Error,
+        ForeignKey, Index, Op, Package, Populate, PrimaryKey, Result, Revision, Table, UniqueConstraint, Value, now,
+        sql, target_sql,
     };
 }
 

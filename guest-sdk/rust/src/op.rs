@@ -4,7 +4,9 @@ use std::borrow::Borrow;
 
 use crate::bindings::ptah::migration::inspect::ColumnInfo;
 use crate::bindings::ptah::migration::schema::ColumnChanges;
-use crate::bindings::ptah::migration::types::{Column, Constraint, ConstraintSelector, Dialect, Index, SqlText, Table};
+use crate::bindings::ptah::migration::types::{
+    Column, Constraint, ConstraintSelector, Demand, Dialect, Index, SqlText, Table,
+};
 use crate::bindings::ptah::migration::{data, inspect, log, run, schema};
 use crate::rows::{Rows, Statement};
 use crate::table::names;
@@ -65,12 +67,23 @@ impl Op {
 impl Op {
     /// Makes an index.
     pub fn create_index(&mut self, table: &str, index: impl Borrow<Index>) -> Result<()> {
-        schema::create_index(table, index.borrow())
+        schema::create_index(table, index.borrow(), None)
+    }
+
+    /// Makes an index without keeping anybody from writing to the table meanwhile: concurrently on PostgreSQL, where the
+    /// step is then not one transaction any more. SQLite cannot: there `demand` says whether it is an error or a plain index.
+    pub fn create_index_online(&mut self, table: &str, index: impl Borrow<Index>, demand: Demand) -> Result<()> {
+        schema::create_index(table, index.borrow(), Some(demand))
     }
 
     /// Drops an index.
     pub fn drop_index(&mut self, table: &str, name: &str) -> Result<()> {
-        schema::drop_index(table, name)
+        schema::drop_index(table, name, None)
+    }
+
+    /// Drops an index as [`Self::create_index_online`] makes one.
+    pub fn drop_index_online(&mut self, table: &str, name: &str, demand: Demand) -> Result<()> {
+        schema::drop_index(table, name, Some(demand))
     }
 
     /// Adds a constraint to a table that exists.

@@ -5,6 +5,7 @@
 mod answer;
 pub mod bookkeeping;
 pub mod catalog;
+pub mod concurrent;
 mod definition;
 mod expr;
 mod literal;
@@ -36,7 +37,7 @@ pub use session::{
     SessionSettings, after_failure, schema_facts, script_note, script_preamble, session_statements, shadows,
 };
 
-use crate::operation::Grammar;
+use crate::operation::{Grammar, Ident};
 use crate::schema::{Rules, Table};
 
 /// A kind of database.
@@ -61,6 +62,10 @@ pub struct Statement {
     /// The operation's table as this statement leaves it, where that is not how the whole operation leaves it.
     #[serde(skip)]
     pub leaves: Option<Arc<Table>>,
+    /// The index that it makes or drops concurrently: it takes no transaction around it then, and where it does not get
+    /// through the index may be there all the same, not valid.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub concurrent: Option<Ident>,
 }
 
 impl Statement {
@@ -148,14 +153,20 @@ impl Dialect {
         self != Self::Mariadb
     }
 
-    /// Whether some of its statements commit by themselves, so that a step may end half way.
-    pub fn has_lone_statements(self) -> bool {
-        self == Self::Mariadb
+    /// Whether it makes and drops indexes online by statements that take no transaction around them.
+    pub fn builds_concurrently(self) -> bool {
+        self == Self::Postgres
     }
 
-    /// Whether a statement commits by itself, whatever transaction is open.
+    /// Whether some of its statements commit by themselves, so that a step may end half way.
+    pub fn has_lone_statements(self) -> bool {
+        self != Self::Sqlite
+    }
+
+    /// Whether a statement commits by itself, whatever transaction is open, or takes none around it.
     pub fn commits_alone(self, statement: &Statement) -> bool {
-        !self.has_transactional_ddl() && statement.kind == StatementKind::Schema
+        let is_schema = statement.kind == StatementKind::Schema;
+        statement.concurrent.is_some() || (is_schema && !self.has_transactional_ddl())
     }
 
     /// Its name on the command line and in records.

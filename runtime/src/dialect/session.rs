@@ -102,9 +102,17 @@ pub fn after_failure(dialect: Dialect) -> Option<&'static str> {
 
 /// What whoever runs a script of these statements in the database's own shell has to know.
 pub fn script_note<'a>(dialect: Dialect, statements: impl IntoIterator<Item = &'a String>) -> Option<&'static str> {
-    let rebuilds = |statement: &String| statement.starts_with("PRAGMA writable_schema");
-    (dialect == Dialect::Sqlite && statements.into_iter().any(rebuilds))
-        .then_some("Newer versions of sqlite3 need -cmd '.dbconfig defensive off' too: tables are built anew.")
+    let (begins, note) = match dialect {
+        Dialect::Sqlite => (
+            "PRAGMA writable_schema",
+            "Newer versions of sqlite3 need -cmd '.dbconfig defensive off' too: tables are built anew.",
+        ),
+        Dialect::Postgres => {
+            ("COMMIT", "A step that ends its transaction on the way is not undone where it fails after that.")
+        }
+        Dialect::Mariadb => return None,
+    };
+    statements.into_iter().any(|statement| statement.starts_with(begins)).then_some(note)
 }
 
 /// Asks PostgreSQL for a function or operator of a schema that statements would call in place of the system's own:

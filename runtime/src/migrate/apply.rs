@@ -34,7 +34,8 @@ impl Migrator {
     pub(super) async fn run(&self, verb: Verb, given: &[Upgrade]) -> Result<PackagePlan, MigrateError> {
         let name = verb.package().info().name.clone();
         let mut done = None;
-        let ended = self.run_to_its_end(&name, verb, given, &mut done).await;
+        // All that a run may come to takes much room: nobody who calls it has it on the stack.
+        let ended = Box::pin(self.run_to_its_end(&name, verb, given, &mut done)).await;
         ended.map_err(|error| error.after(done).of(&name).on(self.target.label()))
     }
 
@@ -182,7 +183,7 @@ impl Migrator {
             if *applied > 0 && self.give_way(held).await.map_err(|error| error.at(title.clone()))? {
                 return Ok(Turn::Given);
             }
-            self.apply_step(&mut held.connection, plan, step, &mut state, begun.take()).await?;
+            self.apply_step(held, plan, step, &mut state, begun.take()).await?;
             *applied += 1;
         }
         Ok(Turn::Kept)
@@ -199,7 +200,7 @@ impl Migrator {
     /// Applies one step of a plan, those before it being applied. `begun`: what stands of it and is in the journal.
     pub(super) async fn apply_step(
         &self,
-        connection: &mut Connection,
+        held: &mut Held,
         plan: &PackagePlan,
         step: &PlannedStep,
         state: &mut State,
@@ -211,9 +212,14 @@ impl Migrator {
             self.say_that_it_goes_on(plan, step, left);
         }
         (self.observer)(&Event::Step { package: plan.package.clone(), line: step.line.clone() });
-        let done = match self.target.dialect().has_transactional_ddl() {
-            true => self.apply_in_one(connection, &mut applying).await,
-            false => self.apply_journaled(connection, &mut applying, begun).await,
+        let dialect = self.target.dialect();
+        let is_journaled = !dialect.has_transactional_ddl()
+            || begun.is_some()
+            || step.plan.statements().any(|statement| dialect.commits_alone(statement));
+        let done = match is_journaled {
+            // What it may come to takes much room.
+            true => Box::pin(self.apply_journaled(held, &mut applying, begun)).await,
+            false => self.apply_in_one(&mut held.connection, &mut applying).await,
         };
         done.map_err(|error| error.at(title))
     }
@@ -302,11 +308,13 @@ impl Migrator {
     /// accounted for there. `begun`: what stands of it and is in the journal already.
     async fn apply_journaled(
         &self,
-        connection: &mut Connection,
+        held: &mut Held,
         applying: &mut Applying<'_>,
         begun: Option<Box<InFlight>>,
     ) -> Result<(), MigrateError> {
-        let mut flight = applying.in_flight(connection.dialect());
+        self.enter(held).await?;
+        let connection = &mut held.connection;
+        let mut flight = applying.in_flight(connection.dialect(), self.target.settings());
         match announce(connection, applying, &mut flight, begun).await {
             Ok(()) if flight.statements.is_empty() => {}
             Ok(()) => {

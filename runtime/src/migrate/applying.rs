@@ -8,8 +8,8 @@ use super::apply::ROLLED_BACK;
 use super::planned::{PackagePlan, PlannedStep, StepKind};
 use super::{ErrorKind, MigrateError, flight};
 use crate::database::{Connection, DatabaseError, Identity};
-use crate::dialect::{Dialect, Statement};
-use crate::operation::Ident;
+use crate::dialect::{Dialect, SessionSettings, Statement, table_locks};
+use crate::operation::{Ident, Op};
 use crate::store::{
     self, Author, FlightState, HistoryEntry, InFlight, Kind, Newest, Outcome, State, StepRecord, VersionChange,
 };
@@ -149,7 +149,9 @@ impl Applying<'_> {
     }
 
     /// The step as it is written down; who finishes it, this process is recorded.
-    pub(super) fn in_flight(&self, dialect: Dialect) -> InFlight {
+    pub(super) fn in_flight(&self, dialect: Dialect, settings: &SessionSettings) -> InFlight {
+        let operations = self.step.plan.with_effects(dialect);
+        let locks = |ops: &[&Op]| table_locks(dialect, settings, ops.iter().copied(), |table| self.owns(table));
         let mut records = self.records();
         records.iter_mut().for_each(|record| record.author = Some(Author::current()));
         InFlight {
@@ -157,8 +159,8 @@ impl Applying<'_> {
             kind: self.step.kind.recorded(),
             step: self.step.kind.subject(),
             plan_digest: self.step.plan.digest.clone(),
-            statements: flight::statements(dialect, &self.step.plan),
-            earlier: flight::earlier(&self.step.plan),
+            statements: flight::statements(dialect, &operations, locks),
+            earlier: flight::earlier(&operations),
             counters: BTreeMap::new(),
             records,
             conversation: None,

@@ -8,25 +8,47 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::dialect::{Catalog, CatalogTable, Dialect};
 use crate::operation::{Ident, Op};
-use crate::plan::{Effect, Plan, PlannedOp};
+use crate::plan::{Effect, PlannedOp};
 use crate::schema::Table;
 use crate::store::{FlightStatement, Look, Numbered, Undo};
 
 /// Tables by name and what they look like.
 pub(super) type Looks = BTreeMap<String, Look>;
 
-/// The statements of a plan, as they are written down.
-pub(super) fn statements(dialect: Dialect, plan: &Plan) -> Vec<FlightStatement> {
+/// The statements of a plan, as they are written down. `locks`: those that a transaction of these operations begins with.
+pub(super) fn statements(
+    dialect: Dialect,
+    operations: &[PlannedOp],
+    locks: impl Fn(&[&Op]) -> Vec<String>,
+) -> Vec<FlightStatement> {
     let mut made = Made::default();
-    plan.operations.iter().flat_map(|planned| made.statements(dialect, planned)).collect()
+    let mut statements = Vec::new();
+    let mut together = Vec::new();
+    for planned in operations {
+        let at = statements.len();
+        statements.extend(made.statements(dialect, planned));
+        match statements.get(at) {
+            None => {}
+            Some(FlightStatement { alone: false, .. }) => together.push((at, &planned.op)),
+            Some(_) => lock(&mut statements, std::mem::take(&mut together), &locks),
+        }
+    }
+    lock(&mut statements, together, &locks);
+    statements
+}
+
+/// Gives the first of the statements that share a transaction its locks.
+fn lock(statements: &mut [FlightStatement], together: Vec<(usize, &Op)>, locks: impl Fn(&[&Op]) -> Vec<String>) {
+    let (places, ops): (Vec<usize>, Vec<&Op>) = together.into_iter().unzip();
+    if let Some(first) = places.first().and_then(|at| statements.get_mut(*at)) {
+        first.locks = locks(&ops);
+    }
 }
 
 /// The tables that a plan changes, as they were before it.
-pub(super) fn earlier(plan: &Plan) -> BTreeMap<String, Option<Table>> {
+pub(super) fn earlier(operations: &[PlannedOp]) -> BTreeMap<String, Option<Table>> {
     let mut earlier = BTreeMap::new();
-    for change in
-        plan.operations.iter().filter_map(|planned| planned.effect.as_ref()).flat_map(|effect| &effect.changes)
-    {
+    for change in operations.iter().filter_map(|planned| planned.effect.as_ref()).flat_map(|effect| &effect.changes) {
         earlier.entry(change.name.as_str().to_owned()).or_insert_with(|| change.before.as_deref().cloned());
     }
     earlier
@@ -58,6 +80,8 @@ impl Made {
             sql: statement.sql.clone(),
             kind: statement.kind,
             alone: dialect.commits_alone(statement),
+            concurrent: statement.concurrent.as_ref().map(|index| index.as_str().to_owned()),
+            locks: Vec::new(),
             leaves: leaves(index),
             // What takes the operation back does so wherever among its statements it ended.
             undo: if index == 0 { undo.clone() } else { Some(Undo::default()) },

@@ -9,15 +9,15 @@ use super::flight::{expected, holds, position, reach};
 use super::patience::Patience;
 use super::{ErrorKind, MigrateError};
 use crate::database::{Answer, Connection, DatabaseError, Stopped};
-use crate::dialect::TextRow;
 use crate::dialect::bookkeeping::{self, set_counter};
-use crate::store::{self, FlightState, FlightStatement, HistoryEntry, InFlight, Newest, Numbered, Outcome};
+use crate::dialect::{TextRow, concurrent};
+use crate::store::{self, FlightState, FlightStatement, HistoryEntry, InFlight, Newest, Numbered, Outcome, Undo};
 
 /// A step under way and the session that it is applied on.
 pub(super) struct Flying<'a> {
-    connection: &'a mut Connection,
-    flight: &'a mut InFlight,
-    patience: Patience<'a>,
+    pub(super) connection: &'a mut Connection,
+    pub(super) flight: &'a mut InFlight,
+    pub(super) patience: Patience<'a>,
     started: Instant,
     /// Whether statements from its position on may have been sent before.
     is_resumed: bool,
@@ -42,7 +42,8 @@ impl<'a> Flying<'a> {
         Self { is_resumed: true, ..Self::new(connection, flight, patience) }
     }
 
-    /// Sets the step's position to where the tables show that it is.
+    /// Sets the step's position to where the tables show that it is. What is left behind on them goes first, see
+    /// [`Self::sweep`].
     ///
     /// # Errors
     /// Tables that look like nothing that the step made of them.
@@ -85,19 +86,28 @@ impl<'a> Flying<'a> {
                     self.mark(at).await?;
                     marked = at;
                 }
-                if let Err(error) = send(self.connection, &mut self.patience, &statement.sql).await {
+                let sent = match statement.concurrent.is_some() {
+                    true => {
+                        let (sql, leaves) = (statement.sql.clone(), statement.leaves.clone());
+                        Box::pin(self.send_concurrent(&sql, &leaves)).await
+                    }
+                    false => send(self.connection, &mut self.patience, &statement.sql).await,
+                };
+                if let Err(error) = sent {
                     self.flight.position = marked;
                     return Err(self.refused(at, error).await);
                 }
                 at += 1;
                 continue;
             }
+            let locks = statement.locks.clone();
             if self.is_resumed && at == begun {
                 self.reset_counters(at).await?;
             }
             let rows = self.flight.statements.iter().skip(at).take_while(|statement| !statement.alone);
             let mut together: Vec<&str> = rows.map(|statement| statement.sql.as_str()).collect();
             let end = at + together.len();
+            together.splice(0..0, locks.iter().map(String::as_str));
             let newest = store::newest_row(self.connection.dialect());
             let is_end = end == total && ending == Ending::Recorded;
             together.extend(is_end.then_some(newest.as_str()));
@@ -114,7 +124,9 @@ impl<'a> Flying<'a> {
                     if is_blocked(&error) && self.patience.again().await {
                         continue;
                     }
-                    return Err(self.refused(at + stopped.unwrap_or_default(), error).await);
+                    return Err(self
+                        .refused(at + stopped.unwrap_or_default().saturating_sub(locks.len()), error)
+                        .await);
                 }
             };
             if is_end {
@@ -177,6 +189,7 @@ impl<'a> Flying<'a> {
         let sql = self.flight.statements.get(index).map(|statement| cut(&statement.sql)).unwrap_or_default();
         let message = refusal(&error);
         let waited = is_blocked(&error).then(|| self.patience.waited());
+        let is_taken = matches!(&error, DatabaseError::Refused { code, .. } if concurrent::is_taken(code));
         let refused = |after: &str| {
             let (position, sql, message, after) = (index + 1, sql.clone(), message.clone(), after.to_owned());
             match waited {
@@ -184,7 +197,10 @@ impl<'a> Flying<'a> {
                 None => ErrorKind::Refused { position, total, sql, message, after },
             }
         };
-        let after = self.give_up(&|after| refused(after).to_string()).await;
+        if !is_taken && let Err(other) = self.sweep().await {
+            return refused(&format!("\n  {other}")).into();
+        }
+        let after = Box::pin(self.give_up(&|after| refused(after).to_string())).await;
         refused(&after).into()
     }
 
@@ -220,12 +236,11 @@ impl<'a> Flying<'a> {
     pub(super) async fn undo(&mut self) -> Result<(), MigrateError> {
         let applied = self.flight.position;
         let undos = self.flight.statements.iter().take(applied).enumerate().rev();
-        for (at, undo) in undos.filter_map(|(at, statement)| Some((at, statement.undo.as_ref()?))) {
+        let undos = undos.filter_map(|(at, found)| Some((at, found.undo.clone()?, found.concurrent.is_some())));
+        for (at, undo, is_concurrent) in undos.collect::<Vec<_>>() {
             let catalog = self.connection.catalog().await?;
             if !undo.statements.is_empty() && !holds(&undo.leaves, &catalog) {
-                for sql in &undo.statements {
-                    send(self.connection, &mut self.patience, sql).await?;
-                }
+                self.take_back(&undo, is_concurrent).await?;
             }
             store::advance(self.connection, at, None).await?;
         }
@@ -236,6 +251,33 @@ impl<'a> Flying<'a> {
         let error = self.flight.error.clone().unwrap_or_default();
         let entry = self.failure(&error);
         Ok(store::give_up(self.connection, &entry).await?)
+    }
+
+    /// Sends what takes a statement back: in one transaction, where the database has such a thing for it.
+    async fn take_back(&mut self, undo: &Undo, is_concurrent: bool) -> Result<(), MigrateError> {
+        let statements: Vec<&str> = undo.statements.iter().map(String::as_str).collect();
+        if is_concurrent {
+            for sql in statements {
+                Box::pin(self.send_concurrent(sql, &undo.leaves)).await?;
+            }
+        } else if self.connection.dialect().has_transactional_ddl() {
+            loop {
+                match self.connection.begin_and_send(&statements).await {
+                    Ok(_) => break self.connection.commit().await?,
+                    Err(Stopped { error, .. }) => {
+                        let _ = self.connection.rollback().await;
+                        if !(is_blocked(&error) && self.patience.again().await) {
+                            return Err(error.into());
+                        }
+                    }
+                }
+            }
+        } else {
+            for sql in statements {
+                send(self.connection, &mut self.patience, sql).await?;
+            }
+        }
+        Ok(())
     }
 
     /// The history row of a failure.
@@ -262,7 +304,7 @@ async fn send(connection: &mut Connection, patience: &mut Patience<'_>, sql: &st
     }
 }
 
-fn is_blocked(error: &DatabaseError) -> bool {
+pub(super) fn is_blocked(error: &DatabaseError) -> bool {
     matches!(error, DatabaseError::Busy { .. })
 }
 

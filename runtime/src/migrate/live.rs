@@ -5,7 +5,7 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use super::account::{cut, refusal};
+use super::account::{account, cut, refusal};
 use super::apply::Turn;
 use super::open::{Open, Place};
 use super::planned::PackagePlan;
@@ -218,9 +218,14 @@ impl<'a> Live<'a> {
         let before = plan.steps.len().saturating_sub(1);
         for step in plan.steps.iter().take(before).skip(self.applied) {
             migrator.not_interrupted(step).map_err(End::Failed)?;
-            let applied = migrator.apply_step(&mut held.connection, plan, step, &mut self.state, begun.take()).await;
+            let applied = migrator.apply_step(held, plan, step, &mut self.state, begun.take()).await;
             applied.map_err(End::Failed)?;
             self.applied += 1;
+        }
+        if let Some(left) = begun.as_ref().filter(|_| migrator.target.dialect().has_transactional_ddl()) {
+            // It would be applied in one transaction, of which nothing can stand already.
+            let why = format!("{}\n  the package asks for rows in that step", account(left));
+            return Err(End::Failed(ErrorKind::InFlight(why).into()));
         }
         if let (Some(left), Some(step)) = (&begun, plan.steps.get(before)) {
             migrator.say_that_it_goes_on(plan, step, left);
@@ -280,7 +285,7 @@ impl<'a> Live<'a> {
             if !migrator.runner_timeout.is_zero() && held.lock.is_wanted().await? {
                 return Ok(Turn::Given);
             }
-            migrator.apply_step(&mut held.connection, plan, step, &mut self.state, None).await?;
+            migrator.apply_step(held, plan, step, &mut self.state, None).await?;
             self.applied += 1;
         }
         Ok(Turn::Kept)

@@ -7,6 +7,7 @@ mod adopt;
 mod apply;
 mod applying;
 mod asking;
+mod concurrent;
 mod error;
 mod event;
 mod flight;

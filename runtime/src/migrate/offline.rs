@@ -43,7 +43,7 @@ pub struct ScriptStep {
     pub package: String,
     /// The log line of the step.
     pub line: String,
-    /// Its statements, bookkeeping included.
+    /// Its statements, bookkeeping included. What takes no transaction around it has a COMMIT before it and a BEGIN after it.
     pub statements: Vec<String>,
 }
 
@@ -141,7 +141,12 @@ impl Migrator {
 
 fn script_steps(dialect: Dialect, plan: &PackagePlan) -> Result<Vec<ScriptStep>, MigrateError> {
     let steps = plan.steps.iter().map(|step| {
-        let mut statements: Vec<String> = step.plan.statements().map(|statement| statement.sql.clone()).collect();
+        let mut statements = Vec::new();
+        for statement in step.plan.statements() {
+            let (before, after) =
+                if statement.concurrent.is_some() { (Some("COMMIT"), Some("BEGIN")) } else { (None, None) };
+            statements.extend(before.into_iter().chain([statement.sql.as_str()]).chain(after).map(str::to_owned));
+        }
         let versions = VersionChange { remove: step.remove.clone(), add: step.add.clone() };
         let tables = step.table_changes();
         statements.extend(store::script_step(dialect, &plan.package, &versions, &tables, &step.requires)?);

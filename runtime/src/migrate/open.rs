@@ -165,11 +165,11 @@ impl Open {
     ) -> Result<InFlight, MigrateError> {
         let dialect = at.connection.dialect();
         let applying = Applying { plan: at.plan, step, state: &mut *at.state, started: self.started };
-        let mut flight = applying.in_flight(dialect);
+        let mut flight = applying.in_flight(dialect, at.migrator.target.settings());
         let conversation = Conversation { seed: at.plan.run.seed, ..Conversation::default() };
         flight.conversation = Some(conversation);
         // A table may have another name by now than it had before the step.
-        let now = flight::statements(dialect, &Plan::of(segment.to_vec()));
+        let now = flight::statements(dialect, segment, |_| Vec::new());
         let found = counters(at.connection, &now).await?;
         let first = flight.statements.len().saturating_sub(now.len());
         for (statement, now) in flight.statements.iter().skip(first).zip(&now) {

@@ -23,12 +23,27 @@ impl Migrator {
 }
 
 impl Patience<'_> {
+    /// How long it is at most. A statement that keeps nobody waiting may wait for so long at once.
+    pub(super) fn limit(&self) -> Duration {
+        self.migrator.lock_timeout.max(self.once())
+    }
+
+    /// How long a statement waits that may keep others waiting.
+    pub(super) fn once(&self) -> Duration {
+        self.migrator.target.settings().lock_timeout
+    }
+
     /// Whether to try once more, after a pause. Not longer in all than for the lock of the target, and not after an
     /// interrupt.
     pub(super) async fn again(&mut self) -> bool {
-        let once = self.migrator.target.settings().lock_timeout;
+        let begun = Instant::now().checked_sub(self.once()).unwrap_or_else(Instant::now);
+        self.again_since(begun).await
+    }
+
+    /// As [`Self::again`], after a first try that began then.
+    pub(super) async fn again_since(&mut self, begun: Instant) -> bool {
         let is_first = self.since.is_none();
-        let since = *self.since.get_or_insert_with(|| Instant::now().checked_sub(once).unwrap_or_else(Instant::now));
+        let since = *self.since.get_or_insert(begun);
         let left = self.migrator.lock_timeout.saturating_sub(since.elapsed());
         if left.is_zero() {
             return false;

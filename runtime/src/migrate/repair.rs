@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::account::cut;
+use super::journaled::Flying;
 use super::settle::{self, title};
 use super::snapshot::Snapshot;
 use super::{ErrorKind, Event, MigrateError, Migrator, flight};
@@ -59,6 +60,8 @@ pub struct Unfinished {
     pub can_be_undone: bool,
     /// The tables that it changes.
     pub tables: Vec<String>,
+    /// Indexes of its that are there and not valid: they are dropped before anything else is done.
+    pub left_behind: Vec<String>,
 }
 
 impl Unfinished {
@@ -79,6 +82,7 @@ impl Unfinished {
             needs_package: step.is_open(),
             can_be_undone: applied.is_some() && here.can_be_undone(),
             tables: step.earlier.keys().cloned().collect(),
+            left_behind: found.left_behind(step),
         }
     }
 
@@ -115,6 +119,9 @@ impl std::fmt::Display for Unfinished {
                 "  of {} statements: the tables {tables} look like nothing that it made of them",
                 self.statements
             )?,
+        }
+        for index in &self.left_behind {
+            writeln!(f, "  the index {index} is there and not valid: it is dropped first")?;
         }
         if let Some(next) = &self.next {
             writeln!(f, "  next: {next}")?;
@@ -158,7 +165,7 @@ impl Migrator {
         if Snapshot::look_at_records(&self.target).await?.state.journal.is_none() {
             return Ok(None);
         }
-        let mut held = self.hold(None).await.map_err(place)?;
+        let mut held = self.hold_to_settle().await.map_err(place)?;
         let settled = async {
             let found = Snapshot::read(&self.target, &mut held.connection).await?;
             let Some(mut step) = found.state.journal.clone() else { return Ok(None) };
@@ -166,6 +173,8 @@ impl Migrator {
             let connection = &mut held.connection;
             match by {
                 Repair::Discard => {
+                    let patience = self.patience(&step.package, title(&step));
+                    Flying::new(connection, &mut step, patience).sweep().await?;
                     let record = settle::leaving(&step, found.ownership(&step));
                     settle::leave(connection, &record).await?;
                 }

@@ -66,22 +66,33 @@ impl Held {
 }
 
 impl Migrator {
-    /// Takes the lock, and where statements commit by themselves waits for the last one of a run that died. A run of a
-    /// package names it.
+    /// Takes the lock, and where all statements that change the schema commit by themselves waits for the last one of a run
+    /// that died. A run of a package names it.
     pub(super) async fn hold(&self, package: Option<&str>) -> Result<Held, MigrateError> {
         let lock = self.lock(package).await?;
-        let mut connection = self.target.connect_to_change().await?;
-        let work = self.enter(&mut connection).await?;
-        Ok(Held { lock, connection, work })
+        let connection = self.target.connect_to_change().await?;
+        let mut held = Held { lock, connection, work: None };
+        if !self.target.dialect().has_transactional_ddl() {
+            self.enter(&mut held).await?;
+        }
+        Ok(held)
     }
 
-    async fn enter(&self, connection: &mut Connection) -> Result<Option<WorkLock>, MigrateError> {
-        if !self.target.dialect().has_lone_statements() {
-            return Ok(None);
+    /// As [`Self::hold`], for a step that stands in the journal.
+    pub(super) async fn hold_to_settle(&self) -> Result<Held, MigrateError> {
+        let mut held = self.hold(None).await?;
+        self.enter(&mut held).await?;
+        Ok(held)
+    }
+
+    /// Waits for the last statement of a run that died, before others are sent that commit by themselves.
+    pub(super) async fn enter(&self, held: &mut Held) -> Result<(), MigrateError> {
+        if held.work.is_none() && self.target.dialect().has_lone_statements() {
+            let entering = WorkLock::enter(&mut held.connection, self.runner_timeout);
+            let entered = self.interrupt.unless_raised(entering).await;
+            held.work = Some(entered.ok_or(ErrorKind::Interrupted("nothing was changed"))??);
         }
-        let entering = WorkLock::enter(connection, self.runner_timeout);
-        let entered = self.interrupt.unless_raised(entering).await;
-        Ok(Some(entered.ok_or(ErrorKind::Interrupted("nothing was changed"))??))
+        Ok(())
     }
 
     /// Lets another run have the target if one waits for it, and takes it again after that one. Whether so. A run that
@@ -95,7 +106,9 @@ impl Migrator {
         }
         let taken = self.interrupt.unless_raised(held.lock.give_way(self.runner_timeout, self.waiting())).await;
         taken.ok_or(ErrorKind::Interrupted(NOT_BEGUN))??;
-        held.work = self.enter(&mut held.connection).await?;
+        if !self.target.dialect().has_transactional_ddl() {
+            self.enter(held).await?;
+        }
         Ok(true)
     }
 
@@ -116,7 +129,7 @@ impl Migrator {
 
     /// Brings a step that a run left under way to its end, forwards or backwards. One that was refused is left as it is.
     pub(super) async fn settle(&self) -> Result<(), MigrateError> {
-        let mut held = self.hold(None).await?;
+        let mut held = self.hold_to_settle().await?;
         let settled = self.settle_on(&mut held.connection).await;
         held.release().await;
         settled
@@ -140,7 +153,11 @@ impl Migrator {
         let place = |error: MigrateError, flight: &InFlight| error.of(&flight.package).at(title(flight));
         let patience = self.patience(&flight.package, title(flight));
         let mut flying = Flying::new(connection, flight, patience);
-        if let Err(error) = flying.find().await {
+        let found = async {
+            flying.sweep().await?;
+            flying.find().await
+        };
+        if let Err(error) = found.await {
             return Err(place(error, flight));
         }
         let line =
@@ -157,8 +174,12 @@ impl Migrator {
         let line = format!("undoing {}, {} of {} statements", title(flight), flight.position, flight.statements.len());
         (self.observer)(&Event::Settling { package: flight.package.clone(), line });
         let patience = self.patience(&flight.package, title(flight));
-        let undone = Flying::new(connection, flight, patience).undo().await;
-        undone.map_err(|error| error.of(&flight.package).at(title(flight)))
+        let mut flying = Flying::new(connection, flight, patience);
+        let undone = async {
+            flying.sweep().await?;
+            flying.undo().await
+        };
+        undone.await.map_err(|error| error.of(&flight.package).at(title(flight)))
     }
 
     /// Plans a verb on a target as it is found. Where a step stands half done, a plan for its package that begins with what

@@ -137,6 +137,20 @@ impl Snapshot {
         rewound
     }
 
+    /// The indexes that concurrent statements of an unfinished step left, not valid: the catalog has their names alone.
+    pub(super) fn left_behind(&self, flight: &InFlight) -> Vec<String> {
+        let made = flight.statements.iter().filter_map(|statement| statement.concurrent.as_deref());
+        let is_valid = |name: &str| {
+            self.catalog.tables.values().any(|table| match table {
+                CatalogTable::Readable(table) => table.indexes.iter().any(|index| index.name.as_str() == name),
+                CatalogTable::Unreadable(_) => false,
+            })
+        };
+        let left: BTreeSet<&str> =
+            made.filter(|name| self.catalog.other_names.contains_key(*name) && !is_valid(name)).collect();
+        left.into_iter().map(str::to_owned).collect()
+    }
+
     /// Who owns what stands of an unfinished step.
     pub(super) fn ownership(&self, flight: &InFlight) -> Vec<TableChange> {
         let owner = |name: &String| self.state.tables.get(name).map(|owner| owner.package.as_str());

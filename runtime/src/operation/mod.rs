@@ -86,6 +86,9 @@ pub enum Op {
         table: Ident,
         /// The index.
         index: Index,
+        /// Whether nobody is to be kept from writing to the table meanwhile.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        online: Option<Demand>,
     },
     /// Drops an index.
     DropIndex {
@@ -93,6 +96,9 @@ pub enum Op {
         table: Ident,
         /// The index.
         name: Ident,
+        /// Whether nobody is to be kept from writing to the table meanwhile.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        online: Option<Demand>,
     },
     /// Renames an index. No guest asks for it yet: the runner does where it takes over a table.
     RenameIndex {
@@ -180,6 +186,23 @@ impl Op {
             statement.each_query(&mut |query| query.each_source(&mut |source| tables.push(&source.name)));
         }
         tables
+    }
+
+    /// Whether it is to keep nobody from writing to its table, and whether that is demanded.
+    pub fn online(&self) -> Option<Demand> {
+        match self {
+            Self::CreateIndex { online, .. } | Self::DropIndex { online, .. } => *online,
+            _ => None,
+        }
+    }
+
+    /// The same, whoever is kept from writing meanwhile.
+    pub fn not_online(&self) -> Self {
+        let mut op = self.clone();
+        if let Self::CreateIndex { online, .. } | Self::DropIndex { online, .. } = &mut op {
+            *online = None;
+        }
+        op
     }
 
     /// Whether it changes rows and not the schema.

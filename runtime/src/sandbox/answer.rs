@@ -276,7 +276,8 @@ mod tests {
             unique: false,
             predicate: None,
         };
-        let mut operations = vec![Op::CreateTable { table }, Op::CreateIndex { table: ident("pages"), index }];
+        let mut operations =
+            vec![Op::CreateTable { table }, Op::CreateIndex { table: ident("pages"), index, online: None }];
         // What only some dialects have.
         if !planner.dialect().rules().unique_index_is_constraint {
             let expression = parse(Position::Index, "lower(\"title\") || 'it''s'");
@@ -289,7 +290,7 @@ mod tests {
                 unique: true,
                 predicate: Some(parse(Position::Predicate, "\"price\" BETWEEN 1 AND 2.5 AND \"parent\" IS NULL")),
             };
-            operations.push(Op::CreateIndex { table: ident("pages"), index });
+            operations.push(Op::CreateIndex { table: ident("pages"), index, online: None });
         }
         operations
     }
@@ -332,7 +333,7 @@ mod tests {
                 // MariaDB makes the index of a foreign key by itself.
                 let made = second.schema().tables.get(&ident("pages")).unwrap().indexes.clone();
                 if !made.iter().any(|made| made.name == index.name) {
-                    second.push(Op::CreateIndex { table: ident("pages"), index }).unwrap();
+                    second.push(Op::CreateIndex { table: ident("pages"), index, online: None }).unwrap();
                 }
             }
             assert_eq!(**second.schema().tables.get(&ident("pages")).unwrap(), *table, "{target}");

@@ -92,11 +92,7 @@ impl Converter {
         if comment.text.contains('\0') {
             return Err(types::Error::Invalid("a comment holds U+0000".into()).into());
         }
-        let demand = match comment.demand {
-            types::Demand::Required => Demand::Required,
-            types::Demand::IfSupported => Demand::IfSupported,
-        };
-        Ok(Comment { text: comment.text, demand })
+        Ok(Comment { text: comment.text, demand: demand(comment.demand) })
     }
 
     /// A table to make.
@@ -265,5 +261,13 @@ fn referential_action(action: types::ReferentialAction) -> ReferentialAction {
         types::ReferentialAction::Restrict => ReferentialAction::Restrict,
         types::ReferentialAction::Cascade => ReferentialAction::Cascade,
         types::ReferentialAction::SetNull => ReferentialAction::SetNull,
+    }
+}
+
+/// Whether an option is demanded.
+pub(super) fn demand(demand: types::Demand) -> Demand {
+    match demand {
+        types::Demand::Required => Demand::Required,
+        types::Demand::IfSupported => Demand::IfSupported,
     }
 }

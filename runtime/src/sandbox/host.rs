@@ -97,15 +97,22 @@ impl schema::Host for State {
         })
     }
 
-    fn create_index(&mut self, table: String, index: types::Index) -> Result<(), CallError> {
+    fn create_index(
+        &mut self,
+        table: String,
+        index: types::Index,
+        online: Option<types::Demand>,
+    ) -> Result<(), CallError> {
         self.plan(table.len() + index.weight(), |convert| {
-            Ok(Op::CreateIndex { table: convert.object(&table)?, index: convert.index(&index)? })
+            let online = online.map(convert::demand);
+            Ok(Op::CreateIndex { table: convert.object(&table)?, index: convert.index(&index)?, online })
         })
     }
 
-    fn drop_index(&mut self, table: String, name: String) -> Result<(), CallError> {
+    fn drop_index(&mut self, table: String, name: String, online: Option<types::Demand>) -> Result<(), CallError> {
         self.plan(table.len() + name.len(), |convert| {
-            Ok(Op::DropIndex { table: convert.object(&table)?, name: convert.constraint_name(&name)? })
+            let online = online.map(convert::demand);
+            Ok(Op::DropIndex { table: convert.object(&table)?, name: convert.constraint_name(&name)?, online })
         })
     }
 

@@ -24,7 +24,7 @@ pub fn creations(schema: &Schema, rules: &Rules) -> Vec<Op> {
         operations.push(Op::CreateTable { table: table_spec(name, table) });
         let implied = |index: &&crate::operation::Index| rules.foreign_key_makes_index && is_implicit(table, index);
         for index in table.indexes.iter().filter(|index| !implied(index)) {
-            operations.push(Op::CreateIndex { table: name.clone(), index: index.clone() });
+            operations.push(Op::CreateIndex { table: name.clone(), index: index.clone(), online: None });
         }
     }
     operations

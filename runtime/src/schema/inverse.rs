@@ -31,11 +31,15 @@ fn candidate(op: &Op, before: &Schema, after: &Schema) -> Option<Op> {
             let changes = changes(old?.column(name)?, new?.column(name)?)?;
             Op::AlterColumn { table: table.clone(), name: name.clone(), changes }
         }
-        Op::CreateIndex { table, index } => Op::DropIndex { table: table.clone(), name: index.name.clone() },
+        Op::CreateIndex { table, index, online } => {
+            Op::DropIndex { table: table.clone(), name: index.name.clone(), online: *online }
+        }
         Op::RenameIndex { table, name, new_name } => {
             Op::RenameIndex { table: table.clone(), name: new_name.clone(), new_name: name.clone() }
         }
-        Op::DropIndex { table, name } => Op::CreateIndex { table: table.clone(), index: index(old?, name)? },
+        Op::DropIndex { table, name, online } => {
+            Op::CreateIndex { table: table.clone(), index: index(old?, name)?, online: *online }
+        }
         Op::CreateConstraint { table, .. } => {
             let which = selector(&difference(new?, old?)?)?;
             Op::DropConstraint { table: table.clone(), which }

@@ -161,6 +161,12 @@ pub struct FlightStatement {
     pub kind: StatementKind,
     /// Whether it commits by itself; the others share a transaction with those next to them and their mark of progress.
     pub alone: bool,
+    /// The index that it makes or drops concurrently, which it may leave behind, not valid.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub concurrent: Option<String>,
+    /// The statements that lock the tables of the transaction that it begins.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub locks: Vec<String>,
     /// What the tables that it changes look like after it.
     pub leaves: BTreeMap<String, Look>,
     /// What takes it back; none where nothing does.

@@ -36,8 +36,8 @@ fn no_single_call_takes_long() {
         let name = Ident::parse(IdentKind::Constraint, 63, "i").unwrap();
         let parts = vec![IndexPart::column(ident("c1"), IndexOrder::Descending)];
         let index = Index { name: name.clone(), parts, unique: false, predicate: None };
-        soon("an index", || wide.push(Op::CreateIndex { table: ident("t"), index }).unwrap());
-        soon("no index", || wide.push(Op::DropIndex { table: ident("t"), name }).unwrap());
+        soon("an index", || wide.push(Op::CreateIndex { table: ident("t"), index, online: None }).unwrap());
+        soon("no index", || wide.push(Op::DropIndex { table: ident("t"), name, online: None }).unwrap());
         let rename = |from, to| Op::RenameColumn { table: ident("t"), name: ident(from), new_name: ident(to) };
         soon("another name", || wide.push(rename("c5", "x")).unwrap());
         let all: Vec<Ident> = (10..250).map(|n| ident(&format!("c{n}"))).collect();

@@ -375,11 +375,11 @@ on_every_database! {
                 unique: true,
             };
             let table = ident_of(IdentKind::Object, limit, name);
-            sent(&mut connection, &mut planner, Op::CreateIndex { table: table.clone(), index: index.clone() }).await.unwrap().unwrap_or_else(|error| panic!("{name}: {error}"));
+            sent(&mut connection, &mut planner, Op::CreateIndex { table: table.clone(), index: index.clone(), online: None }).await.unwrap().unwrap_or_else(|error| panic!("{name}: {error}"));
             let text = format!("UPDATE \"{name}\" SET \"{name}\" = \"{name}\".\"id\" + 1 WHERE \"{name}\".\"{name}\" IS NULL");
             let statement = parse_dml(Grammar::Portable, &planner.parse_limits(), &text, &[]).unwrap();
             sent(&mut connection, &mut planner, Op::Execute { statement }).await.unwrap().unwrap_or_else(|error| panic!("{name}: {error}"));
-            sent(&mut connection, &mut planner, Op::DropIndex { table, name: index.name }).await.unwrap().unwrap_or_else(|error| panic!("{name}: {error}"));
+            sent(&mut connection, &mut planner, Op::DropIndex { table, name: index.name, online: None }).await.unwrap().unwrap_or_else(|error| panic!("{name}: {error}"));
         }
     }
 }

@@ -3,7 +3,7 @@
 use ptah_wasm_tests::guest::*;
 
 /// How many steps it has.
-pub(crate) const STEPS: usize = 6;
+pub(crate) const STEPS: usize = 7;
 
 /// Creates, seeds, alters, updates, indexes, builds tables anew (on SQLite) with rows that refer to them, renames, drops.
 pub(crate) fn chain() -> GuestPackage {
@@ -90,5 +90,18 @@ pub(crate) fn chain() -> GuestPackage {
             insert_answer("SELECT title FROM book ORDER BY id", (), "tally", ["name"]),
             expect_rows("SELECT max(id) AS id, count(note) AS notes FROM tally", (), [(6, 1)]),
             drop_column("tally", "note"),
+        ])
+        .revision("007", &["006"], "Online")
+        .upgrade([
+            add_column("book", Column::varchar("code", 100)),
+            execute(r#"UPDATE "book" SET "code" = "title""#, ()),
+            create_index_online("book", Index::new("book_code", ["code"]).unique(), Demand::IfSupported),
+            create_index_online("book", Index::new("book_many", ["pages", "code"]), Demand::IfSupported),
+            execute(r#"UPDATE "book" SET "pages" = "pages" + 1"#, ()),
+            drop_index_online("book", "book_many", Demand::IfSupported),
+            // There before and after: only the journal tells.
+            create_index_online("author", Index::new("author_name", ["full_name"]), Demand::IfSupported),
+            drop_index_online("author", "author_name", Demand::IfSupported),
+            create_index_online("author", Index::new("author_name", ["full_name"]), Demand::IfSupported),
         ])
 }

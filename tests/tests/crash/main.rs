@@ -13,6 +13,7 @@ mod chain;
 mod cut;
 mod full;
 mod instants;
+mod online;
 mod race;
 mod undone;
 

@@ -1,4 +1,4 @@
-//! A run that is killed while it takes back a step that MariaDB refused, and the next one.
+//! A run that is killed while it takes back a step that was refused half way, and the next one.
 
 use std::os::unix::process::ExitStatusExt as _;
 
@@ -30,7 +30,7 @@ fn refused() -> GuestPackage {
             rename_table("book", "work"),
             add_column("author", Column::text("about")),
             rename_column("author", "name", "full_name"),
-            create_index("author", Index::new("author_name", ["full_name"]).unique()),
+            create_index_online("author", Index::new("author_name", ["full_name"]).unique(), Demand::IfSupported),
         ])
 }
 
@@ -48,7 +48,7 @@ async fn killed(target: &TestTarget, failpoint: &str, undisturbed: &str) -> Opti
 }
 
 on_databases! {
-    [mariadb] async fn a_step_that_is_taken_back_is_so_wherever_its_run_is_killed(target: &TestTarget) {
+    [postgres mariadb] async fn a_step_that_is_taken_back_is_so_wherever_its_run_is_killed(target: &TestTarget) {
         put(target, "chain.wasm", &refused());
         on(target, "upgrade chain.wasm:001").ok();
         let log = target.folder().join("statements");

@@ -26,7 +26,7 @@ fn of_reading(name: &str, column_type: ColumnType, text: &str) -> ColumnSpec {
 }
 
 fn on(index: Index) -> Op {
-    Op::CreateIndex { table: ident("t"), index }
+    Op::CreateIndex { table: ident("t"), index, online: None }
 }
 
 fn add(column: ColumnSpec) -> Op {
@@ -127,7 +127,7 @@ on_every_database! {
             let many = filtered(Index { unique: true, ..many }, "i IS NOT NULL AND (b > 1 AND (yes OR v <> 'x'))");
             twin.must(on(many)).await;
             for name in ["many", "some18", "ix0"] {
-                twin.must(Op::DropIndex { table: ident("t"), name: ident(name) }).await;
+                twin.must(Op::DropIndex { table: ident("t"), name: ident(name), online: None }).await;
             }
         }
     }

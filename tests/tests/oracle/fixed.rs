@@ -120,9 +120,9 @@ on_every_database! {
             Constraint::PrimaryKey(Key { name: Some(ident("pair_key")), columns: idents(&["b", "a"]) }),
         ])).await;
         let t = || ident("order");
-        twin.must(Op::CreateIndex { table: t(), index: index("ix_title", &[("title", Descending), ("u2", Ascending)], false) }).await;
-        twin.must(Op::CreateIndex { table: t(), index: index("ux_u3", &[("u3", Ascending)], true) }).await;
-        twin.must(Op::CreateIndex { table: t(), index: index("ux_desc", &[("u3", Descending), ("id", Ascending)], true) }).await;
+        twin.must(Op::CreateIndex { table: t(), index: index("ix_title", &[("title", Descending), ("u2", Ascending)], false), online: None }).await;
+        twin.must(Op::CreateIndex { table: t(), index: index("ux_u3", &[("u3", Ascending)], true), online: None }).await;
+        twin.must(Op::CreateIndex { table: t(), index: index("ux_desc", &[("u3", Descending), ("id", Ascending)], true), online: None }).await;
         twin.must(Op::AddColumn { table: t(), column: column("note", ColumnType::Text) }).await;
         twin.must(Op::AddColumn { table: t(), column: not_null(with_default(column("state", ColumnType::Varchar(10)), Value::Text("new".into()))) }).await;
         twin.must(Op::RenameColumn { table: t(), name: ident("title"), new_name: ident("heading") }).await;
@@ -130,7 +130,7 @@ on_every_database! {
         let t = || ident("orders");
         twin.must(Op::RenameTable { name: ident("users"), new_name: ident("people") }).await;
         twin.must(Op::RenameColumn { table: ident("people"), name: ident("id"), new_name: ident("pid") }).await;
-        twin.must(Op::DropIndex { table: t(), name: ident("ix_title") }).await;
+        twin.must(Op::DropIndex { table: t(), name: ident("ix_title"), online: None }).await;
         twin.must(Op::DropColumn { table: t(), name: ident("note") }).await;
         twin.must_not(Op::DropColumn { table: t(), name: ident("heading") }).await;
         twin.must_not(Op::DropTable { name: ident("people") }).await;

@@ -55,14 +55,14 @@ pub(crate) fn operation(schema: &Schema, dice: &mut Dice) -> Op {
         6..11 => alter_column(table, found, dice),
         11 | 12 => {
             let index = random_index(found, dice);
-            Op::CreateIndex { table, index }
+            Op::CreateIndex { table, index, online: None }
         }
         13 => {
             let indexes = found.indexes.iter().map(|index| index.name.clone());
             let mut names: Vec<Ident> =
                 indexes.chain(found.uniques.iter().filter_map(|key| key.name.clone())).collect();
             names.push(random_name(dice));
-            Op::DropIndex { table, name: dice.pick(&names).clone() }
+            Op::DropIndex { table, name: dice.pick(&names).clone(), online: None }
         }
         14..17 => {
             let constraint = match dice.roll(7) {

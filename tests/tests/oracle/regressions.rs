@@ -128,7 +128,7 @@ on_every_database! {
         let columns = vec![id(), column("a", ColumnType::Integer)];
         twin.must(table("t", columns, vec![Constraint::PrimaryKey(key(&["id"]))])).await;
         twin.must(Op::RenameColumn { table: ident("t"), name: ident("id"), new_name: ident("number") }).await;
-        let op = Op::CreateIndex { table: ident("t"), index: index("t_id_seq", &[("a", IndexOrder::Ascending)], false) };
+        let op = Op::CreateIndex { table: ident("t"), index: index("t_id_seq", &[("a", IndexOrder::Ascending)], false), online: None };
         if target.dialect() == Dialect::Postgres { twin.must_not(op).await } else { twin.must(op).await }
     }
 }

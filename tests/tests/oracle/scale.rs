@@ -30,7 +30,7 @@ fn plan(dialect: Dialect, tables: usize) -> Duration {
         ];
         planner.push(table(&name, columns, constraints)).unwrap();
         let by_amount = index(&format!("ix_{number}"), &[("amount", IndexOrder::Ascending)], false);
-        planner.push(Op::CreateIndex { table: ident(&name), index: by_amount }).unwrap();
+        planner.push(Op::CreateIndex { table: ident(&name), index: by_amount, online: None }).unwrap();
     }
     assert_eq!(planner.finish().0.operations.len(), 2 * tables);
     start.elapsed()

@@ -11,6 +11,7 @@ mod graph;
 mod legacy;
 mod neighbours;
 mod offline;
+mod online;
 mod outside;
 mod partial;
 mod populate;

@@ -26,6 +26,8 @@ fn flight(statements: &[&str]) -> InFlight {
     let statement = |sql: &&str| FlightStatement {
         sql: (*sql).to_owned(),
         kind: StatementKind::Schema,
+        concurrent: None,
+        locks: Vec::new(),
         alone: true,
         leaves: BTreeMap::from([("a".to_owned(), Look::Digest("d".repeat(64))), ("b".to_owned(), Look::Absent)]),
         undo: Some(Undo {

@@ -2,21 +2,23 @@
 
 use super::schema_statement;
 use crate::dialect::{Dialect, Statement, Unsupported, quote, render_expr};
-use crate::operation::{Ident, Index, IndexKey, IndexOrder};
+use crate::operation::{Demand, Ident, Index, IndexKey, IndexOrder};
 use crate::schema::Table;
 
 /// `CREATE INDEX`; on MariaDB together with the drop of the index of a foreign key that it replaces.
 ///
 /// # Errors
-/// MariaDB has no index over expressions or over some of the rows.
+/// MariaDB has no index over expressions or over some of the rows; SQLite makes none online.
 pub(super) fn create(
     dialect: Dialect,
     table_name: &Ident,
     index: &Index,
+    online: Option<Demand>,
     before: &Table,
     after: &Table,
 ) -> Result<Vec<Statement>, Unsupported> {
     check(dialect, index)?;
+    let online = Online::of(dialect, online)?;
     let unique = if index.unique { "UNIQUE " } else { "" };
     let parts: Vec<_> = index
         .parts
@@ -36,10 +38,49 @@ pub(super) fn create(
     let (name, table, parts) = (quote(dialect, &index.name), quote(dialect, table_name), parts.join(", "));
     let rows = index.predicate.as_ref().map(|predicate| format!(" WHERE {}", render_expr(dialect, predicate)));
     let (rows, replaced) = (rows.unwrap_or_default(), replaced(dialect, before, after));
-    Ok(vec![schema_statement(match replaced.as_str() {
-        "" => format!("CREATE {unique}INDEX {name} ON {table} ({parts}){rows}"),
-        _ => format!("ALTER TABLE {table} ADD {unique}INDEX {name} ({parts}){replaced}"),
-    })])
+    let sql = match replaced.as_str() {
+        "" => {
+            let Online { concurrently, locks, .. } = online;
+            format!("CREATE {unique}INDEX {concurrently}{name} ON {table} ({parts}){rows}{}", locks.join(""))
+        }
+        _ => format!("ALTER TABLE {table} ADD {unique}INDEX {name} ({parts}){replaced}{}", online.listed()),
+    };
+    Ok(vec![online.statement(sql, &index.name)])
+}
+
+/// What a statement says so that nobody is kept from writing to its table.
+struct Online {
+    /// On PostgreSQL.
+    concurrently: &'static str,
+    /// On MariaDB, which does without where it can anyway, and so refuses where it cannot.
+    locks: &'static [&'static str],
+}
+
+impl Online {
+    fn of(dialect: Dialect, demand: Option<Demand>) -> Result<Self, Unsupported> {
+        let (concurrently, locks): (_, &[_]) = match (dialect, demand) {
+            (Dialect::Postgres, Some(_)) => ("CONCURRENTLY ", &[]),
+            (Dialect::Mariadb, Some(Demand::Required)) => ("", &[" ALGORITHM=INPLACE", " LOCK=NONE"]),
+            (Dialect::Sqlite, Some(Demand::Required)) => {
+                return Err(Unsupported(
+                    "SQLite lets nobody write while it makes or drops an index; ask for it online with `if-supported`"
+                        .into(),
+                ));
+            }
+            _ => ("", &[]),
+        };
+        Ok(Self { concurrently, locks })
+    }
+
+    /// Behind the changes of an ALTER TABLE.
+    fn listed(&self) -> String {
+        self.locks.iter().map(|lock| format!(",{lock}")).collect()
+    }
+
+    fn statement(&self, sql: String, index: &Ident) -> Statement {
+        let concurrent = (!self.concurrently.is_empty()).then(|| index.clone());
+        Statement { concurrent, ..schema_statement(sql) }
+    }
 }
 
 fn check(dialect: Dialect, index: &Index) -> Result<(), Unsupported> {
@@ -66,13 +107,26 @@ pub(super) fn replaced(dialect: Dialect, before: &Table, after: &Table) -> Strin
 }
 
 /// `DROP INDEX`; index names belong to the table on MariaDB, to the schema elsewhere.
-pub(super) fn drop(dialect: Dialect, table: &Ident, name: &Ident) -> Vec<Statement> {
-    let name = quote(dialect, name);
-    let on = match dialect {
-        Dialect::Mariadb => format!(" ON {}", quote(dialect, table)),
-        Dialect::Sqlite | Dialect::Postgres => String::new(),
+///
+/// # Errors
+/// SQLite drops none online.
+pub(super) fn drop(
+    dialect: Dialect,
+    table: &Ident,
+    name: &Ident,
+    online: Option<Demand>,
+) -> Result<Vec<Statement>, Unsupported> {
+    let online = Online::of(dialect, online)?;
+    let (table, quoted) = (quote(dialect, table), quote(dialect, name));
+    let sql = match dialect {
+        // There DROP INDEX says nothing of locks.
+        Dialect::Mariadb if !online.locks.is_empty() => {
+            format!("ALTER TABLE {table} DROP INDEX {quoted}{}", online.listed())
+        }
+        Dialect::Mariadb => format!("DROP INDEX {quoted} ON {table}"),
+        Dialect::Sqlite | Dialect::Postgres => format!("DROP INDEX {}{quoted}", online.concurrently),
     };
-    vec![schema_statement(format!("DROP INDEX {name}{on}"))]
+    Ok(vec![online.statement(sql, name)])
 }
 
 /// `RENAME INDEX`.

@@ -95,13 +95,13 @@ fn statements(dialect: Dialect, op: &Op, before: &Schema, after: &Schema) -> Res
             let (old, new) = (find_column(old, name)?, find_column(new, name)?);
             if old == new { Ok(Vec::new()) } else { column::alter(dialect, table, old, new) }
         }
-        Op::CreateIndex { table, index } => {
+        Op::CreateIndex { table, index, online } => {
             let after = find(after, table)?;
             // In the model it is in its normal form, or a constraint.
             let found = after.indexes.iter().find(|found| found.name == index.name).unwrap_or(index);
-            index::create(dialect, table, found, find(before, table)?, after)
+            index::create(dialect, table, found, *online, find(before, table)?, after)
         }
-        Op::DropIndex { table, name } => Ok(index::drop(dialect, table, name)),
+        Op::DropIndex { table, name, online } => index::drop(dialect, table, name, *online),
         Op::RenameIndex { table, name, new_name } => index::rename(dialect, table, name, new_name),
         Op::CreateConstraint { table, constraint: _ } => {
             constraint::create(dialect, table, find(before, table)?, find(after, table)?)
@@ -145,12 +145,12 @@ fn check_changed_comment(dialect: Dialect, changes: &ColumnChanges) -> Result<()
 
 /// A statement that changes the schema.
 fn schema_statement(sql: String) -> Statement {
-    Statement { sql, kind: StatementKind::Schema, leaves: None }
+    Statement { sql, kind: StatementKind::Schema, leaves: None, concurrent: None }
 }
 
 /// A statement that changes rows.
 fn data_statement(sql: String) -> Statement {
-    Statement { sql, kind: StatementKind::Data, leaves: None }
+    Statement { sql, kind: StatementKind::Data, leaves: None, concurrent: None }
 }
 
 /// Quoted names with commas between.

@@ -313,6 +313,7 @@ fn statements(dialect: Dialect, position: Position, expr: &Expr) -> Vec<String> 
     let index = |key, predicate| Op::CreateIndex {
         table: ident("x"),
         index: Index { name: ident("i"), parts: vec![part(key)], unique: false, predicate },
+        online: None,
     };
     let column = |column_type, default, computed| Op::AddColumn {
         table: ident("x"),

@@ -12,7 +12,7 @@ fn over(given: &str, expression: &str, predicate: Option<&str>) -> Index {
 }
 
 fn on_pages(index: Index) -> Op {
-    Op::CreateIndex { table: name("pages"), index }
+    Op::CreateIndex { table: name("pages"), index, online: None }
 }
 
 fn computed(text: &str, column_type: ColumnType, expression: &str) -> ColumnSpec {

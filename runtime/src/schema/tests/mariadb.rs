@@ -153,7 +153,8 @@ fn an_index_that_a_foreign_key_needs_stays() {
 
 #[test]
 fn a_unique_index_is_a_unique_constraint() {
-    let unique_index = |order| Op::CreateIndex { table: name("t"), index: index_of("u", &[("x", order)], true) };
+    let unique_index =
+        |order| Op::CreateIndex { table: name("t"), index: index_of("u", &[("x", order)], true), online: None };
     let mut schema = start(vec![]);
     change(&mut schema, unique_index(IndexOrder::Ascending)).unwrap();
     assert_eq!(table(&schema, "t").uniques[0].name, Some(name("u")));

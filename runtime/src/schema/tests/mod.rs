@@ -122,11 +122,11 @@ fn alter(table: &str, column: &str, changes: ColumnChanges) -> Op {
 
 fn create_index(table: &str, given: &str, columns: &[&str]) -> Op {
     let columns: Vec<_> = columns.iter().map(|column| (*column, IndexOrder::Ascending)).collect();
-    Op::CreateIndex { table: name(table), index: index_of(given, &columns, false) }
+    Op::CreateIndex { table: name(table), index: index_of(given, &columns, false), online: None }
 }
 
 fn drop_index(table: &str, given: &str) -> Op {
-    Op::DropIndex { table: name(table), name: name(given) }
+    Op::DropIndex { table: name(table), name: name(given), online: None }
 }
 
 fn constrain(table: &str, constraint: Constraint) -> Op {

@@ -63,9 +63,9 @@ fn op() -> impl Strategy<Value = Op> {
         }),
         2 => (table(), word(), prop::collection::vec(word(), 0..3), any::<bool>()).prop_map(|(table, given, columns, unique)| {
             let columns: Vec<_> = columns.into_iter().map(|column| (column, IndexOrder::Ascending)).collect();
-            Op::CreateIndex { table, index: index_of(given, &columns, unique) }
+            Op::CreateIndex { table, index: index_of(given, &columns, unique), online: None }
         }),
-        1 => (table(), word()).prop_map(|(table, text)| Op::DropIndex { table, name: name(text) }),
+        1 => (table(), word()).prop_map(|(table, text)| Op::DropIndex { table, name: name(text), online: None }),
         2 => (table(), constraint()).prop_map(|(table, constraint)| Op::CreateConstraint { table, constraint }),
         1 => (table(), words()).prop_map(|(table, columns)| Op::DropConstraint {
             table,

@@ -12,6 +12,7 @@ use crate::operation::Value;
 const TARGET: i32 = 0x7074_6168; // ptah
 const QUEUE: i32 = 0x7074_6171; // ptaq
 const PACKAGE: i32 = 0x7074_6172; // ptar
+pub(super) const WORK: i32 = 0x7074_6177; // ptaw
 
 /// What a try for a target came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -207,7 +208,7 @@ impl Means {
 }
 
 /// A condition on `pg_locks`.
-fn is_lock(class: i32, key: i32) -> String {
+pub(super) fn is_lock(class: i32, key: i32) -> String {
     format!(
         "locktype = 'advisory' AND granted AND classid = {class}::oid \
          AND objid = ({key}::bigint & 4294967295)::oid AND objsubid = 2"
@@ -225,7 +226,7 @@ fn of_queue(database: &str) -> String {
 }
 
 /// The second number of an advisory lock. Two with one number merely wait for each other.
-fn key(of: &str) -> i32 {
+pub(super) fn key(of: &str) -> i32 {
     let digest: [u8; 32] = Sha256::digest(of.as_bytes()).into();
     let [a, b, c, d, ..] = digest;
     i32::from_be_bytes([a, b, c, d])
@@ -249,7 +250,7 @@ pub(super) fn first(rows: Vec<TextRow>) -> Option<String> {
     rows.into_iter().flatten().next().flatten()
 }
 
-fn is_yes(answer: &str) -> bool {
+pub(super) fn is_yes(answer: &str) -> bool {
     matches!(answer, "t" | "1")
 }
 

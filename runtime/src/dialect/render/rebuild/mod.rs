@@ -161,7 +161,7 @@ fn copy(name: &Ident, rebuilt: &str, before: &Table, after: &Table, copied: &[Co
 fn indexes(name: &Ident, table: &Table) -> Result<Vec<(String, String)>, Unsupported> {
     let mut indexes = Vec::new();
     for index in &table.indexes {
-        let made = index::create(Dialect::Sqlite, name, index, table, table)?;
+        let made = index::create(Dialect::Sqlite, name, index, None, table, table)?;
         indexes.extend(made.into_iter().map(|statement| (index.name.as_str().to_owned(), statement.sql)));
     }
     let opaque = table.opaque.iter().filter(|opaque| opaque.kind == "index");

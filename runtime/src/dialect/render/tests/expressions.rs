@@ -22,7 +22,7 @@ fn index(name: &str, parts: &[(&str, IndexOrder)], predicate: Option<&str>) -> I
 }
 
 fn create_index(index: Index) -> Op {
-    Op::CreateIndex { table: ident("persons"), index }
+    Op::CreateIndex { table: ident("persons"), index, online: None }
 }
 
 fn computed(name: &str, column_type: ColumnType, storage: ComputedStorage, text: &str) -> ColumnSpec {
@@ -140,6 +140,6 @@ pub(super) fn expressions() -> Vec<(&'static str, Op)> {
             Op::BulkInsert { table: ident("persons"), columns: vec![ident("handle")], rows: vec![vec![Value::Null]] },
         ),
         ("a computed column", drop_column("twice")),
-        ("over expressions", Op::DropIndex { table: ident("persons"), name: ident("ix_handle") }),
+        ("over expressions", Op::DropIndex { table: ident("persons"), name: ident("ix_handle"), online: None }),
     ]
 }
