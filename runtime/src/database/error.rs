@@ -85,6 +85,13 @@ impl DatabaseError {
         matches!(self, Self::Lost(_) | Self::CommitUnknown(_) | Self::Closed)
     }
 
+    /// Whether rows do not keep a constraint: PostgreSQL's class 23, SQLite's SQLITE_CONSTRAINT.
+    pub fn is_of_a_constraint(&self) -> bool {
+        let Self::Refused { code, .. } = self else { return false };
+        (code.len() == 5 && code.starts_with("23"))
+            || code.parse::<u32>().is_ok_and(|code| code < 10_000 && code & 0xff == 19)
+    }
+
     /// Whether a look met something that another session was just making or dropping. PostgreSQL looks some things up as
     /// they are now, not as of the transaction, and calls it an internal error; MariaDB has no table in a transaction that
     /// is younger than that (1412).

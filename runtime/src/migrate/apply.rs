@@ -86,7 +86,7 @@ impl Migrator {
             };
             let (plan, departure) = match planned {
                 Ok((plan, departure, _)) => (plan, departure),
-                Err(error) if is_a_guests(&error) && on.state.journal.as_ref().is_some_and(InFlight::is_open) => {
+                Err(error) if is_a_guests(&error) && on.state.journal.as_ref().is_some_and(InFlight::is_left_open) => {
                     self.give_up(&on, &error).await?;
                     continue;
                 }
@@ -315,8 +315,9 @@ impl Migrator {
         self.enter(held).await?;
         let connection = &mut held.connection;
         let mut flight = applying.in_flight(connection.dialect(), self.target.settings());
+        let is_announced = begun.is_some();
         match announce(connection, applying, &mut flight, begun).await {
-            Ok(()) if flight.statements.is_empty() => {}
+            Ok(()) if flight.statements.is_empty() && !is_announced => {}
             Ok(()) => {
                 let patience = self.patience(&applying.plan.package, applying.step.kind.title());
                 Flying::resumed(connection, &mut flight, patience).finish().await?;

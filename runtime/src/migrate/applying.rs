@@ -176,7 +176,7 @@ impl Applying<'_> {
     pub(super) async fn commit(&self, connection: &mut Connection) -> Result<(), MigrateError> {
         let total = self.step.plan.statements().count();
         connection.commit().await.map_err(|error| match error {
-            DatabaseError::Refused { .. } => {
+            error if error.is_of_a_constraint() => {
                 let (sql, message, after) = ("COMMIT".to_owned(), refusal(&error), ROLLED_BACK.to_owned());
                 ErrorKind::Refused { position: total, total, sql, message, after }.into()
             }

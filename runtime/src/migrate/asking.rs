@@ -5,6 +5,7 @@ use std::sync::mpsc::sync_channel;
 use super::live::words;
 use super::plan::Planning;
 use super::planned::{DataDependent, PlannedStep, StepKind};
+use super::settle::is_begun_by;
 use super::{ErrorKind, MigrateError};
 use crate::operation::Value;
 use crate::plan::{Plan, PlannedOp, Planner, Question};
@@ -146,6 +147,12 @@ impl Planning<'_> {
             }
             Some(_) => otherwise("it does something else before it asks"),
         }
+    }
+
+    /// Whether the step that was pushed last is the one that another run left open, known whole by now without a question more.
+    pub(super) fn ends_what_was_left(&self) -> bool {
+        let left = self.guests.unfinished.as_deref().filter(|left| left.is_open());
+        self.planned() == 1 && left.is_some_and(|left| is_begun_by(left, self.first_step()))
     }
 
     /// Has the step applied to its end that was pushed last.

@@ -237,6 +237,10 @@ impl<'a> Live<'a> {
     /// Applies what is left of the step that asked, and records it.
     async fn conclude(&mut self, plan: Box<PackagePlan>) -> Result<(), End> {
         let migrator = self.migrator;
+        if self.step.is_none() {
+            // All that it asked was answered in an earlier run.
+            self.begin(plan.clone()).await?;
+        }
         let plan = self.plan.insert(plan);
         let Some(step) = plan.steps.get(self.applied) else { return Ok(()) };
         (migrator.observer)(&Event::Step { package: plan.package.clone(), line: step.line.clone() });

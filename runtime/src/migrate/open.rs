@@ -182,7 +182,16 @@ impl Open {
         }
         if let Journal::Left(before) | Journal::Ours(before) = &self.journal {
             flight.position = before.position;
-            flight.counters.extend(before.counters.clone());
+            // Where some of these statements may have been sent before, numbers may be lost since then.
+            let is_sent = matches!(self.journal, Journal::Left(_)) && before.next().is_some();
+            let mut counters = before.counters.clone();
+            match is_sent {
+                true => flight.counters.extend(counters),
+                false => {
+                    counters.extend(std::mem::take(&mut flight.counters));
+                    flight.counters = counters;
+                }
+            }
             flight.conversation = before.conversation.clone().or(flight.conversation);
         }
         Ok(flight)
@@ -233,7 +242,12 @@ impl Open {
         // Only now it is known which version is recorded.
         applying.ensure_tables(at.connection).await?;
         applying.record(at.connection).await?;
-        applying.commit(at.connection).await?;
+        let committed = applying.commit(at.connection).await;
+        if committed.as_ref().is_err_and(|error| is_nobodys_fault(&error.kind)) {
+            // Whether it took effect is not known.
+            self.journal = Journal::Settled;
+        }
+        committed?;
         applying.follow();
         Ok(())
     }
@@ -247,9 +261,14 @@ impl Open {
             conversation.open = false;
         }
         self.write(at, &flight).await?;
+        let is_left = matches!(self.journal, Journal::Left(_));
         self.journal = Journal::Settled;
         let patience = at.migrator.patience(&at.plan.package, at.title());
-        Flying::new(at.connection, &mut flight, patience).finish().await?;
+        let flying = match is_left {
+            true => Flying::resumed(at.connection, &mut flight, patience),
+            false => Flying::new(at.connection, &mut flight, patience),
+        };
+        flying.finish().await?;
         Applying { plan: at.plan, step: at.step, state: &mut *at.state, started: self.started }.follow();
         Ok(())
     }

@@ -201,6 +201,11 @@ impl<'a> Planning<'a> {
         }
     }
 
+    /// How many steps are planned.
+    pub(super) fn planned(&self) -> usize {
+        self.steps.len()
+    }
+
     /// The first step, once it is planned.
     pub(super) fn first_step(&self) -> Option<&PlannedStep> {
         self.steps.first()
@@ -388,7 +393,7 @@ impl<'a> Planning<'a> {
             StepKind::Adopt { .. } => {}
         }
         self.steps.push(step);
-        if self.is_asking.take() { self.conclude() } else { Ok(()) }
+        if self.is_asking.take() || self.ends_what_was_left() { self.conclude() } else { Ok(()) }
     }
 }
 

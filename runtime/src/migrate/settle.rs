@@ -6,7 +6,7 @@ use super::flight::position;
 use super::journaled::Flying;
 use super::live::Live;
 use super::plan::Verb;
-use super::planned::PackagePlan;
+use super::planned::{PackagePlan, PlannedStep};
 use super::plans::Guests;
 use super::snapshot::Snapshot;
 use super::{ErrorKind, Event, MigrateError, Migrator, Upgrade};
@@ -233,7 +233,7 @@ impl Migrator {
         let rewound = self.plan(verb.clone(), given, snapshot.rewound(&flight), &repeating, live.as_deref_mut()).await;
         let is_begun = live.as_ref().is_some_and(|live| live.is_begun());
         let why = match rewound {
-            Ok((plan, after)) if is_begun || is_begun_by(&flight, &plan) => {
+            Ok((plan, after)) if is_begun || is_begun_by(&flight, plan.steps.first()) => {
                 return Ok((plan, Departure::Continuing(Box::new(flight)), after));
             }
             Err(error) if flight.is_left_open() && matches!(*error.kind, ErrorKind::InFlight(_)) => {
@@ -278,8 +278,8 @@ impl Migrator {
 }
 
 /// Whether a plan's first step is the unfinished one and begins with the statements that were applied of it.
-fn is_begun_by(flight: &InFlight, plan: &PackagePlan) -> bool {
-    let Some(step) = plan.steps.first() else { return false };
+pub(super) fn is_begun_by(flight: &InFlight, first: Option<&PlannedStep>) -> bool {
+    let Some(step) = first else { return false };
     let mut planned = step.plan.statements();
     step.kind.subject() == flight.step
         && step.kind.recorded() == flight.kind

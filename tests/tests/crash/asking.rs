@@ -30,6 +30,9 @@ fn draw() -> Action {
     Action::InsertRun("draws".into(), "drawn".into(), "lot".into())
 }
 
+/// Where a step is written down that is known whole.
+const CONCLUDES: &str = "UPDATE `ptah_db_journal` SET `id`";
+
 /// Ends a run where it is about to send the first statement that begins like this.
 async fn cut_short(target: &TestTarget, package: &GuestPackage, statement: &str) {
     let log = target.folder().join("statements");
@@ -129,6 +132,74 @@ on_databases! {
         on(target, "repair").ok().prints(&[]);
         put(target, "lottery.wasm", &asks(well()));
         on(target, "upgrade lottery.wasm").ok();
+    }
+
+    [mariadb] async fn a_step_that_does_nothing_but_ask_is_finished_too(target: &TestTarget) {
+        cut_short(target, &lottery([expect_rows("SELECT n FROM draws WHERE n = 1", (), [(1,)])]), CONCLUDES).await;
+        on(target, "upgrade lottery.wasm").ok();
+        on(target, "upgrade lottery.wasm").ok();
+        assert_eq!(value(target, "SELECT count(*) FROM ptah_db_journal").await, "0");
+        assert_eq!(value(target, "SELECT count(*) FROM ptah_db_history").await, "2");
+    }
+
+    [mariadb] async fn answers_are_the_same_to_the_last_bit(target: &TestTarget) {
+        let numbers = (1..=200).map(|at| (f64::from(at).sin() * 1.1e-17 / 3.0,));
+        let asks = lottery([
+            create_table("odds", |t| {
+                t.id("id");
+                t.double("odd");
+            }),
+            bulk_insert("odds", ["odd"], numbers),
+            insert_answer("SELECT odd FROM odds ORDER BY id", (), "odds", ["odd"]),
+            expect_rows("SELECT n FROM draws WHERE n = 1", (), [(1,)]),
+            add_column("draws", Column::integer("late")),
+            expect_rows("SELECT n FROM draws WHERE n = 2", (), [(2,)]),
+        ]);
+        cut_short(target, &asks, "ALTER TABLE `draws` ADD COLUMN `late`").await;
+        on(target, "upgrade lottery.wasm").ok();
+        assert_eq!(value(target, "SELECT count(*) - count(DISTINCT odd) FROM odds").await, "200");
+    }
+
+    [mariadb] async fn rows_are_numbered_as_if_it_had_not_been_cut_short(target: &TestTarget) {
+        let asks = lottery([
+            execute("INSERT INTO draws (n) VALUES (3), (4)", ()),
+            expect_touched("DELETE FROM draws WHERE n = 4", (), 1),
+            execute("INSERT INTO draws (n) VALUES (5)", ()),
+            execute("UPDATE draws SET n = 6 WHERE n = 5", ()),
+            expect_rows("SELECT n FROM draws WHERE n = 1", (), [(1,)]),
+            execute("INSERT INTO draws (n) VALUES (7)", ()),
+        ]);
+        cut_short(target, &asks, "UPDATE `draws` SET `n` = 6").await;
+        on(target, "upgrade lottery.wasm").ok();
+        assert_eq!(value(target, "SELECT group_concat(id ORDER BY id) FROM draws").await, "1,2,3,5,6");
+    }
+
+    [mariadb] async fn what_fails_after_it_does_it_no_harm(target: &TestTarget) {
+        let asks = lottery([
+            execute("UPDATE draws SET n = 5 WHERE n = 2", ()),
+            expect_rows("SELECT n FROM draws WHERE n = 1", (), [(1,)]),
+            execute("UPDATE draws SET n = 6 WHERE n = 5", ()),
+        ]);
+        let fails = asks.revision("003", &["002"], "Fail").upgrade([Action::Return(Error::Failed("no".into()))]);
+        cut_short(target, &fails, CONCLUDES).await;
+        on(target, "upgrade lottery.wasm").run().ends(5).says(&["goes on after 1 of", "upgrade 003", "failed: no"]);
+        assert_eq!(value(target, "SELECT group_concat(n) FROM draws").await, "1,6");
+        assert_eq!(value(target, "SELECT version_num FROM ptah_db_versions").await, "002");
+        assert_eq!(value(target, "SELECT count(*) FROM ptah_db_journal").await, "0");
+    }
+
+    [mariadb] async fn a_guest_that_fails_on_what_stands_of_it_is_asked_once(target: &TestTarget) {
+        let asks = |end: Action| lottery([
+            drop_column("draws", "lot"),
+            expect_rows("SELECT n FROM draws WHERE n = 1", (), [(1,)]),
+            end,
+            expect_rows("SELECT n FROM draws WHERE n = 2", (), [(2,)]),
+        ]);
+        cut_short(target, &asks(add_column("draws", Column::integer("late"))), "ALTER TABLE `draws` ADD COLUMN `late`").await;
+        put(target, "lottery.wasm", &asks(Action::Trap));
+        on(target, "upgrade lottery.wasm").run().ends(5).says(&["table draws has no column lot"]);
+        assert_eq!(value(target, "SELECT error FROM ptah_db_history WHERE outcome = 'failed'").await.lines().next(), Some("the guest crashed: wasm trap: wasm `unreachable` instruction executed"));
+        assert_eq!(value(target, "SELECT count(*) FROM ptah_db_history").await, "2");
     }
 
     [mariadb] async fn an_interrupt_while_it_asks_leaves_it_to_the_next_run(target: &TestTarget) {
