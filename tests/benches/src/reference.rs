@@ -50,6 +50,9 @@ const HISTORY: &str = "ptah_db_history (id, package, kind, step, heads_before, h
     started, duration_ms, component_digest, plan_digest, schema_digest, fuel, operations, \"rows\", statements, seed, \
     runner_version, prev_hash, hash)";
 
+const JOURNAL: &str = "ptah_db_journal (id, package, kind, step, plan_digest, statements, earlier, counters, records, \
+    position, state, error, started, holder)";
+
 /// Applies steps to a fresh database: connects, makes the bookkeeping tables, and closes.
 ///
 /// # Errors
@@ -88,7 +91,7 @@ macro_rules! written_by_hand {
                 mark(2)
             );
             let own = format!("INSERT INTO ptah_db_objects VALUES ({})", marks(dialect, 7));
-            let announce = format!("INSERT INTO ptah_db_journal VALUES ({})", marks(dialect, 14));
+            let announce = format!("INSERT INTO {JOURNAL} VALUES ({})", marks(dialect, 14));
             let sent = |sql: &str| sqlx::raw_sql(AssertSqlSafe(sql.to_owned()));
             let filler = "x".repeat(JOURNAL_BYTES / 2);
 
