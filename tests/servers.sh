@@ -288,7 +288,8 @@ SQL
             command+=(--innodb-file-per-table=0 --innodb-data-file-path=ibdata1:12M:autoextend:max:40M)
         fi
         if [ "${PTAH_TEST_DURABLE:-}" != 1 ]; then
-            command+=(--innodb-flush-log-at-trx-commit=0 --sync-binlog=0 --innodb-doublewrite=0)
+            command+=(--innodb-flush-log-at-trx-commit=0 --sync-binlog=0 --innodb-doublewrite=0
+                --innodb-flush-method=nosync --debug-no-sync)
         fi
         ;;
     esac

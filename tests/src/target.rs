@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use ptah_wasm::database::Target;
 use ptah_wasm::dialect::Dialect;
@@ -115,8 +116,10 @@ pub struct TestTarget {
     login: String,
     /// Where its server's own database is; on SQLite nowhere.
     server: String,
-    /// The database's name on a server; empty for a part of another target.
+    /// The database's name on a server; empty for one that is not dropped.
     name: String,
+    /// Holds the database of a server that is used again and again, for this target alone.
+    _hold: Option<PgConnection>,
     /// The test's own folder; on SQLite the file is in it.
     folder: TempDir,
 }
@@ -124,12 +127,46 @@ pub struct TestTarget {
 impl TestTarget {
     /// Creates it.
     pub async fn new(dialect: Dialect) -> Self {
-        let server = match dialect {
-            Dialect::Sqlite => "",
-            Dialect::Postgres => &servers().postgres,
-            Dialect::Mariadb => &servers().mariadb,
-        };
-        Self::on_server(dialect, server).await
+        match dialect {
+            Dialect::Sqlite => Self::on_server(dialect, "").await,
+            Dialect::Postgres => Self::emptied(&servers().postgres).await,
+            Dialect::Mariadb => Self::on_server(dialect, &servers().mariadb).await,
+        }
+    }
+
+    /// One of the databases of a PostgreSQL server that tests use one after the other: to make one takes the server longer
+    /// than most tests take. It is emptied before.
+    async fn emptied(server: &str) -> Self {
+        let mut hold = PgConnection::connect(server).await.unwrap();
+        let mut number = 0;
+        while !yes(&mut hold, &format!("SELECT pg_try_advisory_lock({TEST}, {number})")).await {
+            number += 1;
+        }
+        let name = format!("ptah_t_{number}");
+        let url = format!("{}/{name}", server.rsplit_once('/').unwrap().0);
+        if yes(&mut hold, &format!("SELECT count(*) = 1 FROM pg_database WHERE datname = '{name}'")).await {
+            // Sessions of a process that was killed may still be at work.
+            let ended = format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'");
+            sqlx::raw_sql(AssertSqlSafe(ended)).execute(&mut hold).await.unwrap();
+            while yes(&mut hold, &format!("SELECT count(*) > 0 FROM pg_stat_activity WHERE datname = '{name}'")).await {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            admin(Dialect::Postgres, server, &format!("ALTER DATABASE {name} RESET ALL")).await;
+            send(Dialect::Postgres, &url, EMPTY).await.unwrap();
+        } else {
+            admin(Dialect::Postgres, server, &format!("CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8'"))
+                .await;
+        }
+        let folder = tempfile::Builder::new().prefix("ptah-test-").tempdir().unwrap();
+        Self {
+            dialect: Dialect::Postgres,
+            login: url.clone(),
+            url,
+            server: server.to_owned(),
+            name: String::new(),
+            _hold: Some(hold),
+            folder,
+        }
     }
 
     /// Creates it on a server of one's own, given as the tests' servers are.
@@ -148,7 +185,7 @@ impl TestTarget {
             Dialect::Sqlite => format!("sqlite:{}", folder.path().join("test.db").display()),
             _ => format!("{}/{name}", server.rsplit_once('/').unwrap().0),
         };
-        Self { dialect, login: url.clone(), url, server: server.to_owned(), name, folder }
+        Self { dialect, login: url.clone(), url, server: server.to_owned(), name, _hold: None, folder }
     }
 
     /// So many more targets as one operator has them: SQLite files in one folder, schemas of this PostgreSQL database,
@@ -166,6 +203,7 @@ impl TestTarget {
                         login: format!("{}?options=-csearch_path%3D{schema}", self.url),
                         server: self.server.clone(),
                         name: String::new(),
+                        _hold: None,
                         folder: tempfile::Builder::new().prefix("ptah-test-").tempdir().unwrap(),
                     }
                 }
@@ -268,6 +306,23 @@ impl TestTarget {
         };
         self.fetch(sql).await.into_iter().flatten().flatten().collect()
     }
+}
+
+/// The first of the two numbers of the advisory locks by which tests hold databases.
+const TEST: i32 = 0x7465_7374;
+
+/// Leaves a PostgreSQL database as a new one is.
+const EMPTY: &str = "DO $$ DECLARE name text; BEGIN \
+    FOR name IN SELECT evtname FROM pg_event_trigger LOOP EXECUTE format('DROP EVENT TRIGGER %I', name); END LOOP; \
+    FOR name IN SELECT nspname FROM pg_namespace WHERE nspname !~ '^pg_' AND nspname <> 'information_schema' \
+    LOOP EXECUTE format('DROP SCHEMA %I CASCADE', name); END LOOP; \
+    CREATE SCHEMA public; \
+    IF current_setting('server_version_num')::int < 150000 THEN GRANT ALL ON SCHEMA public TO PUBLIC; \
+    ELSE ALTER SCHEMA public OWNER TO pg_database_owner; GRANT USAGE ON SCHEMA public TO PUBLIC; END IF; END $$";
+
+/// What a question answers that is answered with one truth.
+async fn yes(connection: &mut PgConnection, question: &str) -> bool {
+    sqlx::raw_sql(AssertSqlSafe(question.to_owned())).fetch_one(connection).await.unwrap().try_get(0).unwrap()
 }
 
 fn text(bytes: Option<Vec<u8>>) -> Option<String> {

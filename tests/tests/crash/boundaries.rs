@@ -43,21 +43,36 @@ async fn killed(target: &TestTarget, failpoint: &str, undisturbed: &str) -> Next
     Next { work: work(&said), differs: differs.map(|lines| format!("{dialect}, {failpoint}\n{lines}\n")) }
 }
 
+/// Where runs are killed, with the statement's number. Within a transaction what is killed in the middle of a statement is
+/// rolled back as what is killed before it, so that is left to the random instants.
+fn failpoints(statements: &[String]) -> Vec<(usize, String)> {
+    let mut failpoints = Vec::new();
+    let mut is_inside = false;
+    for (number, sql) in (1..).zip(statements) {
+        failpoints.push((number, format!("before:{number}")));
+        let begins = sql.starts_with("BEGIN") || sql.starts_with("START TRANSACTION");
+        is_inside = (is_inside || begins) && !sql.starts_with("COMMIT") && !sql.starts_with("ROLLBACK");
+        if !is_inside {
+            failpoints.push((number, format!("during:{number}")));
+        }
+    }
+    // What is killed after any other statement was killed before the next one.
+    failpoints.push((statements.len(), format!("after:{}", statements.len())));
+    failpoints
+}
+
 on_every_database! {
     async fn a_run_that_is_killed_at_any_statement_is_finished_by_the_next(target: &TestTarget) {
         let dialect = target.dialect();
         let (whole, statements) = undisturbed(target).await;
         assert!(statements.len() > 40, "{statements:#?}");
-        let numbers = 1..=statements.len();
-        let mut failpoints: Vec<String> = numbers.flat_map(|number| [format!("before:{number}"), format!("during:{number}")]).collect();
-        // What is killed after any other statement was killed before the next one.
-        failpoints.push(format!("after:{}", statements.len()));
-        let nexts = on_fresh_databases(dialect, &failpoints, async |target, failpoint| killed(target, failpoint, &whole).await);
+        let failpoints = failpoints(&statements);
+        let nexts = on_fresh_databases(dialect, &failpoints, async |target, (_, failpoint)| killed(target, failpoint, &whole).await);
         let mut table = format!("\n{dialect}: killed before | during each of {} statements | after the last: what the next run did\n", statements.len());
         let cell = |next: &Next| format!("{:18}", format!("{}{}", next.work, if next.differs.is_some() { " WRONG" } else { "" }));
         for (index, sql) in statements.iter().enumerate() {
-            let last = if index + 1 == statements.len() { 3 } else { 2 };
-            let cells: Vec<String> = nexts[index * 2..index * 2 + last].iter().map(cell).collect();
+            let of_it = failpoints.iter().zip(&nexts).filter(|((number, _), _)| *number == index + 1);
+            let cells: Vec<String> = of_it.map(|(_, next)| cell(next)).collect();
             writeln!(table, "{:4}  {:60} {}", index + 1, brief(sql), cells.join(" ").trim_end()).unwrap();
         }
         println!("{table}");
