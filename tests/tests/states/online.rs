@@ -261,9 +261,10 @@ on_databases! {
             ]);
             let (run, package) = at_first(&target, &package).await;
             let mut writer = writer(&target).await;
-            // Gone while it builds: its session is ended, as of a client that is gone.
+            // Gone while it builds, when the index is there: its session is ended, as of a client that is gone.
             let (upgraded, ()) = tokio::join!(run.upgrade(&package), async {
-                let building = "SELECT pg_terminate_backend(pid) FROM pg_stat_progress_create_index WHERE datname = current_database()";
+                let building = "SELECT pg_terminate_backend(pid) FROM pg_stat_progress_create_index \
+                                WHERE datname = current_database() AND phase LIKE 'waiting%'";
                 while target.fetch(building).await.is_empty() {
                     tokio::time::sleep(Duration::from_millis(5)).await;
                 }
