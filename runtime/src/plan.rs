@@ -220,6 +220,16 @@ pub enum Question {
     Touched(usize),
 }
 
+impl Question {
+    /// It in words that are the same when it is asked again.
+    pub(crate) fn words(&self, dialect: Dialect) -> String {
+        match self {
+            Self::Query { query, .. } => dialect::render_query(dialect, query),
+            Self::Touched(place) => format!("touched {place}"),
+        }
+    }
+}
+
 /// A table that is built anew by the last operations, once for all of them.
 #[derive(Debug)]
 struct Rebuild {
@@ -266,6 +276,7 @@ impl Planner {
             depth: self.limits.expression_depth,
             expression_nodes: self.limits.expression_nodes,
             statement_nodes: self.limits.statement_nodes,
+            text_growth: self.limits.text_growth,
             ident: self.dialect.rules().ident_limit,
         }
     }

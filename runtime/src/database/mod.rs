@@ -111,6 +111,30 @@ impl Connection {
         Ok(Some(connection))
     }
 
+    /// Makes a session that looked one that changes, set up and checked anew. None: it is gone or cannot be one, and is
+    /// closed; whatever is wrong with it, a new one will say.
+    pub(crate) async fn into_changing(mut self, target: &Target) -> Option<Self> {
+        match self.change_from_now_on(target).await {
+            Ok(()) => Some(self),
+            Err(_) => {
+                self.close().await;
+                None
+            }
+        }
+    }
+
+    async fn change_from_now_on(&mut self, target: &Target) -> Result<(), DatabaseError> {
+        let writes = dialect::no_longer_read_only(self.dialect).ok_or(DatabaseError::Closed)?;
+        if self.in_transaction() {
+            return Err(DatabaseError::Transaction("a transaction is open already"));
+        }
+        self.execute(writes).await?;
+        setup::pin(self, target, Purpose::Change).await?;
+        #[cfg(feature = "failpoints")]
+        (self.is_counted = true);
+        Ok(())
+    }
+
     /// Which kind of database it is.
     pub fn dialect(&self) -> Dialect {
         self.dialect

@@ -14,8 +14,14 @@ mod fuzz;
 mod printed;
 mod queries;
 
-const LIMITS: ParseLimits =
-    ParseLimits { bytes: 1 << 20, depth: 32, expression_nodes: 4_096, statement_nodes: 4_096, ident: 63 };
+const LIMITS: ParseLimits = ParseLimits {
+    bytes: 1 << 20,
+    depth: 32,
+    expression_nodes: 4_096,
+    statement_nodes: 4_096,
+    text_growth: 1_024,
+    ident: 63,
+};
 
 fn column(name: &str) -> Expr {
     Expr::Column(Ident::parse(IdentKind::Object, 63, name).unwrap())

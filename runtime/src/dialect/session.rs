@@ -100,6 +100,16 @@ pub fn after_failure(dialect: Dialect) -> Option<&'static str> {
     (dialect == Dialect::Sqlite).then_some("PRAGMA writable_schema = RESET")
 }
 
+/// What lets a session write again that was made read-only for looking, unless its server, role or database has it so anyway.
+/// None on SQLite, where opening the file anew costs nothing.
+pub fn no_longer_read_only(dialect: Dialect) -> Option<&'static str> {
+    match dialect {
+        Dialect::Sqlite => None,
+        Dialect::Postgres => Some("RESET default_transaction_read_only"),
+        Dialect::Mariadb => Some("SET SESSION tx_read_only = DEFAULT"),
+    }
+}
+
 /// What whoever runs a script of these statements in the database's own shell has to know.
 pub fn script_note<'a>(dialect: Dialect, statements: impl IntoIterator<Item = &'a String>) -> Option<&'static str> {
     let (begins, note) = match dialect {

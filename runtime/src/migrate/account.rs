@@ -5,6 +5,15 @@ use crate::dialect::REBUILT;
 use crate::sandbox::visible;
 use crate::store::{FlightState, InFlight};
 
+/// What is left of a step that was one transaction.
+pub(super) const ROLLED_BACK: &str = "\n  the step is rolled back";
+
+/// What an interrupt between two steps leaves.
+pub(super) const NOT_BEGUN: &str = "nothing of this step was applied";
+
+/// What an end that is nobody's fault leaves of a step that asks for rows, where statements commit by themselves.
+pub(super) const GOES_ON: &str = "the next run of the package goes on with this step";
+
 /// What is left of a step that was refused and taken back.
 pub(super) const UNDONE: &str = "\n  what the step had applied was undone";
 

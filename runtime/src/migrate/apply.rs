@@ -2,13 +2,14 @@
 
 use std::time::Instant;
 
-use super::applying::Applying;
+use super::account::NOT_BEGUN;
+use super::applying::{Applying, refused};
 use super::journaled::{Flying, counters};
 use super::live::{Closed, Live};
 use super::plan::Verb;
 use super::planned::{PackagePlan, PlannedStep};
 use super::plans::Guests;
-use super::settle::{self, Departure, Held};
+use super::settle::{Departure, Held};
 use super::snapshot::Snapshot;
 use super::states::is_done;
 use super::{ErrorKind, Event, MigrateError, Migrator, Upgrade};
@@ -19,8 +20,6 @@ use crate::store::{self, Conversation, InFlight, Newest, State};
 
 /// How often a plan is made anew because something else than a run changed the target meanwhile.
 const ATTEMPTS: usize = 5;
-
-pub(super) const ROLLED_BACK: &str = "\n  the step is rolled back";
 
 /// A plan and the target that it was made on.
 struct Prepared {
@@ -33,18 +32,23 @@ impl Migrator {
     /// Plans and applies one verb, after what another run may have left under way.
     pub(super) async fn run(&self, verb: Verb, given: &[Upgrade]) -> Result<PackagePlan, MigrateError> {
         let name = verb.package().info().name.clone();
-        let mut done = None;
+        let (mut done, mut looked) = (None, None);
         // All that a run may come to takes much room: nobody who calls it has it on the stack.
-        let ended = Box::pin(self.run_to_its_end(&name, verb, given, &mut done)).await;
+        let ended = Box::pin(self.run_to_its_end(&name, verb, given, &mut looked, &mut done)).await;
+        if let Some(connection) = looked {
+            connection.close().await;
+        }
         ended.map_err(|error| error.after(done).of(&name).on(self.target.label()))
     }
 
-    /// What is applied is added to `done`; a run that gives way to others in between has it from several plans.
+    /// What is applied is added to `done`; a run that gives way to others in between has it from several plans. `looked`: the
+    /// connection that the target was looked at through last, until it changes something.
     async fn run_to_its_end(
         &self,
         name: &str,
         verb: Verb,
         given: &[Upgrade],
+        looked: &mut Option<Connection>,
         done: &mut Option<PackagePlan>,
     ) -> Result<PackagePlan, MigrateError> {
         let guests = Guests::new(self.plans.clone())?;
@@ -52,7 +56,7 @@ impl Migrator {
         while attempts < ATTEMPTS {
             let on = match seen.take() {
                 Some(seen) => seen,
-                None => Snapshot::look_unless(&self.target, &|state| is_done(&verb, state)).await?,
+                None => Snapshot::look_unless(&self.target, &|state| is_done(&verb, state), looked).await?,
             };
             // What other runs get done is no reason to give up: they end.
             attempts = if records.as_ref() == Some(&on.state) { attempts + 1 } else { 1 };
@@ -61,9 +65,13 @@ impl Migrator {
                 self.settle().await?;
                 continue;
             }
+            let known = self.plan_of_what_is_known(&verb, given, &on, &guests, looked).await;
             let mut live = Live::new(self, &on);
-            // Boxed, as what waits inside is large.
-            let planned = Box::pin(self.plan_from(verb.clone(), given, on.clone(), &guests, Some(&mut live))).await;
+            let planned = match known {
+                Some(known) => Ok(known),
+                // Boxed, as what waits inside is large.
+                None => Box::pin(self.plan_from(verb.clone(), given, on.clone(), &guests, Some(&mut live))).await,
+            };
             let planned = match Box::pin(live.close(planned)).await {
                 Closed::Untouched(planned) => *planned,
                 Closed::TargetChanged => {
@@ -101,7 +109,7 @@ impl Migrator {
             }
             let mut prepared = Prepared { plan, departure, on };
             if !prepared.plan.steps.is_empty() {
-                let mut held = self.hold(Some(name)).await?;
+                let mut held = self.hold(Some(name), looked.take()).await?;
                 let applied = Box::pin(self.apply_on(&mut held, &mut prepared, &verb, given, &guests, done)).await;
                 held.release().await;
                 if let Applied::Not { on } = applied? {
@@ -117,6 +125,32 @@ impl Migrator {
             return Ok(done);
         }
         Err(ErrorKind::Unstable.into())
+    }
+
+    /// The plan, if it takes no guest to make it. Else the connection that the target was looked at through is closed: no
+    /// session stands by while a guest runs.
+    async fn plan_of_what_is_known(
+        &self,
+        verb: &Verb,
+        given: &[Upgrade],
+        on: &Snapshot,
+        guests: &Guests,
+        looked: &mut Option<Connection>,
+    ) -> Option<(PackagePlan, Departure, Snapshot)> {
+        looked.as_ref()?;
+        if on.state.journal.is_none() {
+            let guests = guests.only_known();
+            let known = Box::pin(self.plan_from(verb.clone(), given, on.clone(), &guests, None)).await;
+            if let Ok(known) = known
+                && known.0.data_dependent.is_none()
+            {
+                return Some(known);
+            }
+        }
+        if let Some(connection) = looked.take() {
+            connection.close().await;
+        }
+        None
     }
 
     fn say_up_to_date(&self, plan: &PackagePlan) {
@@ -192,7 +226,7 @@ impl Migrator {
     /// Between steps.
     pub(super) fn not_interrupted(&self, next: &PlannedStep) -> Result<(), MigrateError> {
         match self.interrupt.is_raised() {
-            true => Err(MigrateError::from(ErrorKind::Interrupted(settle::NOT_BEGUN)).at(next.kind.title())),
+            true => Err(MigrateError::from(ErrorKind::Interrupted(NOT_BEGUN)).at(next.kind.title())),
             false => Ok(()),
         }
     }
@@ -293,9 +327,7 @@ impl Migrator {
                     None => None,
                 };
                 return Err(match stopped {
-                    Some((index, statement)) => {
-                        applying.refused(index, statement, &error, ROLLED_BACK.to_owned()).into()
-                    }
+                    Some((index, statement)) => refused(statement, index + 1, plan.statements().count(), &error).into(),
                     None => error.into(),
                 });
             }
@@ -320,7 +352,11 @@ impl Migrator {
             Ok(()) if flight.statements.is_empty() && !is_announced => {}
             Ok(()) => {
                 let patience = self.patience(&applying.plan.package, applying.step.kind.title());
-                Flying::resumed(connection, &mut flight, patience).finish().await?;
+                let flying = match is_announced {
+                    true => Flying::resumed(connection, &mut flight, patience),
+                    false => Flying::new(connection, &mut flight, patience),
+                };
+                flying.finish().await?;
                 applying.follow();
                 return Ok(());
             }

@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use super::account::{cut, refusal};
-use super::apply::ROLLED_BACK;
+use super::account::{ROLLED_BACK, cut, refusal};
 use super::planned::{PackagePlan, PlannedStep, StepKind};
 use super::{ErrorKind, MigrateError, flight};
 use crate::database::{Connection, DatabaseError, Identity};
@@ -183,24 +182,18 @@ impl Applying<'_> {
             other => other.into(),
         })
     }
+}
 
-    pub(super) fn refused(
-        &self,
-        index: usize,
-        statement: &Statement,
-        error: &DatabaseError,
-        after: String,
-    ) -> ErrorKind {
-        let (position, total) = (index + 1, self.step.plan.statements().count());
-        let (sql, message) = (cut(&statement.sql), refusal(error));
-        match error {
-            DatabaseError::Busy { .. } => {
-                ErrorKind::Blocked { position, total, sql, message, waited: Duration::ZERO, after }
-            }
-            error if error.ends_the_session() => {
-                ErrorKind::CutShort { position, total, error: error.clone(), after: "the step is rolled back" }
-            }
-            _ => ErrorKind::Refused { position, total, sql, message, after },
+/// A statement that did not go through in the transaction of its step, so many of so many.
+pub(super) fn refused(statement: &Statement, position: usize, total: usize, error: &DatabaseError) -> ErrorKind {
+    let (sql, message, after) = (cut(&statement.sql), refusal(error), ROLLED_BACK.to_owned());
+    match error {
+        DatabaseError::Busy { .. } => {
+            ErrorKind::Blocked { position, total, sql, message, waited: Duration::ZERO, after }
         }
+        error if error.ends_the_session() => {
+            ErrorKind::CutShort { position, total, error: error.clone(), after: "the step is rolled back" }
+        }
+        _ => ErrorKind::Refused { position, total, sql, message, after },
     }
 }

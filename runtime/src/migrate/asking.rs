@@ -2,10 +2,8 @@
 
 use std::sync::mpsc::sync_channel;
 
-use super::live::words;
 use super::plan::Planning;
 use super::planned::{DataDependent, PlannedStep, StepKind};
-use super::settle::is_begun_by;
 use super::{ErrorKind, MigrateError};
 use crate::operation::Value;
 use crate::plan::{Plan, PlannedOp, Planner, Question};
@@ -136,7 +134,7 @@ impl Planning<'_> {
             _ if !is_that => otherwise("the package does not begin with this step"),
             None if same(left.position) => Ok(None),
             None => otherwise("the package does not begin with the statements that were applied"),
-            Some(reply) if reply.question != words(self.snapshot.dialect, question) => {
+            Some(reply) if reply.question != question.words(self.snapshot.dialect) => {
                 otherwise("it asks something else")
             }
             Some(reply) if plan.statements().count() == reply.after && same(reply.after) => {
@@ -152,7 +150,7 @@ impl Planning<'_> {
     /// Whether the step that was pushed last is the one that another run left open, known whole by now without a question more.
     pub(super) fn ends_what_was_left(&self) -> bool {
         let left = self.guests.unfinished.as_deref().filter(|left| left.is_open());
-        self.planned() == 1 && left.is_some_and(|left| is_begun_by(left, self.first_step()))
+        self.planned() == 1 && left.zip(self.first_step()).is_some_and(|(left, first)| first.goes_on_from(left))
     }
 
     /// Has the step applied to its end that was pushed last.

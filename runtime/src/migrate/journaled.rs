@@ -133,7 +133,8 @@ impl<'a> Flying<'a> {
                 return Ok(answers.pop());
             }
             if let Some(conversation) = &mut self.flight.conversation {
-                conversation.touched.extend((at..).zip(answers.iter().map(|answer| answer.touched)));
+                let touched = answers.iter().skip(locks.len()).map(|answer| answer.touched);
+                conversation.touched.extend((at..).zip(touched));
             }
             at = end;
             self.mark(at).await?;

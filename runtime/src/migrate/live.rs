@@ -5,11 +5,11 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use super::account::{account, cut, refusal};
+use super::account::{NOT_BEGUN, account, cut, refusal};
 use super::apply::Turn;
 use super::open::{Open, Place};
 use super::planned::PackagePlan;
-use super::settle::{Departure, Held, NOT_BEGUN};
+use super::settle::{Departure, Held};
 use super::snapshot::Snapshot;
 use super::{ErrorKind, Event, MigrateError, Migrator};
 use crate::database::{Connection, DatabaseError};
@@ -161,7 +161,7 @@ impl<'a> Live<'a> {
         };
         let connection = &mut held.connection;
         open.flush(&mut Place { migrator, connection, plan, step, state: &mut self.state }, asked.segment).await?;
-        let words = words(held.connection.dialect(), &asked.question);
+        let words = asked.question.words(held.connection.dialect());
         let connection = &mut held.connection;
         let (answered, kept) = match asked.question {
             Question::Touched(place) => {
@@ -205,7 +205,7 @@ impl<'a> Live<'a> {
                 }
             }
             None => {
-                let held = self.held.insert(migrator.hold(Some(&plan.package)).await.map_err(End::Failed)?);
+                let held = self.held.insert(migrator.hold(Some(&plan.package), None).await.map_err(End::Failed)?);
                 let found = Snapshot::read(&migrator.target, &mut held.connection).await.map_err(End::Failed)?;
                 if found != *self.planned_on {
                     return Err(End::TargetChanged);
@@ -328,14 +328,6 @@ impl Migrator {
             Err(error) if error.ends_the_session() => Err(error.into()),
             Err(error) => Err(ErrorKind::Unanswered { sql: cut(&sql), message: refusal(&error) }.into()),
         }
-    }
-}
-
-/// A question in words that are the same when it is asked again.
-pub(super) fn words(dialect: Dialect, question: &Question) -> String {
-    match question {
-        Question::Query { query, .. } => render_query(dialect, query),
-        Question::Touched(place) => format!("touched {place}"),
     }
 }
 

@@ -4,20 +4,15 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use super::account::{cut, refusal};
-use super::apply::ROLLED_BACK;
-use super::applying::Applying;
+use super::account::{GOES_ON, NOT_BEGUN, ROLLED_BACK};
+use super::applying::{Applying, refused};
 use super::journaled::{Flying, counters};
 use super::planned::{PackagePlan, PlannedStep};
-use super::settle::NOT_BEGUN;
 use super::{ErrorKind, MigrateError, Migrator, flight};
-use crate::database::{Connection, DatabaseError};
+use crate::database::Connection;
 use crate::dialect::{Statement, table_locks};
 use crate::plan::{Plan, PlannedOp};
 use crate::store::{self, Answered, Conversation, InFlight, Reply, State};
-
-/// What an end that is nobody's fault leaves where statements commit by themselves.
-pub(super) const GOES_ON: &str = "the next run of the package goes on with this step";
 
 /// The step and where it is applied.
 pub(super) struct Place<'a> {
@@ -334,17 +329,4 @@ async fn send(
         }
     }
     Ok(touched)
-}
-
-fn refused(statement: &Statement, position: usize, total: usize, error: &DatabaseError) -> ErrorKind {
-    let (sql, message, after) = (cut(&statement.sql), refusal(error), ROLLED_BACK.to_owned());
-    match error {
-        DatabaseError::Busy { .. } => {
-            ErrorKind::Blocked { position, total, sql, message, waited: std::time::Duration::ZERO, after }
-        }
-        error if error.ends_the_session() => {
-            ErrorKind::CutShort { position, total, error: error.clone(), after: "the step is rolled back" }
-        }
-        _ => ErrorKind::Refused { position, total, sql, message, after },
-    }
 }

@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::plan::Plan;
 use crate::revision::Dependency;
 use crate::sandbox::{RunValues, StepCall};
-use crate::store::{Kind, TableChange};
+use crate::store::{InFlight, Kind, TableChange};
 
 /// What will happen to one package on one target.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -95,6 +95,14 @@ impl PackagePlan {
 }
 
 impl PlannedStep {
+    /// Whether it is the unfinished step and begins with the statements that were applied of that.
+    pub(super) fn goes_on_from(&self, flight: &InFlight) -> bool {
+        let mut planned = self.plan.statements();
+        self.kind.subject() == flight.step
+            && self.kind.recorded() == flight.kind
+            && flight.applied().iter().all(|applied| planned.next().is_some_and(|found| found.sql == applied.sql))
+    }
+
     /// What it makes of who owns which table.
     pub(super) fn table_changes(&self) -> Vec<TableChange> {
         let dropped = self.releases.iter().cloned().map(TableChange::Dropped);

@@ -113,6 +113,7 @@ impl std::fmt::Display for Unfinished {
         writeln!(f, "{} {} {what}, started {} by {}", self.package, self.step, self.started, self.holder)?;
         let tables = self.tables.join(", ");
         match self.applied {
+            Some(applied) if tables.is_empty() => writeln!(f, "  partial {applied} of {}", self.statements)?,
             Some(applied) => writeln!(f, "  partial {applied} of {}: so the tables {tables} say", self.statements)?,
             None => writeln!(
                 f,

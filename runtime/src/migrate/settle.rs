@@ -1,12 +1,12 @@
 //! What a run does about a step that another one left unfinished: goes on with it, takes it back to its end, or plans
 //! around what stands of it.
 
-use super::account::{account, unknown};
+use super::account::{NOT_BEGUN, account, unknown};
 use super::flight::position;
 use super::journaled::Flying;
 use super::live::Live;
 use super::plan::Verb;
-use super::planned::{PackagePlan, PlannedStep};
+use super::planned::PackagePlan;
 use super::plans::Guests;
 use super::snapshot::Snapshot;
 use super::{ErrorKind, Event, MigrateError, Migrator, Upgrade};
@@ -14,9 +14,6 @@ use crate::database::Connection;
 use crate::store::{
     self, FlightState, HistoryEntry, InFlight, Kind, Outcome, State, StepRecord, TableChange, TargetLock, WorkLock,
 };
-
-/// What an interrupt between two steps leaves.
-pub(super) const NOT_BEGUN: &str = "nothing of this step was applied";
 
 /// From where a plan is applied.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,10 +64,17 @@ impl Held {
 
 impl Migrator {
     /// Takes the lock, and where all statements that change the schema commit by themselves waits for the last one of a run
-    /// that died. A run of a package names it.
-    pub(super) async fn hold(&self, package: Option<&str>) -> Result<Held, MigrateError> {
+    /// that died. A run of a package names it, and may give the connection that it looked through.
+    pub(super) async fn hold(&self, package: Option<&str>, looked: Option<Connection>) -> Result<Held, MigrateError> {
         let lock = self.lock(package).await?;
-        let connection = self.target.connect_to_change().await?;
+        let connection = match looked {
+            Some(looked) => looked.into_changing(&self.target).await,
+            None => None,
+        };
+        let connection = match connection {
+            Some(connection) => connection,
+            None => self.target.connect_to_change().await?,
+        };
         let mut held = Held { lock, connection, work: None };
         if !self.target.dialect().has_transactional_ddl() {
             self.enter(&mut held).await?;
@@ -80,7 +84,7 @@ impl Migrator {
 
     /// As [`Self::hold`], for a step that stands in the journal.
     pub(super) async fn hold_to_settle(&self) -> Result<Held, MigrateError> {
-        let mut held = self.hold(None).await?;
+        let mut held = self.hold(None, None).await?;
         self.enter(&mut held).await?;
         Ok(held)
     }
@@ -233,7 +237,7 @@ impl Migrator {
         let rewound = self.plan(verb.clone(), given, snapshot.rewound(&flight), &repeating, live.as_deref_mut()).await;
         let is_begun = live.as_ref().is_some_and(|live| live.is_begun());
         let why = match rewound {
-            Ok((plan, after)) if is_begun || is_begun_by(&flight, plan.steps.first()) => {
+            Ok((plan, after)) if is_begun || plan.steps.first().is_some_and(|step| step.goes_on_from(&flight)) => {
                 return Ok((plan, Departure::Continuing(Box::new(flight)), after));
             }
             Err(error) if flight.is_left_open() && matches!(*error.kind, ErrorKind::InFlight(_)) => {
@@ -265,7 +269,7 @@ impl Migrator {
     /// Takes back what a run left of a step whose guest fails by now, or accounts for it.
     pub(super) async fn give_up(&self, seen: &Snapshot, error: &MigrateError) -> Result<(), MigrateError> {
         let Some(mut flight) = seen.state.journal.clone() else { return Ok(()) };
-        let mut held = self.hold(Some(&flight.package)).await?;
+        let mut held = self.hold(Some(&flight.package), None).await?;
         let found = Snapshot::read(&self.target, &mut held.connection).await;
         if found.as_ref().is_ok_and(|found| found == seen) {
             let failed = error.kind.to_string();
@@ -275,15 +279,6 @@ impl Migrator {
         held.release().await;
         found.map(|_| ())
     }
-}
-
-/// Whether a plan's first step is the unfinished one and begins with the statements that were applied of it.
-pub(super) fn is_begun_by(flight: &InFlight, first: Option<&PlannedStep>) -> bool {
-    let Some(step) = first else { return false };
-    let mut planned = step.plan.statements();
-    step.kind.subject() == flight.step
-        && step.kind.recorded() == flight.kind
-        && flight.applied().iter().all(|applied| planned.next().is_some_and(|statement| statement.sql == applied.sql))
 }
 
 /// What messages call an unfinished step.

@@ -52,23 +52,38 @@ impl Snapshot {
         Self::look_at(target, Depth::Records).await
     }
 
-    /// As [`Self::look`], or as [`Self::look_at_records`] where those are enough: the catalog costs more than all else.
+    /// As [`Self::look`], or as [`Self::look_at_records`] where those are enough: the catalog costs more than all else. The
+    /// connection, which knows the catalog by then, is kept for what comes next.
     pub(super) async fn look_unless(
         target: &Target,
         is_enough: &(dyn Fn(&State) -> bool + Sync),
+        kept: &mut Option<Connection>,
     ) -> Result<Self, MigrateError> {
-        Self::look_at(target, Depth::Unless(is_enough)).await
+        Self::look_through(target, Depth::Unless(is_enough), kept).await
     }
 
     async fn look_at(target: &Target, depth: Depth<'_>) -> Result<Self, MigrateError> {
+        let mut opened = None;
+        let found = Self::look_through(target, depth, &mut opened).await;
+        if let Some(connection) = opened {
+            connection.close().await;
+        }
+        found
+    }
+
+    /// Through a new connection, which is left in `opened` in place of the one that was there.
+    async fn look_through(
+        target: &Target,
+        depth: Depth<'_>,
+        opened: &mut Option<Connection>,
+    ) -> Result<Self, MigrateError> {
         let label = target.label().to_owned();
+        if let Some(earlier) = opened.take() {
+            earlier.close().await;
+        }
         match target.connect_to_look().await {
             Ok(None) => Ok(Self::empty(target.dialect(), label)),
-            Ok(Some(mut connection)) => {
-                let found = Self::read_to(target, &mut connection, depth).await;
-                connection.close().await;
-                found
-            }
+            Ok(Some(connection)) => Self::read_to(target, opened.insert(connection), depth).await,
             Err(error) => Err(MigrateError::from(error).on(&label)),
         }
     }

@@ -5,6 +5,7 @@ mod coerce;
 mod column;
 mod dml;
 mod expr;
+mod growth;
 mod ident;
 mod parse;
 mod query;

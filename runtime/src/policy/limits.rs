@@ -80,6 +80,8 @@ pub struct Limits {
     pub expression_nodes: usize,
     /// Nodes of a statement.
     pub statement_nodes: usize,
+    /// How many times as long as the longest text that it is made of a text of a statement or query may become.
+    pub text_growth: u64,
     /// Bytes of a comment.
     pub comment_bytes: usize,
     /// Timeouts of every session of a database.
@@ -187,6 +189,7 @@ impl Default for Limits {
             expression_depth: 32,
             expression_nodes: 256,
             statement_nodes: 4_096,
+            text_growth: 1_024,
             comment_bytes: 1_024,
             session: SessionSettings::default(),
             table_columns: 256,

@@ -7,11 +7,12 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::database::{Connection, DatabaseError};
-use crate::dialect::{Dialect, StatementKind, TextRow, bookkeeping, literal};
+use crate::dialect::{Dialect, StatementKind, TextRow, literal};
 use crate::operation::Value;
 use crate::schema::Table;
 
 use super::StoreError;
+use super::conversation::{Conversation, line};
 use super::history::{self, HistoryEntry, Kind};
 use super::layout::{JOURNAL, JOURNAL_LAYOUT, column, count, words};
 use super::record::StepRecord;
@@ -90,66 +91,6 @@ impl InFlight {
     pub fn changed_rows(&self) -> bool {
         self.applied().iter().any(|statement| statement.kind == StatementKind::Data)
     }
-}
-
-/// What was said with a guest that asks for rows. With the same clock, seed and answers it does again what it did.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Conversation {
-    /// The seed of its run; the clock is [`InFlight::started`].
-    pub seed: u64,
-    /// Whether more statements may follow.
-    pub open: bool,
-    /// How many rows the statements touched that are applied, by their place; of those that touch rows.
-    pub touched: BTreeMap<usize, u64>,
-    /// What it was answered, in order.
-    pub answers: Vec<Reply>,
-}
-
-/// One answer.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Reply {
-    /// How many statements of the step came before it.
-    pub after: usize,
-    /// The question.
-    pub question: String,
-    /// The answer.
-    pub answer: Answered,
-}
-
-/// What a question was answered with.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Answered {
-    /// Rows, each as long as the query has columns.
-    Rows(Vec<Vec<Value>>),
-    /// So many rows were touched.
-    Touched(u64),
-}
-
-/// A [`Conversation`] without its answers, as it is written down.
-#[derive(Serialize, Deserialize)]
-struct Head {
-    seed: u64,
-    open: bool,
-    touched: BTreeMap<usize, u64>,
-}
-
-impl Conversation {
-    fn head(&self) -> Value {
-        let head = Head { seed: self.seed, open: self.open, touched: self.touched.clone() };
-        words(&serde_json::to_string(&head).unwrap_or_default())
-    }
-
-    fn read(head: &str, answers: &str) -> Result<Self, serde_json::Error> {
-        let Head { seed, open, touched } = serde_json::from_str(head)?;
-        let answers = answers.lines().map(serde_json::from_str).collect::<Result<Vec<Reply>, _>>()?;
-        Ok(Self { seed, open, touched, answers })
-    }
-}
-
-/// One line, as JSON has no line feed in it.
-fn line(reply: &Reply) -> String {
-    serde_json::to_string(reply).unwrap_or_default() + "\n"
 }
 
 /// A statement of an announced step.
@@ -294,17 +235,6 @@ pub async fn advance(
     update(connection, &values).await
 }
 
-/// Writes an answer down, before the guest is told.
-///
-/// # Errors
-/// What the database answers.
-pub async fn answer(connection: &mut Connection, reply: &Reply) -> Result<(), StoreError> {
-    let dialect = connection.dialect();
-    let line = literal(dialect, &words(&line(reply)), None);
-    let answers = bookkeeping::joined(dialect, &column(dialect, "answers"), &line);
-    set(connection, &format!("{} = {answers}", column(dialect, "answers"))).await
-}
-
 /// Notes what became of a step, how far it is, and why.
 ///
 /// # Errors
@@ -369,7 +299,7 @@ async fn update(connection: &mut Connection, values: &[(&str, Value)]) -> Result
     self::set(connection, &set.join(", ")).await
 }
 
-async fn set(connection: &mut Connection, set: &str) -> Result<(), StoreError> {
+pub(super) async fn set(connection: &mut Connection, set: &str) -> Result<(), StoreError> {
     let dialect = connection.dialect();
     let (table, id) = (column(dialect, JOURNAL), column(dialect, "id"));
     match connection.execute(&format!("UPDATE {table} SET {set} WHERE {id} = 1")).await? {

@@ -4,6 +4,7 @@
 //!
 //! Tables are created by [`ensure_tables`], which only a command that changes something calls.
 
+mod conversation;
 mod history;
 mod journal;
 mod layout;
@@ -12,13 +13,14 @@ mod record;
 mod script;
 mod state;
 
+pub use conversation::{Answered, Conversation, Reply, answer};
 pub use history::{
     Author, ChainError, HistoryEntry, HistoryRow, Kind, Newest, Outcome, history, newest_row, record_failure,
     verify_chain,
 };
 pub use journal::{
-    Answered, Conversation, FlightState, FlightStatement, InFlight, Look, Numbered, Reply, Undo, advance, announce,
-    answer, clear, give_up, note, refuse, replace,
+    FlightState, FlightStatement, InFlight, Look, Numbered, Undo, advance, announce, clear, give_up, note, refuse,
+    replace,
 };
 pub use layout::{HISTORY, JOURNAL, OBJECTS, VERSIONS, ensure_tables, missing_tables};
 pub(crate) use lock::pause;
@@ -49,6 +51,14 @@ pub enum StoreError {
     /// What is recorded is not what this run began with: somebody wrote there without the lock.
     #[error("the bookkeeping tables were changed by another program meanwhile: {0}")]
     Changed(String),
+    /// An answer is longer than one statement takes that writes it down.
+    #[error("the answer takes {bytes} bytes where it is written down, more than {limit}: ask for less at a time")]
+    AnswerTooLong {
+        /// How long it is.
+        bytes: usize,
+        /// How long it may be.
+        limit: usize,
+    },
     /// A name or id is longer than the tables take.
     #[error("{what} is longer than {limit} characters")]
     TooLong {

@@ -2,7 +2,6 @@
 //! at the target meanwhile.
 
 use std::os::unix::process::ExitStatusExt as _;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use ptah_wasm::database::Connection;
@@ -10,8 +9,9 @@ use ptah_wasm_tests::binary::Running;
 use ptah_wasm_tests::dump::{difference, dump_with_history};
 use ptah_wasm_tests::guest::*;
 use ptah_wasm_tests::on_databases;
-use ptah_wasm_tests::target::{TestTarget, try_execute_on};
+use ptah_wasm_tests::target::TestTarget;
 
+use crate::race::upgraded_while_another_program_sends;
 use crate::{count, failing, on, on_fresh_databases, put, statements};
 
 const DEADLINE: Duration = Duration::from_secs(100);
@@ -219,29 +219,7 @@ on_databases! {
         put(target, "busy.wasm", &package);
         on(target, "upgrade busy.wasm:000").ok();
         target.execute("CREATE TABLE elsewhere AS SELECT id, name FROM busy").await;
-        let (url, ended) = (target.url().to_owned(), AtomicBool::new(false));
-        let (built, refused) = std::thread::scope(|scope| {
-            let builder = scope.spawn(|| {
-                let (mut built, mut refused) = (0, Vec::new());
-                while !ended.load(Ordering::SeqCst) {
-                    for sql in ["CREATE INDEX CONCURRENTLY there ON elsewhere (name) WHERE id > 3", "DROP INDEX CONCURRENTLY there"] {
-                        match try_execute_on(target.dialect(), &url, sql) {
-                            Ok(()) => built += 1,
-                            Err(error) => refused.push(error.to_string()),
-                        }
-                    }
-                }
-                (built, refused)
-            });
-            let done = on(target, "upgrade busy.wasm").start().wait_within(DEADLINE);
-            ended.store(true, Ordering::SeqCst);
-            let ended = builder.join().unwrap();
-            done.ends(0);
-            ended
-        });
-        println!("\n{}: {built} statements of index builds meanwhile", target.dialect());
-        assert!(built > 1);
-        assert_eq!(refused, Vec::<String>::new());
-        on(target, "upgrade busy.wasm").ok().says(&["nothing to do"]);
+        let there = ["CREATE INDEX CONCURRENTLY there ON elsewhere (name) WHERE id > 3", "DROP INDEX CONCURRENTLY there"];
+        upgraded_while_another_program_sends(target, there);
     }
 }

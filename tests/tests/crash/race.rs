@@ -127,6 +127,34 @@ async fn gets_in_between(target: &TestTarget, steps: usize, step: impl Fn(i32) -
     assert!(order.last() == Some(&"long"), "{}: it waited for the end of the long one", target.dialect());
 }
 
+/// Upgrades `busy.wasm` while another program sends two statements again and again; both get through.
+pub(crate) fn upgraded_while_another_program_sends(target: &TestTarget, statements: [&str; 2]) {
+    let ended = AtomicBool::new(false);
+    let (sent, refused) = std::thread::scope(|scope| {
+        let other = scope.spawn(|| {
+            let (mut sent, mut refused) = (0, Vec::new());
+            while !ended.load(Ordering::SeqCst) {
+                for sql in statements {
+                    match try_execute_on(target.dialect(), target.url(), sql) {
+                        Ok(()) => sent += 1,
+                        Err(error) => refused.push(error.to_string()),
+                    }
+                }
+            }
+            (sent, refused)
+        });
+        let done = on(target, "upgrade busy.wasm").start().wait_within(DEADLINE);
+        ended.store(true, Ordering::SeqCst);
+        let sent = other.join().unwrap();
+        done.ends(0);
+        sent
+    });
+    println!("\n{}: {sent} statements of index builds meanwhile", target.dialect());
+    assert!(sent > 1);
+    assert_eq!(refused, Vec::<String>::new());
+    on(target, "upgrade busy.wasm").ok().says(&["nothing to do"]);
+}
+
 /// What another program sends again and again meanwhile.
 fn builds(dialect: Dialect) -> [&'static str; 2] {
     match dialect {
@@ -158,29 +186,6 @@ on_every_database! {
         }
         put(target, "busy.wasm", &package);
         on(target, "upgrade busy.wasm:000").ok();
-        let (url, ended) = (target.url().to_owned(), AtomicBool::new(false));
-        let (built, refused) = std::thread::scope(|scope| {
-            let builder = scope.spawn(|| {
-                let (mut built, mut refused) = (0, Vec::new());
-                while !ended.load(Ordering::SeqCst) {
-                    for sql in builds(target.dialect()) {
-                        match try_execute_on(target.dialect(), &url, sql) {
-                            Ok(()) => built += 1,
-                            Err(error) => refused.push(error.to_string()),
-                        }
-                    }
-                }
-                (built, refused)
-            });
-            let done = on(target, "upgrade busy.wasm").start().wait_within(DEADLINE);
-            ended.store(true, Ordering::SeqCst);
-            let ended = builder.join().unwrap();
-            done.ends(0);
-            ended
-        });
-        println!("\n{}: {built} statements of index builds meanwhile", target.dialect());
-        assert!(built > 1);
-        assert_eq!(refused, Vec::<String>::new());
-        on(target, "upgrade busy.wasm").ok().says(&["nothing to do"]);
+        upgraded_while_another_program_sends(target, builds(target.dialect()));
     }
 }

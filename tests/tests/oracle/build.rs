@@ -11,12 +11,26 @@ pub(crate) fn ident(text: &str) -> Ident {
 }
 
 pub(crate) fn expr(position: Position, text: &str) -> Expr {
-    let limits = ParseLimits { bytes: 10_000, depth: 32, expression_nodes: 256, statement_nodes: 4_096, ident: 63 };
+    let limits = ParseLimits {
+        bytes: 10_000,
+        depth: 32,
+        expression_nodes: 256,
+        statement_nodes: 4_096,
+        text_growth: 1_024,
+        ident: 63,
+    };
     parse_expr(Grammar::Portable, position, &limits, text).unwrap_or_else(|error| panic!("{text}: {error}"))
 }
 
 pub(crate) fn execute(text: &str, parameters: &[Value]) -> Op {
-    let limits = ParseLimits { bytes: 10_000, depth: 32, expression_nodes: 256, statement_nodes: 4_096, ident: 63 };
+    let limits = ParseLimits {
+        bytes: 10_000,
+        depth: 32,
+        expression_nodes: 256,
+        statement_nodes: 4_096,
+        text_growth: 1_024,
+        ident: 63,
+    };
     Op::Execute { statement: parse_dml(Grammar::Portable, &limits, text, parameters).unwrap() }
 }
 

@@ -69,7 +69,14 @@ pub(crate) fn assignable(columns: &[Column], column: &Column, dice: &mut Dice) -
 }
 
 fn parse(position: Position, text: &str) -> Option<Expr> {
-    let limits = ParseLimits { bytes: 10_000, depth: 32, expression_nodes: 256, statement_nodes: 4_096, ident: 63 };
+    let limits = ParseLimits {
+        bytes: 10_000,
+        depth: 32,
+        expression_nodes: 256,
+        statement_nodes: 4_096,
+        text_growth: 1_024,
+        ident: 63,
+    };
     match parse_expr(Grammar::Portable, position, &limits, text) {
         Ok(expr) => Some(expr),
         Err(error) => panic!("{text}: {error}"),

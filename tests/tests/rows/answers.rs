@@ -5,10 +5,6 @@ use ptah_wasm_tests::on_databases;
 
 use super::*;
 
-async fn after(target: &TestTarget, actions: impl Into<Vec<Action>>) -> Result<PackagePlan, MigrateError> {
-    upgrade(target, &shop().revision("002", &["001"], "Ask").upgrade(actions)).await
-}
-
 /// A table with a column of every type, and its rows.
 fn kinds() -> [Action; 2] {
     let columns = [

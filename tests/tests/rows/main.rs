@@ -36,6 +36,18 @@ async fn upgrade(target: &TestTarget, package: &GuestPackage) -> Result<PackageP
     Ok(migrator.upgrade(&[Upgrade::to_head(package)]).await?.remove(0))
 }
 
+/// The shop after one more revision.
+async fn after(target: &TestTarget, actions: impl Into<Vec<Action>>) -> Result<PackagePlan, MigrateError> {
+    upgrade(target, &shop().revision("002", &["001"], "One more").upgrade(actions)).await
+}
+
+/// What a query answers, a line each row.
+async fn lines(target: &TestTarget, sql: &str) -> Vec<String> {
+    let value = |value: Option<String>| value.unwrap_or_else(|| "-".into());
+    let rows = target.fetch(sql).await;
+    rows.into_iter().map(|row| row.into_iter().map(value).collect::<Vec<_>>().join(" ")).collect()
+}
+
 /// A shop with a few rows: what the statements of these tests work on.
 fn shop() -> GuestPackage {
     GuestPackage::new("shop").revision("001", &[], "Open").upgrade([

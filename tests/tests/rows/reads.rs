@@ -1,20 +1,10 @@
 //! Steps that ask for rows: what they see, what they may, and what becomes of them.
 
+use ptah_wasm::dialect::Dialect;
 use ptah_wasm::policy::Limits;
 use ptah_wasm_tests::on_databases;
 
 use super::*;
-
-/// The shop after one more revision.
-async fn after(target: &TestTarget, actions: impl Into<Vec<Action>>) -> Result<PackagePlan, MigrateError> {
-    upgrade(target, &shop().revision("002", &["001"], "Ask").upgrade(actions)).await
-}
-
-async fn lines(target: &TestTarget, sql: &str) -> Vec<String> {
-    let value = |value: Option<String>| value.unwrap_or_else(|| "-".into());
-    let rows = target.fetch(sql).await;
-    rows.into_iter().map(|row| row.into_iter().map(value).collect::<Vec<_>>().join(" ")).collect()
-}
 
 fn one(number: i64) -> [(i64,); 1] {
     [(number,)]
@@ -150,6 +140,49 @@ on_databases! {
         let other = open(target, &migrator, &other);
         let error = migrator.knowing([shop]).upgrade(&[Upgrade::to_head(other)]).await.unwrap_err();
         assert!(error.to_string().contains("denied: table authors belongs to another package"), "{error}");
+    }
+
+    [sqlite postgres mariadb] async fn a_text_that_grows_with_every_query_of_a_with_is_refused_before_it_is_sent(target: &TestTarget) {
+        let doubled = |times: usize| {
+            let with = (1..=times).map(|at| match at {
+                1 => "w1 AS (SELECT b.title || b.title AS x FROM books AS b)".to_owned(),
+                _ => format!("w{at} AS (SELECT w.x || w.x AS x FROM w{} AS w)", at - 1),
+            });
+            format!("WITH {} SELECT max(length(w.x)) AS n FROM w{times} AS w", with.collect::<Vec<_>>().join(", "))
+        };
+        after(target, [
+            fails(ErrorKind::Invalid, expect_rows(doubled(11), (), [()])),
+            fails(ErrorKind::Invalid, execute(format!("UPDATE books SET sold = ({})", doubled(11)), ())),
+            expect_rows(doubled(10), (), one(6 << 10)),
+        ])
+        .await
+        .unwrap();
+    }
+
+    [sqlite postgres mariadb] async fn a_large_answer_is_given_or_said_to_be_too_large(target: &TestTarget) {
+        // 64 texts of 64,000 characters, of which each takes seven bytes where MariaDB's journal keeps them.
+        let package = GuestPackage::new("notes").revision("001", &[], "Fill").upgrade([
+            create_table("notes", |t| {
+                t.id("id");
+                t.text("x");
+            }),
+            bulk_insert("notes", ["x"], [("\u{1}".repeat(1_000),)]),
+            Action::Repeat(6, vec![execute("UPDATE notes SET x = x || x", ())]),
+            Action::Repeat(6, vec![execute("INSERT INTO notes (x) SELECT n.x FROM notes AS n", ())]),
+        ]);
+        let package = package.revision("002", &["001"], "Ask").upgrade([
+            execute("UPDATE notes SET x = 'x' WHERE id = 1", ()),
+            Action::HoldCursors(1, sql("SELECT n.x FROM notes AS n")),
+        ]);
+        let asked = upgrade(target, &package).await;
+        match target.dialect() {
+            Dialect::Mariadb => {
+                let error = asked.unwrap_err().to_string();
+                assert!(error.contains("upgrade 002") && error.contains("ask for less at a time"), "{error}");
+                assert!(error.contains("partial 1 of 1"), "{error}");
+            }
+            _ => assert_eq!(asked.unwrap().steps.len(), 2),
+        }
     }
 
     [sqlite postgres mariadb] async fn answers_end_at_their_limits(target: &TestTarget) {

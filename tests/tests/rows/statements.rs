@@ -5,17 +5,6 @@ use ptah_wasm_tests::on_every_database;
 
 use super::*;
 
-/// The shop after one more revision.
-async fn after(target: &TestTarget, actions: impl Into<Vec<Action>>) -> Result<PackagePlan, MigrateError> {
-    upgrade(target, &shop().revision("002", &["001"], "Change").upgrade(actions)).await
-}
-
-async fn lines(target: &TestTarget, sql: &str) -> Vec<String> {
-    let value = |value: Option<String>| value.unwrap_or_else(|| "-".into());
-    let rows = target.fetch(sql).await;
-    rows.into_iter().map(|row| row.into_iter().map(value).collect::<Vec<_>>().join(" ")).collect()
-}
-
 on_every_database! {
     async fn rows_are_inserted_from_a_query(target: &TestTarget) {
         after(target, [

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use ptah_wasm_tests::on_every_database;
+use ptah_wasm_tests::{on_databases, on_every_database};
 
 use super::*;
 
@@ -114,5 +114,37 @@ on_every_database! {
         migrator.upgrade(&[Upgrade::to_head(crowd)]).await.unwrap();
         assert_eq!(run.versions().await, ["crowd 001"]);
         run.model_holds("crowd").await;
+    }
+}
+
+on_databases! {
+    [postgres mariadb] async fn no_session_stands_by_while_a_guest_runs(target: &TestTarget) {
+        let dialect = target.dialect();
+        let others = match dialect {
+            Dialect::Mariadb => "id FROM information_schema.processlist WHERE db = DATABASE() AND id <> CONNECTION_ID()",
+            _ => "pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'",
+        };
+        // Refused as long as there is another session: the answer has one row.
+        let alone = format!("SELECT (SELECT 0 UNION ALL SELECT {others})");
+        let (url, seen) = (target.url().to_owned(), Arc::new(AtomicUsize::new(0)));
+        let counted = seen.clone();
+        let run = Run::on(target);
+        let migrator = run.migrator.clone().observed_by(move |event| {
+            if let Event::Guest { .. } = event {
+                let (url, alone) = (url.clone(), alone.clone());
+                let is_alone = move || {
+                    let tries = std::iter::repeat_with(|| {
+                        std::thread::sleep(std::time::Duration::from_millis(10));
+                        ptah_wasm_tests::target::try_execute_on(dialect, &url, &alone).is_ok()
+                    });
+                    tries.take(200).any(|is_alone| is_alone)
+                };
+                assert!(std::thread::spawn(is_alone).join().unwrap(), "a session stands by");
+                counted.fetch_add(1, Ordering::SeqCst);
+            }
+        });
+        let crowd = run.open(&talking_crowd());
+        migrator.upgrade(&[Upgrade::to_head(crowd)]).await.unwrap();
+        assert_eq!(seen.load(Ordering::SeqCst), 1);
     }
 }

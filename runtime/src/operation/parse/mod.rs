@@ -40,6 +40,8 @@ pub struct ParseLimits {
     pub expression_nodes: usize,
     /// Nodes of a statement.
     pub statement_nodes: usize,
+    /// How many times as long as the longest text that it is made of a text of a statement may become.
+    pub text_growth: u64,
     /// Longest name of the dialect, bytes.
     pub ident: usize,
 }
@@ -52,8 +54,14 @@ const SERVER_TREE: usize = 400;
 const EXPRESSION_BYTES: usize = 16 << 10;
 
 /// What an existing schema may hold: somewhat more than what a guest may send.
-const SERVER_LIMITS: ParseLimits =
-    ParseLimits { bytes: 1 << 20, depth: 64, expression_nodes: 4_096, statement_nodes: 4_096, ident: 128 };
+const SERVER_LIMITS: ParseLimits = ParseLimits {
+    bytes: 1 << 20,
+    depth: 64,
+    expression_nodes: 4_096,
+    statement_nodes: 4_096,
+    text_growth: u64::MAX,
+    ident: 128,
+};
 
 /// Why a text did not become a closed type. Never holds a part of the text but a name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -87,6 +95,7 @@ pub fn parse_dml(grammar: Grammar, limits: &ParseLimits, text: &str, parameters:
     let mut reader = Reader::new(&syntax, Position::Statement, limits, limits.statement_nodes, parameters);
     let dml = dml::read(&mut reader, statement)?;
     reader.finish()?;
+    check_growth(limits, dml.text_growth())?;
     Ok(dml)
 }
 
@@ -106,7 +115,16 @@ pub fn parse_query(
     let mut reader = Reader::new(&syntax, Position::Query, limits, limits.statement_nodes, parameters);
     let query = reader.query(&parsed)?;
     reader.finish()?;
+    check_growth(limits, query.text_growth())?;
     Ok(query)
+}
+
+fn check_growth(limits: &ParseLimits, growth: u64) -> Result<(), ParseError> {
+    if growth > limits.text_growth {
+        let most = limits.text_growth;
+        return Err(too_large(format!("a text could become more than {most} times as long as what it is made of")));
+    }
+    Ok(())
 }
 
 /// Parses an expression as a server prints it. None for one that the closed type cannot express.

@@ -4,8 +4,14 @@ use super::*;
 use crate::operation::{Dml, OrderBy, parse_dml, parse_query};
 use crate::schema::{Answer, typed_query};
 
-const LIMITS: ParseLimits =
-    ParseLimits { bytes: 10_000, depth: 32, expression_nodes: 256, statement_nodes: 4_096, ident: 63 };
+const LIMITS: ParseLimits = ParseLimits {
+    bytes: 10_000,
+    depth: 32,
+    expression_nodes: 256,
+    statement_nodes: 4_096,
+    text_growth: 1_024,
+    ident: 63,
+};
 
 fn answers(sql: &str) -> Result<Vec<(String, Answer)>, String> {
     let schema = base(Dialect::Postgres);

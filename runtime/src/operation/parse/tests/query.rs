@@ -228,3 +228,66 @@ fn a_query_has_bounds_of_its_own() {
     let wide = format!("SELECT a FROM t WHERE a IN ({})", vec!["1"; 4_200].join(", "));
     assert!(matches!(query(&wide), Err(ParseError::TooLarge(_))));
 }
+
+/// So many queries, each of which doubles the text of the one before.
+fn doubling(times: usize) -> String {
+    let with: Vec<String> = (1..=times)
+        .map(|at| match at {
+            1 => "w1 AS (SELECT t.a || t.a AS a FROM t)".to_owned(),
+            _ => format!("w{at} AS (SELECT w.a || w.a AS a FROM W{} AS w)", at - 1),
+        })
+        .collect();
+    format!("WITH {} SELECT w.a FROM w{times} AS w", with.join(", "))
+}
+
+#[test]
+fn a_text_may_become_so_many_times_as_long_and_no_more() {
+    assert!(query(&doubling(10)).is_ok());
+    assert!(matches!(query(&doubling(11)), Err(ParseError::TooLarge(_))));
+    let dml = |sql: &str| parse_dml(Grammar::Portable, &LIMITS, sql, &[]);
+    assert!(dml(&format!("INSERT INTO t (a) {}", doubling(10))).is_ok());
+    let eight = doubling(8);
+    let nested = "(SELECT max(u.a || v.a) AS a FROM w8 AS u JOIN w8 AS v ON u.a = v.a)";
+    let (queries, _) = eight.split_once(" SELECT w.a FROM w8").unwrap();
+    let quoted = |to: usize| format!("'{}'", "x".repeat(to));
+    for (sql, is_taken) in [
+        // By a thousand, and twice that.
+        (format!("UPDATE t SET a = replace(a, 'xx', {})", quoted(2_000)), true),
+        (format!("UPDATE t SET a = replace(a, 'x', {}) || a", quoted(1_024)), false),
+        (format!("UPDATE t SET a = replace(replace(a, 'x', {}), 'y', {})", quoted(32), quoted(32)), true),
+        (format!("UPDATE t SET a = replace(replace(a, 'x', {}), 'y', {})", quoted(33), quoted(32)), false),
+        ("UPDATE t SET a = replace(a, b, '')".to_owned(), true),
+        ("UPDATE t SET a = replace(replace(a, 'x', b), 'x', b)".to_owned(), false),
+        ("UPDATE t SET a = replace(a || b, 'x', b)".to_owned(), false),
+        (format!("DELETE FROM t WHERE replace(a, 'x', {}) = 'x'", quoted(1_025)), false),
+        (format!("INSERT INTO t (a) VALUES (replace('x', 'x', {}))", quoted(1_025)), false),
+        (format!("INSERT INTO t (a) {queries} SELECT {nested} AS a FROM w8 AS x"), true),
+        (format!("INSERT INTO t (a) {queries} SELECT {nested} || {nested} || 'x' AS a FROM w8 AS x"), false),
+        (
+            format!(
+                "INSERT INTO t (a) {queries} SELECT x.a FROM w8 AS x ORDER BY replace(x.a, 'x', {}) LIMIT 1",
+                quoted(5)
+            ),
+            false,
+        ),
+        (
+            format!(
+                "INSERT INTO t (a) {queries} SELECT x.a FROM w8 AS x ON CONFLICT (a) DO UPDATE SET a = excluded.a || t.a || 'x'"
+            ),
+            true,
+        ),
+        (
+            format!(
+                "INSERT INTO t (a) {queries} SELECT x.a FROM w8 AS x ON CONFLICT (a) DO UPDATE SET a = replace(excluded.a, 'x', {})",
+                quoted(5)
+            ),
+            false,
+        ),
+    ] {
+        match dml(&sql) {
+            Ok(_) => assert!(is_taken, "{sql}"),
+            Err(ParseError::TooLarge(reason)) => assert!(!is_taken && reason.contains("1024 times"), "{sql}: {reason}"),
+            Err(other) => panic!("{sql}: {other}"),
+        }
+    }
+}

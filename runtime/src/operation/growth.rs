@@ -1,0 +1,95 @@
+//! How long the texts may become that a statement makes. A query of a WITH can put together what the one before it put
+//! together, so that a short statement asks for more than any memory holds.
+
+use super::{BinaryOperator, ConflictAction, Dml, Expr, Function, Ident, InsertSource, OrderBy, Query, Value};
+
+/// What a text counts that `replace` puts in without being a constant: as much as is allowed by default, so once.
+const UNKNOWN: u64 = 1_024;
+
+/// What can be named, innermost last, with what its texts count: how many times as long as the longest text of a row or
+/// constant they may be.
+#[derive(Clone, Default)]
+struct Scope<'q> {
+    with: Vec<(&'q Ident, u64)>,
+    sources: Vec<(&'q Ident, u64)>,
+}
+
+impl Query {
+    /// How many times as long as the longest text that it is made of any text in it may become; 1 where it makes none.
+    pub(super) fn text_growth(&self) -> u64 {
+        of_query(self, &Scope::default())
+    }
+}
+
+impl Dml {
+    /// As [`Query::text_growth`].
+    pub(super) fn text_growth(&self) -> u64 {
+        let scope = Scope::default();
+        let of = |expr: &Expr| of_expr(expr, &scope);
+        let of_all = |exprs: &mut dyn Iterator<Item = &Expr>| exprs.map(of).max().unwrap_or(1);
+        match self {
+            Self::Insert { source, conflict, .. } => {
+                let source = match source {
+                    InsertSource::Rows(rows) => of_all(&mut rows.iter().flatten()),
+                    InsertSource::Query(query) => of_query(query, &scope),
+                };
+                match conflict.as_ref().map(|conflict| &conflict.action) {
+                    // It may set what was to come.
+                    Some(ConflictAction::Update(assignments)) => {
+                        source.saturating_mul(of_all(&mut assignments.iter().map(|(_, expr)| expr)))
+                    }
+                    Some(ConflictAction::Nothing) | None => source,
+                }
+            }
+            Self::Update { assignments, condition, .. } => {
+                of_all(&mut assignments.iter().map(|(_, expr)| expr).chain(condition))
+            }
+            Self::Delete { condition, .. } => of_all(&mut condition.iter()),
+        }
+    }
+}
+
+fn of_query<'q>(query: &'q Query, outside: &Scope<'q>) -> u64 {
+    let mut scope = outside.clone();
+    for (name, inner) in &query.with {
+        let count = of_query(inner, &scope);
+        scope.with.push((name, count));
+    }
+    let orders = query.order.iter().filter_map(|ordering| match &ordering.by {
+        OrderBy::Expr(expr) => Some(expr),
+        OrderBy::Output(_) => None,
+    });
+    let mut orders: Vec<&Expr> = orders.collect();
+    let mut most = 1;
+    for select in query.selects() {
+        let mut inside = scope.clone();
+        for source in select.sources() {
+            let named = scope.with.iter().rev().find(|(name, _)| name.is_like(source.name.as_str()));
+            inside.sources.push((&source.alias, named.map_or(1, |(_, count)| *count)));
+        }
+        // Only a query of one SELECT is ordered by expressions.
+        let exprs = select.expressions().chain(orders.drain(..));
+        most = exprs.map(|expr| of_expr(expr, &inside)).fold(most, u64::max);
+    }
+    most
+}
+
+fn of_expr<'q>(expr: &'q Expr, scope: &Scope<'q>) -> u64 {
+    let of = |expr: &'q Expr| of_expr(expr, scope);
+    let operands = || expr.children().into_iter().map(of).max().unwrap_or(1);
+    match expr {
+        Expr::Field(alias, _) => {
+            let named = scope.sources.iter().filter(|(source, _)| source.is_like(alias.as_str()));
+            named.map(|(_, count)| *count).max().unwrap_or(1)
+        }
+        Expr::Column(_) => scope.sources.iter().map(|(_, count)| *count).max().unwrap_or(1),
+        Expr::Binary(left, BinaryOperator::Concat, right) => of(left).saturating_add(of(right)),
+        Expr::Call(Function::Replace, arguments) => match arguments.as_slice() {
+            [text, Expr::Value(Value::Text(from)), Expr::Value(Value::Text(to))] => {
+                of(text).saturating_mul(to.len().div_ceil(from.len().max(1)).max(1) as u64)
+            }
+            _ => operands().saturating_mul(UNKNOWN),
+        },
+        _ => operands().max(expr.query().map_or(1, |query| of_query(query, scope))),
+    }
+}
