@@ -28,6 +28,11 @@ crash:
 examples:
     example-packages/build.sh
 
+# real Alembic chains in the sandbox and natively: one JSON line a chain and database
+corpus *chains:
+    cargo build --locked --release -p ptah-wasm
+    tests/corpus.py --runner target/release/ptah-wasm {{ chains }}
+
 # after a change of wit/: renew the copies in the crates and the bindings of the SDK
 wit:
     rm -f runtime/wit/*.wit guest-sdk/rust/wit/*.wit

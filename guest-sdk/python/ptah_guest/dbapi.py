@@ -1,0 +1,229 @@
+"""A DBAPI (PEP 249) whose database is the contract: DML goes to `data`, SELECT to `rows`."""
+
+from __future__ import annotations
+
+import re
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+
+from componentize_py_types import Err
+from wit_world.imports import data, rows, types
+
+from . import errors, sql, values
+from .errors import (  # noqa: F401  PEP 249 wants them in the module
+    DatabaseError,
+    DataError,
+    Error,
+    IntegrityError,
+    InterfaceError,
+    InternalError,
+    NotSupportedError,
+    OperationalError,
+    ProgrammingError,
+    Warning,
+)
+
+apilevel = "2.0"
+threadsafety = 1
+paramstyle = "qmark"
+# SQLAlchemy's dialect for SQLite looks at it.
+sqlite_version_info = (3, 45, 0)
+
+# Only of so many statements it can still be asked how many rows they touched; the contract has 64 handles.
+_HANDLES = 32
+# Rows that one call brings.
+_BATCH = 500
+# Statements that only mean something to a session that a script opened itself: the step's transaction is the
+# host's.
+_SESSION = {"begin", "start", "commit", "end", "rollback", "savepoint", "release"}
+_INSERT = re.compile(
+    r"""\s*INSERT\s+INTO\s+(?P<table>[\w"`]+)\s*\((?P<columns>[\w"`,\s]+)\)\s*VALUES\s*\((?P<values>[?$\d,\s]+)\)\s*;?\s*""",
+    re.IGNORECASE,
+)
+
+
+def Binary(data: bytes) -> bytes:  # noqa: N802
+    """PEP 249."""
+    return bytes(data)
+
+
+class Touched:
+    """How many rows a statement touched. Asking is what makes a step data-dependent, so nobody asks
+    unasked."""
+
+    def __init__(self, numbers: Sequence[int]):
+        self._numbers = numbers
+
+    def __int__(self) -> int:
+        return sum(_touched(number) for number in self._numbers)
+
+    __index__ = __int__
+
+    def __eq__(self, other: object) -> bool:
+        return int(self) == other
+
+    def __hash__(self) -> int:
+        return hash(int(self))
+
+    def __lt__(self, other: int) -> bool:
+        return int(self) < other
+
+    def __gt__(self, other: int) -> bool:
+        return int(self) > other
+
+    def __bool__(self) -> bool:
+        return int(self) != 0
+
+    def __repr__(self) -> str:
+        return str(int(self))
+
+
+_statements: OrderedDict[int, data.Statement] = OrderedDict()
+_last = 0
+
+
+def _keep(statement: data.Statement) -> int:
+    global _last
+    _last += 1
+    _statements[_last] = statement
+    while len(_statements) > _HANDLES:
+        _, oldest = _statements.popitem(last=False)
+        oldest.__exit__(None, None, None)
+    return _last
+
+
+def _touched(number: int) -> int:
+    statement = _statements.get(number)
+    if statement is None:
+        raise NotSupportedError(f"the number of rows is kept for the last {_HANDLES} statements only")
+    return rows.touched(statement)
+
+
+class Connection:
+    """The only connection of a step. Its transaction is the host's: commit and rollback are no questions
+    here."""
+
+    def __init__(self, dialect: str):
+        self.dialect = dialect
+
+    def cursor(self) -> Cursor:
+        """A new cursor."""
+        return Cursor(self)
+
+    def commit(self) -> None:
+        """Nothing: the host ends the step."""
+
+    def rollback(self) -> None:
+        """Nothing: a step that fails is taken back as a whole."""
+
+    def close(self) -> None:
+        """Nothing."""
+
+
+class Cursor:
+    """PEP 249."""
+
+    arraysize = 1
+
+    def __init__(self, connection: Connection):
+        self.connection = connection
+        self.description: list[tuple] | None = None
+        self.rowcount: int | Touched = -1
+        self._answer: Iterator[tuple] = iter(())
+        self._open: rows.Cursor | None = None
+
+    @property
+    def lastrowid(self) -> int:
+        """Not in the contract."""
+        raise errors.NotInContract("the number that an INSERT drew (lastrowid)")
+
+    def execute(self, statement: str, parameters: Sequence[object] = ()) -> None:
+        """One statement."""
+        self._release()
+        kind = sql.kind(statement)
+        text = types.SqlText(statement, types.SqlSyntax.TARGET)
+        if kind == "select":
+            self._call(self._query, text, [values.to_contract(value) for value in parameters])
+        elif kind in ("insert", "update", "delete"):
+            made = self._call(data.execute, text, [values.to_contract(value) for value in parameters])
+            self.description, self.rowcount = None, Touched([_keep(made)])
+        elif kind in _SESSION:
+            raise errors.NotInContract(f"transaction control by a script: {sql.first_words(statement)}")
+        else:
+            raise errors.NotInContract(f"the statement {sql.first_words(statement)} …")
+
+    def executemany(self, statement: str, parameters: Sequence[Sequence[object]]) -> None:
+        """One statement for many rows; a plain INSERT becomes one bulk insert."""
+        plain = _INSERT.fullmatch(statement)
+        columns = [_unquoted(name) for name in plain.group("columns").split(",")] if plain else []
+        if plain and len(plain.group("values").split(",")) == len(columns):
+            self._release()
+            lines = [[values.to_contract(value) for value in line] for line in parameters]
+            self._call(data.bulk_insert, _unquoted(plain.group("table")), columns, lines)
+            self.description, self.rowcount = None, len(lines)
+            return
+        made = []
+        for line in parameters:
+            self.execute(statement, line)
+            made.append(_last)
+        self.rowcount = Touched(made)
+
+    def _query(self, text: types.SqlText, parameters: list[types.Value]) -> None:
+        self._open = rows.query(text, parameters)
+        columns = self._open.columns()
+        names = [type(column.column_type).__name__.removeprefix("ColumnType_") for column in columns]
+        self.description = [
+            (column.name, name, None, None, None, None, None) for column, name in zip(columns, names)
+        ]
+        self.rowcount = -1
+        self._answer = self._lines()
+
+    def _lines(self) -> Iterator[tuple]:
+        while self._open is not None:
+            lines = self._call(self._open.next, _BATCH)
+            if not lines:
+                self._release()
+                return
+            for line in lines:
+                yield tuple(values.from_contract(value, self.connection.dialect) for value in line)
+
+    def _call(self, function, *arguments):
+        try:
+            return function(*arguments)
+        except Err as error:
+            raise errors.dbapi_error(error.value, self.connection.dialect, "statement") from None
+
+    def fetchone(self) -> tuple | None:
+        """PEP 249."""
+        return next(self._answer, None)
+
+    def fetchmany(self, size: int | None = None) -> list[tuple]:
+        """PEP 249."""
+        return [line for _, line in zip(range(size or self.arraysize), self._answer)]
+
+    def fetchall(self) -> list[tuple]:
+        """PEP 249."""
+        return list(self._answer)
+
+    def __iter__(self) -> Iterator[tuple]:
+        return self._answer
+
+    def setinputsizes(self, sizes: object) -> None:
+        """PEP 249."""
+
+    def setoutputsize(self, size: int, column: int | None = None) -> None:
+        """PEP 249."""
+
+    def _release(self) -> None:
+        if self._open is not None:
+            self._open.__exit__(None, None, None)
+            self._open = None
+        self._answer = iter(())
+
+    def close(self) -> None:
+        """PEP 249."""
+        self._release()
+
+
+def _unquoted(name: str) -> str:
+    return name.strip().strip('"`')

@@ -1,0 +1,615 @@
+"""Alembic's operations as operations of the contract.
+
+Every `op.*` ends in a method of the dialect's `DefaultImpl`; these are the ones here. A batch is not a table
+that is copied: its operations are sent one by one, and the host makes them lossless.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+from alembic.ddl import base as alembic_ddl
+from alembic.ddl.mysql import MySQLImpl
+from alembic.ddl.postgresql import PostgresqlImpl
+from alembic.ddl.sqlite import SQLiteImpl
+from alembic.operations import base as alembic_operations
+from alembic.operations.batch import BatchOperationsImpl
+from alembic.runtime.migration import MigrationContext
+from alembic.util import sqla_compat
+from sqlalchemy import ForeignKeyConstraint, MetaData, Table, schema
+from sqlalchemy import types as sqltypes
+from sqlalchemy.engine import Connection
+from sqlalchemy.sql import ClauseElement
+from sqlalchemy.sql.elements import conv
+from wit_world.imports import data, inspect, types
+from wit_world.imports import schema as contract
+
+from . import elements, sql, values
+from . import types as column_types
+from .errors import NotInContract, call
+
+_KEEP_DEFAULT = contract.DefaultChange_Keep()
+_KEEP_COMMENT = contract.CommentChange_Keep()
+
+
+def _column_names(table_name: str) -> list[str]:
+    return [found.name for found in inspect.columns(table_name)] if table_name in inspect.tables() else []
+
+
+def _constraint_names(table_name: str) -> list[str]:
+    if table_name not in inspect.tables():
+        return []
+    return [found.value.name for found in inspect.constraints(table_name) if found.value.name is not None]
+
+
+def _index_names(table_name: str) -> list[str]:
+    return [found.name for found in inspect.indexes(table_name)] if table_name in inspect.tables() else []
+
+
+def _selector(found: types.Constraint) -> types.ConstraintSelector:
+    """A constraint as a selector: by its name if it has one."""
+    inner = found.value
+    match found:
+        case types.Constraint_PrimaryKey():
+            return types.ConstraintSelector_PrimaryKey()
+        case _ if inner.name is not None:
+            return types.ConstraintSelector_Name(inner.name)
+        case types.Constraint_Unique():
+            return types.ConstraintSelector_Unique(inner.columns)
+        case types.Constraint_ForeignKey():
+            return types.ConstraintSelector_ForeignKey(inner.columns)
+    raise NotInContract("a check without a name, by its text")
+
+
+class HostImpl:
+    """What the three dialects have in common. Stands before Alembic's own class."""
+
+    def _call(self, function, *arguments) -> None:
+        with call(function.__name__.replace("_", "-"), self.dialect.name):
+            function(*arguments)
+
+    # --- tables ---
+
+    def create_table(self, table: schema.Table, **options: object) -> None:
+        if options.get("if_not_exists") and str(table.name) in inspect.tables():
+            return
+        table.dispatch.before_create(table, self.connection, checkfirst=False, _ddl_runner=self)
+        self._call(contract.create_table, elements.table(table, self.dialect))
+        table.dispatch.after_create(table, self.connection, checkfirst=False, _ddl_runner=self)
+        for index in elements.indexes_of(table):
+            self.create_index(index)
+
+    def drop_table(self, table: schema.Table, **options: object) -> None:
+        elements.refuse_schema(table.schema)
+        if options.get("if_exists") and str(table.name) not in inspect.tables():
+            return
+        table.dispatch.before_drop(table, self.connection, checkfirst=False, _ddl_runner=self)
+        self._call(contract.drop_table, str(table.name))
+        table.dispatch.after_drop(table, self.connection, checkfirst=False, _ddl_runner=self)
+
+    def rename_table(self, old_table_name: str, new_table_name: str, schema: str | None = None) -> None:
+        elements.refuse_schema(schema)
+        self._call(contract.rename_table, str(old_table_name), str(new_table_name))
+
+    def create_table_comment(self, table: schema.Table) -> None:
+        if self.dialect.supports_comments:
+            raise NotInContract("the comment of a table that exists", str(table.name))
+
+    def drop_table_comment(self, table: schema.Table) -> None:
+        self.create_table_comment(table)
+
+    def create_column_comment(self, column: schema.Column) -> None:
+        """Nothing: the column was made with its comment."""
+
+    # --- columns ---
+
+    def add_column(
+        self,
+        table_name: str,
+        column: schema.Column,
+        *,
+        schema: str | None = None,
+        if_not_exists: bool | None = None,
+        inline_references: bool | None = None,
+        inline_primary_key: bool | None = None,
+        **options: object,
+    ) -> None:
+        elements.refuse_schema(schema)
+        if options.get("insert_before") or options.get("insert_after"):
+            raise NotInContract("the place of a new column", str(column.name))
+        if if_not_exists and str(column.name) in _column_names(str(table_name)):
+            return
+        numbered = column.table is not None and column.table._autoincrement_column is column
+        primary = bool(inline_primary_key and column.primary_key)
+        made = elements.column(column, self.dialect, numbered and primary)
+        self._call(contract.add_column, str(table_name), made)
+        if primary:
+            key = types.Constraint_PrimaryKey(types.PrimaryKey(None, [str(column.name)]))
+            self._call(contract.create_constraint, str(table_name), key)
+        if inline_references and len(column.foreign_keys) == 1:
+            for found in column.table.constraints:
+                if isinstance(found, ForeignKeyConstraint) and len(found.columns) == 1:
+                    self.add_constraint(found)
+
+    def drop_column(
+        self,
+        table_name: str,
+        column: schema.Column,
+        *,
+        schema: str | None = None,
+        if_exists: bool | None = None,
+        **options: object,
+    ) -> None:
+        elements.refuse_schema(schema)
+        table_name, name = str(table_name), str(column.name)
+        if if_exists and name not in _column_names(table_name):
+            return
+        self._free_column(table_name, name)
+        self._call(contract.drop_column, table_name, name)
+
+    def _free_column(self, table_name: str, name: str) -> None:
+        """What the database itself takes away with a column."""
+
+    def _drop_all_with_column(self, table_name: str, name: str, *, with_expressions: bool = False) -> None:
+        """Drops the keys and indexes of a table that a column is part of. `with_expressions`: checks that
+        mention it and indexes over expressions too."""
+        if name not in _column_names(table_name):
+            return
+        # The host writes every name in quotes.
+        quoted = f'"{name}"'
+        for found in inspect.constraints(table_name):
+            if isinstance(found, types.Constraint_Check):
+                gone = with_expressions and quoted in found.value.condition.text
+            else:
+                gone = name in found.value.columns
+            if gone:
+                self._call(contract.drop_constraint, table_name, _selector(found))
+        for index in inspect.indexes(table_name):
+            texts = [
+                part.key.value.text
+                if isinstance(part.key, types.IndexKey_Expression)
+                else f'"{part.key.value}"'
+                for part in index.parts
+                if with_expressions or isinstance(part.key, types.IndexKey_Column)
+            ]
+            if with_expressions and index.predicate is not None:
+                texts.append(index.predicate.text)
+            if any(quoted in text for text in texts):
+                self._call(contract.drop_index, table_name, index.name, None)
+
+    def alter_column(
+        self,
+        table_name: str,
+        column_name: str,
+        *,
+        nullable: bool | None = None,
+        server_default: object = False,
+        name: str | None = None,
+        type_: sqltypes.TypeEngine | None = None,
+        schema: str | None = None,
+        autoincrement: bool | None = None,
+        comment: str | bool | None = False,
+        existing_comment: str | None = None,
+        existing_type: sqltypes.TypeEngine | None = None,
+        existing_server_default: object = None,
+        existing_nullable: bool | None = None,
+        existing_autoincrement: bool | None = None,
+        **options: object,
+    ) -> None:
+        elements.refuse_schema(schema)
+        table_name, column_name = str(table_name), str(column_name)
+        if sqla_compat._server_default_is_computed(server_default, existing_server_default):
+            raise NotInContract("changing a computed column", column_name)
+        if sqla_compat._server_default_is_identity(server_default, existing_server_default):
+            raise NotInContract("changing the identity of a column", column_name)
+        if (
+            autoincrement is not None
+            and self.dialect.name == "mysql"
+            and autoincrement != existing_autoincrement
+        ):
+            raise NotInContract("changing whether a column is numbered", column_name)
+        if options.get("postgresql_using") is not None and self.dialect.name == "postgresql":
+            self._using(table_name, column_name, str(options["postgresql_using"]), type_)
+        if options.get("insert_before") or options.get("insert_after"):
+            raise NotInContract("the place of a column", column_name)
+
+        changes = contract.ColumnChanges(None, nullable, _KEEP_DEFAULT, _KEEP_COMMENT)
+        if type_ is not None:
+            changes.column_type = column_types.to_contract(type_, self.dialect)
+        if server_default is None:
+            changes.default = contract.DefaultChange_Clear()
+        elif server_default is not False:
+            holder = type_ if type_ is not None else self._type_of(table_name, column_name, existing_type)
+            made = elements.default(server_default, holder, self.dialect)
+            changes.default = contract.DefaultChange_Set(made)
+        if comment is None:
+            changes.comment = contract.CommentChange_Clear()
+        elif comment is not False and (self.dialect.supports_comments or changes != _NOTHING):
+            changes.comment = contract.CommentChange_Set(elements.comment(comment, self.dialect))
+        if changes != _NOTHING:
+            self._call(contract.alter_column, table_name, column_name, changes)
+        if name is not None and str(name) != column_name:
+            self._call(contract.rename_column, table_name, column_name, str(name))
+
+    def _using(self, table_name: str, column_name: str, using: str, type_: sqltypes.TypeEngine) -> None:
+        """The host converts by a plain cast; any other USING cannot be said."""
+        native = type_.compile(dialect=self.dialect).lower()
+        plain = "".join(using.lower().replace('"', "").split())
+        if plain.strip("()") != f"{column_name.lower()}::{''.join(native.split())}":
+            raise NotInContract("USING of a change of type", using[:40])
+
+    def _type_of(
+        self, table_name: str, column_name: str, existing: sqltypes.TypeEngine | None
+    ) -> sqltypes.TypeEngine:
+        for found in inspect.columns(table_name) if table_name in inspect.tables() else ():
+            if found.name == column_name and found.column_type is not None:
+                if isinstance(found.column_type, types.ColumnType_Boolean):
+                    return sqltypes.BOOLEAN()
+                return column_types.from_contract(found.column_type, self.dialect)
+        return existing if existing is not None else sqltypes.NULLTYPE
+
+    # --- constraints and indexes ---
+
+    def add_constraint(self, const: schema.Constraint, **options: object) -> None:
+        if const._create_rule is not None and not const._create_rule(self):
+            return
+        elements.refuse_schema(const.table.schema)
+        self._call(
+            contract.create_constraint, str(const.table.name), elements.constraint(const, self.dialect)
+        )
+
+    def drop_constraint(self, const: schema.Constraint, **options: object) -> None:
+        elements.refuse_schema(const.table.schema)
+        table_name, name = str(const.table.name), elements.name_of(const, self.dialect)
+        if options.get("if_exists") and name not in _constraint_names(table_name):
+            return
+        if isinstance(const, schema.PrimaryKeyConstraint):
+            which: types.ConstraintSelector = types.ConstraintSelector_PrimaryKey()
+        elif name is not None:
+            which = types.ConstraintSelector_Name(name)
+        elif isinstance(const, schema.CheckConstraint) and const._type_bound:
+            which = types.ConstraintSelector_Check([str(column.name) for column in const.columns])
+        else:
+            raise ValueError(
+                "a constraint without a name cannot be dropped: give it one by a naming convention"
+            )
+        self._drop_constraint(table_name, name, which)
+
+    def _drop_constraint(self, table_name: str, name: str | None, which: types.ConstraintSelector) -> None:
+        self._call(contract.drop_constraint, table_name, which)
+
+    def create_index(self, index: schema.Index, **options: object) -> None:
+        elements.refuse_schema(index.table.schema)
+        made = elements.index(index, self.dialect)
+        table_name = str(index.table.name)
+        if options.get("if_not_exists") and made.name in _index_names(table_name):
+            return
+        self._call(contract.create_index, table_name, made, elements.online(index, self.dialect))
+
+    def drop_index(self, index: schema.Index, **options: object) -> None:
+        elements.refuse_schema(index.table.schema)
+        name, table_name = str(elements.name_of(index, self.dialect)), str(index.table.name)
+        if table_name not in inspect.tables():
+            # Without the table's name Alembic says `no_table`.
+            table_name = next(
+                (found for found in inspect.tables() if name in _index_names(found)), table_name
+            )
+        if options.get("if_exists") and name not in _index_names(table_name):
+            return
+        self._drop_index(table_name, name, elements.online(index, self.dialect))
+
+    def _drop_index(self, table_name: str, name: str, online: types.Demand | None) -> None:
+        self._call(contract.drop_index, table_name, name, online)
+
+    # --- rows ---
+
+    def bulk_insert(self, table: schema.Table, rows: list[dict], multiinsert: bool = True) -> None:
+        if not isinstance(rows, list):
+            raise TypeError("List expected")
+        if rows and not isinstance(rows[0], dict):
+            raise TypeError("List of dictionaries expected")
+        rows = [{key: _plain(value) for key, value in row.items()} for row in rows]
+        keys = {frozenset(row) for row in rows}
+        plain = not any(isinstance(value, ClauseElement) for row in rows for value in row.values())
+        drawn = any(column.default is not None for column in getattr(table, "columns", ()))
+        if not (multiinsert and plain and len(keys) == 1) or drawn or getattr(table, "schema", None):
+            super().bulk_insert(table, rows, multiinsert=multiinsert)
+            return
+        columns = [column for column in table.columns if column.key in rows[0]]
+        processors = [column.type._cached_bind_processor(self.dialect) for column in columns]
+        lines = [
+            [
+                values.to_contract(row[column.key] if process is None else process(row[column.key]))
+                for column, process in zip(columns, processors)
+            ]
+            for row in rows
+        ]
+        if len(columns) != len(rows[0]):
+            super().bulk_insert(table, rows, multiinsert=multiinsert)
+            return
+        self._call(data.bulk_insert, str(table.name), [str(column.name) for column in columns], lines)
+
+    # --- DDL elements that are executed ---
+
+    def _exec(self, construct, execution_options=None, multiparams=None, params=None):
+        if isinstance(construct, schema.BaseDDLElement):
+            run_element(self, construct)
+            return None
+        return super()._exec(
+            construct, execution_options, multiparams=multiparams, params={} if params is None else params
+        )
+
+
+_NOTHING = contract.ColumnChanges(None, None, _KEEP_DEFAULT, _KEEP_COMMENT)
+
+
+def _plain(value: object) -> object:
+    """The value of an `op.inline_literal`."""
+    return value.value if isinstance(value, sqla_compat._literal_bindparam) else value
+
+
+class SQLite(HostImpl, SQLiteImpl):
+    __dialect__ = "sqlite"
+
+
+class PostgreSQL(HostImpl, PostgresqlImpl):
+    __dialect__ = "postgresql"
+
+    def _free_column(self, table_name: str, name: str) -> None:
+        self._drop_all_with_column(table_name, name, with_expressions=True)
+
+
+class MariaDB(HostImpl, MySQLImpl):
+    __dialect__ = "mysql"
+
+    def alter_column(
+        self,
+        table_name: str,
+        column_name: str,
+        *,
+        nullable: bool | None = None,
+        server_default: object = False,
+        name: str | None = None,
+        type_: sqltypes.TypeEngine | None = None,
+        autoincrement: bool | None = None,
+        comment: str | bool | None = False,
+        existing_comment: str | None = None,
+        existing_type: sqltypes.TypeEngine | None = None,
+        existing_server_default: object = None,
+        existing_nullable: bool | None = None,
+        **options: object,
+    ) -> None:
+        """Alembic sends the whole column to MySQL, and what a script does not repeat of it is gone. That is
+        part of what the script does: applications have run with that schema."""
+        if type_ is None and existing_type is None and (name is not None or nullable is not None):
+            raise alembic_operations.util.CommandError(
+                "All MySQL CHANGE/MODIFY COLUMN operations require the existing type."
+            )
+        functional = self._is_mysql_allowed_functional_default(
+            type_ if type_ is not None else existing_type, server_default
+        )
+        whole = name is not None or functional or nullable is not None or type_ is not None
+        if whole or autoincrement is not None or comment is not False:
+            if nullable is None:
+                nullable = True if existing_nullable is None else existing_nullable
+            if server_default is False:
+                server_default = None if existing_server_default is False else existing_server_default
+            if comment is False:
+                comment = existing_comment
+            if type_ is None:
+                type_ = existing_type
+            if self._is_key(str(table_name), str(column_name)):
+                nullable = None
+        super().alter_column(
+            table_name,
+            column_name,
+            nullable=nullable,
+            server_default=server_default,
+            name=name,
+            type_=type_,
+            autoincrement=autoincrement,
+            comment=comment,
+            existing_comment=existing_comment,
+            existing_type=existing_type,
+            existing_server_default=existing_server_default,
+            existing_nullable=existing_nullable,
+            **options,
+        )
+
+    @staticmethod
+    def _is_key(table_name: str, column_name: str) -> bool:
+        """A column of the primary key stays NOT NULL whatever MODIFY says."""
+        return table_name in inspect.tables() and any(
+            isinstance(found, types.Constraint_PrimaryKey) and column_name in found.value.columns
+            for found in inspect.constraints(table_name)
+        )
+
+    def _free_column(self, table_name: str, name: str) -> None:
+        """MariaDB takes a column out of its indexes and drops those that are then empty."""
+        if name not in _column_names(table_name):
+            return
+        for found in inspect.constraints(table_name):
+            if isinstance(found, types.Constraint_Unique) and found.value.columns == [name]:
+                self._call(contract.drop_constraint, table_name, _selector(found))
+        for index in inspect.indexes(table_name):
+            names = [part.key.value for part in index.parts]
+            if names == [name]:
+                self._call(contract.drop_index, table_name, index.name, None)
+
+    def _drop_constraint(self, table_name: str, name: str | None, which: types.ConstraintSelector) -> None:
+        """A unique key is an index there, and goes by either name."""
+        if (
+            name is not None
+            and name in _index_names(table_name)
+            and name not in _constraint_names(table_name)
+        ):
+            self._call(contract.drop_index, table_name, name, None)
+            return
+        super()._drop_constraint(table_name, name, which)
+
+    def _drop_index(self, table_name: str, name: str, online: types.Demand | None) -> None:
+        if name not in _index_names(table_name) and name in _constraint_names(table_name):
+            self._call(contract.drop_constraint, table_name, types.ConstraintSelector_Name(name))
+            return
+        super()._drop_index(table_name, name, online)
+
+
+def run_element(impl: HostImpl, element: schema.BaseDDLElement) -> None:
+    """A DDL element that a script, or SQLAlchemy for it, executes."""
+    match element:
+        case schema.CreateTable():
+            if element.if_not_exists and str(element.element.name) in inspect.tables():
+                return
+            keys = element.include_foreign_key_constraints
+            impl._call(contract.create_table, elements.table(element.element, impl.dialect, keys))
+        case schema.DropTable():
+            if element.if_exists and str(element.element.name) not in inspect.tables():
+                return
+            elements.refuse_schema(element.element.schema)
+            impl._call(contract.drop_table, str(element.element.name))
+        case schema.CreateIndex():
+            impl.create_index(element.element, if_not_exists=element.if_not_exists)
+        case schema.DropIndex():
+            impl.drop_index(element.element, if_exists=element.if_exists)
+        case schema.AddConstraint():
+            impl.add_constraint(element.element)
+        case schema.DropConstraint():
+            impl.drop_constraint(element.element, if_exists=element.if_exists)
+        case schema.SetColumnComment():
+            impl.create_column_comment(element.element)
+        case schema.SetTableComment() | schema.DropTableComment():
+            impl.create_table_comment(element.element)
+        case alembic_ddl.AlterTable():
+            raise NotInContract(f"the DDL element {type(element).__name__}")
+        case schema.DDL():
+            raise NotInContract(f"the statement {sql.first_words(element.statement)} …")
+        case _:
+            raise NotInContract(f"the DDL element {type(element).__name__}")
+
+
+def execute_ddl(element: schema.BaseDDLElement, connection: Connection) -> None:
+    """A DDL element that went through a connection."""
+    run_element(MigrationContext.configure(connection).impl, element)
+
+
+class HostBatch(BatchOperationsImpl):
+    """A batch whose operations are sent one by one."""
+
+    def flush(self) -> None:
+        operations = list(self.batch)
+        if self._should_recreate():
+            operations = self._as_recreated(operations)
+        for name, arguments, options in operations:
+            getattr(self.impl, name)(*arguments, **options)
+
+    def _as_recreated(self, operations: list[tuple]) -> list[tuple]:
+        """What Alembic does by making the table anew: in which order operations were said makes no
+        difference, constraints and indexes go with their columns, and a naming convention names those without
+        a name."""
+        if self.partial_reordering:
+            raise NotInContract("the order of columns (partial_reordering)", self.table_name)
+        if self.table_kwargs:
+            table = Table(self.table_name, MetaData(), **self.table_kwargs)
+            elements.refuse_options(table, self.dialect, "table")
+        if self.naming_convention and self.table_name in inspect.tables():
+            self._name_constraints()
+        for name, arguments, _ in operations:
+            if name == "drop_column":
+                self._drop_from_keys(str(arguments[1].name))
+        gone = [operation for operation in operations if operation[0] in ("drop_constraint", "drop_index")]
+        gone = [operation for operation in gone if self._still_there(operation)]
+        keys = [arguments[0] for name, arguments, _ in operations if name == "add_constraint"]
+        if any(isinstance(key, schema.PrimaryKeyConstraint) for key in keys) and not any(
+            isinstance(arguments[0], schema.PrimaryKeyConstraint) for _, arguments, _ in gone
+        ):
+            if any(
+                isinstance(found, types.Constraint_PrimaryKey)
+                for found in inspect.constraints(self.table_name)
+            ):
+                self.impl._call(
+                    contract.drop_constraint, self.table_name, types.ConstraintSelector_PrimaryKey()
+                )
+        last = ("add_constraint", "create_index")
+        middle = [
+            operation
+            for operation in operations
+            if operation[0] not in (*last, "drop_constraint", "drop_index")
+        ]
+        added = [operation for kind in last for operation in operations if operation[0] == kind]
+        added += [("add_constraint", (self._bound(item),), {}) for item in self.table_args]
+        return gone + middle + added
+
+    def _drop_from_keys(self, column: str) -> None:
+        """Takes a column out of the primary key and drops the other keys and indexes that it is part of."""
+        keys = inspect.constraints(self.table_name) if self.table_name in inspect.tables() else []
+        self.impl._drop_all_with_column(self.table_name, column)
+        for key in keys:
+            if isinstance(key, types.Constraint_PrimaryKey) and column in key.value.columns:
+                key.value.columns.remove(column)
+                if key.value.columns:
+                    self.impl._call(contract.create_constraint, self.table_name, key)
+
+    def _bound(self, item: schema.Constraint) -> schema.Constraint:
+        if not isinstance(item, schema.Constraint):
+            raise NotInContract(f"table_args with {type(item).__name__}")
+        if item.parent is None:
+            Table(self.table_name, MetaData(), item)
+        return item
+
+    def _still_there(self, operation: tuple) -> bool:
+        """Whether what is to be dropped has not gone with its column, or never was: a check that came with a
+        type."""
+        name, (item, *_), _ = operation
+        found = elements.name_of(item, self.dialect)
+        if name == "drop_index":
+            return found in _index_names(self.table_name) or not self._dropped_columns()
+        if getattr(item, "_type_bound", False):
+            return found is not None and found in _constraint_names(self.table_name)
+        if isinstance(item, schema.PrimaryKeyConstraint) or not self._dropped_columns():
+            return True
+        return found in _constraint_names(self.table_name)
+
+    def _dropped_columns(self) -> bool:
+        return any(name == "drop_column" for name, _, _ in self.batch)
+
+    def _name_constraints(self) -> None:
+        """Gives constraints without a name the one of the convention, as a table made anew has it."""
+        reflected = Table(
+            self.table_name, MetaData(), autoload_with=self.operations.get_bind(), resolve_fks=False
+        )
+        for item in (*reflected.constraints, *reflected.indexes):
+            # A name that the database has is no part of a convention.
+            if item.name is not None:
+                item.name = conv(item.name)
+        named = reflected.to_metadata(MetaData(naming_convention=self.naming_convention))
+        for found in inspect.constraints(self.table_name):
+            if found.value.name is not None or isinstance(found, types.Constraint_Check):
+                continue
+            kind = {
+                types.Constraint_PrimaryKey: schema.PrimaryKeyConstraint,
+                types.Constraint_Unique: schema.UniqueConstraint,
+                types.Constraint_ForeignKey: schema.ForeignKeyConstraint,
+            }[type(found)]
+            for candidate in named.constraints:
+                columns = [str(column.name) for column in getattr(candidate, "columns", ())]
+                name = elements.name_of(candidate, self.dialect)
+                if type(candidate) is kind and columns == found.value.columns and name is not None:
+                    self.impl._call(contract.drop_constraint, self.table_name, _selector(found))
+                    found.value.name = name
+                    self.impl._call(contract.create_constraint, self.table_name, found)
+                    break
+
+
+@contextlib.contextmanager
+def _autocommit_block(_context: MigrationContext) -> Iterator[None]:
+    """What is made or dropped concurrently says so itself; everything else stays in the step's
+    transaction."""
+    yield
+
+
+def install() -> None:
+    """Puts the batch and the autocommit block in the place of Alembic's own. The impls registered
+    themselves."""
+    alembic_operations.batch.BatchOperationsImpl = HostBatch
+    MigrationContext.autocommit_block = _autocommit_block

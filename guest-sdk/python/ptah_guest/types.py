@@ -1,0 +1,166 @@
+"""SQLAlchemy's column types ↔ column types of the contract."""
+
+from __future__ import annotations
+
+from sqlalchemy import types as sqltypes
+from sqlalchemy.dialects import mysql, postgresql, sqlite
+from sqlalchemy.engine import Dialect
+from sqlalchemy.types import TypeDecorator, TypeEngine
+from wit_world.imports import types
+
+from .errors import NotInContract
+
+
+def resolved(type_: TypeEngine, dialect: Dialect) -> TypeEngine:
+    """The type that holds on a dialect: without variants and decorators."""
+    type_ = sqltypes.to_instance(type_)
+    while True:
+        variant = getattr(type_, "_variant_mapping", {}).get(dialect.name)
+        if variant is not None:
+            type_ = variant
+        elif isinstance(type_, TypeDecorator):
+            type_ = sqltypes.to_instance(type_.load_dialect_impl(dialect))
+        else:
+            return type_
+
+
+def _shown(type_: TypeEngine, dialect: Dialect) -> str:
+    try:
+        return type_.compile(dialect=dialect)
+    except Exception:
+        return repr(type_)
+
+
+def to_contract(type_: TypeEngine, dialect: Dialect) -> types.ColumnType:
+    """The column type of the contract. Raises `NotInContract` where there is none."""
+    type_ = resolved(type_, dialect)
+    found = _portable(type_, dialect)
+    if found is None:
+        raise NotInContract(f"column type {_shown(type_, dialect)}", f"on {dialect.name}")
+    if getattr(type_, "collation", None) or getattr(type_, "charset", None):
+        raise NotInContract("collation of a column", _shown(type_, dialect))
+    return found
+
+
+def _portable(type_: TypeEngine, dialect: Dialect) -> types.ColumnType | None:
+    is_mysql, is_postgres = dialect.name == "mysql", dialect.name == "postgresql"
+    match type_:
+        case sqltypes.Enum() if type_.native_enum and (is_mysql or is_postgres):
+            return None
+        case sqltypes.CHAR() | sqltypes.NCHAR():
+            return None
+        case sqltypes.Text():
+            plain = type_.length is None and not isinstance(
+                type_, (mysql.TINYTEXT, mysql.MEDIUMTEXT, mysql.LONGTEXT)
+            )
+            return types.ColumnType_Text() if plain else None
+        case mysql.SET():
+            return None
+        case sqltypes.String():
+            return types.ColumnType_Varchar(type_.length) if type_.length else None
+        case sqltypes.Boolean():
+            return types.ColumnType_Boolean()
+        case mysql.TINYINT() if type_.display_width == 1 and not type_.unsigned:
+            return types.ColumnType_Boolean()
+        case mysql.TINYINT() | mysql.MEDIUMINT():
+            return None
+        case sqltypes.Integer() if getattr(type_, "unsigned", False) or getattr(type_, "zerofill", False):
+            return None
+        case sqltypes.SmallInteger():
+            return types.ColumnType_SmallInteger()
+        case sqltypes.BigInteger():
+            return types.ColumnType_BigInteger()
+        case sqltypes.Integer():
+            return types.ColumnType_Integer()
+        case sqltypes.REAL() | mysql.FLOAT():
+            return None
+        case sqltypes.Double() | sqltypes.DOUBLE_PRECISION():
+            return types.ColumnType_Double()
+        case sqltypes.Float():
+            # FLOAT has eight bytes on PostgreSQL without a precision, and four on MariaDB.
+            wide = type_.precision is None or type_.precision > 24
+            return types.ColumnType_Double() if is_postgres and wide else None
+        case sqltypes.Numeric():
+            if type_.precision is None or getattr(type_, "unsigned", False):
+                return None
+            return types.ColumnType_Numeric(types.NumericType(type_.precision, type_.scale or 0))
+        case sqltypes.DateTime():
+            return _moment(type_, dialect)
+        case sqltypes.Date():
+            return types.ColumnType_Date()
+        case sqltypes.Time():
+            zone = is_postgres and type_.timezone
+            return (
+                None
+                if zone or getattr(type_, "precision", None) not in (None, 6)
+                else types.ColumnType_Time()
+            )
+        case (
+            sqltypes.BINARY()
+            | sqltypes.VARBINARY()
+            | mysql.TINYBLOB()
+            | mysql.MEDIUMBLOB()
+            | mysql.LONGBLOB()
+        ):
+            return None
+        case sqltypes._Binary():
+            return None if is_mysql and type_.length else types.ColumnType_Binary()
+        case sqltypes.UUID() if not is_postgres:
+            return None
+        case sqltypes.Uuid():
+            return types.ColumnType_Uuid() if type_.native_uuid or dialect.name == "sqlite" else None
+        case postgresql.JSONB():
+            return None
+        case sqltypes.JSON():
+            return types.ColumnType_Json()
+    return None
+
+
+def _moment(type_: sqltypes.DateTime, dialect: Dialect) -> types.ColumnType | None:
+    if dialect.name == "mysql" and isinstance(type_, sqltypes.TIMESTAMP):
+        return None
+    if isinstance(type_, postgresql.TIMESTAMP) and type_.precision not in (None, 6):
+        return None
+    # Only PostgreSQL keeps the zone; elsewhere the model knows no difference.
+    return types.ColumnType_TimestampWithZone() if type_.timezone else types.ColumnType_Timestamp()
+
+
+_REFLECTED = {
+    "Boolean": (sqltypes.BOOLEAN, sqltypes.BOOLEAN, lambda: mysql.TINYINT(display_width=1)),
+    "SmallInteger": (sqltypes.SMALLINT, sqltypes.SMALLINT, mysql.SMALLINT),
+    "Integer": (sqltypes.INTEGER, sqltypes.INTEGER, mysql.INTEGER),
+    "BigInteger": (sqltypes.BIGINT, sqltypes.BIGINT, mysql.BIGINT),
+    "Double": (sqltypes.DOUBLE, sqltypes.DOUBLE_PRECISION, mysql.DOUBLE),
+    "Text": (sqltypes.TEXT, sqltypes.TEXT, mysql.TEXT),
+    "Binary": (sqltypes.BLOB, postgresql.BYTEA, sqltypes.BLOB),
+    "Date": (sqlite.DATE, sqltypes.DATE, sqltypes.DATE),
+    "Time": (sqlite.TIME, postgresql.TIME, lambda: mysql.TIME(fsp=6)),
+    "Timestamp": (sqlite.DATETIME, postgresql.TIMESTAMP, lambda: mysql.DATETIME(fsp=6)),
+    "TimestampWithZone": (
+        sqlite.DATETIME,
+        lambda: postgresql.TIMESTAMP(timezone=True),
+        lambda: mysql.DATETIME(fsp=6),
+    ),
+    "Uuid": (lambda: sqltypes.CHAR(32), sqltypes.UUID, sqltypes.UUID),
+    "Json": (sqlite.JSON, postgresql.JSON, mysql.LONGTEXT),
+}
+_COLUMN = {"sqlite": 0, "postgresql": 1, "mysql": 2}
+
+
+def from_contract(type_: types.ColumnType | None, dialect: Dialect) -> TypeEngine:
+    """The type that reflection answers; `NullType` for one that the contract cannot express."""
+    match type_:
+        case None:
+            return sqltypes.NULLTYPE
+        case types.ColumnType_Numeric(value):
+            return sqltypes.NUMERIC(precision=value.precision, scale=value.scale)
+        case types.ColumnType_Varchar(value):
+            return sqltypes.VARCHAR(length=value)
+    return _REFLECTED[type(type_).__name__.removeprefix("ColumnType_")][_COLUMN[dialect.name]]()
+
+
+def is_boolean(type_: TypeEngine) -> bool:
+    """Whether a resolved type is the contract's boolean: MariaDB's own name for that is a number."""
+    return isinstance(type_, sqltypes.Boolean) or (
+        isinstance(type_, mysql.TINYINT) and type_.display_width == 1
+    )

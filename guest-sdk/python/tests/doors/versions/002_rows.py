@@ -1,0 +1,90 @@
+"""Rows, with bound parameters"""
+
+import datetime
+import decimal
+import uuid
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy import orm
+
+revision = "002"
+down_revision = "001"
+
+people = sa.table(
+    "people",
+    sa.column("id", sa.Integer),
+    sa.column("name", sa.String),
+    sa.column("active", sa.Boolean),
+    sa.column("score", sa.Numeric(8, 2)),
+    sa.column("made", sa.DateTime(timezone=True)),
+    sa.column("token", sa.Uuid),
+    sa.column("data", sa.JSON),
+    sa.column("blob", sa.LargeBinary),
+)
+TOKEN = uuid.UUID("67e55044-10b1-426f-9247-bb680e5fe0c8")
+MADE = datetime.datetime(2026, 1, 2, 3, 4, 5, 600000)
+
+
+class Base(orm.DeclarativeBase):
+    pass
+
+
+class Pet(Base):
+    __tablename__ = "pets"
+    id = sa.Column(sa.BigInteger, primary_key=True)
+    owner = sa.Column(sa.Integer)
+    called = sa.Column(sa.String(100))
+
+
+def upgrade() -> None:
+    bind = op.get_bind()
+    op.bulk_insert(
+        people, [{"id": 1, "name": "Ada", "active": True}, {"id": 2, "name": "Bob", "active": False}]
+    )
+    made = MADE if bind.dialect.name != "postgresql" else MADE.replace(tzinfo=datetime.timezone.utc)
+    bind.execute(
+        people.insert().values(
+            id=3,
+            name="It's",
+            score=decimal.Decimal("12.30"),
+            made=made,
+            token=TOKEN,
+            data={"a": [1]},
+            blob=b"\x00\xff",
+        )
+    )
+    bind.execute(people.insert(), [{"id": 4, "name": "Dan"}, {"id": 5, "name": "Eve"}])
+    row = bind.execute(sa.select(people).where(people.c.id == 3)).mappings().one()
+    assert row["name"] == "It's" and row["active"] is True, dict(row)
+    assert row["score"] == decimal.Decimal("12.30") and row["token"] == TOKEN and row["data"] == {"a": [1]}, (
+        dict(row)
+    )
+    assert row["made"] == made and bytes(row["blob"]) == b"\x00\xff", dict(row)
+    assert bind.execute(sa.text("SELECT count(*) FROM people WHERE id > :low"), {"low": 2}).scalar_one() == 3
+    changed = bind.execute(people.update().where(people.c.id.in_([1, 2])).values(score=2))
+    assert changed.rowcount == 2, changed.rowcount
+    for number in range(100):
+        bind.execute(people.update().where(people.c.id == 1).values(name=f"Ada {number}"))
+    gone = bind.execute(sa.text("DELETE FROM people WHERE name = :name"), {"name": "Eve"})
+    assert gone.rowcount == 1
+    names = (
+        bind.execute(sa.select(people.c.name).where(people.c.active == sa.true()).order_by(people.c.id))
+        .scalars()
+        .all()
+    )
+    assert names == ["Ada 99", "It's", "Dan"], names
+    session = orm.Session(bind=bind)
+    session.add(Pet(id=1, owner=1, called="Rex"))
+    session.commit()
+    pet = session.query(Pet).filter(Pet.called == "Rex").one()
+    pet.called = "Max"
+    session.flush()
+    assert session.scalars(sa.select(Pet.called)).all() == ["Max"]
+    reflected = sa.Table("people", sa.MetaData(), autoload_with=bind)
+    assert len(bind.execute(reflected.select()).all()) == 4
+
+
+def downgrade() -> None:
+    op.execute("DELETE FROM pets")
+    op.execute("DELETE FROM people")
