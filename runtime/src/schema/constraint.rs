@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use super::names::{self, Chooser, NameKind};
 use super::scope::Scope;
 use super::{Check, CheckCondition, ModelType, Rules, Schema, SchemaError, Table, create, find, index, invalid};
-use crate::operation::{CheckSpec, Constraint, ConstraintSelector, ForeignKey, Ident, Key, ReferentialAction};
+use crate::operation::{
+    CheckSpec, ColumnType, Constraint, ConstraintSelector, ForeignKey, Ident, Key, ReferentialAction,
+};
 
 /// Adds a constraint to a table that exists.
 pub(super) fn create(
@@ -150,10 +152,12 @@ fn foreign_key(chooser: &Chooser<'_>, asked: &ForeignKey) -> Result<ForeignKey, 
     Ok(ForeignKey { name, on_update: held(asked.on_update), on_delete: held(asked.on_delete), ..asked.clone() })
 }
 
-/// Whether a column may refer to another one: the same type, or on SQLite any two integers, since what
+/// Whether a column may refer to another one: the same type, text of any length, or on SQLite any two integers, since what
 /// numbers itself is an INTEGER there whatever was asked for.
 fn agree(rules: &Rules, own: &ModelType, other: &ModelType) -> bool {
     match (own, other) {
+        // How long a text may be is no part of what is compared, on no database.
+        (ModelType::Portable(ColumnType::Varchar(_)), ModelType::Portable(ColumnType::Varchar(_))) => true,
         (ModelType::Portable(own), ModelType::Portable(other)) if rules.integer_key_is_auto_increment => {
             own == other || (own.is_integer() && other.is_integer())
         }

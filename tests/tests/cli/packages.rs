@@ -53,7 +53,7 @@ fn write_all(folder: &Path) -> Vec<(&'static str, &'static [&'static str])> {
         ("foreign.wasm", &["foreign.wasm", "acme:thing/thing"]),
         ("cut.wasm", &["cut.wasm"]),
         ("longer.wasm", &["longer.wasm"]),
-        ("huge.wasm", &["huge.wasm", "larger than"]),
+        ("huge.wasm", &["huge.wasm", "larger than", "; the limits-profile language-runtime allows"]),
         ("bare", &["bare", "ptah-package.toml"]),
         ("listed", &["./listed: ", "none.wasm"]),
         ("nothing", &["./nothing: ", "ptah-package.toml"]),

@@ -143,6 +143,39 @@ on_every_database! {
         assert_eq!(populates, 1);
     }
 
+    async fn a_text_may_refer_to_one_of_another_length(target: &TestTarget) {
+        let run = Run::on(target);
+        let package = GuestPackage::new("names").revision("001", &[], "Create").upgrade([
+            create_table("kinds", |t| {
+                t.varchar("name", 30).not_null();
+                t.primary_key(["name"]);
+            }),
+            create_table("things", |t| {
+                t.id("id");
+                t.varchar("kind", 255);
+                t.varchar("other", 10);
+                t.foreign_key(["kind"], "kinds", ["name"]);
+            }),
+            create_constraint("things", ForeignKey::new(["other"], "kinds", ["name"]).named("things_other")),
+            create_constraint("things", Check::new(sql(r#"length("kind") > 2"#)).named("things_kind")),
+            bulk_insert("kinds", ["name"], [("tall",)]),
+            bulk_insert("things", ["kind", "other"], [("tall", "tall")]),
+        ]);
+        run.upgrade(&run.open(&package)).await.unwrap();
+        run.model_holds("names").await;
+        for column in ["kind", "other"] {
+            let orphan = format!("INSERT INTO things ({column}) VALUES ('none')");
+            assert!(target.try_execute(&orphan).await.is_err(), "{orphan}");
+        }
+        if target.dialect() == Dialect::Sqlite {
+            // SQLAlchemy takes two constraints on one line for one.
+            let made = target.fetch("SELECT sql FROM sqlite_schema WHERE name = 'things'").await;
+            let made = made[0][0].clone().unwrap();
+            let named = made.lines().filter(|line| line.trim_start().starts_with("CONSTRAINT"));
+            assert_eq!(named.count(), made.matches("CONSTRAINT").count(), "{made}");
+        }
+    }
+
     async fn a_table_keeps_its_origin_under_another_name(target: &TestTarget) {
         let run = Run::on(target);
         let other = |name: &str| create_table(name, |t| {

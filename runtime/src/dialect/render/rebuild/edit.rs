@@ -68,7 +68,8 @@ pub(super) fn follow(op: &Op, before: &Schema, after: &mut Schema) -> Result<(),
             let old = find(before, name)?;
             rewrite(after, name, |table, definition, _| {
                 let end = definition.last();
-                Ok(vec![(end..end, format!(", {}", constraint::added(DIALECT, old, table)?))])
+                // On a line of its own: SQLAlchemy reads names of constraints line by line.
+                Ok(vec![(end..end, format!(",\n    {}", constraint::added(DIALECT, old, table)?))])
             })
         }
         Op::DropConstraint { .. } => {
