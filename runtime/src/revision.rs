@@ -17,7 +17,15 @@ pub struct Revision {
     pub depends_on: Vec<Dependency>,
 }
 
-/// A revision of another package.
+impl Revision {
+    /// What it depends on of other packages than its own: that is on the target or not. What it depends on of its own is a
+    /// matter of order, see [`Graph`].
+    pub fn depends_elsewhere(&self, own: &str) -> Vec<Dependency> {
+        self.depends_on.iter().filter(|dependency| dependency.package != own).cloned().collect()
+    }
+}
+
+/// A revision of a package.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Dependency {
     /// The package.
@@ -67,6 +75,14 @@ impl PackageInfo {
         self.populate_steps.iter().find(|step| step.name == name)
     }
 
+    /// Its revisions in order.
+    ///
+    /// # Errors
+    /// As [`Graph::new`].
+    pub fn graph(&self) -> Result<Graph<'_>, GraphError> {
+        Graph::new(&self.name, &self.revisions)
+    }
+
     /// Everything that any step of the package depends on.
     pub fn dependencies(&self) -> BTreeSet<&Dependency> {
         let revisions = self.revisions.iter().flat_map(|revision| &revision.depends_on);
@@ -86,6 +102,14 @@ pub enum GraphError {
         /// The revision.
         revision: String,
         /// What it revises.
+        missing: String,
+    },
+    /// A revision depends on one of its own package that is not there.
+    #[error("revision {revision} depends on {missing}, which the package does not have")]
+    Lacking {
+        /// The revision.
+        revision: String,
+        /// What it depends on.
         missing: String,
     },
     /// Revisions, populate steps or packages that lead back to themselves.
@@ -149,24 +173,36 @@ pub struct Move<'a> {
     pub add: Vec<String>,
 }
 
-/// The revisions of one package, known to be connected and free of cycles.
+/// The revisions of one package, known to be connected and free of cycles. A revision may depend on another one of the
+/// package: that is applied before it and taken back after it, and both stay heads, as in Alembic's graphs.
 #[derive(Debug, Clone)]
 pub struct Graph<'a> {
+    package: &'a str,
     by_id: BTreeMap<&'a str, &'a Revision>,
     /// For each id the ids that revise it, sorted.
     children: BTreeMap<&'a str, Vec<&'a str>>,
-    /// Every revision after all that it revises; ties by id.
+    /// For each id the ids that revise it or depend on it.
+    followers: BTreeMap<&'a str, Vec<&'a str>>,
+    /// Every revision after all that it revises or depends on; ties by id.
     order: Vec<&'a Revision>,
+}
+
+/// The revisions of its own package that come before a revision.
+fn before<'a>(package: &str, revision: &'a Revision) -> BTreeSet<&'a str> {
+    let own = revision.depends_on.iter().filter(|dependency| dependency.package == package);
+    let own = own.map(|dependency| dependency.revision.as_str());
+    revision.down_revisions.iter().map(String::as_str).chain(own).collect()
 }
 
 impl<'a> Graph<'a> {
     /// Checks and orders.
     ///
     /// # Errors
-    /// A duplicate id, a missing down revision, a cycle (with its path).
-    pub fn new(revisions: &'a [Revision]) -> Result<Self, GraphError> {
+    /// A duplicate id, a missing down revision or dependency, a cycle (with its path).
+    pub fn new(package: &'a str, revisions: &'a [Revision]) -> Result<Self, GraphError> {
         let mut by_id = BTreeMap::new();
         let mut children: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        let mut followers: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
         for revision in revisions {
             if by_id.insert(revision.id.as_str(), revision).is_some() {
                 return Err(GraphError::Duplicate(revision.id.clone()));
@@ -182,14 +218,22 @@ impl<'a> Graph<'a> {
                 }
                 children.entry(parent).or_default().push(&revision.id);
             }
-            waiting.insert(&revision.id, parents.len());
+            let before = before(package, revision);
+            for earlier in &before {
+                if !by_id.contains_key(earlier) {
+                    let (revision, missing) = (revision.id.clone(), (*earlier).to_owned());
+                    return Err(GraphError::Lacking { revision, missing });
+                }
+                followers.entry(earlier).or_default().push(&revision.id);
+            }
+            waiting.insert(&revision.id, before.len());
         }
         let mut ready: BTreeSet<&str> = waiting.iter().filter(|(_, count)| **count == 0).map(|(id, _)| *id).collect();
         let mut order = Vec::with_capacity(revisions.len());
         while let Some(id) = ready.pop_first() {
             order.extend(by_id.get(id));
             waiting.remove(id);
-            for child in children.get(id).into_iter().flatten() {
+            for child in followers.get(id).into_iter().flatten() {
                 if let Some(count) = waiting.get_mut(child) {
                     *count -= 1;
                     if *count == 0 {
@@ -201,15 +245,15 @@ impl<'a> Graph<'a> {
         if order.len() < by_id.len() {
             let next = |id: &str| {
                 let revision = by_id.get(id)?;
-                revision.down_revisions.iter().map(String::as_str).find(|parent| waiting.contains_key(parent))
+                before(package, revision).into_iter().find(|earlier| waiting.contains_key(earlier))
             };
             let path = waiting.keys().next().map(|start| cycle(start, next)).unwrap_or_default();
             return Err(GraphError::Cycle { what: "revisions", path });
         }
-        Ok(Self { by_id, children, order })
+        Ok(Self { package, by_id, children, followers, order })
     }
 
-    /// All revisions, each after those that it revises.
+    /// All revisions, each after those that it revises or depends on.
     pub fn order(&self) -> &[&'a Revision] {
         &self.order
     }
@@ -264,7 +308,7 @@ impl<'a> Graph<'a> {
         if applied.contains(target) && !recorded.contains(target) {
             return Err(GraphError::Behind { wanted: target.to_owned(), recorded: list(recorded) });
         }
-        let wanted = self.applied(&BTreeSet::from([target.to_owned()]))?;
+        let wanted = self.needed(target);
         let mut heads = recorded.clone();
         let pending = self
             .order
@@ -295,7 +339,7 @@ impl<'a> Graph<'a> {
                 if !applied.contains(target) {
                     return Err(GraphError::NotApplied { wanted: (*target).to_owned(), recorded: list(recorded) });
                 }
-                self.descendants(target).into_iter().filter(|id| applied.contains(id)).collect()
+                self.beyond(target).into_iter().filter(|id| applied.contains(id)).collect()
             }
         };
         let mut moves = Vec::with_capacity(leaving.len());
@@ -311,14 +355,25 @@ impl<'a> Graph<'a> {
         Ok(moves)
     }
 
-    /// Everything that revises this one, directly or not; not itself.
-    fn descendants(&self, id: &str) -> BTreeSet<&'a str> {
-        let mut found = BTreeSet::new();
-        let mut open: Vec<&str> = vec![id];
+    /// This revision and everything that it revises or depends on, directly or not.
+    fn needed(&self, id: &'a str) -> BTreeSet<&'a str> {
+        let mut found = BTreeSet::from([id]);
+        let mut open = vec![id];
         while let Some(id) = open.pop() {
-            for child in self.children.get(id).into_iter().flatten() {
-                if found.insert(*child) {
-                    open.push(child);
+            let earlier = self.by_id.get(id).map(|revision| before(self.package, revision));
+            open.extend(earlier.into_iter().flatten().filter(|id| found.insert(id)));
+        }
+        found
+    }
+
+    /// What goes when this one becomes the last of its line: everything that revises it, and what follows that.
+    fn beyond(&self, id: &str) -> BTreeSet<&'a str> {
+        let mut open: Vec<&str> = self.children.get(id).cloned().unwrap_or_default();
+        let mut found: BTreeSet<&str> = open.iter().copied().collect();
+        while let Some(id) = open.pop() {
+            for follower in self.followers.get(id).into_iter().flatten() {
+                if found.insert(*follower) {
+                    open.push(follower);
                 }
             }
         }

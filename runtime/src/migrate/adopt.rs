@@ -8,7 +8,7 @@ use super::planned::{PlannedStep, StepKind};
 use super::{Adopt, ErrorKind, MigrateError};
 use crate::dialect::{render_portable, type_name};
 use crate::operation::Op;
-use crate::revision::{BASE_SCHEMA, Goal};
+use crate::revision::{self, BASE_SCHEMA, Goal};
 use crate::sandbox::StepCall;
 use crate::schema::{self, Schema};
 
@@ -38,7 +38,8 @@ impl Planning<'_> {
         note(&at);
         past.push(Past { heads: Vec::new(), schema: at.clone() });
         for step in self.graph.order() {
-            let planned = self.require(&step.depends_on).and_then(|()| self.rehearse(StepCall::Upgrade(&step.id), &at));
+            let elsewhere = step.depends_elsewhere(&self.info.name);
+            let planned = self.require(&elsewhere).and_then(|()| self.rehearse(StepCall::Upgrade(&step.id), &at));
             let Ok(Outcome { after, .. }) = planned else { break };
             at = after;
             for parent in &step.down_revisions {
@@ -124,7 +125,8 @@ impl Planning<'_> {
         let heads: BTreeSet<String> = state.heads.iter().cloned().collect();
         let stamps: BTreeSet<&str> = self.graph.applied(&heads)?;
         let stamped: Vec<_> = self.graph.order().iter().filter(|step| stamps.contains(step.id.as_str())).collect();
-        let requires = stamped.iter().flat_map(|step| requirements(&step.id, &step.depends_on)).collect();
+        let elsewhere = |step: &revision::Revision| step.depends_elsewhere(&self.info.name);
+        let requires = stamped.iter().flat_map(|step| requirements(&step.id, &elsewhere(step))).collect();
         let stamps: Vec<String> = stamped.iter().map(|step| step.id.clone()).collect();
         let claims: Vec<String> = tables.difference(&self.snapshot.owned(&self.info.name)).cloned().collect();
         for table in &claims {

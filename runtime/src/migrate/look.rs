@@ -9,7 +9,7 @@ use super::account::unfinished;
 use super::snapshot::Snapshot;
 use super::{ErrorKind, Event, MigrateError, Migrator};
 use crate::package::Package;
-use crate::revision::{Graph, Revision};
+use crate::revision::Revision;
 use crate::store::{self, HistoryRow, InFlight};
 
 /// Where one package stands on the target.
@@ -91,7 +91,7 @@ impl Migrator {
         self.say_unfinished(&snapshot);
         let place = |error: MigrateError| error.of(&info.name).on(&snapshot.label);
         let recorded = snapshot.heads(&info.name);
-        let graph = Graph::new(&info.revisions).map_err(|error| place(error.into()))?;
+        let graph = info.graph().map_err(|error| place(error.into()))?;
         let applied = graph.applied(&recorded).map_err(|error| place(error.into()))?;
         let heads = graph.heads();
         let line = graph.order().iter().map(|revision| Current {
@@ -163,7 +163,7 @@ fn bare_state(snapshot: &Snapshot, name: &str) -> PackageState {
 fn state_of(snapshot: &Snapshot, package: &Package) -> Result<PackageState, MigrateError> {
     let info = package.info();
     let place = |error: MigrateError| error.of(&info.name).on(&snapshot.label);
-    let graph = Graph::new(&info.revisions).map_err(|error| place(error.into()))?;
+    let graph = info.graph().map_err(|error| place(error.into()))?;
     let applied = graph.applied(&snapshot.heads(&info.name)).map_err(|error| place(error.into()))?;
     let pending = graph.order().iter().filter(|revision| !applied.contains(revision.id.as_str()));
     let pending = pending.map(|step| Pending { revision: step.id.clone(), message: step.message.clone() }).collect();

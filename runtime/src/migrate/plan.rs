@@ -151,14 +151,14 @@ impl<'a> Planning<'a> {
         snapshot: Snapshot,
     ) -> Result<Self, MigrateError> {
         let info = package.info();
-        let graph = Graph::new(&info.revisions)?;
+        let graph = info.graph()?;
         let recorded = snapshot.heads(&info.name);
         graph.applied(&recorded)?;
         let mut applied_elsewhere: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
         for other in known.iter().map(|package| package.info()).filter(|other| other.name != info.name) {
             let heads = snapshot.heads(&other.name);
             // One that makes no order, or lacks what is recorded, says nothing; it fails where it is run itself.
-            if let Ok(applied) = Graph::new(&other.revisions).and_then(|graph| graph.applied(&heads)) {
+            if let Ok(applied) = other.graph().and_then(|graph| graph.applied(&heads)) {
                 applied_elsewhere.entry(&other.name).or_default().extend(applied);
             }
         }
@@ -255,7 +255,8 @@ impl<'a> Planning<'a> {
         let recorded = self.snapshot.heads(&self.info.name);
         for step in self.graph.upgrade(&recorded, goal)? {
             let id = &step.revision.id;
-            self.require(&step.revision.depends_on).map_err(|error| error.at(format!("upgrade {id}")))?;
+            self.require(&step.revision.depends_elsewhere(&self.info.name))
+                .map_err(|error| error.at(format!("upgrade {id}")))?;
             let own = self.own()?;
             let outcome = self.guest(StepCall::Upgrade(id), &own)?;
             let line = format!(
@@ -313,10 +314,10 @@ impl<'a> Planning<'a> {
         along: &Move<'_>,
     ) -> Result<(), MigrateError> {
         let depends_on = match kind {
-            StepKind::Upgrade { .. } => along.revision.depends_on.as_slice(),
-            _ => &[],
+            StepKind::Upgrade { .. } => along.revision.depends_elsewhere(&self.info.name),
+            _ => Vec::new(),
         };
-        let mut step = self.step(kind, line, before, outcome, depends_on)?;
+        let mut step = self.step(kind, line, before, outcome, &depends_on)?;
         step.remove.clone_from(&along.remove);
         step.add.clone_from(&along.add);
         self.push(step)

@@ -10,7 +10,7 @@ use super::planned::{PlannedStep, StepKind};
 use super::{Adopt, ErrorKind, MigrateError, Populate, Start, Upgrade};
 use crate::dialect::{render_portable, type_name};
 use crate::operation::{Ident, Op};
-use crate::revision::{self, BASE_SCHEMA, Goal, Graph, LATEST_SCHEMA, PopulateStep};
+use crate::revision::{self, BASE_SCHEMA, Goal, LATEST_SCHEMA, PopulateStep};
 use crate::sandbox::{StepCall, StepError};
 use crate::schema::{self, Schema};
 use crate::store::State;
@@ -38,7 +38,7 @@ pub(super) fn is_done(verb: &Verb, state: &State) -> bool {
     if info.populate_step(LATEST_SCHEMA).is_some() || state.journal.is_some() {
         return false;
     }
-    let pending = |heads| Graph::new(&info.revisions).and_then(|graph| graph.upgrade(heads, goal));
+    let pending = |heads| info.graph().and_then(|graph| graph.upgrade(heads, goal));
     state.versions.get(&info.name).is_some_and(|heads| pending(heads).is_ok_and(|pending| pending.is_empty()))
 }
 
@@ -150,8 +150,9 @@ impl Planning<'_> {
             };
             let mut planned = self.plan_populate(step, line)?;
             for revision in &stamped {
-                self.require(&revision.depends_on).map_err(|error| error.at(planned.kind.title()))?;
-                planned.requires.extend(requirements(&revision.id, &revision.depends_on));
+                let elsewhere = revision.depends_elsewhere(&self.info.name);
+                self.require(&elsewhere).map_err(|error| error.at(planned.kind.title()))?;
+                planned.requires.extend(requirements(&revision.id, &elsewhere));
             }
             planned.add.clone_from(&head);
             planned.stamps = stamped.iter().map(|revision| revision.id.clone()).collect();

@@ -25,7 +25,7 @@ fn ids(moves: &[Move<'_>]) -> Vec<String> {
 #[test]
 fn a_line_runs_in_order_and_back() {
     let line = [revision("b", &["a"]), revision("a", &[]), revision("c", &["b"])];
-    let graph = Graph::new(&line).unwrap();
+    let graph = Graph::new("own", &line).unwrap();
     let up = graph.upgrade(&heads(&[]), &Goal::Head).unwrap();
     assert_eq!(ids(&up), ["a", "b", "c"]);
     assert_eq!((up[1].remove.clone(), up[1].add.clone()), (vec!["a".to_owned()], vec!["b".to_owned()]));
@@ -40,21 +40,60 @@ fn a_line_runs_in_order_and_back() {
 #[test]
 fn bad_graphs_are_refused_with_what_is_wrong() {
     let duplicate = [revision("a", &[]), revision("a", &[])];
-    assert_eq!(Graph::new(&duplicate).unwrap_err(), GraphError::Duplicate("a".into()));
+    assert_eq!(Graph::new("own", &duplicate).unwrap_err(), GraphError::Duplicate("a".into()));
     let missing = [revision("a", &["z"])];
-    assert!(matches!(Graph::new(&missing).unwrap_err(), GraphError::Disconnected { .. }));
+    assert!(matches!(Graph::new("own", &missing).unwrap_err(), GraphError::Disconnected { .. }));
     let looped = [revision("a", &["c"]), revision("b", &["a"]), revision("c", &["b"]), revision("d", &["a"])];
-    let GraphError::Cycle { path, .. } = Graph::new(&looped).unwrap_err() else { panic!("no cycle") };
+    let GraphError::Cycle { path, .. } = Graph::new("own", &looped).unwrap_err() else { panic!("no cycle") };
     assert_eq!(path, ["a", "c", "b", "a"]);
     let own = [revision("a", &["a"])];
-    let GraphError::Cycle { path, .. } = Graph::new(&own).unwrap_err() else { panic!("no cycle") };
+    let GraphError::Cycle { path, .. } = Graph::new("own", &own).unwrap_err() else { panic!("no cycle") };
     assert_eq!(path, ["a", "a"]);
+}
+
+fn depending(id: &str, down: &[&str], on: &[&str]) -> Revision {
+    let on = on.iter().map(|on| on.split_once(':').unwrap_or(("own", on)));
+    let depends_on = on.map(|(package, id)| Dependency { package: package.into(), revision: id.into() }).collect();
+    Revision { depends_on, ..revision(id, down) }
+}
+
+#[test]
+fn what_a_revision_depends_on_in_its_package_comes_before_it_and_stays_a_head() {
+    let lines = [
+        revision("z1", &[]),
+        revision("z2", &["z1"]),
+        revision("z3", &["z2"]),
+        depending("a1", &[], &["z2", "other:x"]),
+        depending("a2", &["a1"], &[]),
+        revision("m", &["a2", "z3"]),
+    ];
+    let graph = Graph::new("own", &lines).unwrap();
+    let to = |id: &str| Goal::Revision(id.to_owned());
+    let order: Vec<&str> = graph.order().iter().map(|revision| revision.id.as_str()).collect();
+    assert_eq!(order, ["z1", "z2", "a1", "a2", "z3", "m"]);
+    let up = graph.upgrade(&heads(&[]), &to("a2")).unwrap();
+    assert_eq!(ids(&up), ["z1", "z2", "a1", "a2"]);
+    assert!(up[2].remove.is_empty(), "both are heads: {:?}", up[2]);
+    assert_eq!(ids(&graph.upgrade(&heads(&["z2", "a2"]), &Goal::Head).unwrap()), ["z3", "m"]);
+    // What it depends on may be the last of its line; what is before that may not.
+    assert_eq!(ids(&graph.downgrade(&heads(&["m"]), Some("z2")).unwrap()), ["m", "z3"]);
+    assert_eq!(ids(&graph.downgrade(&heads(&["a2", "z3"]), Some("z1")).unwrap()), ["z3", "a2", "a1", "z2"]);
+    assert_eq!(ids(&graph.downgrade(&heads(&["m"]), None).unwrap()), ["m", "z3", "a2", "a1", "z2", "z1"]);
+    assert_eq!(lines[3].depends_elsewhere("own"), [Dependency { package: "other".into(), revision: "x".into() }]);
+
+    let lacking = [depending("a", &[], &["q"])];
+    let missing = GraphError::Lacking { revision: "a".into(), missing: "q".into() };
+    assert_eq!(Graph::new("own", &lacking).unwrap_err(), missing);
+    let looped = [depending("a", &[], &["b"]), revision("b", &["a"])];
+    let GraphError::Cycle { path, .. } = Graph::new("own", &looped).unwrap_err() else { panic!("no cycle") };
+    assert_eq!(path, ["a", "b", "a"]);
+    assert!(Graph::new("another", &looped).is_ok());
 }
 
 #[test]
 fn targets_that_make_no_sense_are_refused() {
     let line = [revision("a", &[]), revision("b", &["a"]), revision("x", &["a"])];
-    let graph = Graph::new(&line).unwrap();
+    let graph = Graph::new("own", &line).unwrap();
     let to = |id: &str| Goal::Revision(id.to_owned());
     assert!(matches!(graph.upgrade(&heads(&[]), &Goal::Head), Err(GraphError::SeveralHeads { .. })));
     assert_eq!(ids(&graph.upgrade(&heads(&[]), &to("x")).unwrap()), ["a", "x"]);
@@ -67,7 +106,7 @@ fn targets_that_make_no_sense_are_refused() {
 #[test]
 fn branches_keep_one_row_a_head_and_merges_join_them() {
     let diamond = [revision("a", &[]), revision("b", &["a"]), revision("c", &["a"]), revision("d", &["b", "c"])];
-    let graph = Graph::new(&diamond).unwrap();
+    let graph = Graph::new("own", &diamond).unwrap();
     let second = graph.upgrade(&heads(&["b"]), &Goal::Revision("c".into())).unwrap();
     assert_eq!((ids(&second), second[0].remove.len()), (vec!["c".to_owned()], 0));
     let merge = graph.upgrade(&heads(&["b", "c"]), &Goal::Head).unwrap();
@@ -105,7 +144,7 @@ proptest! {
             let down: Vec<&str> = down.iter().map(String::as_str).collect();
             revision(&format!("r{own}"), &down)
         }).collect();
-        let graph = Graph::new(&revisions).unwrap();
+        let graph = Graph::new("own", &revisions).unwrap();
         let mut recorded = BTreeSet::new();
         for head in graph.heads() {
             for step in graph.upgrade(&recorded, &Goal::Revision(head.to_owned())).unwrap() {

@@ -176,3 +176,37 @@ on_every_database! {
         assert_eq!(run.versions().await, ["crowd 002"]);
     }
 }
+
+on_every_database! {
+    async fn a_revision_may_depend_on_another_line_of_its_package(target: &TestTarget) {
+        let table = |name: &str| create_table(name, |t| {
+            t.id("id");
+        });
+        let package = GuestPackage::new("lines")
+            .revision("a1", &[], "First of one line")
+            .depends_on("lines:z2")
+            .upgrade([create_table("made_last", |t| {
+                t.big_integer("other");
+                t.foreign_key(["other"], "made_second", ["id"]);
+            })])
+            .downgrade([drop_table("made_last")])
+            .revision("z1", &[], "First of another line")
+            .upgrade([table("made_first")])
+            .downgrade([drop_table("made_first")])
+            .revision("z2", &["z1"], "Second")
+            .upgrade([table("made_second")])
+            .downgrade([drop_table("made_second")]);
+        let run = Run::on(target);
+        let lines = run.open(&package);
+        run.upgrade_as(to(&lines, "a1")).await.unwrap();
+        assert_eq!(run.versions().await, ["lines a1", "lines z2"]);
+        run.model_holds("lines").await;
+        run.downgrade(&lines, Some("z1")).await.unwrap();
+        assert_eq!(run.versions().await, ["lines z1"]);
+        run.upgrade_as(to(&lines, "a1")).await.unwrap();
+        run.downgrade(&lines, None).await.unwrap();
+        assert_eq!(run.versions().await, [""; 0]);
+        let tables = run.tables().await;
+        assert!(tables.iter().all(|table| table.starts_with("ptah_db_")), "{tables:?}");
+    }
+}
