@@ -143,19 +143,23 @@ impl TestTarget {
             number += 1;
         }
         let name = format!("ptah_t_{number}");
+        let create = format!("CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8'");
         let url = format!("{}/{name}", server.rsplit_once('/').unwrap().0);
         if yes(&mut hold, &format!("SELECT count(*) = 1 FROM pg_database WHERE datname = '{name}'")).await {
             // Sessions of a process that was killed may still be at work.
-            let ended = format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'");
-            sqlx::raw_sql(AssertSqlSafe(ended)).execute(&mut hold).await.unwrap();
-            while yes(&mut hold, &format!("SELECT count(*) > 0 FROM pg_stat_activity WHERE datname = '{name}'")).await {
+            let of_clients =
+                format!("FROM pg_stat_activity WHERE datname = '{name}' AND backend_type = 'client backend'");
+            while !yes(&mut hold, &format!("SELECT count(pg_terminate_backend(pid)) = 0 {of_clients}")).await {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
             admin(Dialect::Postgres, server, &format!("ALTER DATABASE {name} RESET ALL")).await;
-            send(Dialect::Postgres, &url, EMPTY).await.unwrap();
+            if send(Dialect::Postgres, &url, EMPTY).await.is_err() {
+                // It holds more than one transaction can drop.
+                admin(Dialect::Postgres, server, &format!("DROP DATABASE {name} WITH (FORCE)")).await;
+                admin(Dialect::Postgres, server, &create).await;
+            }
         } else {
-            admin(Dialect::Postgres, server, &format!("CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8'"))
-                .await;
+            admin(Dialect::Postgres, server, &create).await;
         }
         let folder = tempfile::Builder::new().prefix("ptah-test-").tempdir().unwrap();
         Self {

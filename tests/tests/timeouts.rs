@@ -48,7 +48,7 @@ async fn is_free(target: &TestTarget) {
 
 on_every_database! {
     async fn a_session_has_the_timeouts_that_were_asked_for(target: &TestTarget) {
-        let settings = SessionSettings { statement_timeout: seconds(700), lock_timeout: seconds(3), idle_timeout: seconds(9) };
+        let settings = SessionSettings { statement_timeout: seconds(700), lock_timeout: seconds(3), idle_timeout: seconds(9), ..SessionSettings::default() };
         let mut connection = connect(target, settings).await;
         let (question, expected) = match target.dialect() {
             Dialect::Sqlite => ("SELECT * FROM pragma_busy_timeout", vec!["3000"]),

@@ -27,6 +27,9 @@ pub(super) enum Targets {
 const DEFAULT_CONFIG: &str = "ptah.toml";
 const DEFAULT_DATABASE: &str = "sqlite:ptah.db";
 
+/// What SQLite may take of memory in the process, which is the command's own: far more than it takes unless a text grows.
+const SQLITE_MEMORY: u64 = 512 << 20;
+
 /// The configuration, and how to find packages.
 pub(super) struct Registry {
     config: Config,
@@ -119,6 +122,7 @@ impl Registry {
     pub(super) fn limits(&self, common: &Common) -> Limits {
         let mut limits = common.limits_profile.unwrap_or(self.config.limits).limits();
         limits.session.statement_timeout = Duration::from_secs(common.statement_timeout);
+        limits.session.sqlite_memory = Some(SQLITE_MEMORY);
         limits
     }
 

@@ -114,9 +114,9 @@ impl Connection {
     /// Makes a session that looked one that changes, set up and checked anew. None: it is gone or cannot be one, and is
     /// closed; whatever is wrong with it, a new one will say.
     pub(crate) async fn into_changing(mut self, target: &Target) -> Option<Self> {
-        match self.change_from_now_on(target).await {
-            Ok(()) => Some(self),
-            Err(_) => {
+        match tokio::time::timeout(session::CONNECT_TIMEOUT, self.change_from_now_on(target)).await {
+            Ok(Ok(())) => Some(self),
+            Ok(Err(_)) | Err(_) => {
                 self.close().await;
                 None
             }

@@ -18,7 +18,7 @@ use super::{DatabaseError, Purpose, Target, error};
 use crate::dialect::{SessionSettings, TextRow};
 
 /// How long a connection may take to come about.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long a goodbye may take.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);

@@ -50,6 +50,12 @@ pub fn joined(dialect: Dialect, first: &str, second: &str) -> String {
     }
 }
 
+/// Asks how many bytes more a text of the only row of a table may take. None where nothing short of a gigabyte is the limit.
+pub fn room_for_text(dialect: Dialect, table: &str, column: &str) -> Option<String> {
+    (dialect == Dialect::Mariadb)
+        .then(|| format!("SELECT @@max_allowed_packet - coalesce((SELECT max(length({column})) FROM {table}), 0)"))
+}
+
 /// Asks for the primary key and the widths of a version table: one row for each of its columns, of the column's
 /// name, its place in the primary key from 1 or none, its longest text or none, and the key's name or none.
 pub fn version_columns(dialect: Dialect, table: &str) -> String {

@@ -19,7 +19,7 @@ const LIMITS: ParseLimits = ParseLimits {
     depth: 32,
     expression_nodes: 4_096,
     statement_nodes: 4_096,
-    text_growth: 1_024,
+    text_growth: u64::MAX,
     ident: 63,
 };
 

@@ -15,6 +15,9 @@ pub struct SessionSettings {
     pub lock_timeout: Duration,
     /// Idle inside a transaction; on SQLite nobody can end that.
     pub idle_timeout: Duration,
+    /// How many bytes of memory SQLite may take in the whole process, whoever uses it there; none leaves that as it is. It can
+    /// be lowered later, not raised.
+    pub sqlite_memory: Option<u64>,
 }
 
 impl Default for SessionSettings {
@@ -23,6 +26,7 @@ impl Default for SessionSettings {
             statement_timeout: Duration::from_secs(15 * 60),
             lock_timeout: Duration::from_secs(2),
             idle_timeout: Duration::from_secs(60),
+            sqlite_memory: None,
         }
     }
 }
@@ -32,11 +36,14 @@ impl Default for SessionSettings {
 pub fn session_statements(dialect: Dialect, settings: &SessionSettings) -> Vec<String> {
     let mut statements = script_preamble(dialect);
     match dialect {
-        Dialect::Sqlite => statements.extend([
-            format!("PRAGMA busy_timeout = {}", milliseconds(settings.lock_timeout)),
-            "PRAGMA trusted_schema = OFF".to_owned(),
-            "PRAGMA cell_size_check = ON".to_owned(),
-        ]),
+        Dialect::Sqlite => {
+            statements.extend([
+                format!("PRAGMA busy_timeout = {}", milliseconds(settings.lock_timeout)),
+                "PRAGMA trusted_schema = OFF".to_owned(),
+                "PRAGMA cell_size_check = ON".to_owned(),
+            ]);
+            statements.extend(settings.sqlite_memory.map(|bytes| format!("PRAGMA hard_heap_limit = {bytes}")));
+        }
         Dialect::Postgres => statements.extend([
             format!("SET statement_timeout = {}", milliseconds(settings.statement_timeout)),
             format!("SET lock_timeout = {}", milliseconds(settings.lock_timeout)),
@@ -185,6 +192,7 @@ mod tests {
             statement_timeout: Duration::ZERO,
             lock_timeout: Duration::from_micros(1),
             idle_timeout: Duration::from_nanos(1),
+            sqlite_memory: None,
         };
         for dialect in Dialect::ALL {
             for statement in session_statements(dialect, &settings) {

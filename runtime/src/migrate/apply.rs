@@ -1,5 +1,6 @@
 //! Applying a plan: under the lock, to a target that is found as it was planned for.
 
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use super::account::NOT_BEGUN;
@@ -62,6 +63,9 @@ impl Migrator {
             attempts = if records.as_ref() == Some(&on.state) { attempts + 1 } else { 1 };
             records = Some(on.state.clone());
             if on.state.journal.as_ref().is_some_and(InFlight::needs_no_guest) {
+                if let Some(connection) = looked.take() {
+                    connection.close().await;
+                }
                 self.settle().await?;
                 continue;
             }
@@ -139,11 +143,18 @@ impl Migrator {
     ) -> Option<(PackagePlan, Departure, Snapshot)> {
         looked.as_ref()?;
         if on.state.journal.is_none() {
+            // What a plan says that is thrown away is said by the one that is made instead.
+            let said: Arc<Mutex<Vec<Event>>> = Arc::default();
+            let saying = said.clone();
+            let hushed = self.clone().observed_by(move |event| {
+                saying.lock().unwrap_or_else(PoisonError::into_inner).push(event.clone());
+            });
             let guests = guests.only_known();
-            let known = Box::pin(self.plan_from(verb.clone(), given, on.clone(), &guests, None)).await;
+            let known = Box::pin(hushed.plan_from(verb.clone(), given, on.clone(), &guests, None)).await;
             if let Ok(known) = known
                 && known.0.data_dependent.is_none()
             {
+                said.lock().unwrap_or_else(PoisonError::into_inner).iter().for_each(|event| (self.observer)(event));
                 return Some(known);
             }
         }

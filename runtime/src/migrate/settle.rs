@@ -1,6 +1,8 @@
 //! What a run does about a step that another one left unfinished: goes on with it, takes it back to its end, or plans
 //! around what stands of it.
 
+use std::time::{Duration, Instant};
+
 use super::account::{NOT_BEGUN, account, unknown};
 use super::flight::position;
 use super::journaled::Flying;
@@ -14,6 +16,10 @@ use crate::database::Connection;
 use crate::store::{
     self, FlightState, HistoryEntry, InFlight, Kind, Outcome, State, StepRecord, TableChange, TargetLock, WorkLock,
 };
+
+/// How long a connection may have waited for the lock and still be used: one that is idle for longer may have been cut on
+/// the way, without a word.
+const FRESH: Duration = Duration::from_secs(1);
 
 /// From where a plan is applied.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,11 +72,17 @@ impl Migrator {
     /// Takes the lock, and where all statements that change the schema commit by themselves waits for the last one of a run
     /// that died. A run of a package names it, and may give the connection that it looked through.
     pub(super) async fn hold(&self, package: Option<&str>, looked: Option<Connection>) -> Result<Held, MigrateError> {
-        let lock = self.lock(package).await?;
+        let begun = Instant::now();
+        let lock = self.lock(package).await;
         let connection = match looked {
-            Some(looked) => looked.into_changing(&self.target).await,
+            Some(looked) if lock.is_ok() && begun.elapsed() < FRESH => looked.into_changing(&self.target).await,
+            Some(looked) => {
+                looked.close().await;
+                None
+            }
             None => None,
         };
+        let lock = lock?;
         let connection = match connection {
             Some(connection) => connection,
             None => self.target.connect_to_change().await?,

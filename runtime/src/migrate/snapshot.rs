@@ -59,7 +59,14 @@ impl Snapshot {
         is_enough: &(dyn Fn(&State) -> bool + Sync),
         kept: &mut Option<Connection>,
     ) -> Result<Self, MigrateError> {
-        Self::look_through(target, Depth::Unless(is_enough), kept).await
+        let found = Self::look_through(target, Depth::Unless(is_enough), kept).await;
+        // To open a file anew costs nothing, and a run that made it wants to be alone with it in the end.
+        if target.dialect() == Dialect::Sqlite
+            && let Some(connection) = kept.take()
+        {
+            connection.close().await;
+        }
+        found
     }
 
     async fn look_at(target: &Target, depth: Depth<'_>) -> Result<Self, MigrateError> {

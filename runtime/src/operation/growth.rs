@@ -3,8 +3,11 @@
 
 use super::{BinaryOperator, ConflictAction, Dml, Expr, Function, Ident, InsertSource, OrderBy, Query, Value};
 
-/// What a text counts that `replace` puts in without being a constant: as much as is allowed by default, so once.
-const UNKNOWN: u64 = 1_024;
+/// What a text counts that `replace` puts in without being a constant. It may be longer.
+const UNKNOWN: u64 = 256;
+
+/// What a letter may become in the other case, in bytes: `ΐ` has two of them, and in capitals six.
+const CASES: u64 = 3;
 
 /// What can be named, innermost last, with what its texts count: how many times as long as the longest text of a row or
 /// constant they may be.
@@ -12,6 +15,13 @@ const UNKNOWN: u64 = 1_024;
 struct Scope<'q> {
     with: Vec<(&'q Ident, u64)>,
     sources: Vec<(&'q Ident, u64)>,
+}
+
+impl Expr {
+    /// As [`Query::text_growth`].
+    pub(super) fn text_growth(&self) -> u64 {
+        of_expr(self, &Scope::default())
+    }
 }
 
 impl Query {
@@ -84,12 +94,49 @@ fn of_expr<'q>(expr: &'q Expr, scope: &Scope<'q>) -> u64 {
         }
         Expr::Column(_) => scope.sources.iter().map(|(_, count)| *count).max().unwrap_or(1),
         Expr::Binary(left, BinaryOperator::Concat, right) => of(left).saturating_add(of(right)),
-        Expr::Call(Function::Replace, arguments) => match arguments.as_slice() {
-            [text, Expr::Value(Value::Text(from)), Expr::Value(Value::Text(to))] => {
-                of(text).saturating_mul(to.len().div_ceil(from.len().max(1)).max(1) as u64)
-            }
-            _ => operands().saturating_mul(UNKNOWN),
-        },
+        Expr::Call(Function::Replace, _) => {
+            let replaced = of_replace(expr, scope);
+            replaced.text.saturating_mul(replaced.times)
+        }
+        Expr::Call(Function::Lower | Function::Upper, _) => operands().saturating_mul(CASES),
         _ => operands().max(expr.query().map_or(1, |query| of_query(query, scope))),
+    }
+}
+
+/// One `replace` in another, down to the text in which they replace.
+struct Replaced<'q> {
+    /// What the text counts.
+    text: u64,
+    /// How many times as long they make it.
+    times: u64,
+    /// What they put in.
+    put: Vec<&'q str>,
+}
+
+fn of_replace<'q>(expr: &'q Expr, scope: &Scope<'q>) -> Replaced<'q> {
+    let Expr::Call(Function::Replace, arguments) = expr else {
+        return Replaced { text: of_expr(expr, scope), times: 1, put: Vec::new() };
+    };
+    let [text, from, Expr::Value(Value::Text(to))] = arguments.as_slice() else {
+        let most = arguments.iter().map(|argument| of_expr(argument, scope)).max().unwrap_or(1);
+        return Replaced { text: most.saturating_mul(UNKNOWN), times: 1, put: Vec::new() };
+    };
+    let inner = of_replace(text, scope);
+    let (times, touches) = match from {
+        Expr::Value(Value::Text(from)) => {
+            let is_part = |put: &&str| put.chars().any(|letter| from.contains(letter));
+            (to.len().div_ceil(from.len().max(1)), inner.put.iter().any(is_part))
+        }
+        // Of one byte at least.
+        _ => (to.len(), true),
+    };
+    let times = times.max(1) as u64;
+    match touches {
+        true => Replaced { text: inner.text.saturating_mul(inner.times), times, put: vec![to] },
+        // It finds nothing in what the others put in: each letter is replaced once.
+        false => {
+            let put = inner.put.into_iter().chain([to.as_str()]).collect();
+            Replaced { text: inner.text, times: inner.times.max(times), put }
+        }
     }
 }

@@ -11,7 +11,7 @@ use crate::operation::Value;
 
 use super::StoreError;
 use super::journal;
-use super::layout::{column, words};
+use super::layout::{JOURNAL, column, words};
 
 /// What was said with a guest that asks for rows. With the same clock, seed and answers it does again what it did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -74,9 +74,8 @@ pub(super) fn line(reply: &Reply) -> String {
     serde_json::to_string(reply).unwrap_or_default() + "\n"
 }
 
-/// What one statement takes of an answer: MariaDB's `max_allowed_packet` is 16 MiB by default, and a longer one ends the
-/// session.
-const ANSWER_BYTES: usize = (16 << 20) - (64 << 10);
+/// What a statement takes besides an answer.
+const BESIDES: i64 = 64 << 10;
 
 /// Writes an answer down, before the guest is told.
 ///
@@ -85,9 +84,15 @@ const ANSWER_BYTES: usize = (16 << 20) - (64 << 10);
 pub async fn answer(connection: &mut Connection, reply: &Reply) -> Result<(), StoreError> {
     let dialect = connection.dialect();
     let line = literal(dialect, &words(&line(reply)), None);
-    if line.len() > ANSWER_BYTES {
-        return Err(StoreError::AnswerTooLong { bytes: line.len(), limit: ANSWER_BYTES });
+    let answers = column(dialect, "answers");
+    if let Some(question) = bookkeeping::room_for_text(dialect, JOURNAL, &answers) {
+        // A longer one would end the session, and would do so again.
+        let room = connection.fetch(&question).await?.into_iter().flatten().next().flatten();
+        let room = room.and_then(|room| room.parse::<i64>().ok()).unwrap_or(i64::MAX).saturating_sub(BESIDES);
+        if i64::try_from(line.len()).unwrap_or(i64::MAX) > room {
+            return Err(StoreError::AnswerTooLong { bytes: line.len(), room: room.max(0) });
+        }
     }
-    let answers = bookkeeping::joined(dialect, &column(dialect, "answers"), &line);
-    journal::set(connection, &format!("{} = {answers}", column(dialect, "answers"))).await
+    let joined = bookkeeping::joined(dialect, &answers, &line);
+    journal::set(connection, &format!("{answers} = {joined}")).await
 }

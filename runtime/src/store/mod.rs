@@ -51,13 +51,16 @@ pub enum StoreError {
     /// What is recorded is not what this run began with: somebody wrote there without the lock.
     #[error("the bookkeeping tables were changed by another program meanwhile: {0}")]
     Changed(String),
-    /// An answer is longer than one statement takes that writes it down.
-    #[error("the answer takes {bytes} bytes where it is written down, more than {limit}: ask for less at a time")]
+    /// The answers of a step take more than the server has room for.
+    #[error(
+        "the answer takes {bytes} bytes where it is written down, and the server's max_allowed_packet leaves {room} for it: \
+         ask for less in one step"
+    )]
     AnswerTooLong {
         /// How long it is.
         bytes: usize,
-        /// How long it may be.
-        limit: usize,
+        /// What is left of the room for the step's answers.
+        room: i64,
     },
     /// A name or id is longer than the tables take.
     #[error("{what} is longer than {limit} characters")]

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use ptah_wasm_tests::guest::*;
-use ptah_wasm_tests::on_every_database;
+use ptah_wasm_tests::{on_databases, on_every_database};
 
 use crate::{on, put, refused};
 
@@ -74,5 +74,23 @@ on_every_database! {
             assert!(!done.stderr.contains("\nerror: disk") && !done.stderr.contains('\u{1b}'), "{:?}", done.stderr);
             assert!(!done.stderr.contains('\u{202e}'), "{:?}", done.stderr);
         }
+    }
+}
+
+on_databases! {
+    [sqlite] async fn a_text_that_outgrows_the_memory_is_a_refused_statement(target: &TestTarget) {
+        // The whole text once for each of its letters: more than 600 MB.
+        let package = GuestPackage::new("odd").revision("001", &[], "Grow").upgrade([
+            create_table("odd", |t| {
+                t.id("id");
+                t.text("body");
+            }),
+            bulk_insert("odd", ["body"], [("x".repeat(25_000),)]),
+            execute("UPDATE odd SET body = replace(body, 'x', body)", ()),
+        ]);
+        put(target.folder(), "odd.wasm", &package);
+        let refusal = ["odd: upgrade 001: on ", "refused statement 3 of 3", "out of memory", "the step is rolled back"];
+        on(target, "upgrade odd.wasm").run().ends(6).says(&refusal);
+        assert!(!target.tables().await.contains(&"odd".to_owned()));
     }
 }

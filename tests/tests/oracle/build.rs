@@ -16,7 +16,7 @@ pub(crate) fn expr(position: Position, text: &str) -> Expr {
         depth: 32,
         expression_nodes: 256,
         statement_nodes: 4_096,
-        text_growth: 1_024,
+        text_growth: u64::MAX,
         ident: 63,
     };
     parse_expr(Grammar::Portable, position, &limits, text).unwrap_or_else(|error| panic!("{text}: {error}"))
@@ -28,7 +28,7 @@ pub(crate) fn execute(text: &str, parameters: &[Value]) -> Op {
         depth: 32,
         expression_nodes: 256,
         statement_nodes: 4_096,
-        text_growth: 1_024,
+        text_growth: u64::MAX,
         ident: 63,
     };
     Op::Execute { statement: parse_dml(Grammar::Portable, &limits, text, parameters).unwrap() }

@@ -74,7 +74,7 @@ fn parse(position: Position, text: &str) -> Option<Expr> {
         depth: 32,
         expression_nodes: 256,
         statement_nodes: 4_096,
-        text_growth: 1_024,
+        text_growth: u64::MAX,
         ident: 63,
     };
     match parse_expr(Grammar::Portable, position, &limits, text) {

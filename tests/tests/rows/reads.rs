@@ -178,7 +178,7 @@ on_databases! {
         match target.dialect() {
             Dialect::Mariadb => {
                 let error = asked.unwrap_err().to_string();
-                assert!(error.contains("upgrade 002") && error.contains("ask for less at a time"), "{error}");
+                assert!(error.contains("upgrade 002") && error.contains("ask for less in one step"), "{error}");
                 assert!(error.contains("partial 1 of 1"), "{error}");
             }
             _ => assert_eq!(asked.unwrap().steps.len(), 2),

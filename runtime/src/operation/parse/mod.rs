@@ -84,7 +84,9 @@ fn too_large(reason: impl Into<String>) -> ParseError {
 
 /// Parses an expression for a position. Parameters are refused.
 pub fn parse_expr(grammar: Grammar, position: Position, limits: &ParseLimits, text: &str) -> Result<Expr, ParseError> {
-    read_expr(Syntax { grammar, source: Source::Guest }, position, limits, text)
+    let expr = read_expr(Syntax { grammar, source: Source::Guest }, position, limits, text)?;
+    check_growth(limits, expr.text_growth())?;
+    Ok(expr)
 }
 
 /// Parses one INSERT, UPDATE or DELETE and binds `parameters` in order.

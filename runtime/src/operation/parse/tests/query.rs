@@ -250,15 +250,34 @@ fn a_text_may_become_so_many_times_as_long_and_no_more() {
     let nested = "(SELECT max(u.a || v.a) AS a FROM w8 AS u JOIN w8 AS v ON u.a = v.a)";
     let (queries, _) = eight.split_once(" SELECT w.a FROM w8").unwrap();
     let quoted = |to: usize| format!("'{}'", "x".repeat(to));
+    for (times, is_taken) in [(2_048, true), (2_049, false)] {
+        let text = format!("length(replace(\"a\", 'xx', {})) > 1", quoted(times));
+        assert_eq!(parse_expr(Grammar::Portable, Position::Check, &LIMITS, &text).is_ok(), is_taken, "{times}");
+    }
     for (sql, is_taken) in [
         // By a thousand, and twice that.
         (format!("UPDATE t SET a = replace(a, 'xx', {})", quoted(2_000)), true),
         (format!("UPDATE t SET a = replace(a, 'x', {}) || a", quoted(1_024)), false),
-        (format!("UPDATE t SET a = replace(replace(a, 'x', {}), 'y', {})", quoted(32), quoted(32)), true),
-        (format!("UPDATE t SET a = replace(replace(a, 'x', {}), 'y', {})", quoted(33), quoted(32)), false),
+        (format!("UPDATE t SET a = replace(replace(a, 'y', {}), 'x', {})", quoted(32), quoted(32)), true),
+        (format!("UPDATE t SET a = replace(replace(a, 'y', {}), 'x', {})", quoted(33), quoted(32)), false),
         ("UPDATE t SET a = replace(a, b, '')".to_owned(), true),
+        ("UPDATE t SET a = '/' || replace(a, b, c)".to_owned(), true),
+        ("UPDATE t SET a = replace(a, b, '') || '@x'".to_owned(), true),
+        (format!("UPDATE t SET a = replace(a, b, {})", quoted(1_025)), false),
+        // Markup: none finds what another one put in.
+        (
+            "UPDATE t SET a = replace(replace(replace(replace(replace(a, '&', '&amp;'), '<', '&lt;'), '>', '&gt;'), \
+             '\"', '&quot;'), '''', '&#39;')"
+                .to_owned(),
+            true,
+        ),
+        (format!("UPDATE t SET a = replace(replace(a, 'y', 'x'), 'z', {})", quoted(1_024)), true),
+        (format!("UPDATE t SET a = replace(replace(a, 'y', 'xx'), 'x', {})", quoted(1_024)), false),
+        ("UPDATE t SET a = upper(replace(upper(replace(a, 'x', 'y')), 'y', 'z'))".to_owned(), true),
+        ("UPDATE t SET a = upper(upper(upper(upper(upper(upper(upper(a)))))))".to_owned(), false),
         ("UPDATE t SET a = replace(replace(a, 'x', b), 'x', b)".to_owned(), false),
-        ("UPDATE t SET a = replace(a || b, 'x', b)".to_owned(), false),
+        ("UPDATE t SET a = replace(a || b || a || b, 'x', b)".to_owned(), true),
+        ("UPDATE t SET a = replace(a || b || a || b || a, 'x', b)".to_owned(), false),
         (format!("DELETE FROM t WHERE replace(a, 'x', {}) = 'x'", quoted(1_025)), false),
         (format!("INSERT INTO t (a) VALUES (replace('x', 'x', {}))", quoted(1_025)), false),
         (format!("INSERT INTO t (a) {queries} SELECT {nested} AS a FROM w8 AS x"), true),
