@@ -61,7 +61,7 @@ impl Snapshot {
     ) -> Result<Self, MigrateError> {
         let found = Self::look_through(target, Depth::Unless(is_enough), kept).await;
         // To open a file anew costs nothing, and a run that made it wants to be alone with it in the end.
-        if target.dialect() == Dialect::Sqlite
+        if target.file().is_some()
             && let Some(connection) = kept.take()
         {
             connection.close().await;
