@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from typing import Any
 
 from alembic.ddl import base as alembic_ddl
 from alembic.ddl.mysql import MySQLImpl
@@ -363,59 +364,29 @@ class PostgreSQL(HostImpl, PostgresqlImpl):
 class MariaDB(HostImpl, MySQLImpl):
     __dialect__ = "mysql"
 
-    def alter_column(
-        self,
-        table_name: str,
-        column_name: str,
-        *,
-        nullable: bool | None = None,
-        server_default: object = False,
-        name: str | None = None,
-        type_: sqltypes.TypeEngine | None = None,
-        autoincrement: bool | None = None,
-        comment: str | bool | None = False,
-        existing_comment: str | None = None,
-        existing_type: sqltypes.TypeEngine | None = None,
-        existing_server_default: object = None,
-        existing_nullable: bool | None = None,
-        **options: object,
-    ) -> None:
+    def alter_column(self, table_name: str, column_name: str, **said: Any) -> None:
         """Alembic sends the whole column to MySQL, and what a script does not repeat of it is gone. That is
         part of what the script does: applications have run with that schema."""
-        if type_ is None and existing_type is None and (name is not None or nullable is not None):
+        name, nullable = said.get("name"), said.get("nullable")
+        type_ = said.get("type_") if said.get("type_") is not None else said.get("existing_type")
+        if type_ is None and (name is not None or nullable is not None):
             raise alembic_operations.util.CommandError(
                 "All MySQL CHANGE/MODIFY COLUMN operations require the existing type."
             )
-        functional = self._is_mysql_allowed_functional_default(
-            type_ if type_ is not None else existing_type, server_default
-        )
-        whole = name is not None or functional or nullable is not None or type_ is not None
-        if whole or autoincrement is not None or comment is not False:
+        functional = self._is_mysql_allowed_functional_default(type_, said.get("server_default", False))
+        whole = name is not None or functional or nullable is not None or said.get("type_") is not None
+        if whole or said.get("autoincrement") is not None or said.get("comment", False) is not False:
+            said["type_"] = type_
             if nullable is None:
-                nullable = True if existing_nullable is None else existing_nullable
-            if server_default is False:
-                server_default = None if existing_server_default is False else existing_server_default
-            if comment is False:
-                comment = existing_comment
-            if type_ is None:
-                type_ = existing_type
+                said["nullable"] = said.get("existing_nullable") is not False
+            if said.get("server_default", False) is False:
+                existing = said.get("existing_server_default")
+                said["server_default"] = None if existing is False else existing
+            if said.get("comment", False) is False:
+                said["comment"] = said.get("existing_comment")
             if self._is_key(str(table_name), str(column_name)):
-                nullable = None
-        super().alter_column(
-            table_name,
-            column_name,
-            nullable=nullable,
-            server_default=server_default,
-            name=name,
-            type_=type_,
-            autoincrement=autoincrement,
-            comment=comment,
-            existing_comment=existing_comment,
-            existing_type=existing_type,
-            existing_server_default=existing_server_default,
-            existing_nullable=existing_nullable,
-            **options,
-        )
+                said["nullable"] = None
+        super().alter_column(table_name, column_name, **said)
 
     @staticmethod
     def _is_key(table_name: str, column_name: str) -> bool:

@@ -321,6 +321,13 @@ impl Connection {
         Err(DatabaseError::Busy { limit: LOOK_AGAIN * LOOKS, code: "1684".to_owned(), message })
     }
 
+    /// Closes one that may be there.
+    pub(crate) async fn close_any(kept: &mut Option<Self>) {
+        if let Some(connection) = kept.take() {
+            connection.close().await;
+        }
+    }
+
     /// Says goodbye. Merely dropping a connection is safe too.
     pub async fn close(mut self) {
         if self.transaction == Transaction::None && self.session.as_ref().is_some_and(Session::made_the_file) {

@@ -3,8 +3,8 @@
 use super::target::Place;
 use super::{Connection, DatabaseError, Purpose, Target};
 use crate::dialect::{
-    Dialect, SessionCheck, SessionSettings, TextRow, check_session, schema_facts, session_check, session_statements,
-    shadows,
+    Dialect, SessionCheck, SessionSettings, TextRow, check_session, read_only, schema_facts, session_check,
+    session_statements, shadows,
 };
 
 /// Checks the server, pins schema and settings, and makes a connection to look read-only: in as few messages as can be,
@@ -22,12 +22,11 @@ pub(super) async fn pin(connection: &mut Connection, target: &Target, purpose: P
         pin_schema(connection, schema.as_deref()).await?;
         notice_a_dead_client(connection).await?;
     }
-    let read_only = match (purpose, connection.dialect()) {
-        (Purpose::Look, Dialect::Postgres) => "; SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY",
-        (Purpose::Look, Dialect::Mariadb) => "; SET SESSION TRANSACTION READ ONLY",
-        (Purpose::Change | Purpose::Hold, _) | (_, Dialect::Sqlite) => "",
+    let then = match purpose {
+        Purpose::Look => format!("; {}", read_only(connection.dialect())),
+        Purpose::Change | Purpose::Hold => String::new(),
     };
-    read_back(connection, settings, read_only).await
+    read_back(connection, settings, &then).await
 }
 
 /// All in one message, as it reads each statement when the one before is done.
@@ -43,7 +42,7 @@ async fn pin_sqlite(
     message.push(&check.question);
     let asked = message.len();
     if purpose == Purpose::Look {
-        message.push("PRAGMA query_only = ON");
+        message.push(read_only(Dialect::Sqlite));
     }
     let mut answers = connection.fetch_all(&message).await?;
     answers.truncate(asked);

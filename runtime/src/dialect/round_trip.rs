@@ -14,14 +14,7 @@ mod fuzz;
 mod printed;
 mod queries;
 
-const LIMITS: ParseLimits = ParseLimits {
-    bytes: 1 << 20,
-    depth: 32,
-    expression_nodes: 4_096,
-    statement_nodes: 4_096,
-    text_growth: u64::MAX,
-    ident: 63,
-};
+const LIMITS: ParseLimits = ParseLimits { expression_nodes: 4_096, text_growth: u64::MAX, ..ParseLimits::DEFAULT };
 
 fn column(name: &str) -> Expr {
     Expr::Column(Ident::parse(IdentKind::Object, 63, name).unwrap())

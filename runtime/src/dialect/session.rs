@@ -107,7 +107,16 @@ pub fn after_failure(dialect: Dialect) -> Option<&'static str> {
     (dialect == Dialect::Sqlite).then_some("PRAGMA writable_schema = RESET")
 }
 
-/// What lets a session write again that was made read-only for looking, unless its server, role or database has it so anyway.
+/// What keeps a session from writing.
+pub fn read_only(dialect: Dialect) -> &'static str {
+    match dialect {
+        Dialect::Sqlite => "PRAGMA query_only = ON",
+        Dialect::Postgres => "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY",
+        Dialect::Mariadb => "SET SESSION TRANSACTION READ ONLY",
+    }
+}
+
+/// What lets a session write again after [`read_only`], unless its server, role or database has it so anyway.
 /// None on SQLite, where opening the file anew costs nothing.
 pub fn no_longer_read_only(dialect: Dialect) -> Option<&'static str> {
     match dialect {

@@ -36,9 +36,7 @@ impl Migrator {
         let (mut done, mut looked) = (None, None);
         // All that a run may come to takes much room: nobody who calls it has it on the stack.
         let ended = Box::pin(self.run_to_its_end(&name, verb, given, &mut looked, &mut done)).await;
-        if let Some(connection) = looked {
-            connection.close().await;
-        }
+        Connection::close_any(&mut looked).await;
         ended.map_err(|error| error.after(done).of(&name).on(self.target.label()))
     }
 
@@ -63,9 +61,7 @@ impl Migrator {
             attempts = if records.as_ref() == Some(&on.state) { attempts + 1 } else { 1 };
             records = Some(on.state.clone());
             if on.state.journal.as_ref().is_some_and(InFlight::needs_no_guest) {
-                if let Some(connection) = looked.take() {
-                    connection.close().await;
-                }
+                Connection::close_any(looked).await;
                 self.settle().await?;
                 continue;
             }
@@ -158,9 +154,7 @@ impl Migrator {
                 return Some(known);
             }
         }
-        if let Some(connection) = looked.take() {
-            connection.close().await;
-        }
+        Connection::close_any(looked).await;
         None
     }
 

@@ -53,7 +53,7 @@ impl Snapshot {
     }
 
     /// As [`Self::look`], or as [`Self::look_at_records`] where those are enough: the catalog costs more than all else. The
-    /// connection, which knows the catalog by then, is kept for what comes next.
+    /// connection, which knows the catalog by then, is kept for what comes next; not that of a file.
     pub(super) async fn look_unless(
         target: &Target,
         is_enough: &(dyn Fn(&State) -> bool + Sync),
@@ -61,10 +61,8 @@ impl Snapshot {
     ) -> Result<Self, MigrateError> {
         let found = Self::look_through(target, Depth::Unless(is_enough), kept).await;
         // To open a file anew costs nothing, and a run that made it wants to be alone with it in the end.
-        if target.file().is_some()
-            && let Some(connection) = kept.take()
-        {
-            connection.close().await;
+        if target.file().is_some() {
+            Connection::close_any(kept).await;
         }
         found
     }
@@ -72,9 +70,7 @@ impl Snapshot {
     async fn look_at(target: &Target, depth: Depth<'_>) -> Result<Self, MigrateError> {
         let mut opened = None;
         let found = Self::look_through(target, depth, &mut opened).await;
-        if let Some(connection) = opened {
-            connection.close().await;
-        }
+        Connection::close_any(&mut opened).await;
         found
     }
 
@@ -85,9 +81,7 @@ impl Snapshot {
         opened: &mut Option<Connection>,
     ) -> Result<Self, MigrateError> {
         let label = target.label().to_owned();
-        if let Some(earlier) = opened.take() {
-            earlier.close().await;
-        }
+        Connection::close_any(opened).await;
         match target.connect_to_look().await {
             Ok(None) => Ok(Self::empty(target.dialect(), label)),
             Ok(Some(connection)) => Self::read_to(target, opened.insert(connection), depth).await,

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::dialect::SessionSettings;
+use crate::operation::ParseLimits;
 
 /// The limits of DESIGN §6, default profile.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -173,7 +174,7 @@ impl Default for Limits {
             fuel: 1_000_000_000,
             wall_time: Duration::from_secs(5),
             stack_bytes: 512 << 10,
-            call_bytes: 1 << 20,
+            call_bytes: ParseLimits::DEFAULT.bytes,
             step_bytes: 8 << 20,
             host_calls: 100_000,
             operations: 2_000,
@@ -186,10 +187,10 @@ impl Default for Limits {
             handles: 64,
             revisions: 10_000,
             populate_steps: 256,
-            expression_depth: 32,
-            expression_nodes: 256,
-            statement_nodes: 4_096,
-            text_growth: 1_024,
+            expression_depth: ParseLimits::DEFAULT.depth,
+            expression_nodes: ParseLimits::DEFAULT.expression_nodes,
+            statement_nodes: ParseLimits::DEFAULT.statement_nodes,
+            text_growth: ParseLimits::DEFAULT.text_growth,
             comment_bytes: 1_024,
             session: SessionSettings::default(),
             table_columns: 256,

@@ -6,32 +6,19 @@ use ptah_wasm::operation::{
     Value, parse_dml, parse_expr,
 };
 
+/// Whatever a tree that is drawn may come to.
+const LIMITS: ParseLimits = ParseLimits { text_growth: u64::MAX, ..ParseLimits::DEFAULT };
+
 pub(crate) fn ident(text: &str) -> Ident {
     Ident::parse(IdentKind::Object, 63, text).unwrap()
 }
 
 pub(crate) fn expr(position: Position, text: &str) -> Expr {
-    let limits = ParseLimits {
-        bytes: 10_000,
-        depth: 32,
-        expression_nodes: 256,
-        statement_nodes: 4_096,
-        text_growth: u64::MAX,
-        ident: 63,
-    };
-    parse_expr(Grammar::Portable, position, &limits, text).unwrap_or_else(|error| panic!("{text}: {error}"))
+    parse_expr(Grammar::Portable, position, &LIMITS, text).unwrap_or_else(|error| panic!("{text}: {error}"))
 }
 
 pub(crate) fn execute(text: &str, parameters: &[Value]) -> Op {
-    let limits = ParseLimits {
-        bytes: 10_000,
-        depth: 32,
-        expression_nodes: 256,
-        statement_nodes: 4_096,
-        text_growth: u64::MAX,
-        ident: 63,
-    };
-    Op::Execute { statement: parse_dml(Grammar::Portable, &limits, text, parameters).unwrap() }
+    Op::Execute { statement: parse_dml(Grammar::Portable, &LIMITS, text, parameters).unwrap() }
 }
 
 pub(crate) fn column(name: &str, column_type: ColumnType) -> ColumnSpec {

@@ -1,9 +1,9 @@
 //! Random expressions as text of the portable grammar, parsed the way a guest's are.
 
-use ptah_wasm::operation::{ColumnType, Expr, Grammar, Ident, ParseLimits, Position, Value, parse_expr};
+use ptah_wasm::operation::{ColumnType, Expr, Ident, Position, Value};
 use ptah_wasm::schema::{Column, ModelType};
 
-use crate::build::value;
+use crate::build::{expr, value};
 use ptah_wasm_tests::dice::Dice;
 
 type Columns = [(Ident, ColumnType)];
@@ -15,7 +15,7 @@ pub(crate) fn condition(columns: &[Column], position: Position, dice: &mut Dice)
 
 /// The same for columns that are still to be made.
 pub(crate) fn condition_over(columns: &Columns, position: Position, dice: &mut Dice) -> Option<Expr> {
-    parse(position, &boolean(columns, 3, dice))
+    Some(expr(position, &boolean(columns, 3, dice)))
 }
 
 /// An expression without columns for a default.
@@ -28,7 +28,7 @@ pub(crate) fn constant(column_type: ColumnType, dice: &mut Dice) -> Option<Expr>
         ColumnType::Varchar(_) | ColumnType::Text => text(&[], 2, dice),
         _ => return None,
     };
-    parse(Position::Default, &text)
+    Some(expr(Position::Default, &text))
 }
 
 /// An expression for an index.
@@ -39,7 +39,7 @@ pub(crate) fn indexed(columns: &[Column], dice: &mut Dice) -> Option<Expr> {
         1 => number(&columns, 3, dice),
         _ => text(&columns, 3, dice),
     };
-    parse(Position::Index, &text)
+    Some(expr(Position::Index, &text))
 }
 
 /// What a column may be computed from.
@@ -50,7 +50,7 @@ pub(crate) fn computed(columns: &Columns, column_type: ColumnType, dice: &mut Di
         ColumnType::Varchar(_) | ColumnType::Text => text(columns, 3, dice),
         _ => operand(columns, dice, |other| other == column_type)?,
     };
-    parse(Position::Computed, &text)
+    Some(expr(Position::Computed, &text))
 }
 
 /// What an UPDATE may set a column to.
@@ -65,22 +65,7 @@ pub(crate) fn assignable(columns: &[Column], column: &Column, dice: &mut Dice) -
         _ => operand(&columns, dice, |other| other == column_type),
     };
     let value = || if column.nullable { Value::Null } else { value(column_type, 0) };
-    text.and_then(|text| parse(Position::Statement, &text)).unwrap_or_else(|| Expr::Value(value()))
-}
-
-fn parse(position: Position, text: &str) -> Option<Expr> {
-    let limits = ParseLimits {
-        bytes: 10_000,
-        depth: 32,
-        expression_nodes: 256,
-        statement_nodes: 4_096,
-        text_growth: u64::MAX,
-        ident: 63,
-    };
-    match parse_expr(Grammar::Portable, position, &limits, text) {
-        Ok(expr) => Some(expr),
-        Err(error) => panic!("{text}: {error}"),
-    }
+    text.map(|text| expr(Position::Statement, &text)).unwrap_or_else(|| Expr::Value(value()))
 }
 
 pub(crate) fn typed(columns: &[Column]) -> Vec<(Ident, ColumnType)> {

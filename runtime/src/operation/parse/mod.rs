@@ -46,6 +46,18 @@ pub struct ParseLimits {
     pub ident: usize,
 }
 
+impl ParseLimits {
+    /// Those of the default profile, with names of up to 63 bytes.
+    pub const DEFAULT: Self = Self {
+        bytes: 1 << 20,
+        depth: 32,
+        expression_nodes: 256,
+        statement_nodes: 4_096,
+        text_growth: 1_024,
+        ident: 63,
+    };
+}
+
 /// How deep a tree may be that a server's text makes: as deep as every function over trees can go on the stack of
 /// a worker thread. A longer chain of ORs stays text.
 const SERVER_TREE: usize = 400;

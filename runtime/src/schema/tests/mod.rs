@@ -80,14 +80,7 @@ fn foreign(given: Option<&str>, columns: &[&str], referred: &str, referred_colum
 }
 
 fn expr(text: &str) -> Expr {
-    let limits = ParseLimits {
-        bytes: 1_000,
-        depth: 32,
-        expression_nodes: 256,
-        statement_nodes: 4_096,
-        text_growth: 1_024,
-        ident: 128,
-    };
+    let limits = ParseLimits { ident: 128, ..ParseLimits::DEFAULT };
     parse_expr(Grammar::Portable, Position::Check, &limits, text).unwrap()
 }
 

@@ -4,18 +4,9 @@ use super::*;
 use crate::operation::{Dml, OrderBy, parse_dml, parse_query};
 use crate::schema::{Answer, typed_query};
 
-const LIMITS: ParseLimits = ParseLimits {
-    bytes: 10_000,
-    depth: 32,
-    expression_nodes: 256,
-    statement_nodes: 4_096,
-    text_growth: 1_024,
-    ident: 63,
-};
-
 fn answers(sql: &str) -> Result<Vec<(String, Answer)>, String> {
     let schema = base(Dialect::Postgres);
-    let query = parse_query(Grammar::Portable, &LIMITS, sql, &[]).map_err(|error| error.to_string())?;
+    let query = parse_query(Grammar::Portable, &ParseLimits::DEFAULT, sql, &[]).map_err(|error| error.to_string())?;
     let query = schema.resolve_query(&query).map_err(|error| error.to_string())?;
     let (_, answers) = typed_query(&schema, &query).map_err(|error| error.to_string())?;
     Ok(answers.into_iter().map(|(name, answer)| (name.to_string(), answer)).collect())
@@ -23,7 +14,7 @@ fn answers(sql: &str) -> Result<Vec<(String, Answer)>, String> {
 
 fn execute(sql: &str) -> Result<Dml, String> {
     let mut schema = base(Dialect::Postgres);
-    let statement = parse_dml(Grammar::Portable, &LIMITS, sql, &[]).map_err(|error| error.to_string())?;
+    let statement = parse_dml(Grammar::Portable, &ParseLimits::DEFAULT, sql, &[]).map_err(|error| error.to_string())?;
     let statement = schema.resolve(&statement).map_err(|error| error.to_string())?;
     let op = Op::Execute { statement: statement.clone() };
     apply(&mut schema, Dialect::Postgres.rules(), &op).map_err(|error| error.to_string())?;

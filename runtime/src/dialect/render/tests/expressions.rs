@@ -8,15 +8,7 @@ use crate::operation::{
 };
 
 fn expr(position: Position, text: &str) -> Expr {
-    let limits = ParseLimits {
-        bytes: 1_000,
-        depth: 32,
-        expression_nodes: 256,
-        statement_nodes: 4_096,
-        text_growth: 1_024,
-        ident: 63,
-    };
-    parse_expr(Grammar::Portable, position, &limits, text).unwrap()
+    parse_expr(Grammar::Portable, position, &ParseLimits::DEFAULT, text).unwrap()
 }
 
 fn index(name: &str, parts: &[(&str, IndexOrder)], predicate: Option<&str>) -> Index {

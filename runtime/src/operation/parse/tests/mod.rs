@@ -6,14 +6,7 @@ mod query;
 use super::*;
 use crate::operation::{BinaryOperator, Function, Ident, IdentKind, InsertSource, UnaryOperator};
 
-const LIMITS: ParseLimits = ParseLimits {
-    bytes: 1 << 20,
-    depth: 32,
-    expression_nodes: 256,
-    statement_nodes: 4_096,
-    text_growth: 1_024,
-    ident: 63,
-};
+const LIMITS: ParseLimits = ParseLimits::DEFAULT;
 const GRAMMARS: [Grammar; 4] = [Grammar::Portable, Grammar::Sqlite, Grammar::Postgres, Grammar::Mariadb];
 
 fn ident(name: &str) -> Ident {
