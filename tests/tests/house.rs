@@ -4,7 +4,7 @@
 //! Reads tokens, not text: what a comment or a string says, and what `#[cfg(test)]` guards, does not count.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
@@ -19,25 +19,28 @@ fn top() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
 }
 
-/// Every file of the project by its path from the top, with `/` between the names.
+/// Every file of the project by its path from the top, with `/` between the names; not what builds leave, which
+/// `.gitignore` names.
 fn files() -> Vec<String> {
-    fn collect(dir: &Path, top: &Path, into: &mut Vec<String>) {
+    fn collect(dir: &Path, top: &Path, left_by_builds: &BTreeSet<&str>, into: &mut Vec<String>) {
         for entry in fs::read_dir(dir).unwrap() {
             let path = entry.unwrap().path();
             let name = path.file_name().unwrap().to_str().unwrap().to_owned();
-            if matches!(name.as_str(), ".git" | "target" | "node_modules") {
+            let names: Vec<_> = path.strip_prefix(top).unwrap().iter().map(|name| name.to_str().unwrap()).collect();
+            let from_top = names.join("/");
+            if name == ".git" || left_by_builds.contains(format!("/{from_top}").as_str()) {
                 continue;
             }
             if !path.is_dir() {
-                let names: Vec<_> = path.strip_prefix(top).unwrap().iter().map(|name| name.to_str().unwrap()).collect();
-                into.push(names.join("/"));
-            } else if !path.join("CACHEDIR.TAG").exists() {
-                collect(&path, top, into);
+                into.push(from_top);
+            } else if !left_by_builds.contains(format!("{name}/").as_str()) && !path.join("CACHEDIR.TAG").exists() {
+                collect(&path, top, left_by_builds, into);
             }
         }
     }
+    let ignored = fs::read_to_string(top().join(".gitignore")).unwrap();
     let mut found = Vec::new();
-    collect(&top(), &top(), &mut found);
+    collect(&top(), &top(), &ignored.lines().collect(), &mut found);
     found.sort();
     found
 }
