@@ -1,7 +1,7 @@
 """Runs a chain with plain Alembic, and shows what a schema is: the other side of tests/corpus.py.
 
-    native.py upgrade URL SCRIPTS [NAMING]   runs the scripts from base to head; prints the CPU seconds that
-    it took native.py dump URL                       prints the schema and the rows of a database as JSON
+    native.py upgrade URL SCRIPTS [NAMING]   runs the scripts from base to head; prints the CPU seconds it took
+    native.py dump URL                       prints the schema and the rows of a database as JSON
     native.py create|drop URL NAME           makes or drops an empty database on a server
 
 With the libraries of the component in PYTHONPATH, and the drivers of the servers.

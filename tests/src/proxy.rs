@@ -22,6 +22,7 @@ const COMMITS: [&[u8]; 2] = [b"Q\0\0\0\x0bCOMMIT\0", b"\x07\0\0\0\x03COMMIT"];
 /// A proxy for as long as this process lives.
 pub struct Proxy {
     url: String,
+    connections: Arc<AtomicUsize>,
     commits: Arc<AtomicUsize>,
 }
 
@@ -32,21 +33,27 @@ impl Proxy {
         let (server, path) = rest.split_once('/').unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let through = format!("{login}@{}/{path}", listener.local_addr().unwrap());
-        let commits = Arc::new(AtomicUsize::new(0));
-        let (server, count) = (server.to_owned(), commits.clone());
+        let (connections, commits) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let (server, opened, count) = (server.to_owned(), connections.clone(), commits.clone());
         std::thread::spawn(move || {
             while let Ok((client, _)) = listener.accept() {
+                opened.fetch_add(1, Ordering::SeqCst);
                 if let Ok(server) = TcpStream::connect(&server) {
                     pass_on(client, server, cut, count.clone());
                 }
             }
         });
-        Self { url: through, commits }
+        Self { url: through, connections, commits }
     }
 
     /// The URL that leads through it.
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// How many connections were opened through it.
+    pub fn connections(&self) -> usize {
+        self.connections.load(Ordering::SeqCst)
     }
 
     /// How many COMMITs came by.

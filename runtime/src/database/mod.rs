@@ -124,11 +124,11 @@ impl Connection {
     }
 
     async fn change_from_now_on(&mut self, target: &Target) -> Result<(), DatabaseError> {
-        let writes = dialect::no_longer_read_only(self.dialect).ok_or(DatabaseError::Closed)?;
+        let reset = dialect::session_reset(self.dialect).ok_or(DatabaseError::Closed)?;
         if self.in_transaction() {
             return Err(DatabaseError::Transaction("a transaction is open already"));
         }
-        self.execute(writes).await?;
+        self.execute(reset).await?;
         setup::pin(self, target, Purpose::Change).await?;
         #[cfg(feature = "failpoints")]
         (self.is_counted = true);

@@ -116,12 +116,13 @@ pub fn read_only(dialect: Dialect) -> &'static str {
     }
 }
 
-/// What lets a session write again after [`read_only`], unless its server, role or database has it so anyway.
-/// None on SQLite, where opening the file anew costs nothing.
-pub fn no_longer_read_only(dialect: Dialect) -> Option<&'static str> {
+/// What takes back what was set in a session, [`read_only`] above all, before it is used for something else and pinned anew. Its
+/// server's, role's or database's own settings stay. None on SQLite, where opening the file anew costs nothing.
+pub fn session_reset(dialect: Dialect) -> Option<&'static str> {
     match dialect {
         Dialect::Sqlite => None,
-        Dialect::Postgres => Some("RESET default_transaction_read_only"),
+        Dialect::Postgres => Some("RESET ALL"),
+        // The others are all pinned.
         Dialect::Mariadb => Some("SET SESSION tx_read_only = DEFAULT"),
     }
 }

@@ -3,8 +3,10 @@
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
+use ptah_wasm::database::Target;
 use ptah_wasm::migrate::{ErrorKind as Failure, Interrupt};
 use ptah_wasm::rollout::{Outcome, Report, Rollout, RolloutEvent, RolloutTarget};
+use ptah_wasm_tests::proxy::{Cut, Proxy};
 use ptah_wasm_tests::{on_databases, on_every_database};
 
 use super::*;
@@ -256,5 +258,21 @@ on_databases! {
         assert_eq!(outcomes(&report), [Outcome::Applied, Outcome::Failed, Outcome::Applied]);
         let error = report.targets[1].error.as_ref().unwrap();
         assert!(error.to_string().contains("mode=ro"), "{error}");
+    }
+}
+
+on_databases! {
+    [postgres mariadb] async fn a_plan_that_is_known_goes_through_the_connection_of_the_look(target: &TestTarget) {
+        let tenants = target.tenants(3).await;
+        let ways: Vec<Proxy> = tenants.iter().map(|tenant| Proxy::to(tenant.url(), Cut::Nowhere)).collect();
+        let through = |way: &Proxy| RolloutTarget { name: None, target: Target::parse(way.url()).unwrap() };
+        let rollout = Rollout::new(ways.iter().map(through).collect(), options()).unwrap().jobs(one());
+        let report = rollout.upgrade(&opened(&rollout, target, &crowd())).await.unwrap();
+        assert_eq!(outcomes(&report), [Outcome::Applied; 3], "{report:?}");
+        // To look, for the lock, to change; once the plan is known one does for looking and changing.
+        assert_eq!(ways.iter().map(Proxy::connections).collect::<Vec<_>>(), [3, 2, 2]);
+        for tenant in &tenants {
+            Run::on(tenant).model_holds("crowd").await;
+        }
     }
 }
