@@ -87,6 +87,16 @@ def unpacked(requirements: list[str]) -> Path:
     return folder
 
 
+def native_environment(*modules: Path) -> dict[str, str]:
+    """The environment of native.py: the component's libraries and the drivers, after these modules."""
+    libraries = [*modules, build.fetched(build.LIBRARIES, pure=True), build.fetched(DRIVERS, pure=False)]
+    return {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(map(str, libraries)),
+        "DISABLE_SQLALCHEMY_CEXT": "1",
+    }
+
+
 class Target:
     """One kind of database, with an empty one for each side."""
 
@@ -97,6 +107,9 @@ class Target:
             "postgres": os.environ.get("PTAH_TEST_POSTGRES"),
             "mariadb": os.environ.get("PTAH_TEST_MARIADB"),
         }.get(kind, "")
+        if kind != "sqlite":
+            # Others may run this on the same servers.
+            self.names = [f"{name}_{os.getpid()}" for name in self.names]
         if kind == "sqlite":
             self.urls = [f"sqlite:{folder / name}.db" for name in self.names]
             self.native_urls = [f"sqlite:///{folder / name}.db" for name in self.names]
@@ -176,12 +189,7 @@ def prepared(name: str, chain: Chain, folder: Path) -> tuple[Path, dict[str, str
         target = modules.joinpath(*module.split(".")).with_suffix(".py")
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(place(file).read_bytes())
-    libraries = [modules, build.fetched(build.LIBRARIES, pure=True), build.fetched(DRIVERS, pure=False)]
-    environment = {
-        **os.environ,
-        "PYTHONPATH": os.pathsep.join(map(str, libraries)),
-        "DISABLE_SQLALCHEMY_CEXT": "1",
-    }
+    environment = native_environment(modules)
     component = folder / f"{name}.wasm"
     begun = time.monotonic()
     build.build(package, component)

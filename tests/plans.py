@@ -2,21 +2,26 @@
 """Holds the two minicms packages against each other: their plans are byte-equal, whichever language they are
 in.
 
-    tests/plans.py RUNNER RUST.wasm PYTHON.wasm CROWD.wasm [URL…]
+    tests/plans.py RUNNER
 
-Every step, up, down and populate, is planned and applied on new SQLite files, and on every URL given: with
-`{}` in it, which becomes 0 to 3, the names of four empty databases. The JSON of the plans must be the same
-text. Prints one JSON line a kind of database.
+Builds the one in Python, and plans and applies every step of both, up, down and populate, on new SQLite files
+and on empty databases of the servers that PTAH_TEST_POSTGRES and PTAH_TEST_MARIADB name (tests/servers.sh).
+The JSON of the plans must be the same text. Prints one JSON line a kind of database; a server that is not
+there is a failure.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import tempfile
+from pathlib import Path
 
+import corpus
+
+EXAMPLES = corpus.HERE.parent / "example-packages"
+CROWD, RUST = (str(EXAMPLES / name / f"{name}.wasm") for name in ("crowd", "minicms"))
 # What the runner reports of a step and the language of its package has no part in.
 STEP = (
     "kind",
@@ -41,13 +46,13 @@ def run(runner: str, url: str, *arguments: str) -> dict:
     return json.loads(done.stdout)
 
 
-def plans(runner: str, urls: list[str], package: str, crowd: str) -> list[str]:
+def plans(runner: str, urls: list[str], package: str) -> list[str]:
     """The plans of all steps of a package, up, down, and populated, as JSON texts."""
     found = []
     for target, verb, *arguments in (
-        (urls[0], "upgrade", "--force", crowd, package),
+        (urls[0], "upgrade", "--force", CROWD, package),
         (urls[0], "downgrade", f"{package}:base"),
-        (urls[1], "upgrade", crowd),
+        (urls[1], "upgrade", CROWD),
         (urls[1], "populate", "-a", package),
     ):
         document = run(runner, target, verb, *arguments)
@@ -56,26 +61,38 @@ def plans(runner: str, urls: list[str], package: str, crowd: str) -> list[str]:
     return found
 
 
+def compared(runner: str, kind: str, python: str, folder: Path) -> bool:
+    """Whether the plans are equal on one kind of database."""
+    targets = [
+        corpus.Target(kind, f"minicms_{language}", folder, corpus.native_environment())
+        for language in ("rust", "python")
+    ]
+    if None in [target.server for target in targets]:
+        print(json.dumps({"db": kind, "error": "no server: PTAH_TEST_POSTGRES, PTAH_TEST_MARIADB"}))
+        return False
+    try:
+        for target in targets:
+            target.servers("create")
+        rust, python = (plans(runner, t.urls, package) for t, package in zip(targets, (RUST, python)))
+    finally:
+        for target in targets:
+            target.servers("drop")
+    print(json.dumps({"db": kind, "steps": len(rust), "plans_equal": rust == python}), flush=True)
+    for mine, theirs in zip(rust, python):
+        if mine != theirs:
+            print(mine, theirs, sep="\n", file=sys.stderr)
+    return rust == python
+
+
 def main() -> None:
-    """Compares on every target."""
-    runner, rust, python, crowd, *urls = sys.argv[1:]
-    failed = False
-    with tempfile.TemporaryDirectory() as folder:
-        for url in [None, *urls]:
-            targets = [
-                (url or f"sqlite:{os.path.join(folder, '{}.db')}").format(number) for number in range(4)
-            ]
-            answers = [plans(runner, targets[:2], rust, crowd), plans(runner, targets[2:], python, crowd)]
-            equal = answers[0] == answers[1]
-            failed |= not equal
-            kind = (url or "sqlite").partition(":")[0]
-            print(json.dumps({"db": kind, "steps": len(answers[0]), "plans_equal": equal}))
-            if not equal:
-                for mine, theirs in zip(*answers):
-                    if mine != theirs:
-                        print(mine, theirs, sep="\n", file=sys.stderr)
-                        break
-    raise SystemExit(failed)
+    """Compares on every kind of database."""
+    [runner] = sys.argv[1:]
+    with tempfile.TemporaryDirectory() as made:
+        folder = Path(made)
+        package = folder / "minicms.wasm"
+        corpus.build.build(EXAMPLES / "minicms-python", package)
+        equal = [compared(runner, kind, str(package), folder) for kind in ("sqlite", "postgres", "mariadb")]
+    raise SystemExit(not all(equal))
 
 
 if __name__ == "__main__":

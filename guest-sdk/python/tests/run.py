@@ -3,7 +3,9 @@
 
     guest-sdk/python/tests/run.py RUNNER [URL…]
 
-Runs on a new SQLite file and on every URL given, each of an empty database. The last revision has to fail.
+Revisions 001 to 005 run on a new SQLite file and on every URL given, each of an empty database; the last one has
+to fail. The revisions of `STOPPED` are wrong, and the sandbox has to stop each and say why. The default
+limits have to refuse the component.
 """
 
 from __future__ import annotations
@@ -18,30 +20,85 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 import build  # noqa: E402
 
+# What the runner says of a step that does not end by itself. How much a loop gets done in 60 seconds depends
+# on the machine.
+STOPPED = {
+    "loops": (
+        "limit exceeded: the step used more than 20000000000 units of fuel",
+        "limit exceeded: the step took longer than 60 s",
+    ),
+    "allocates": ("limit exceeded: the step took more than 268435456 bytes of memory",),
+    "recurses": ("limit exceeded: the guest's stack grew beyond 524288 bytes",),
+    "logs": ("limit exceeded: the step logged more than 16384 bytes",),
+    "inserts": ("limit exceeded: the step's host calls carried more than 8388608 bytes",),
+    "operations": ("limit exceeded: the step has more than 2000 operations",),
+}
+PROFILE = ["--limits-profile", "language-runtime"]
+
+
+class Runner:
+    """The program, with a component and a folder for databases."""
+
+    def __init__(self, program: str, component: Path):
+        self.program, self.component, self.failed = program, component, False
+
+    def start(self, url: str, *arguments: str, profile: list[str] = PROFILE) -> subprocess.Popen:
+        """A command that is under way."""
+        command = [self.program, *profile, "--json", "--database", url, *arguments]
+        return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    def end(self, process: subprocess.Popen) -> tuple[str, str]:
+        """The message of its error, empty if there is none, and its stderr."""
+        out, err = process.communicate()
+        document = json.loads(out)
+        error = document.get("error") if isinstance(document, dict) else None
+        return (error["message"] if error else ""), err
+
+    def run(self, url: str, *arguments: str, profile: list[str] = PROFILE) -> tuple[str, str]:
+        """A command from beginning to end."""
+        return self.end(self.start(url, *arguments, profile=profile))
+
+    def upgrade(self, url: str, revision: str, profile: list[str] = PROFILE) -> tuple[str, str]:
+        """An upgrade to a revision."""
+        return self.run(url, "upgrade", f"{self.component}:{revision}", profile=profile)
+
+    def expect(self, what: str, good: bool, said: str) -> None:
+        """A line for one thing that was looked at."""
+        self.failed |= not good
+        print(f"{what}: {'ok' if good else said}", flush=True)
+
+
+def check_doors(runner: Runner, url: str) -> None:
+    """The steps that check what they find, up and down again."""
+    error, err = runner.upgrade(url, "005")
+    good = "upgrade 005" in error and "CREATE TRIGGER" in error and "printed by a step" in err
+    for verb, where in (("upgrade", "004"), ("downgrade", "base")) if good else ():
+        error, err = runner.run(url, verb, f"{runner.component}:{where}")
+        good = good and not error
+    runner.expect(url.partition(":")[0], good, error + err)
+
 
 def main() -> None:
     """Builds once and runs everywhere."""
-    runner, *urls = sys.argv[1:]
-    failed = False
+    program, *urls = sys.argv[1:]
     with tempfile.TemporaryDirectory() as folder:
-        component = Path(folder, "doors.wasm")
-        build.build(HERE / "doors", component)
+        runner = Runner(program, Path(folder, "doors.wasm"))
+        build.build(HERE / "doors", runner.component)
+        error, _ = runner.upgrade(f"sqlite:{folder}/default.db", "001", profile=[])
+        good = "is larger than" in error and "the limits-profile language-runtime allows" in error
+        runner.expect("the default limits", good, error)
+        # Compiles. The loop takes a minute, beside everything else.
+        runner.run("sqlite::memory:", "inspect", str(runner.component))
+        loops = runner.start(f"sqlite:{folder}/loops.db", "upgrade", f"{runner.component}:loops")
         for url in [f"sqlite:{folder}/doors.db", *urls]:
-            command = [runner, "--limits-profile", "language-runtime", "--json", "--database", url, "upgrade"]
-            done = subprocess.run(
-                [*command, str(component)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-            )
-            error = json.loads(done.stdout).get("error") or {"message": "nothing failed"}
-            good = "upgrade 005" in error["message"] and "CREATE TRIGGER" in error["message"]
-            good = good and "printed by a step" in done.stderr
-            for verb, where in (("upgrade", "004"), ("downgrade", "base")) if good else ():
-                again = subprocess.run(
-                    [*command[:-1], verb, f"{component}:{where}"], stdout=subprocess.PIPE, text=True
-                )
-                good, error = again.returncode == 0, {"message": again.stdout}
-            failed |= not good
-            print(f"{url.partition(':')[0]}: {'ok' if good else error['message'] + done.stderr}", flush=True)
-    raise SystemExit(failed)
+            check_doors(runner, url)
+        for revision, messages in STOPPED.items():
+            if revision == "loops":
+                error, _ = runner.end(loops)
+            else:
+                error, _ = runner.upgrade(f"sqlite:{folder}/{revision}.db", revision)
+            runner.expect(revision, any(message in error for message in messages), error)
+    raise SystemExit(runner.failed)
 
 
 if __name__ == "__main__":
