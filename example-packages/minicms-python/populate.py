@@ -4,6 +4,10 @@ revision 001 starts from, and `ptah-db-schema` makes at once what all revisions 
 import sqlalchemy as sa
 from alembic import op
 from ptah_guest import BASE_SCHEMA, SCHEMA, populate
+from sqlalchemy.dialects import mysql
+
+# MariaDB's DATETIME has no digits after the second unless they are asked for.
+MOMENT = sa.DateTime(timezone=True).with_variant(mysql.DATETIME(timezone=True, fsp=6), "mysql", "mariadb")
 
 
 @populate(BASE_SCHEMA, "Tables before the first revision", active=False)
@@ -39,7 +43,7 @@ def pages_as_ever() -> list[sa.schema.SchemaItem]:
         sa.Column("id", sa.BigInteger, primary_key=True),
         sa.Column("title", sa.String(200), nullable=False),
         sa.Column("body", sa.Text),
-        sa.Column("created", sa.DateTime(timezone=True), nullable=False, server_default=sa.func.now()),
+        sa.Column("created", MOMENT, nullable=False, server_default=sa.func.now()),
         sa.UniqueConstraint("title"),
         sa.CheckConstraint("char_length(title) > 0"),
     ]

@@ -57,7 +57,8 @@ def _portable(type_: TypeEngine, dialect: Dialect) -> types.ColumnType | None:
         case mysql.SET():
             return None
         case sqltypes.String():
-            return types.ColumnType_Varchar(type_.length) if type_.length else None
+            # An Enum without members has the length 0. MariaDB has none without one; the host says so.
+            return types.ColumnType_Varchar(type_.length or None)
         case sqltypes.Boolean():
             return types.ColumnType_Boolean()
         case mysql.TINYINT() if type_.display_width == 1 and not type_.unsigned:
@@ -72,14 +73,8 @@ def _portable(type_: TypeEngine, dialect: Dialect) -> types.ColumnType | None:
             return types.ColumnType_BigInteger()
         case sqltypes.Integer():
             return types.ColumnType_Integer()
-        case sqltypes.REAL() | mysql.FLOAT():
-            return None
-        case sqltypes.Double() | sqltypes.DOUBLE_PRECISION():
-            return types.ColumnType_Double()
         case sqltypes.Float():
-            # FLOAT has eight bytes on PostgreSQL without a precision, and four on MariaDB.
-            wide = type_.precision is None or type_.precision > 24
-            return types.ColumnType_Double() if is_postgres and wide else None
+            return _float(type_, dialect)
         case sqltypes.Numeric():
             if type_.precision is None or getattr(type_, "unsigned", False):
                 return None
@@ -90,11 +85,7 @@ def _portable(type_: TypeEngine, dialect: Dialect) -> types.ColumnType | None:
             return types.ColumnType_Date()
         case sqltypes.Time():
             zone = is_postgres and type_.timezone
-            return (
-                None
-                if zone or getattr(type_, "precision", None) not in (None, 6)
-                else types.ColumnType_Time()
-            )
+            return None if zone else types.ColumnType_Time(_fraction(type_, dialect))
         case (
             sqltypes.BINARY()
             | sqltypes.VARBINARY()
@@ -119,10 +110,37 @@ def _portable(type_: TypeEngine, dialect: Dialect) -> types.ColumnType | None:
 def _moment(type_: sqltypes.DateTime, dialect: Dialect) -> types.ColumnType | None:
     if dialect.name == "mysql" and isinstance(type_, sqltypes.TIMESTAMP):
         return None
-    if isinstance(type_, postgresql.TIMESTAMP) and type_.precision not in (None, 6):
-        return None
     # Only PostgreSQL keeps the zone; elsewhere the model knows no difference.
-    return types.ColumnType_TimestampWithZone() if type_.timezone else types.ColumnType_Timestamp()
+    made = types.ColumnType_TimestampWithZone if type_.timezone else types.ColumnType_Timestamp
+    return made(_fraction(type_, dialect))
+
+
+def _fraction(type_: TypeEngine, dialect: Dialect) -> int:
+    """Digits after the second: what goes without saying is all of them, but none on MariaDB."""
+    if dialect.name == "mysql":
+        return getattr(type_, "fsp", None) or 0
+    precision = getattr(type_, "precision", None) if dialect.name == "postgresql" else None
+    return 6 if precision is None else precision
+
+
+def _float(type_: sqltypes.Float, dialect: Dialect) -> types.ColumnType | None:
+    match type_, dialect.name:
+        case (sqltypes.Double() | sqltypes.DOUBLE_PRECISION(), _):
+            return types.ColumnType_Double()
+        case (sqltypes.REAL(), "mysql"):
+            return types.ColumnType_Double()
+        case (sqltypes.REAL(), _):
+            return types.ColumnType_Float()
+        case (_, "sqlite"):
+            return types.ColumnType_Float()
+        case (_, "postgresql"):
+            # FLOAT has eight bytes there without a precision, and four on MariaDB.
+            wide = type_.precision is None or type_.precision > 24
+            return types.ColumnType_Double() if wide else types.ColumnType_Float()
+    if getattr(type_, "scale", None) is not None or getattr(type_, "unsigned", False):
+        return None
+    wide = type_.precision is not None and type_.precision > 24
+    return types.ColumnType_Double() if wide else types.ColumnType_Float()
 
 
 _REFLECTED = {
@@ -130,17 +148,11 @@ _REFLECTED = {
     "SmallInteger": (sqltypes.SMALLINT, sqltypes.SMALLINT, mysql.SMALLINT),
     "Integer": (sqltypes.INTEGER, sqltypes.INTEGER, mysql.INTEGER),
     "BigInteger": (sqltypes.BIGINT, sqltypes.BIGINT, mysql.BIGINT),
+    "Float": (sqltypes.FLOAT, sqltypes.REAL, mysql.FLOAT),
     "Double": (sqltypes.DOUBLE, sqltypes.DOUBLE_PRECISION, mysql.DOUBLE),
     "Text": (sqltypes.TEXT, sqltypes.TEXT, mysql.TEXT),
     "Binary": (sqltypes.BLOB, postgresql.BYTEA, sqltypes.BLOB),
     "Date": (sqlite.DATE, sqltypes.DATE, sqltypes.DATE),
-    "Time": (sqlite.TIME, postgresql.TIME, lambda: mysql.TIME(fsp=6)),
-    "Timestamp": (sqlite.DATETIME, postgresql.TIMESTAMP, lambda: mysql.DATETIME(fsp=6)),
-    "TimestampWithZone": (
-        sqlite.DATETIME,
-        lambda: postgresql.TIMESTAMP(timezone=True),
-        lambda: mysql.DATETIME(fsp=6),
-    ),
     "Uuid": (lambda: sqltypes.CHAR(32), sqltypes.UUID, sqltypes.UUID),
     "Json": (sqlite.JSON, postgresql.JSON, mysql.LONGTEXT),
 }
@@ -156,7 +168,22 @@ def from_contract(type_: types.ColumnType | None, dialect: Dialect) -> TypeEngin
             return sqltypes.NUMERIC(precision=value.precision, scale=value.scale)
         case types.ColumnType_Varchar(value):
             return sqltypes.VARCHAR(length=value)
+        case types.ColumnType_Time(value) | types.ColumnType_Timestamp(value):
+            return _time(isinstance(type_, types.ColumnType_Time), value, dialect)
+        case types.ColumnType_TimestampWithZone(value):
+            precision = None if value == 6 else value
+            return postgresql.TIMESTAMP(timezone=True, precision=precision)
     return _REFLECTED[type(type_).__name__.removeprefix("ColumnType_")][_COLUMN[dialect.name]]()
+
+
+def _time(is_time: bool, digits: int, dialect: Dialect) -> TypeEngine:
+    match dialect.name:
+        case "sqlite":
+            return sqlite.TIME() if is_time else sqlite.DATETIME()
+        case "postgresql":
+            made = postgresql.TIME if is_time else postgresql.TIMESTAMP
+            return made(precision=None if digits == 6 else digits)
+    return (mysql.TIME if is_time else mysql.DATETIME)(fsp=digits or None)
 
 
 def is_boolean(type_: TypeEngine) -> bool:

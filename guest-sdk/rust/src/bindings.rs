@@ -94,22 +94,24 @@ pub mod ptah {
                 BigInteger,
                 /// An exact decimal number.
                 Numeric(NumericType),
+                /// A 32-bit IEEE 754 number. SQLite keeps it with 64 bits.
+                Float,
                 /// A 64-bit IEEE 754 number.
                 Double,
-                /// Text of at most so many characters (1 to 16,383).
-                Varchar(u32),
+                /// Text of at most so many characters (1 to 16,383); without a bound `unsupported` on MariaDB.
+                Varchar(Option<u32>),
                 /// Text without a declared bound.
                 Text,
                 /// Bytes.
                 Binary,
                 /// A calendar date.
                 Date,
-                /// A time of day, to the microsecond.
-                Time,
-                /// A date and time without a zone, to the microsecond.
-                Timestamp,
-                /// A moment in time, kept in UTC, to the microsecond.
-                TimestampWithZone,
+                /// A time of day with so many digits after the second: 0 to 6, on SQLite always 6.
+                Time(u8),
+                /// A date and time without a zone, with so many digits after the second: 0 to 6, on SQLite always 6.
+                Timestamp(u8),
+                /// A moment in time, kept in UTC, with so many digits after the second: 0 to 6, on SQLite always 6.
+                TimestampWithZone(u8),
                 /// A UUID.
                 Uuid,
                 /// A JSON document.
@@ -136,6 +138,7 @@ pub mod ptah {
                         ColumnType::Numeric(e) => {
                             f.debug_tuple("ColumnType::Numeric").field(e).finish()
                         }
+                        ColumnType::Float => f.debug_tuple("ColumnType::Float").finish(),
                         ColumnType::Double => {
                             f.debug_tuple("ColumnType::Double").finish()
                         }
@@ -147,12 +150,16 @@ pub mod ptah {
                             f.debug_tuple("ColumnType::Binary").finish()
                         }
                         ColumnType::Date => f.debug_tuple("ColumnType::Date").finish(),
-                        ColumnType::Time => f.debug_tuple("ColumnType::Time").finish(),
-                        ColumnType::Timestamp => {
-                            f.debug_tuple("ColumnType::Timestamp").finish()
+                        ColumnType::Time(e) => {
+                            f.debug_tuple("ColumnType::Time").field(e).finish()
                         }
-                        ColumnType::TimestampWithZone => {
-                            f.debug_tuple("ColumnType::TimestampWithZone").finish()
+                        ColumnType::Timestamp(e) => {
+                            f.debug_tuple("ColumnType::Timestamp").field(e).finish()
+                        }
+                        ColumnType::TimestampWithZone(e) => {
+                            f.debug_tuple("ColumnType::TimestampWithZone")
+                                .field(e)
+                                .finish()
                         }
                         ColumnType::Uuid => f.debug_tuple("ColumnType::Uuid").finish(),
                         ColumnType::Json => f.debug_tuple("ColumnType::Json").finish(),
@@ -1068,62 +1075,88 @@ pub mod ptah {
                                         .add(5 + 2 * ::core::mem::size_of::<*const u8>())
                                         .cast::<u8>() = (_rt::as_i32(scale4)) as u8;
                                 }
-                                V5::Double => {
+                                V5::Float => {
                                     *base
                                         .add(2 * ::core::mem::size_of::<*const u8>())
                                         .cast::<u8>() = (5i32) as u8;
                                 }
-                                V5::Varchar(e) => {
+                                V5::Double => {
                                     *base
                                         .add(2 * ::core::mem::size_of::<*const u8>())
                                         .cast::<u8>() = (6i32) as u8;
+                                }
+                                V5::Varchar(e) => {
                                     *base
-                                        .add(4 + 2 * ::core::mem::size_of::<*const u8>())
-                                        .cast::<i32>() = _rt::as_i32(e);
+                                        .add(2 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<u8>() = (7i32) as u8;
+                                    match e {
+                                        Some(e) => {
+                                            *base
+                                                .add(4 + 2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<u8>() = (1i32) as u8;
+                                            *base
+                                                .add(8 + 2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<i32>() = _rt::as_i32(e);
+                                        }
+                                        None => {
+                                            *base
+                                                .add(4 + 2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<u8>() = (0i32) as u8;
+                                        }
+                                    };
                                 }
                                 V5::Text => {
                                     *base
                                         .add(2 * ::core::mem::size_of::<*const u8>())
-                                        .cast::<u8>() = (7i32) as u8;
+                                        .cast::<u8>() = (8i32) as u8;
                                 }
                                 V5::Binary => {
                                     *base
                                         .add(2 * ::core::mem::size_of::<*const u8>())
-                                        .cast::<u8>() = (8i32) as u8;
+                                        .cast::<u8>() = (9i32) as u8;
                                 }
                                 V5::Date => {
                                     *base
                                         .add(2 * ::core::mem::size_of::<*const u8>())
-                                        .cast::<u8>() = (9i32) as u8;
-                                }
-                                V5::Time => {
-                                    *base
-                                        .add(2 * ::core::mem::size_of::<*const u8>())
                                         .cast::<u8>() = (10i32) as u8;
                                 }
-                                V5::Timestamp => {
+                                V5::Time(e) => {
                                     *base
                                         .add(2 * ::core::mem::size_of::<*const u8>())
                                         .cast::<u8>() = (11i32) as u8;
+                                    *base
+                                        .add(4 + 2 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<u8>() = (_rt::as_i32(e)) as u8;
                                 }
-                                V5::TimestampWithZone => {
+                                V5::Timestamp(e) => {
                                     *base
                                         .add(2 * ::core::mem::size_of::<*const u8>())
                                         .cast::<u8>() = (12i32) as u8;
+                                    *base
+                                        .add(4 + 2 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<u8>() = (_rt::as_i32(e)) as u8;
+                                }
+                                V5::TimestampWithZone(e) => {
+                                    *base
+                                        .add(2 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<u8>() = (13i32) as u8;
+                                    *base
+                                        .add(4 + 2 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<u8>() = (_rt::as_i32(e)) as u8;
                                 }
                                 V5::Uuid => {
                                     *base
                                         .add(2 * ::core::mem::size_of::<*const u8>())
-                                        .cast::<u8>() = (13i32) as u8;
+                                        .cast::<u8>() = (14i32) as u8;
                                 }
                                 V5::Json => {
                                     *base
                                         .add(2 * ::core::mem::size_of::<*const u8>())
-                                        .cast::<u8>() = (14i32) as u8;
+                                        .cast::<u8>() = (15i32) as u8;
                                 }
                             }
                             *base
-                                .add(8 + 2 * ::core::mem::size_of::<*const u8>())
+                                .add(12 + 2 * ::core::mem::size_of::<*const u8>())
                                 .cast::<u8>() = (match nullable2 {
                                 true => 1,
                                 false => 0,
@@ -2349,62 +2382,88 @@ pub mod ptah {
                                 .add(5 + 4 * ::core::mem::size_of::<*const u8>())
                                 .cast::<u8>() = (_rt::as_i32(scale4)) as u8;
                         }
-                        V5::Double => {
+                        V5::Float => {
                             *ptr0
                                 .add(4 * ::core::mem::size_of::<*const u8>())
                                 .cast::<u8>() = (5i32) as u8;
                         }
-                        V5::Varchar(e) => {
+                        V5::Double => {
                             *ptr0
                                 .add(4 * ::core::mem::size_of::<*const u8>())
                                 .cast::<u8>() = (6i32) as u8;
+                        }
+                        V5::Varchar(e) => {
                             *ptr0
-                                .add(4 + 4 * ::core::mem::size_of::<*const u8>())
-                                .cast::<i32>() = _rt::as_i32(e);
+                                .add(4 * ::core::mem::size_of::<*const u8>())
+                                .cast::<u8>() = (7i32) as u8;
+                            match e {
+                                Some(e) => {
+                                    *ptr0
+                                        .add(4 + 4 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<u8>() = (1i32) as u8;
+                                    *ptr0
+                                        .add(8 + 4 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<i32>() = _rt::as_i32(e);
+                                }
+                                None => {
+                                    *ptr0
+                                        .add(4 + 4 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<u8>() = (0i32) as u8;
+                                }
+                            };
                         }
                         V5::Text => {
                             *ptr0
                                 .add(4 * ::core::mem::size_of::<*const u8>())
-                                .cast::<u8>() = (7i32) as u8;
+                                .cast::<u8>() = (8i32) as u8;
                         }
                         V5::Binary => {
                             *ptr0
                                 .add(4 * ::core::mem::size_of::<*const u8>())
-                                .cast::<u8>() = (8i32) as u8;
+                                .cast::<u8>() = (9i32) as u8;
                         }
                         V5::Date => {
                             *ptr0
                                 .add(4 * ::core::mem::size_of::<*const u8>())
-                                .cast::<u8>() = (9i32) as u8;
-                        }
-                        V5::Time => {
-                            *ptr0
-                                .add(4 * ::core::mem::size_of::<*const u8>())
                                 .cast::<u8>() = (10i32) as u8;
                         }
-                        V5::Timestamp => {
+                        V5::Time(e) => {
                             *ptr0
                                 .add(4 * ::core::mem::size_of::<*const u8>())
                                 .cast::<u8>() = (11i32) as u8;
+                            *ptr0
+                                .add(4 + 4 * ::core::mem::size_of::<*const u8>())
+                                .cast::<u8>() = (_rt::as_i32(e)) as u8;
                         }
-                        V5::TimestampWithZone => {
+                        V5::Timestamp(e) => {
                             *ptr0
                                 .add(4 * ::core::mem::size_of::<*const u8>())
                                 .cast::<u8>() = (12i32) as u8;
+                            *ptr0
+                                .add(4 + 4 * ::core::mem::size_of::<*const u8>())
+                                .cast::<u8>() = (_rt::as_i32(e)) as u8;
+                        }
+                        V5::TimestampWithZone(e) => {
+                            *ptr0
+                                .add(4 * ::core::mem::size_of::<*const u8>())
+                                .cast::<u8>() = (13i32) as u8;
+                            *ptr0
+                                .add(4 + 4 * ::core::mem::size_of::<*const u8>())
+                                .cast::<u8>() = (_rt::as_i32(e)) as u8;
                         }
                         V5::Uuid => {
                             *ptr0
                                 .add(4 * ::core::mem::size_of::<*const u8>())
-                                .cast::<u8>() = (13i32) as u8;
+                                .cast::<u8>() = (14i32) as u8;
                         }
                         V5::Json => {
                             *ptr0
                                 .add(4 * ::core::mem::size_of::<*const u8>())
-                                .cast::<u8>() = (14i32) as u8;
+                                .cast::<u8>() = (15i32) as u8;
                         }
                     }
                     *ptr0
-                        .add(8 + 4 * ::core::mem::size_of::<*const u8>())
+                        .add(12 + 4 * ::core::mem::size_of::<*const u8>())
                         .cast::<u8>() = (match nullable2 {
                         true => 1,
                         false => 0,
@@ -3267,10 +3326,10 @@ pub mod ptah {
                     struct RetArea(
                         [::core::mem::MaybeUninit<
                             u8,
-                        >; 40 + 10 * ::core::mem::size_of::<*const u8>()],
+                        >; 48 + 10 * ::core::mem::size_of::<*const u8>()],
                     );
                     let mut ret_area = RetArea(
-                        [::core::mem::MaybeUninit::uninit(); 40
+                        [::core::mem::MaybeUninit::uninit(); 48
                             + 10 * ::core::mem::size_of::<*const u8>()],
                     );
                     let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
@@ -3334,58 +3393,84 @@ pub mod ptah {
                                         .add(9 + 4 * ::core::mem::size_of::<*const u8>())
                                         .cast::<u8>() = (_rt::as_i32(scale4)) as u8;
                                 }
-                                V5::Double => {
+                                V5::Float => {
                                     *ptr0
                                         .add(4 + 4 * ::core::mem::size_of::<*const u8>())
                                         .cast::<u8>() = (5i32) as u8;
                                 }
-                                V5::Varchar(e) => {
+                                V5::Double => {
                                     *ptr0
                                         .add(4 + 4 * ::core::mem::size_of::<*const u8>())
                                         .cast::<u8>() = (6i32) as u8;
+                                }
+                                V5::Varchar(e) => {
                                     *ptr0
-                                        .add(8 + 4 * ::core::mem::size_of::<*const u8>())
-                                        .cast::<i32>() = _rt::as_i32(e);
+                                        .add(4 + 4 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<u8>() = (7i32) as u8;
+                                    match e {
+                                        Some(e) => {
+                                            *ptr0
+                                                .add(8 + 4 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<u8>() = (1i32) as u8;
+                                            *ptr0
+                                                .add(12 + 4 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<i32>() = _rt::as_i32(e);
+                                        }
+                                        None => {
+                                            *ptr0
+                                                .add(8 + 4 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<u8>() = (0i32) as u8;
+                                        }
+                                    };
                                 }
                                 V5::Text => {
                                     *ptr0
                                         .add(4 + 4 * ::core::mem::size_of::<*const u8>())
-                                        .cast::<u8>() = (7i32) as u8;
+                                        .cast::<u8>() = (8i32) as u8;
                                 }
                                 V5::Binary => {
                                     *ptr0
                                         .add(4 + 4 * ::core::mem::size_of::<*const u8>())
-                                        .cast::<u8>() = (8i32) as u8;
+                                        .cast::<u8>() = (9i32) as u8;
                                 }
                                 V5::Date => {
                                     *ptr0
                                         .add(4 + 4 * ::core::mem::size_of::<*const u8>())
-                                        .cast::<u8>() = (9i32) as u8;
-                                }
-                                V5::Time => {
-                                    *ptr0
-                                        .add(4 + 4 * ::core::mem::size_of::<*const u8>())
                                         .cast::<u8>() = (10i32) as u8;
                                 }
-                                V5::Timestamp => {
+                                V5::Time(e) => {
                                     *ptr0
                                         .add(4 + 4 * ::core::mem::size_of::<*const u8>())
                                         .cast::<u8>() = (11i32) as u8;
+                                    *ptr0
+                                        .add(8 + 4 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<u8>() = (_rt::as_i32(e)) as u8;
                                 }
-                                V5::TimestampWithZone => {
+                                V5::Timestamp(e) => {
                                     *ptr0
                                         .add(4 + 4 * ::core::mem::size_of::<*const u8>())
                                         .cast::<u8>() = (12i32) as u8;
+                                    *ptr0
+                                        .add(8 + 4 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<u8>() = (_rt::as_i32(e)) as u8;
+                                }
+                                V5::TimestampWithZone(e) => {
+                                    *ptr0
+                                        .add(4 + 4 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<u8>() = (13i32) as u8;
+                                    *ptr0
+                                        .add(8 + 4 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<u8>() = (_rt::as_i32(e)) as u8;
                                 }
                                 V5::Uuid => {
                                     *ptr0
                                         .add(4 + 4 * ::core::mem::size_of::<*const u8>())
-                                        .cast::<u8>() = (13i32) as u8;
+                                        .cast::<u8>() = (14i32) as u8;
                                 }
                                 V5::Json => {
                                     *ptr0
                                         .add(4 + 4 * ::core::mem::size_of::<*const u8>())
-                                        .cast::<u8>() = (14i32) as u8;
+                                        .cast::<u8>() = (15i32) as u8;
                                 }
                             }
                         }
@@ -3398,10 +3483,10 @@ pub mod ptah {
                     match nullable3 {
                         Some(e) => {
                             *ptr0
-                                .add(12 + 4 * ::core::mem::size_of::<*const u8>())
+                                .add(16 + 4 * ::core::mem::size_of::<*const u8>())
                                 .cast::<u8>() = (1i32) as u8;
                             *ptr0
-                                .add(13 + 4 * ::core::mem::size_of::<*const u8>())
+                                .add(17 + 4 * ::core::mem::size_of::<*const u8>())
                                 .cast::<u8>() = (match e {
                                 true => 1,
                                 false => 0,
@@ -3409,39 +3494,39 @@ pub mod ptah {
                         }
                         None => {
                             *ptr0
-                                .add(12 + 4 * ::core::mem::size_of::<*const u8>())
+                                .add(16 + 4 * ::core::mem::size_of::<*const u8>())
                                 .cast::<u8>() = (0i32) as u8;
                         }
                     };
                     match default3 {
                         DefaultChange::Keep => {
                             *ptr0
-                                .add(16 + 4 * ::core::mem::size_of::<*const u8>())
+                                .add(24 + 4 * ::core::mem::size_of::<*const u8>())
                                 .cast::<u8>() = (0i32) as u8;
                         }
                         DefaultChange::Set(e) => {
                             *ptr0
-                                .add(16 + 4 * ::core::mem::size_of::<*const u8>())
+                                .add(24 + 4 * ::core::mem::size_of::<*const u8>())
                                 .cast::<u8>() = (1i32) as u8;
                             use super::super::super::ptah::migration::types::DefaultValue as V18;
                             match e {
                                 V18::Value(e) => {
                                     *ptr0
-                                        .add(24 + 4 * ::core::mem::size_of::<*const u8>())
+                                        .add(32 + 4 * ::core::mem::size_of::<*const u8>())
                                         .cast::<u8>() = (0i32) as u8;
                                     use super::super::super::ptah::migration::types::Value as V15;
                                     match e {
                                         V15::Null => {
                                             *ptr0
-                                                .add(32 + 4 * ::core::mem::size_of::<*const u8>())
+                                                .add(40 + 4 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<u8>() = (0i32) as u8;
                                         }
                                         V15::Boolean(e) => {
                                             *ptr0
-                                                .add(32 + 4 * ::core::mem::size_of::<*const u8>())
+                                                .add(40 + 4 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<u8>() = (1i32) as u8;
                                             *ptr0
-                                                .add(40 + 4 * ::core::mem::size_of::<*const u8>())
+                                                .add(48 + 4 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<u8>() = (match e {
                                                 true => 1,
                                                 false => 0,
@@ -3449,151 +3534,151 @@ pub mod ptah {
                                         }
                                         V15::Integer(e) => {
                                             *ptr0
-                                                .add(32 + 4 * ::core::mem::size_of::<*const u8>())
+                                                .add(40 + 4 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<u8>() = (2i32) as u8;
                                             *ptr0
-                                                .add(40 + 4 * ::core::mem::size_of::<*const u8>())
+                                                .add(48 + 4 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<i64>() = _rt::as_i64(e);
                                         }
                                         V15::Double(e) => {
                                             *ptr0
-                                                .add(32 + 4 * ::core::mem::size_of::<*const u8>())
+                                                .add(40 + 4 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<u8>() = (3i32) as u8;
                                             *ptr0
-                                                .add(40 + 4 * ::core::mem::size_of::<*const u8>())
+                                                .add(48 + 4 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<f64>() = _rt::as_f64(e);
                                         }
                                         V15::Numeric(e) => {
                                             *ptr0
-                                                .add(32 + 4 * ::core::mem::size_of::<*const u8>())
+                                                .add(40 + 4 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<u8>() = (4i32) as u8;
                                             let vec6 = e;
                                             let ptr6 = vec6.as_ptr().cast::<u8>();
                                             let len6 = vec6.len();
                                             *ptr0
-                                                .add(40 + 5 * ::core::mem::size_of::<*const u8>())
+                                                .add(48 + 5 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>() = len6;
                                             *ptr0
-                                                .add(40 + 4 * ::core::mem::size_of::<*const u8>())
+                                                .add(48 + 4 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>() = ptr6.cast_mut();
                                         }
                                         V15::Text(e) => {
                                             *ptr0
-                                                .add(32 + 4 * ::core::mem::size_of::<*const u8>())
+                                                .add(40 + 4 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<u8>() = (5i32) as u8;
                                             let vec7 = e;
                                             let ptr7 = vec7.as_ptr().cast::<u8>();
                                             let len7 = vec7.len();
                                             *ptr0
-                                                .add(40 + 5 * ::core::mem::size_of::<*const u8>())
+                                                .add(48 + 5 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>() = len7;
                                             *ptr0
-                                                .add(40 + 4 * ::core::mem::size_of::<*const u8>())
+                                                .add(48 + 4 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>() = ptr7.cast_mut();
                                         }
                                         V15::Binary(e) => {
                                             *ptr0
-                                                .add(32 + 4 * ::core::mem::size_of::<*const u8>())
+                                                .add(40 + 4 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<u8>() = (6i32) as u8;
                                             let vec8 = e;
                                             let ptr8 = vec8.as_ptr().cast::<u8>();
                                             let len8 = vec8.len();
                                             *ptr0
-                                                .add(40 + 5 * ::core::mem::size_of::<*const u8>())
+                                                .add(48 + 5 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>() = len8;
                                             *ptr0
-                                                .add(40 + 4 * ::core::mem::size_of::<*const u8>())
+                                                .add(48 + 4 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>() = ptr8.cast_mut();
                                         }
                                         V15::Date(e) => {
                                             *ptr0
-                                                .add(32 + 4 * ::core::mem::size_of::<*const u8>())
+                                                .add(40 + 4 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<u8>() = (7i32) as u8;
                                             let vec9 = e;
                                             let ptr9 = vec9.as_ptr().cast::<u8>();
                                             let len9 = vec9.len();
                                             *ptr0
-                                                .add(40 + 5 * ::core::mem::size_of::<*const u8>())
+                                                .add(48 + 5 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>() = len9;
                                             *ptr0
-                                                .add(40 + 4 * ::core::mem::size_of::<*const u8>())
+                                                .add(48 + 4 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>() = ptr9.cast_mut();
                                         }
                                         V15::Time(e) => {
                                             *ptr0
-                                                .add(32 + 4 * ::core::mem::size_of::<*const u8>())
+                                                .add(40 + 4 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<u8>() = (8i32) as u8;
                                             let vec10 = e;
                                             let ptr10 = vec10.as_ptr().cast::<u8>();
                                             let len10 = vec10.len();
                                             *ptr0
-                                                .add(40 + 5 * ::core::mem::size_of::<*const u8>())
+                                                .add(48 + 5 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>() = len10;
                                             *ptr0
-                                                .add(40 + 4 * ::core::mem::size_of::<*const u8>())
+                                                .add(48 + 4 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>() = ptr10.cast_mut();
                                         }
                                         V15::Timestamp(e) => {
                                             *ptr0
-                                                .add(32 + 4 * ::core::mem::size_of::<*const u8>())
+                                                .add(40 + 4 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<u8>() = (9i32) as u8;
                                             let vec11 = e;
                                             let ptr11 = vec11.as_ptr().cast::<u8>();
                                             let len11 = vec11.len();
                                             *ptr0
-                                                .add(40 + 5 * ::core::mem::size_of::<*const u8>())
+                                                .add(48 + 5 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>() = len11;
                                             *ptr0
-                                                .add(40 + 4 * ::core::mem::size_of::<*const u8>())
+                                                .add(48 + 4 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>() = ptr11.cast_mut();
                                         }
                                         V15::TimestampWithZone(e) => {
                                             *ptr0
-                                                .add(32 + 4 * ::core::mem::size_of::<*const u8>())
+                                                .add(40 + 4 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<u8>() = (10i32) as u8;
                                             let vec12 = e;
                                             let ptr12 = vec12.as_ptr().cast::<u8>();
                                             let len12 = vec12.len();
                                             *ptr0
-                                                .add(40 + 5 * ::core::mem::size_of::<*const u8>())
+                                                .add(48 + 5 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>() = len12;
                                             *ptr0
-                                                .add(40 + 4 * ::core::mem::size_of::<*const u8>())
+                                                .add(48 + 4 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>() = ptr12.cast_mut();
                                         }
                                         V15::Uuid(e) => {
                                             *ptr0
-                                                .add(32 + 4 * ::core::mem::size_of::<*const u8>())
+                                                .add(40 + 4 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<u8>() = (11i32) as u8;
                                             let vec13 = e;
                                             let ptr13 = vec13.as_ptr().cast::<u8>();
                                             let len13 = vec13.len();
                                             *ptr0
-                                                .add(40 + 5 * ::core::mem::size_of::<*const u8>())
+                                                .add(48 + 5 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>() = len13;
                                             *ptr0
-                                                .add(40 + 4 * ::core::mem::size_of::<*const u8>())
+                                                .add(48 + 4 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>() = ptr13.cast_mut();
                                         }
                                         V15::Json(e) => {
                                             *ptr0
-                                                .add(32 + 4 * ::core::mem::size_of::<*const u8>())
+                                                .add(40 + 4 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<u8>() = (12i32) as u8;
                                             let vec14 = e;
                                             let ptr14 = vec14.as_ptr().cast::<u8>();
                                             let len14 = vec14.len();
                                             *ptr0
-                                                .add(40 + 5 * ::core::mem::size_of::<*const u8>())
+                                                .add(48 + 5 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>() = len14;
                                             *ptr0
-                                                .add(40 + 4 * ::core::mem::size_of::<*const u8>())
+                                                .add(48 + 4 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>() = ptr14.cast_mut();
                                         }
                                     }
                                 }
                                 V18::Expression(e) => {
                                     *ptr0
-                                        .add(24 + 4 * ::core::mem::size_of::<*const u8>())
+                                        .add(32 + 4 * ::core::mem::size_of::<*const u8>())
                                         .cast::<u8>() = (1i32) as u8;
                                     let super::super::super::ptah::migration::types::SqlText {
                                         text: text16,
@@ -3603,32 +3688,32 @@ pub mod ptah {
                                     let ptr17 = vec17.as_ptr().cast::<u8>();
                                     let len17 = vec17.len();
                                     *ptr0
-                                        .add(32 + 5 * ::core::mem::size_of::<*const u8>())
+                                        .add(40 + 5 * ::core::mem::size_of::<*const u8>())
                                         .cast::<usize>() = len17;
                                     *ptr0
-                                        .add(32 + 4 * ::core::mem::size_of::<*const u8>())
+                                        .add(40 + 4 * ::core::mem::size_of::<*const u8>())
                                         .cast::<*mut u8>() = ptr17.cast_mut();
                                     *ptr0
-                                        .add(32 + 6 * ::core::mem::size_of::<*const u8>())
+                                        .add(40 + 6 * ::core::mem::size_of::<*const u8>())
                                         .cast::<u8>() = (syntax16.clone() as i32) as u8;
                                 }
                             }
                         }
                         DefaultChange::Clear => {
                             *ptr0
-                                .add(16 + 4 * ::core::mem::size_of::<*const u8>())
+                                .add(24 + 4 * ::core::mem::size_of::<*const u8>())
                                 .cast::<u8>() = (2i32) as u8;
                         }
                     }
                     match comment3 {
                         CommentChange::Keep => {
                             *ptr0
-                                .add(40 + 6 * ::core::mem::size_of::<*const u8>())
+                                .add(48 + 6 * ::core::mem::size_of::<*const u8>())
                                 .cast::<u8>() = (0i32) as u8;
                         }
                         CommentChange::Set(e) => {
                             *ptr0
-                                .add(40 + 6 * ::core::mem::size_of::<*const u8>())
+                                .add(48 + 6 * ::core::mem::size_of::<*const u8>())
                                 .cast::<u8>() = (1i32) as u8;
                             let super::super::super::ptah::migration::types::Comment {
                                 text: text19,
@@ -3638,18 +3723,18 @@ pub mod ptah {
                             let ptr20 = vec20.as_ptr().cast::<u8>();
                             let len20 = vec20.len();
                             *ptr0
-                                .add(40 + 8 * ::core::mem::size_of::<*const u8>())
+                                .add(48 + 8 * ::core::mem::size_of::<*const u8>())
                                 .cast::<usize>() = len20;
                             *ptr0
-                                .add(40 + 7 * ::core::mem::size_of::<*const u8>())
+                                .add(48 + 7 * ::core::mem::size_of::<*const u8>())
                                 .cast::<*mut u8>() = ptr20.cast_mut();
                             *ptr0
-                                .add(40 + 9 * ::core::mem::size_of::<*const u8>())
+                                .add(48 + 9 * ::core::mem::size_of::<*const u8>())
                                 .cast::<u8>() = (demand19.clone() as i32) as u8;
                         }
                         CommentChange::Clear => {
                             *ptr0
-                                .add(40 + 6 * ::core::mem::size_of::<*const u8>())
+                                .add(48 + 6 * ::core::mem::size_of::<*const u8>())
                                 .cast::<u8>() = (2i32) as u8;
                         }
                     }
@@ -5284,7 +5369,7 @@ pub mod ptah {
                     }
                     wit_import2(ptr0.cast_mut(), len0, ptr1);
                     let l3 = i32::from(*ptr1.add(0).cast::<u8>());
-                    let result93 = match l3 {
+                    let result97 = match l3 {
                         0 => {
                             let e = {
                                 let l4 = *ptr1
@@ -5293,13 +5378,13 @@ pub mod ptah {
                                 let l5 = *ptr1
                                     .add(2 * ::core::mem::size_of::<*const u8>())
                                     .cast::<usize>();
-                                let base69 = l4;
-                                let len69 = l5;
-                                let mut result69 = _rt::Vec::with_capacity(len69);
-                                for i in 0..len69 {
-                                    let base = base69
-                                        .add(i * (40 + 16 * ::core::mem::size_of::<*const u8>()));
-                                    let e69 = {
+                                let base73 = l4;
+                                let len73 = l5;
+                                let mut result73 = _rt::Vec::with_capacity(len73);
+                                for i in 0..len73 {
+                                    let base = base73
+                                        .add(i * (56 + 14 * ::core::mem::size_of::<*const u8>()));
+                                    let e73 = {
                                         let l6 = *base.add(0).cast::<*mut u8>();
                                         let l7 = *base
                                             .add(::core::mem::size_of::<*const u8>())
@@ -5315,41 +5400,41 @@ pub mod ptah {
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<u8>(),
                                         );
-                                        let l15 = *base
-                                            .add(8 + 3 * ::core::mem::size_of::<*const u8>())
+                                        let l19 = *base
+                                            .add(16 + 2 * ::core::mem::size_of::<*const u8>())
                                             .cast::<*mut u8>();
-                                        let l16 = *base
-                                            .add(8 + 4 * ::core::mem::size_of::<*const u8>())
+                                        let l20 = *base
+                                            .add(16 + 3 * ::core::mem::size_of::<*const u8>())
                                             .cast::<usize>();
-                                        let len17 = l16;
-                                        let bytes17 = _rt::Vec::from_raw_parts(
-                                            l15.cast(),
-                                            len17,
-                                            len17,
+                                        let len21 = l20;
+                                        let bytes21 = _rt::Vec::from_raw_parts(
+                                            l19.cast(),
+                                            len21,
+                                            len21,
                                         );
-                                        let l18 = i32::from(
+                                        let l22 = i32::from(
                                             *base
-                                                .add(8 + 5 * ::core::mem::size_of::<*const u8>())
+                                                .add(16 + 4 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<u8>(),
                                         );
-                                        let l19 = i32::from(
+                                        let l23 = i32::from(
                                             *base
-                                                .add(8 + 6 * ::core::mem::size_of::<*const u8>())
+                                                .add(24 + 4 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<u8>(),
                                         );
-                                        let l58 = i32::from(
+                                        let l62 = i32::from(
                                             *base
-                                                .add(32 + 8 * ::core::mem::size_of::<*const u8>())
+                                                .add(48 + 6 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<u8>(),
                                         );
-                                        let l59 = i32::from(
+                                        let l63 = i32::from(
                                             *base
-                                                .add(32 + 9 * ::core::mem::size_of::<*const u8>())
+                                                .add(48 + 7 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<u8>(),
                                         );
-                                        let l65 = i32::from(
+                                        let l69 = i32::from(
                                             *base
-                                                .add(32 + 14 * ::core::mem::size_of::<*const u8>())
+                                                .add(48 + 12 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<u8>(),
                                         );
                                         ColumnInfo {
@@ -5363,14 +5448,14 @@ pub mod ptah {
                                                                 .add(4 + 2 * ::core::mem::size_of::<*const u8>())
                                                                 .cast::<u8>(),
                                                         );
-                                                        use super::super::super::ptah::migration::types::ColumnType as V14;
-                                                        let v14 = match l10 {
-                                                            0 => V14::Boolean,
-                                                            1 => V14::SmallInteger,
-                                                            2 => V14::Integer,
-                                                            3 => V14::BigInteger,
+                                                        use super::super::super::ptah::migration::types::ColumnType as V18;
+                                                        let v18 = match l10 {
+                                                            0 => V18::Boolean,
+                                                            1 => V18::SmallInteger,
+                                                            2 => V18::Integer,
+                                                            3 => V18::BigInteger,
                                                             4 => {
-                                                                let e14 = {
+                                                                let e18 = {
                                                                     let l11 = i32::from(
                                                                         *base
                                                                             .add(8 + 2 * ::core::mem::size_of::<*const u8>())
@@ -5386,325 +5471,370 @@ pub mod ptah {
                                                                         scale: l12 as u8,
                                                                     }
                                                                 };
-                                                                V14::Numeric(e14)
+                                                                V18::Numeric(e18)
                                                             }
-                                                            5 => V14::Double,
-                                                            6 => {
-                                                                let e14 = {
-                                                                    let l13 = *base
-                                                                        .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                                        .cast::<i32>();
-                                                                    l13 as u32
+                                                            5 => V18::Float,
+                                                            6 => V18::Double,
+                                                            7 => {
+                                                                let e18 = {
+                                                                    let l13 = i32::from(
+                                                                        *base
+                                                                            .add(8 + 2 * ::core::mem::size_of::<*const u8>())
+                                                                            .cast::<u8>(),
+                                                                    );
+                                                                    match l13 {
+                                                                        0 => None,
+                                                                        1 => {
+                                                                            let e = {
+                                                                                let l14 = *base
+                                                                                    .add(12 + 2 * ::core::mem::size_of::<*const u8>())
+                                                                                    .cast::<i32>();
+                                                                                l14 as u32
+                                                                            };
+                                                                            Some(e)
+                                                                        }
+                                                                        _ => _rt::invalid_enum_discriminant(),
+                                                                    }
                                                                 };
-                                                                V14::Varchar(e14)
+                                                                V18::Varchar(e18)
                                                             }
-                                                            7 => V14::Text,
-                                                            8 => V14::Binary,
-                                                            9 => V14::Date,
-                                                            10 => V14::Time,
-                                                            11 => V14::Timestamp,
-                                                            12 => V14::TimestampWithZone,
-                                                            13 => V14::Uuid,
+                                                            8 => V18::Text,
+                                                            9 => V18::Binary,
+                                                            10 => V18::Date,
+                                                            11 => {
+                                                                let e18 = {
+                                                                    let l15 = i32::from(
+                                                                        *base
+                                                                            .add(8 + 2 * ::core::mem::size_of::<*const u8>())
+                                                                            .cast::<u8>(),
+                                                                    );
+                                                                    l15 as u8
+                                                                };
+                                                                V18::Time(e18)
+                                                            }
+                                                            12 => {
+                                                                let e18 = {
+                                                                    let l16 = i32::from(
+                                                                        *base
+                                                                            .add(8 + 2 * ::core::mem::size_of::<*const u8>())
+                                                                            .cast::<u8>(),
+                                                                    );
+                                                                    l16 as u8
+                                                                };
+                                                                V18::Timestamp(e18)
+                                                            }
+                                                            13 => {
+                                                                let e18 = {
+                                                                    let l17 = i32::from(
+                                                                        *base
+                                                                            .add(8 + 2 * ::core::mem::size_of::<*const u8>())
+                                                                            .cast::<u8>(),
+                                                                    );
+                                                                    l17 as u8
+                                                                };
+                                                                V18::TimestampWithZone(e18)
+                                                            }
+                                                            14 => V18::Uuid,
                                                             n => {
-                                                                debug_assert_eq!(n, 14, "invalid enum discriminant");
-                                                                V14::Json
+                                                                debug_assert_eq!(n, 15, "invalid enum discriminant");
+                                                                V18::Json
                                                             }
                                                         };
-                                                        v14
+                                                        v18
                                                     };
                                                     Some(e)
                                                 }
                                                 _ => _rt::invalid_enum_discriminant(),
                                             },
-                                            native_type: _rt::string_lift(bytes17),
-                                            nullable: _rt::bool_lift(l18 as u8),
-                                            default: match l19 {
+                                            native_type: _rt::string_lift(bytes21),
+                                            nullable: _rt::bool_lift(l22 as u8),
+                                            default: match l23 {
                                                 0 => None,
                                                 1 => {
                                                     let e = {
-                                                        let l20 = i32::from(
+                                                        let l24 = i32::from(
                                                             *base
-                                                                .add(16 + 6 * ::core::mem::size_of::<*const u8>())
+                                                                .add(32 + 4 * ::core::mem::size_of::<*const u8>())
                                                                 .cast::<u8>(),
                                                         );
-                                                        use super::super::super::ptah::migration::types::DefaultValue as V57;
-                                                        let v57 = match l20 {
+                                                        use super::super::super::ptah::migration::types::DefaultValue as V61;
+                                                        let v61 = match l24 {
                                                             0 => {
-                                                                let e57 = {
-                                                                    let l21 = i32::from(
+                                                                let e61 = {
+                                                                    let l25 = i32::from(
                                                                         *base
-                                                                            .add(24 + 6 * ::core::mem::size_of::<*const u8>())
+                                                                            .add(40 + 4 * ::core::mem::size_of::<*const u8>())
                                                                             .cast::<u8>(),
                                                                     );
-                                                                    use super::super::super::ptah::migration::types::Value as V52;
-                                                                    let v52 = match l21 {
-                                                                        0 => V52::Null,
+                                                                    use super::super::super::ptah::migration::types::Value as V56;
+                                                                    let v56 = match l25 {
+                                                                        0 => V56::Null,
                                                                         1 => {
-                                                                            let e52 = {
-                                                                                let l22 = i32::from(
+                                                                            let e56 = {
+                                                                                let l26 = i32::from(
                                                                                     *base
-                                                                                        .add(32 + 6 * ::core::mem::size_of::<*const u8>())
+                                                                                        .add(48 + 4 * ::core::mem::size_of::<*const u8>())
                                                                                         .cast::<u8>(),
                                                                                 );
-                                                                                _rt::bool_lift(l22 as u8)
+                                                                                _rt::bool_lift(l26 as u8)
                                                                             };
-                                                                            V52::Boolean(e52)
+                                                                            V56::Boolean(e56)
                                                                         }
                                                                         2 => {
-                                                                            let e52 = {
-                                                                                let l23 = *base
-                                                                                    .add(32 + 6 * ::core::mem::size_of::<*const u8>())
+                                                                            let e56 = {
+                                                                                let l27 = *base
+                                                                                    .add(48 + 4 * ::core::mem::size_of::<*const u8>())
                                                                                     .cast::<i64>();
-                                                                                l23
+                                                                                l27
                                                                             };
-                                                                            V52::Integer(e52)
+                                                                            V56::Integer(e56)
                                                                         }
                                                                         3 => {
-                                                                            let e52 = {
-                                                                                let l24 = *base
-                                                                                    .add(32 + 6 * ::core::mem::size_of::<*const u8>())
+                                                                            let e56 = {
+                                                                                let l28 = *base
+                                                                                    .add(48 + 4 * ::core::mem::size_of::<*const u8>())
                                                                                     .cast::<f64>();
-                                                                                l24
+                                                                                l28
                                                                             };
-                                                                            V52::Double(e52)
+                                                                            V56::Double(e56)
                                                                         }
                                                                         4 => {
-                                                                            let e52 = {
-                                                                                let l25 = *base
-                                                                                    .add(32 + 6 * ::core::mem::size_of::<*const u8>())
+                                                                            let e56 = {
+                                                                                let l29 = *base
+                                                                                    .add(48 + 4 * ::core::mem::size_of::<*const u8>())
                                                                                     .cast::<*mut u8>();
-                                                                                let l26 = *base
-                                                                                    .add(32 + 7 * ::core::mem::size_of::<*const u8>())
+                                                                                let l30 = *base
+                                                                                    .add(48 + 5 * ::core::mem::size_of::<*const u8>())
                                                                                     .cast::<usize>();
-                                                                                let len27 = l26;
-                                                                                let bytes27 = _rt::Vec::from_raw_parts(
-                                                                                    l25.cast(),
-                                                                                    len27,
-                                                                                    len27,
+                                                                                let len31 = l30;
+                                                                                let bytes31 = _rt::Vec::from_raw_parts(
+                                                                                    l29.cast(),
+                                                                                    len31,
+                                                                                    len31,
                                                                                 );
-                                                                                _rt::string_lift(bytes27)
+                                                                                _rt::string_lift(bytes31)
                                                                             };
-                                                                            V52::Numeric(e52)
+                                                                            V56::Numeric(e56)
                                                                         }
                                                                         5 => {
-                                                                            let e52 = {
-                                                                                let l28 = *base
-                                                                                    .add(32 + 6 * ::core::mem::size_of::<*const u8>())
+                                                                            let e56 = {
+                                                                                let l32 = *base
+                                                                                    .add(48 + 4 * ::core::mem::size_of::<*const u8>())
                                                                                     .cast::<*mut u8>();
-                                                                                let l29 = *base
-                                                                                    .add(32 + 7 * ::core::mem::size_of::<*const u8>())
+                                                                                let l33 = *base
+                                                                                    .add(48 + 5 * ::core::mem::size_of::<*const u8>())
                                                                                     .cast::<usize>();
-                                                                                let len30 = l29;
-                                                                                let bytes30 = _rt::Vec::from_raw_parts(
-                                                                                    l28.cast(),
-                                                                                    len30,
-                                                                                    len30,
+                                                                                let len34 = l33;
+                                                                                let bytes34 = _rt::Vec::from_raw_parts(
+                                                                                    l32.cast(),
+                                                                                    len34,
+                                                                                    len34,
                                                                                 );
-                                                                                _rt::string_lift(bytes30)
+                                                                                _rt::string_lift(bytes34)
                                                                             };
-                                                                            V52::Text(e52)
+                                                                            V56::Text(e56)
                                                                         }
                                                                         6 => {
-                                                                            let e52 = {
-                                                                                let l31 = *base
-                                                                                    .add(32 + 6 * ::core::mem::size_of::<*const u8>())
+                                                                            let e56 = {
+                                                                                let l35 = *base
+                                                                                    .add(48 + 4 * ::core::mem::size_of::<*const u8>())
                                                                                     .cast::<*mut u8>();
-                                                                                let l32 = *base
-                                                                                    .add(32 + 7 * ::core::mem::size_of::<*const u8>())
+                                                                                let l36 = *base
+                                                                                    .add(48 + 5 * ::core::mem::size_of::<*const u8>())
                                                                                     .cast::<usize>();
-                                                                                let len33 = l32;
+                                                                                let len37 = l36;
                                                                                 <_ as From<
                                                                                     _rt::Vec<_>,
-                                                                                >>::from(_rt::Vec::from_raw_parts(l31.cast(), len33, len33))
+                                                                                >>::from(_rt::Vec::from_raw_parts(l35.cast(), len37, len37))
                                                                             };
-                                                                            V52::Binary(e52)
+                                                                            V56::Binary(e56)
                                                                         }
                                                                         7 => {
-                                                                            let e52 = {
-                                                                                let l34 = *base
-                                                                                    .add(32 + 6 * ::core::mem::size_of::<*const u8>())
+                                                                            let e56 = {
+                                                                                let l38 = *base
+                                                                                    .add(48 + 4 * ::core::mem::size_of::<*const u8>())
                                                                                     .cast::<*mut u8>();
-                                                                                let l35 = *base
-                                                                                    .add(32 + 7 * ::core::mem::size_of::<*const u8>())
+                                                                                let l39 = *base
+                                                                                    .add(48 + 5 * ::core::mem::size_of::<*const u8>())
                                                                                     .cast::<usize>();
-                                                                                let len36 = l35;
-                                                                                let bytes36 = _rt::Vec::from_raw_parts(
-                                                                                    l34.cast(),
-                                                                                    len36,
-                                                                                    len36,
+                                                                                let len40 = l39;
+                                                                                let bytes40 = _rt::Vec::from_raw_parts(
+                                                                                    l38.cast(),
+                                                                                    len40,
+                                                                                    len40,
                                                                                 );
-                                                                                _rt::string_lift(bytes36)
+                                                                                _rt::string_lift(bytes40)
                                                                             };
-                                                                            V52::Date(e52)
+                                                                            V56::Date(e56)
                                                                         }
                                                                         8 => {
-                                                                            let e52 = {
-                                                                                let l37 = *base
-                                                                                    .add(32 + 6 * ::core::mem::size_of::<*const u8>())
+                                                                            let e56 = {
+                                                                                let l41 = *base
+                                                                                    .add(48 + 4 * ::core::mem::size_of::<*const u8>())
                                                                                     .cast::<*mut u8>();
-                                                                                let l38 = *base
-                                                                                    .add(32 + 7 * ::core::mem::size_of::<*const u8>())
+                                                                                let l42 = *base
+                                                                                    .add(48 + 5 * ::core::mem::size_of::<*const u8>())
                                                                                     .cast::<usize>();
-                                                                                let len39 = l38;
-                                                                                let bytes39 = _rt::Vec::from_raw_parts(
-                                                                                    l37.cast(),
-                                                                                    len39,
-                                                                                    len39,
+                                                                                let len43 = l42;
+                                                                                let bytes43 = _rt::Vec::from_raw_parts(
+                                                                                    l41.cast(),
+                                                                                    len43,
+                                                                                    len43,
                                                                                 );
-                                                                                _rt::string_lift(bytes39)
+                                                                                _rt::string_lift(bytes43)
                                                                             };
-                                                                            V52::Time(e52)
+                                                                            V56::Time(e56)
                                                                         }
                                                                         9 => {
-                                                                            let e52 = {
-                                                                                let l40 = *base
-                                                                                    .add(32 + 6 * ::core::mem::size_of::<*const u8>())
+                                                                            let e56 = {
+                                                                                let l44 = *base
+                                                                                    .add(48 + 4 * ::core::mem::size_of::<*const u8>())
                                                                                     .cast::<*mut u8>();
-                                                                                let l41 = *base
-                                                                                    .add(32 + 7 * ::core::mem::size_of::<*const u8>())
+                                                                                let l45 = *base
+                                                                                    .add(48 + 5 * ::core::mem::size_of::<*const u8>())
                                                                                     .cast::<usize>();
-                                                                                let len42 = l41;
-                                                                                let bytes42 = _rt::Vec::from_raw_parts(
-                                                                                    l40.cast(),
-                                                                                    len42,
-                                                                                    len42,
+                                                                                let len46 = l45;
+                                                                                let bytes46 = _rt::Vec::from_raw_parts(
+                                                                                    l44.cast(),
+                                                                                    len46,
+                                                                                    len46,
                                                                                 );
-                                                                                _rt::string_lift(bytes42)
+                                                                                _rt::string_lift(bytes46)
                                                                             };
-                                                                            V52::Timestamp(e52)
+                                                                            V56::Timestamp(e56)
                                                                         }
                                                                         10 => {
-                                                                            let e52 = {
-                                                                                let l43 = *base
-                                                                                    .add(32 + 6 * ::core::mem::size_of::<*const u8>())
+                                                                            let e56 = {
+                                                                                let l47 = *base
+                                                                                    .add(48 + 4 * ::core::mem::size_of::<*const u8>())
                                                                                     .cast::<*mut u8>();
-                                                                                let l44 = *base
-                                                                                    .add(32 + 7 * ::core::mem::size_of::<*const u8>())
+                                                                                let l48 = *base
+                                                                                    .add(48 + 5 * ::core::mem::size_of::<*const u8>())
                                                                                     .cast::<usize>();
-                                                                                let len45 = l44;
-                                                                                let bytes45 = _rt::Vec::from_raw_parts(
-                                                                                    l43.cast(),
-                                                                                    len45,
-                                                                                    len45,
+                                                                                let len49 = l48;
+                                                                                let bytes49 = _rt::Vec::from_raw_parts(
+                                                                                    l47.cast(),
+                                                                                    len49,
+                                                                                    len49,
                                                                                 );
-                                                                                _rt::string_lift(bytes45)
+                                                                                _rt::string_lift(bytes49)
                                                                             };
-                                                                            V52::TimestampWithZone(e52)
+                                                                            V56::TimestampWithZone(e56)
                                                                         }
                                                                         11 => {
-                                                                            let e52 = {
-                                                                                let l46 = *base
-                                                                                    .add(32 + 6 * ::core::mem::size_of::<*const u8>())
+                                                                            let e56 = {
+                                                                                let l50 = *base
+                                                                                    .add(48 + 4 * ::core::mem::size_of::<*const u8>())
                                                                                     .cast::<*mut u8>();
-                                                                                let l47 = *base
-                                                                                    .add(32 + 7 * ::core::mem::size_of::<*const u8>())
+                                                                                let l51 = *base
+                                                                                    .add(48 + 5 * ::core::mem::size_of::<*const u8>())
                                                                                     .cast::<usize>();
-                                                                                let len48 = l47;
-                                                                                let bytes48 = _rt::Vec::from_raw_parts(
-                                                                                    l46.cast(),
-                                                                                    len48,
-                                                                                    len48,
+                                                                                let len52 = l51;
+                                                                                let bytes52 = _rt::Vec::from_raw_parts(
+                                                                                    l50.cast(),
+                                                                                    len52,
+                                                                                    len52,
                                                                                 );
-                                                                                _rt::string_lift(bytes48)
+                                                                                _rt::string_lift(bytes52)
                                                                             };
-                                                                            V52::Uuid(e52)
+                                                                            V56::Uuid(e56)
                                                                         }
                                                                         n => {
                                                                             debug_assert_eq!(n, 12, "invalid enum discriminant");
-                                                                            let e52 = {
-                                                                                let l49 = *base
-                                                                                    .add(32 + 6 * ::core::mem::size_of::<*const u8>())
+                                                                            let e56 = {
+                                                                                let l53 = *base
+                                                                                    .add(48 + 4 * ::core::mem::size_of::<*const u8>())
                                                                                     .cast::<*mut u8>();
-                                                                                let l50 = *base
-                                                                                    .add(32 + 7 * ::core::mem::size_of::<*const u8>())
+                                                                                let l54 = *base
+                                                                                    .add(48 + 5 * ::core::mem::size_of::<*const u8>())
                                                                                     .cast::<usize>();
-                                                                                let len51 = l50;
-                                                                                let bytes51 = _rt::Vec::from_raw_parts(
-                                                                                    l49.cast(),
-                                                                                    len51,
-                                                                                    len51,
+                                                                                let len55 = l54;
+                                                                                let bytes55 = _rt::Vec::from_raw_parts(
+                                                                                    l53.cast(),
+                                                                                    len55,
+                                                                                    len55,
                                                                                 );
-                                                                                _rt::string_lift(bytes51)
+                                                                                _rt::string_lift(bytes55)
                                                                             };
-                                                                            V52::Json(e52)
+                                                                            V56::Json(e56)
                                                                         }
                                                                     };
-                                                                    v52
+                                                                    v56
                                                                 };
-                                                                V57::Value(e57)
+                                                                V61::Value(e61)
                                                             }
                                                             n => {
                                                                 debug_assert_eq!(n, 1, "invalid enum discriminant");
-                                                                let e57 = {
-                                                                    let l53 = *base
-                                                                        .add(24 + 6 * ::core::mem::size_of::<*const u8>())
+                                                                let e61 = {
+                                                                    let l57 = *base
+                                                                        .add(40 + 4 * ::core::mem::size_of::<*const u8>())
                                                                         .cast::<*mut u8>();
-                                                                    let l54 = *base
-                                                                        .add(24 + 7 * ::core::mem::size_of::<*const u8>())
+                                                                    let l58 = *base
+                                                                        .add(40 + 5 * ::core::mem::size_of::<*const u8>())
                                                                         .cast::<usize>();
-                                                                    let len55 = l54;
-                                                                    let bytes55 = _rt::Vec::from_raw_parts(
-                                                                        l53.cast(),
-                                                                        len55,
-                                                                        len55,
+                                                                    let len59 = l58;
+                                                                    let bytes59 = _rt::Vec::from_raw_parts(
+                                                                        l57.cast(),
+                                                                        len59,
+                                                                        len59,
                                                                     );
-                                                                    let l56 = i32::from(
+                                                                    let l60 = i32::from(
                                                                         *base
-                                                                            .add(24 + 8 * ::core::mem::size_of::<*const u8>())
+                                                                            .add(40 + 6 * ::core::mem::size_of::<*const u8>())
                                                                             .cast::<u8>(),
                                                                     );
                                                                     super::super::super::ptah::migration::types::SqlText {
-                                                                        text: _rt::string_lift(bytes55),
+                                                                        text: _rt::string_lift(bytes59),
                                                                         syntax: super::super::super::ptah::migration::types::SqlSyntax::_lift(
-                                                                            l56 as u8,
+                                                                            l60 as u8,
                                                                         ),
                                                                     }
                                                                 };
-                                                                V57::Expression(e57)
+                                                                V61::Expression(e61)
                                                             }
                                                         };
-                                                        v57
+                                                        v61
                                                     };
                                                     Some(e)
                                                 }
                                                 _ => _rt::invalid_enum_discriminant(),
                                             },
-                                            auto_increment: _rt::bool_lift(l58 as u8),
-                                            computed: match l59 {
+                                            auto_increment: _rt::bool_lift(l62 as u8),
+                                            computed: match l63 {
                                                 0 => None,
                                                 1 => {
                                                     let e = {
-                                                        let l60 = *base
-                                                            .add(32 + 10 * ::core::mem::size_of::<*const u8>())
+                                                        let l64 = *base
+                                                            .add(48 + 8 * ::core::mem::size_of::<*const u8>())
                                                             .cast::<*mut u8>();
-                                                        let l61 = *base
-                                                            .add(32 + 11 * ::core::mem::size_of::<*const u8>())
+                                                        let l65 = *base
+                                                            .add(48 + 9 * ::core::mem::size_of::<*const u8>())
                                                             .cast::<usize>();
-                                                        let len62 = l61;
-                                                        let bytes62 = _rt::Vec::from_raw_parts(
-                                                            l60.cast(),
-                                                            len62,
-                                                            len62,
+                                                        let len66 = l65;
+                                                        let bytes66 = _rt::Vec::from_raw_parts(
+                                                            l64.cast(),
+                                                            len66,
+                                                            len66,
                                                         );
-                                                        let l63 = i32::from(
+                                                        let l67 = i32::from(
                                                             *base
-                                                                .add(32 + 12 * ::core::mem::size_of::<*const u8>())
+                                                                .add(48 + 10 * ::core::mem::size_of::<*const u8>())
                                                                 .cast::<u8>(),
                                                         );
-                                                        let l64 = i32::from(
+                                                        let l68 = i32::from(
                                                             *base
-                                                                .add(32 + 13 * ::core::mem::size_of::<*const u8>())
+                                                                .add(48 + 11 * ::core::mem::size_of::<*const u8>())
                                                                 .cast::<u8>(),
                                                         );
                                                         super::super::super::ptah::migration::types::Computed {
                                                             expression: super::super::super::ptah::migration::types::SqlText {
-                                                                text: _rt::string_lift(bytes62),
+                                                                text: _rt::string_lift(bytes66),
                                                                 syntax: super::super::super::ptah::migration::types::SqlSyntax::_lift(
-                                                                    l63 as u8,
+                                                                    l67 as u8,
                                                                 ),
                                                             },
                                                             storage: super::super::super::ptah::migration::types::ComputedStorage::_lift(
-                                                                l64 as u8,
+                                                                l68 as u8,
                                                             ),
                                                         }
                                                     };
@@ -5712,23 +5842,23 @@ pub mod ptah {
                                                 }
                                                 _ => _rt::invalid_enum_discriminant(),
                                             },
-                                            comment: match l65 {
+                                            comment: match l69 {
                                                 0 => None,
                                                 1 => {
                                                     let e = {
-                                                        let l66 = *base
-                                                            .add(32 + 15 * ::core::mem::size_of::<*const u8>())
+                                                        let l70 = *base
+                                                            .add(48 + 13 * ::core::mem::size_of::<*const u8>())
                                                             .cast::<*mut u8>();
-                                                        let l67 = *base
-                                                            .add(32 + 16 * ::core::mem::size_of::<*const u8>())
+                                                        let l71 = *base
+                                                            .add(48 + 14 * ::core::mem::size_of::<*const u8>())
                                                             .cast::<usize>();
-                                                        let len68 = l67;
-                                                        let bytes68 = _rt::Vec::from_raw_parts(
-                                                            l66.cast(),
-                                                            len68,
-                                                            len68,
+                                                        let len72 = l71;
+                                                        let bytes72 = _rt::Vec::from_raw_parts(
+                                                            l70.cast(),
+                                                            len72,
+                                                            len72,
                                                         );
-                                                        _rt::string_lift(bytes68)
+                                                        _rt::string_lift(bytes72)
                                                     };
                                                     Some(e)
                                                 }
@@ -5736,159 +5866,159 @@ pub mod ptah {
                                             },
                                         }
                                     };
-                                    result69.push(e69);
+                                    result73.push(e73);
                                 }
                                 _rt::cabi_dealloc(
-                                    base69,
-                                    len69 * (40 + 16 * ::core::mem::size_of::<*const u8>()),
+                                    base73,
+                                    len73 * (56 + 14 * ::core::mem::size_of::<*const u8>()),
                                     8,
                                 );
-                                result69
+                                result73
                             };
                             Ok(e)
                         }
                         1 => {
                             let e = {
-                                let l70 = i32::from(
+                                let l74 = i32::from(
                                     *ptr1.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
                                 );
-                                use super::super::super::ptah::migration::types::Error as V92;
-                                let v92 = match l70 {
+                                use super::super::super::ptah::migration::types::Error as V96;
+                                let v96 = match l74 {
                                     0 => {
-                                        let e92 = {
-                                            let l71 = *ptr1
+                                        let e96 = {
+                                            let l75 = *ptr1
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
-                                            let l72 = *ptr1
+                                            let l76 = *ptr1
                                                 .add(3 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>();
-                                            let len73 = l72;
-                                            let bytes73 = _rt::Vec::from_raw_parts(
-                                                l71.cast(),
-                                                len73,
-                                                len73,
+                                            let len77 = l76;
+                                            let bytes77 = _rt::Vec::from_raw_parts(
+                                                l75.cast(),
+                                                len77,
+                                                len77,
                                             );
-                                            _rt::string_lift(bytes73)
+                                            _rt::string_lift(bytes77)
                                         };
-                                        V92::AlreadyExists(e92)
+                                        V96::AlreadyExists(e96)
                                     }
                                     1 => {
-                                        let e92 = {
-                                            let l74 = *ptr1
+                                        let e96 = {
+                                            let l78 = *ptr1
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
-                                            let l75 = *ptr1
+                                            let l79 = *ptr1
                                                 .add(3 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>();
-                                            let len76 = l75;
-                                            let bytes76 = _rt::Vec::from_raw_parts(
-                                                l74.cast(),
-                                                len76,
-                                                len76,
+                                            let len80 = l79;
+                                            let bytes80 = _rt::Vec::from_raw_parts(
+                                                l78.cast(),
+                                                len80,
+                                                len80,
                                             );
-                                            _rt::string_lift(bytes76)
+                                            _rt::string_lift(bytes80)
                                         };
-                                        V92::NotFound(e92)
+                                        V96::NotFound(e96)
                                     }
                                     2 => {
-                                        let e92 = {
-                                            let l77 = *ptr1
+                                        let e96 = {
+                                            let l81 = *ptr1
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
-                                            let l78 = *ptr1
+                                            let l82 = *ptr1
                                                 .add(3 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>();
-                                            let len79 = l78;
-                                            let bytes79 = _rt::Vec::from_raw_parts(
-                                                l77.cast(),
-                                                len79,
-                                                len79,
+                                            let len83 = l82;
+                                            let bytes83 = _rt::Vec::from_raw_parts(
+                                                l81.cast(),
+                                                len83,
+                                                len83,
                                             );
-                                            _rt::string_lift(bytes79)
+                                            _rt::string_lift(bytes83)
                                         };
-                                        V92::Invalid(e92)
+                                        V96::Invalid(e96)
                                     }
                                     3 => {
-                                        let e92 = {
-                                            let l80 = *ptr1
+                                        let e96 = {
+                                            let l84 = *ptr1
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
-                                            let l81 = *ptr1
+                                            let l85 = *ptr1
                                                 .add(3 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>();
-                                            let len82 = l81;
-                                            let bytes82 = _rt::Vec::from_raw_parts(
-                                                l80.cast(),
-                                                len82,
-                                                len82,
+                                            let len86 = l85;
+                                            let bytes86 = _rt::Vec::from_raw_parts(
+                                                l84.cast(),
+                                                len86,
+                                                len86,
                                             );
-                                            _rt::string_lift(bytes82)
+                                            _rt::string_lift(bytes86)
                                         };
-                                        V92::Denied(e92)
+                                        V96::Denied(e96)
                                     }
                                     4 => {
-                                        let e92 = {
-                                            let l83 = *ptr1
+                                        let e96 = {
+                                            let l87 = *ptr1
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
-                                            let l84 = *ptr1
+                                            let l88 = *ptr1
                                                 .add(3 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>();
-                                            let len85 = l84;
-                                            let bytes85 = _rt::Vec::from_raw_parts(
-                                                l83.cast(),
-                                                len85,
-                                                len85,
+                                            let len89 = l88;
+                                            let bytes89 = _rt::Vec::from_raw_parts(
+                                                l87.cast(),
+                                                len89,
+                                                len89,
                                             );
-                                            _rt::string_lift(bytes85)
+                                            _rt::string_lift(bytes89)
                                         };
-                                        V92::Unsupported(e92)
+                                        V96::Unsupported(e96)
                                     }
                                     5 => {
-                                        let e92 = {
-                                            let l86 = *ptr1
+                                        let e96 = {
+                                            let l90 = *ptr1
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
-                                            let l87 = *ptr1
+                                            let l91 = *ptr1
                                                 .add(3 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>();
-                                            let len88 = l87;
-                                            let bytes88 = _rt::Vec::from_raw_parts(
-                                                l86.cast(),
-                                                len88,
-                                                len88,
+                                            let len92 = l91;
+                                            let bytes92 = _rt::Vec::from_raw_parts(
+                                                l90.cast(),
+                                                len92,
+                                                len92,
                                             );
-                                            _rt::string_lift(bytes88)
+                                            _rt::string_lift(bytes92)
                                         };
-                                        V92::LimitExceeded(e92)
+                                        V96::LimitExceeded(e96)
                                     }
                                     n => {
                                         debug_assert_eq!(n, 6, "invalid enum discriminant");
-                                        let e92 = {
-                                            let l89 = *ptr1
+                                        let e96 = {
+                                            let l93 = *ptr1
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
-                                            let l90 = *ptr1
+                                            let l94 = *ptr1
                                                 .add(3 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>();
-                                            let len91 = l90;
-                                            let bytes91 = _rt::Vec::from_raw_parts(
-                                                l89.cast(),
-                                                len91,
-                                                len91,
+                                            let len95 = l94;
+                                            let bytes95 = _rt::Vec::from_raw_parts(
+                                                l93.cast(),
+                                                len95,
+                                                len95,
                                             );
-                                            _rt::string_lift(bytes91)
+                                            _rt::string_lift(bytes95)
                                         };
-                                        V92::Failed(e92)
+                                        V96::Failed(e96)
                                     }
                                 };
-                                v92
+                                v96
                             };
                             Err(e)
                         }
                         _ => _rt::invalid_enum_discriminant(),
                     };
-                    result93
+                    result97
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
@@ -7841,7 +7971,7 @@ pub mod ptah {
                         }
                         wit_import1((self).handle() as i32, ptr0);
                         let l2 = i32::from(*ptr0.add(0).cast::<u8>());
-                        let result38 = match l2 {
+                        let result42 = match l2 {
                             0 => {
                                 let e = {
                                     let l3 = *ptr0
@@ -7850,13 +7980,13 @@ pub mod ptah {
                                     let l4 = *ptr0
                                         .add(2 * ::core::mem::size_of::<*const u8>())
                                         .cast::<usize>();
-                                    let base14 = l3;
-                                    let len14 = l4;
-                                    let mut result14 = _rt::Vec::with_capacity(len14);
-                                    for i in 0..len14 {
-                                        let base = base14
-                                            .add(i * (8 + 3 * ::core::mem::size_of::<*const u8>()));
-                                        let e14 = {
+                                    let base18 = l3;
+                                    let len18 = l4;
+                                    let mut result18 = _rt::Vec::with_capacity(len18);
+                                    for i in 0..len18 {
+                                        let base = base18
+                                            .add(i * (16 + 2 * ::core::mem::size_of::<*const u8>()));
+                                        let e18 = {
                                             let l5 = *base.add(0).cast::<*mut u8>();
                                             let l6 = *base
                                                 .add(::core::mem::size_of::<*const u8>())
@@ -7883,14 +8013,14 @@ pub mod ptah {
                                                                     .add(4 + 2 * ::core::mem::size_of::<*const u8>())
                                                                     .cast::<u8>(),
                                                             );
-                                                            use super::super::super::ptah::migration::types::ColumnType as V13;
-                                                            let v13 = match l9 {
-                                                                0 => V13::Boolean,
-                                                                1 => V13::SmallInteger,
-                                                                2 => V13::Integer,
-                                                                3 => V13::BigInteger,
+                                                            use super::super::super::ptah::migration::types::ColumnType as V17;
+                                                            let v17 = match l9 {
+                                                                0 => V17::Boolean,
+                                                                1 => V17::SmallInteger,
+                                                                2 => V17::Integer,
+                                                                3 => V17::BigInteger,
                                                                 4 => {
-                                                                    let e13 = {
+                                                                    let e17 = {
                                                                         let l10 = i32::from(
                                                                             *base
                                                                                 .add(8 + 2 * ::core::mem::size_of::<*const u8>())
@@ -7906,31 +8036,76 @@ pub mod ptah {
                                                                             scale: l11 as u8,
                                                                         }
                                                                     };
-                                                                    V13::Numeric(e13)
+                                                                    V17::Numeric(e17)
                                                                 }
-                                                                5 => V13::Double,
-                                                                6 => {
-                                                                    let e13 = {
-                                                                        let l12 = *base
-                                                                            .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                                            .cast::<i32>();
-                                                                        l12 as u32
+                                                                5 => V17::Float,
+                                                                6 => V17::Double,
+                                                                7 => {
+                                                                    let e17 = {
+                                                                        let l12 = i32::from(
+                                                                            *base
+                                                                                .add(8 + 2 * ::core::mem::size_of::<*const u8>())
+                                                                                .cast::<u8>(),
+                                                                        );
+                                                                        match l12 {
+                                                                            0 => None,
+                                                                            1 => {
+                                                                                let e = {
+                                                                                    let l13 = *base
+                                                                                        .add(12 + 2 * ::core::mem::size_of::<*const u8>())
+                                                                                        .cast::<i32>();
+                                                                                    l13 as u32
+                                                                                };
+                                                                                Some(e)
+                                                                            }
+                                                                            _ => _rt::invalid_enum_discriminant(),
+                                                                        }
                                                                     };
-                                                                    V13::Varchar(e13)
+                                                                    V17::Varchar(e17)
                                                                 }
-                                                                7 => V13::Text,
-                                                                8 => V13::Binary,
-                                                                9 => V13::Date,
-                                                                10 => V13::Time,
-                                                                11 => V13::Timestamp,
-                                                                12 => V13::TimestampWithZone,
-                                                                13 => V13::Uuid,
+                                                                8 => V17::Text,
+                                                                9 => V17::Binary,
+                                                                10 => V17::Date,
+                                                                11 => {
+                                                                    let e17 = {
+                                                                        let l14 = i32::from(
+                                                                            *base
+                                                                                .add(8 + 2 * ::core::mem::size_of::<*const u8>())
+                                                                                .cast::<u8>(),
+                                                                        );
+                                                                        l14 as u8
+                                                                    };
+                                                                    V17::Time(e17)
+                                                                }
+                                                                12 => {
+                                                                    let e17 = {
+                                                                        let l15 = i32::from(
+                                                                            *base
+                                                                                .add(8 + 2 * ::core::mem::size_of::<*const u8>())
+                                                                                .cast::<u8>(),
+                                                                        );
+                                                                        l15 as u8
+                                                                    };
+                                                                    V17::Timestamp(e17)
+                                                                }
+                                                                13 => {
+                                                                    let e17 = {
+                                                                        let l16 = i32::from(
+                                                                            *base
+                                                                                .add(8 + 2 * ::core::mem::size_of::<*const u8>())
+                                                                                .cast::<u8>(),
+                                                                        );
+                                                                        l16 as u8
+                                                                    };
+                                                                    V17::TimestampWithZone(e17)
+                                                                }
+                                                                14 => V17::Uuid,
                                                                 n => {
-                                                                    debug_assert_eq!(n, 14, "invalid enum discriminant");
-                                                                    V13::Json
+                                                                    debug_assert_eq!(n, 15, "invalid enum discriminant");
+                                                                    V17::Json
                                                                 }
                                                             };
-                                                            v13
+                                                            v17
                                                         };
                                                         Some(e)
                                                     }
@@ -7938,159 +8113,159 @@ pub mod ptah {
                                                 },
                                             }
                                         };
-                                        result14.push(e14);
+                                        result18.push(e18);
                                     }
                                     _rt::cabi_dealloc(
-                                        base14,
-                                        len14 * (8 + 3 * ::core::mem::size_of::<*const u8>()),
+                                        base18,
+                                        len18 * (16 + 2 * ::core::mem::size_of::<*const u8>()),
                                         ::core::mem::size_of::<*const u8>(),
                                     );
-                                    result14
+                                    result18
                                 };
                                 Ok(e)
                             }
                             1 => {
                                 let e = {
-                                    let l15 = i32::from(
+                                    let l19 = i32::from(
                                         *ptr0.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
                                     );
-                                    use super::super::super::ptah::migration::types::Error as V37;
-                                    let v37 = match l15 {
+                                    use super::super::super::ptah::migration::types::Error as V41;
+                                    let v41 = match l19 {
                                         0 => {
-                                            let e37 = {
-                                                let l16 = *ptr0
+                                            let e41 = {
+                                                let l20 = *ptr0
                                                     .add(2 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<*mut u8>();
-                                                let l17 = *ptr0
+                                                let l21 = *ptr0
                                                     .add(3 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<usize>();
-                                                let len18 = l17;
-                                                let bytes18 = _rt::Vec::from_raw_parts(
-                                                    l16.cast(),
-                                                    len18,
-                                                    len18,
+                                                let len22 = l21;
+                                                let bytes22 = _rt::Vec::from_raw_parts(
+                                                    l20.cast(),
+                                                    len22,
+                                                    len22,
                                                 );
-                                                _rt::string_lift(bytes18)
+                                                _rt::string_lift(bytes22)
                                             };
-                                            V37::AlreadyExists(e37)
+                                            V41::AlreadyExists(e41)
                                         }
                                         1 => {
-                                            let e37 = {
-                                                let l19 = *ptr0
+                                            let e41 = {
+                                                let l23 = *ptr0
                                                     .add(2 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<*mut u8>();
-                                                let l20 = *ptr0
+                                                let l24 = *ptr0
                                                     .add(3 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<usize>();
-                                                let len21 = l20;
-                                                let bytes21 = _rt::Vec::from_raw_parts(
-                                                    l19.cast(),
-                                                    len21,
-                                                    len21,
+                                                let len25 = l24;
+                                                let bytes25 = _rt::Vec::from_raw_parts(
+                                                    l23.cast(),
+                                                    len25,
+                                                    len25,
                                                 );
-                                                _rt::string_lift(bytes21)
+                                                _rt::string_lift(bytes25)
                                             };
-                                            V37::NotFound(e37)
+                                            V41::NotFound(e41)
                                         }
                                         2 => {
-                                            let e37 = {
-                                                let l22 = *ptr0
+                                            let e41 = {
+                                                let l26 = *ptr0
                                                     .add(2 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<*mut u8>();
-                                                let l23 = *ptr0
+                                                let l27 = *ptr0
                                                     .add(3 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<usize>();
-                                                let len24 = l23;
-                                                let bytes24 = _rt::Vec::from_raw_parts(
-                                                    l22.cast(),
-                                                    len24,
-                                                    len24,
+                                                let len28 = l27;
+                                                let bytes28 = _rt::Vec::from_raw_parts(
+                                                    l26.cast(),
+                                                    len28,
+                                                    len28,
                                                 );
-                                                _rt::string_lift(bytes24)
+                                                _rt::string_lift(bytes28)
                                             };
-                                            V37::Invalid(e37)
+                                            V41::Invalid(e41)
                                         }
                                         3 => {
-                                            let e37 = {
-                                                let l25 = *ptr0
+                                            let e41 = {
+                                                let l29 = *ptr0
                                                     .add(2 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<*mut u8>();
-                                                let l26 = *ptr0
+                                                let l30 = *ptr0
                                                     .add(3 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<usize>();
-                                                let len27 = l26;
-                                                let bytes27 = _rt::Vec::from_raw_parts(
-                                                    l25.cast(),
-                                                    len27,
-                                                    len27,
+                                                let len31 = l30;
+                                                let bytes31 = _rt::Vec::from_raw_parts(
+                                                    l29.cast(),
+                                                    len31,
+                                                    len31,
                                                 );
-                                                _rt::string_lift(bytes27)
+                                                _rt::string_lift(bytes31)
                                             };
-                                            V37::Denied(e37)
+                                            V41::Denied(e41)
                                         }
                                         4 => {
-                                            let e37 = {
-                                                let l28 = *ptr0
+                                            let e41 = {
+                                                let l32 = *ptr0
                                                     .add(2 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<*mut u8>();
-                                                let l29 = *ptr0
+                                                let l33 = *ptr0
                                                     .add(3 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<usize>();
-                                                let len30 = l29;
-                                                let bytes30 = _rt::Vec::from_raw_parts(
-                                                    l28.cast(),
-                                                    len30,
-                                                    len30,
+                                                let len34 = l33;
+                                                let bytes34 = _rt::Vec::from_raw_parts(
+                                                    l32.cast(),
+                                                    len34,
+                                                    len34,
                                                 );
-                                                _rt::string_lift(bytes30)
+                                                _rt::string_lift(bytes34)
                                             };
-                                            V37::Unsupported(e37)
+                                            V41::Unsupported(e41)
                                         }
                                         5 => {
-                                            let e37 = {
-                                                let l31 = *ptr0
+                                            let e41 = {
+                                                let l35 = *ptr0
                                                     .add(2 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<*mut u8>();
-                                                let l32 = *ptr0
+                                                let l36 = *ptr0
                                                     .add(3 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<usize>();
-                                                let len33 = l32;
-                                                let bytes33 = _rt::Vec::from_raw_parts(
-                                                    l31.cast(),
-                                                    len33,
-                                                    len33,
+                                                let len37 = l36;
+                                                let bytes37 = _rt::Vec::from_raw_parts(
+                                                    l35.cast(),
+                                                    len37,
+                                                    len37,
                                                 );
-                                                _rt::string_lift(bytes33)
+                                                _rt::string_lift(bytes37)
                                             };
-                                            V37::LimitExceeded(e37)
+                                            V41::LimitExceeded(e41)
                                         }
                                         n => {
                                             debug_assert_eq!(n, 6, "invalid enum discriminant");
-                                            let e37 = {
-                                                let l34 = *ptr0
+                                            let e41 = {
+                                                let l38 = *ptr0
                                                     .add(2 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<*mut u8>();
-                                                let l35 = *ptr0
+                                                let l39 = *ptr0
                                                     .add(3 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<usize>();
-                                                let len36 = l35;
-                                                let bytes36 = _rt::Vec::from_raw_parts(
-                                                    l34.cast(),
-                                                    len36,
-                                                    len36,
+                                                let len40 = l39;
+                                                let bytes40 = _rt::Vec::from_raw_parts(
+                                                    l38.cast(),
+                                                    len40,
+                                                    len40,
                                                 );
-                                                _rt::string_lift(bytes36)
+                                                _rt::string_lift(bytes40)
                                             };
-                                            V37::Failed(e37)
+                                            V41::Failed(e41)
                                         }
                                     };
-                                    v37
+                                    v41
                                 };
                                 Err(e)
                             }
                             _ => _rt::invalid_enum_discriminant(),
                         };
-                        result38
+                        result42
                     }
                 }
             }
@@ -10704,108 +10879,109 @@ macro_rules! __export_migrations_impl {
         (link_section =
         "component-type:wit-bindgen:0.60.0:ptah:migration@0.1.0:migrations:imports and exports")]
         #[doc(hidden)] #[allow(clippy::octal_escapes)] pub static
-        __WIT_BINDGEN_COMPONENT_TYPE : [u8; 4322] = *
+        __WIT_BINDGEN_COMPONENT_TYPE : [u8; 4336] = *
         b"\
-\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xe1\x20\x01A\x02\x01\
-A\x1f\x01B<\x01m\x03\x06sqlite\x08postgres\x07mariadb\x04\0\x07dialect\x03\0\0\x01\
-r\x02\x09precision}\x05scale}\x04\0\x0cnumeric-type\x03\0\x02\x01q\x0f\x07boolea\
-n\0\0\x0dsmall-integer\0\0\x07integer\0\0\x0bbig-integer\0\0\x07numeric\x01\x03\0\
-\x06double\0\0\x07varchar\x01y\0\x04text\0\0\x06binary\0\0\x04date\0\0\x04time\0\
-\0\x09timestamp\0\0\x13timestamp-with-zone\0\0\x04uuid\0\0\x04json\0\0\x04\0\x0b\
-column-type\x03\0\x04\x01p}\x01q\x0d\x04null\0\0\x07boolean\x01\x7f\0\x07integer\
-\x01x\0\x06double\x01u\0\x07numeric\x01s\0\x04text\x01s\0\x06binary\x01\x06\0\x04\
-date\x01s\0\x04time\x01s\0\x09timestamp\x01s\0\x13timestamp-with-zone\x01s\0\x04\
-uuid\x01s\0\x04json\x01s\0\x04\0\x05value\x03\0\x07\x01m\x02\x08portable\x06targ\
-et\x04\0\x0asql-syntax\x03\0\x09\x01r\x02\x04texts\x06syntax\x0a\x04\0\x08sql-te\
-xt\x03\0\x0b\x01q\x02\x05value\x01\x08\0\x0aexpression\x01\x0c\0\x04\0\x0ddefaul\
-t-value\x03\0\x0d\x01m\x02\x08required\x0cif-supported\x04\0\x06demand\x03\0\x0f\
-\x01r\x02\x04texts\x06demand\x10\x04\0\x07comment\x03\0\x11\x01m\x02\x06stored\x07\
-virtual\x04\0\x10computed-storage\x03\0\x13\x01r\x02\x0aexpression\x0c\x07storag\
-e\x14\x04\0\x08computed\x03\0\x15\x01k\x0e\x01k\x16\x01k\x12\x01r\x07\x04names\x0b\
-column-type\x05\x08nullable\x7f\x07default\x17\x0eauto-increment\x7f\x08computed\
-\x18\x07comment\x19\x04\0\x06column\x03\0\x1a\x01ks\x01ps\x01r\x02\x04name\x1c\x07\
-columns\x1d\x04\0\x0bprimary-key\x03\0\x1e\x01r\x02\x04name\x1c\x07columns\x1d\x04\
-\0\x11unique-constraint\x03\0\x20\x01m\x04\x09no-action\x08restrict\x07cascade\x08\
-set-null\x04\0\x12referential-action\x03\0\"\x01r\x06\x04name\x1c\x07columns\x1d\
-\x0ereferred-tables\x10referred-columns\x1d\x09on-update#\x09on-delete#\x04\0\x0b\
-foreign-key\x03\0$\x01r\x02\x04name\x1c\x09condition\x0c\x04\0\x05check\x03\0&\x01\
-q\x04\x0bprimary-key\x01\x1f\0\x06unique\x01!\0\x0bforeign-key\x01%\0\x05check\x01\
-'\0\x04\0\x0aconstraint\x03\0(\x01q\x05\x04name\x01s\0\x0bprimary-key\0\0\x06uni\
-que\x01\x1d\0\x0bforeign-key\x01\x1d\0\x05check\x01\x1d\0\x04\0\x13constraint-se\
-lector\x03\0*\x01m\x02\x09ascending\x0adescending\x04\0\x0bindex-order\x03\0,\x01\
-q\x02\x06column\x01s\0\x0aexpression\x01\x0c\0\x04\0\x09index-key\x03\0.\x01r\x02\
-\x03key/\x05order-\x04\0\x0aindex-part\x03\00\x01p1\x01k\x0c\x01r\x04\x04names\x05\
-parts2\x06unique\x7f\x09predicate3\x04\0\x05index\x03\04\x01p\x1b\x01p)\x01r\x04\
-\x04names\x07columns6\x0bconstraints7\x07comment\x19\x04\0\x05table\x03\08\x01q\x07\
-\x0ealready-exists\x01s\0\x09not-found\x01s\0\x07invalid\x01s\0\x06denied\x01s\0\
-\x0bunsupported\x01s\0\x0elimit-exceeded\x01s\0\x06failed\x01s\0\x04\0\x05error\x03\
-\0:\x03\0\x1aptah:migration/types@0.1.0\x05\0\x02\x03\0\0\x05table\x02\x03\0\0\x06\
-column\x02\x03\0\0\x0bcolumn-type\x02\x03\0\0\x0ddefault-value\x02\x03\0\0\x06de\
-mand\x02\x03\0\0\x07comment\x02\x03\0\0\x05index\x02\x03\0\0\x0aconstraint\x02\x03\
-\0\0\x13constraint-selector\x02\x03\0\0\x05error\x01B4\x02\x03\x02\x01\x01\x04\0\
-\x05table\x03\0\0\x02\x03\x02\x01\x02\x04\0\x06column\x03\0\x02\x02\x03\x02\x01\x03\
-\x04\0\x0bcolumn-type\x03\0\x04\x02\x03\x02\x01\x04\x04\0\x0ddefault-value\x03\0\
-\x06\x02\x03\x02\x01\x05\x04\0\x06demand\x03\0\x08\x02\x03\x02\x01\x06\x04\0\x07\
-comment\x03\0\x0a\x02\x03\x02\x01\x07\x04\0\x05index\x03\0\x0c\x02\x03\x02\x01\x08\
-\x04\0\x0aconstraint\x03\0\x0e\x02\x03\x02\x01\x09\x04\0\x13constraint-selector\x03\
-\0\x10\x02\x03\x02\x01\x0a\x04\0\x05error\x03\0\x12\x01q\x03\x04keep\0\0\x03set\x01\
-\x07\0\x05clear\0\0\x04\0\x0edefault-change\x03\0\x14\x01q\x03\x04keep\0\0\x03se\
-t\x01\x0b\0\x05clear\0\0\x04\0\x0ecomment-change\x03\0\x16\x01k\x05\x01k\x7f\x01\
-r\x04\x0bcolumn-type\x18\x08nullable\x19\x07default\x15\x07comment\x17\x04\0\x0e\
-column-changes\x03\0\x1a\x01j\0\x01\x13\x01@\x01\x05table\x01\0\x1c\x04\0\x0ccre\
-ate-table\x01\x1d\x01@\x01\x04names\0\x1c\x04\0\x0adrop-table\x01\x1e\x01@\x02\x04\
-names\x08new-names\0\x1c\x04\0\x0crename-table\x01\x1f\x01@\x02\x05tables\x06col\
-umn\x03\0\x1c\x04\0\x0aadd-column\x01\x20\x01@\x02\x05tables\x04names\0\x1c\x04\0\
-\x0bdrop-column\x01!\x01@\x03\x05tables\x04names\x08new-names\0\x1c\x04\0\x0dren\
-ame-column\x01\"\x01@\x03\x05tables\x04names\x07changes\x1b\0\x1c\x04\0\x0calter\
--column\x01#\x01k\x09\x01@\x03\x05tables\x05index\x0d\x06online$\0\x1c\x04\0\x0c\
-create-index\x01%\x01@\x03\x05tables\x04names\x06online$\0\x1c\x04\0\x0adrop-ind\
-ex\x01&\x01@\x02\x05tables\x0aconstraint\x0f\0\x1c\x04\0\x11create-constraint\x01\
-'\x01@\x02\x05tables\x05which\x11\0\x1c\x04\0\x0fdrop-constraint\x01(\x03\0\x1bp\
-tah:migration/schema@0.1.0\x05\x0b\x02\x03\0\0\x07dialect\x02\x03\0\0\x08compute\
-d\x01B(\x02\x03\x02\x01\x0c\x04\0\x07dialect\x03\0\0\x02\x03\x02\x01\x03\x04\0\x0b\
-column-type\x03\0\x02\x02\x03\x02\x01\x04\x04\0\x0ddefault-value\x03\0\x04\x02\x03\
-\x02\x01\x0d\x04\0\x08computed\x03\0\x06\x02\x03\x02\x01\x08\x04\0\x0aconstraint\
-\x03\0\x08\x02\x03\x02\x01\x07\x04\0\x05index\x03\0\x0a\x02\x03\x02\x01\x0a\x04\0\
-\x05error\x03\0\x0c\x01k\x03\x01k\x05\x01k\x07\x01ks\x01r\x08\x04names\x0bcolumn\
--type\x0e\x0bnative-types\x08nullable\x7f\x07default\x0f\x0eauto-increment\x7f\x08\
-computed\x10\x07comment\x11\x04\0\x0bcolumn-info\x03\0\x12\x01@\0\0\x01\x04\0\x0e\
-target-dialect\x01\x14\x01ps\x01@\0\0\x15\x04\0\x06tables\x01\x16\x01p\x13\x01j\x01\
-\x17\x01\x0d\x01@\x01\x05tables\0\x18\x04\0\x07columns\x01\x19\x01p\x09\x01j\x01\
-\x1a\x01\x0d\x01@\x01\x05tables\0\x1b\x04\0\x0bconstraints\x01\x1c\x01p\x0b\x01j\
-\x01\x1d\x01\x0d\x01@\x01\x05tables\0\x1e\x04\0\x07indexes\x01\x1f\x01j\x01\x11\x01\
-\x0d\x01@\x01\x05tables\0\x20\x04\0\x0dtable-comment\x01!\x03\0\x1cptah:migratio\
-n/inspect@0.1.0\x05\x0e\x02\x03\0\0\x05value\x02\x03\0\0\x08sql-text\x01B\x11\x02\
-\x03\x02\x01\x0f\x04\0\x05value\x03\0\0\x02\x03\x02\x01\x10\x04\0\x08sql-text\x03\
-\0\x02\x02\x03\x02\x01\x0a\x04\0\x05error\x03\0\x04\x04\0\x09statement\x03\x01\x01\
-ps\x01p\x01\x01p\x08\x01j\0\x01\x05\x01@\x03\x05tables\x07columns\x07\x04rows\x09\
-\0\x0a\x04\0\x0bbulk-insert\x01\x0b\x01i\x06\x01j\x01\x0c\x01\x05\x01@\x02\x09st\
-atement\x03\x0aparameters\x08\0\x0d\x04\0\x07execute\x01\x0e\x03\0\x19ptah:migra\
-tion/data@0.1.0\x05\x11\x02\x03\0\x03\x09statement\x01B\x20\x02\x03\x02\x01\x03\x04\
-\0\x0bcolumn-type\x03\0\0\x02\x03\x02\x01\x0f\x04\0\x05value\x03\0\x02\x02\x03\x02\
-\x01\x10\x04\0\x08sql-text\x03\0\x04\x02\x03\x02\x01\x0a\x04\0\x05error\x03\0\x06\
-\x02\x03\x02\x01\x12\x04\0\x09statement\x03\0\x08\x01k\x01\x01r\x02\x04names\x0b\
-column-type\x0a\x04\0\x0danswer-column\x03\0\x0b\x04\0\x06cursor\x03\x01\x01h\x0d\
-\x01p\x0c\x01j\x01\x0f\x01\x07\x01@\x01\x04self\x0e\0\x10\x04\0\x16[method]curso\
-r.columns\x01\x11\x01p\x03\x01p\x12\x01j\x01\x13\x01\x07\x01@\x02\x04self\x0e\x08\
-max-rowsy\0\x14\x04\0\x13[method]cursor.next\x01\x15\x01i\x0d\x01j\x01\x16\x01\x07\
-\x01@\x02\x09statement\x05\x0aparameters\x12\0\x17\x04\0\x05query\x01\x18\x01h\x09\
-\x01j\x01w\x01\x07\x01@\x01\x09statement\x19\0\x1a\x04\0\x07touched\x01\x1b\x03\0\
-\x19ptah:migration/rows@0.1.0\x05\x13\x01B\x07\x01m\x03\x05debug\x04info\x04warn\
-\x04\0\x05level\x03\0\0\x01@\x02\x05level\x01\x04texts\x01\0\x04\0\x07message\x01\
-\x02\x01kw\x01@\x02\x04donew\x05total\x03\x01\0\x04\0\x08progress\x01\x04\x03\0\x18\
-ptah:migration/log@0.1.0\x05\x14\x01B\x04\x01@\0\0s\x04\0\x07started\x01\0\x01@\0\
-\0w\x04\0\x04seed\x01\x01\x03\0\x18ptah:migration/run@0.1.0\x05\x15\x01B\x13\x02\
-\x03\x02\x01\x0a\x04\0\x05error\x03\0\0\x01ps\x01r\x04\x02ids\x0edown-revisions\x02\
-\x07messages\x0adepends-on\x02\x04\0\x08revision\x03\0\x03\x01r\x05\x04names\x05\
-titles\x06active\x7f\x08requires\x02\x0adepends-on\x02\x04\0\x0dpopulate-step\x03\
-\0\x05\x01p\x04\x01p\x06\x01r\x05\x04names\x05titles\x07versions\x09revisions\x07\
-\x0epopulate-steps\x08\x04\0\x0cpackage-info\x03\0\x09\x01@\0\0\x0a\x04\0\x08des\
-cribe\x01\x0b\x01j\0\x01\x01\x01@\x01\x04steps\0\x0c\x04\0\x08populate\x01\x0d\x01\
-@\x01\x08revisions\0\x0c\x04\0\x07upgrade\x01\x0e\x04\0\x09downgrade\x01\x0e\x04\
-\0\x1eptah:migration/migration@0.1.0\x05\x16\x04\0\x1fptah:migration/migrations@\
-0.1.0\x04\0\x0b\x10\x01\0\x0amigrations\x03\0\0\0G\x09producers\x01\x0cprocessed\
--by\x02\x0dwit-component\x070.254.2\x10wit-bindgen-rust\x060.60.0";
+\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xef\x20\x01A\x02\x01\
+A\x1f\x01B=\x01m\x03\x06sqlite\x08postgres\x07mariadb\x04\0\x07dialect\x03\0\0\x01\
+r\x02\x09precision}\x05scale}\x04\0\x0cnumeric-type\x03\0\x02\x01ky\x01q\x10\x07\
+boolean\0\0\x0dsmall-integer\0\0\x07integer\0\0\x0bbig-integer\0\0\x07numeric\x01\
+\x03\0\x05float\0\0\x06double\0\0\x07varchar\x01\x04\0\x04text\0\0\x06binary\0\0\
+\x04date\0\0\x04time\x01}\0\x09timestamp\x01}\0\x13timestamp-with-zone\x01}\0\x04\
+uuid\0\0\x04json\0\0\x04\0\x0bcolumn-type\x03\0\x05\x01p}\x01q\x0d\x04null\0\0\x07\
+boolean\x01\x7f\0\x07integer\x01x\0\x06double\x01u\0\x07numeric\x01s\0\x04text\x01\
+s\0\x06binary\x01\x07\0\x04date\x01s\0\x04time\x01s\0\x09timestamp\x01s\0\x13tim\
+estamp-with-zone\x01s\0\x04uuid\x01s\0\x04json\x01s\0\x04\0\x05value\x03\0\x08\x01\
+m\x02\x08portable\x06target\x04\0\x0asql-syntax\x03\0\x0a\x01r\x02\x04texts\x06s\
+yntax\x0b\x04\0\x08sql-text\x03\0\x0c\x01q\x02\x05value\x01\x09\0\x0aexpression\x01\
+\x0d\0\x04\0\x0ddefault-value\x03\0\x0e\x01m\x02\x08required\x0cif-supported\x04\
+\0\x06demand\x03\0\x10\x01r\x02\x04texts\x06demand\x11\x04\0\x07comment\x03\0\x12\
+\x01m\x02\x06stored\x07virtual\x04\0\x10computed-storage\x03\0\x14\x01r\x02\x0ae\
+xpression\x0d\x07storage\x15\x04\0\x08computed\x03\0\x16\x01k\x0f\x01k\x17\x01k\x13\
+\x01r\x07\x04names\x0bcolumn-type\x06\x08nullable\x7f\x07default\x18\x0eauto-inc\
+rement\x7f\x08computed\x19\x07comment\x1a\x04\0\x06column\x03\0\x1b\x01ks\x01ps\x01\
+r\x02\x04name\x1d\x07columns\x1e\x04\0\x0bprimary-key\x03\0\x1f\x01r\x02\x04name\
+\x1d\x07columns\x1e\x04\0\x11unique-constraint\x03\0!\x01m\x04\x09no-action\x08r\
+estrict\x07cascade\x08set-null\x04\0\x12referential-action\x03\0#\x01r\x06\x04na\
+me\x1d\x07columns\x1e\x0ereferred-tables\x10referred-columns\x1e\x09on-update$\x09\
+on-delete$\x04\0\x0bforeign-key\x03\0%\x01r\x02\x04name\x1d\x09condition\x0d\x04\
+\0\x05check\x03\0'\x01q\x04\x0bprimary-key\x01\x20\0\x06unique\x01\"\0\x0bforeig\
+n-key\x01&\0\x05check\x01(\0\x04\0\x0aconstraint\x03\0)\x01q\x05\x04name\x01s\0\x0b\
+primary-key\0\0\x06unique\x01\x1e\0\x0bforeign-key\x01\x1e\0\x05check\x01\x1e\0\x04\
+\0\x13constraint-selector\x03\0+\x01m\x02\x09ascending\x0adescending\x04\0\x0bin\
+dex-order\x03\0-\x01q\x02\x06column\x01s\0\x0aexpression\x01\x0d\0\x04\0\x09inde\
+x-key\x03\0/\x01r\x02\x03key0\x05order.\x04\0\x0aindex-part\x03\01\x01p2\x01k\x0d\
+\x01r\x04\x04names\x05parts3\x06unique\x7f\x09predicate4\x04\0\x05index\x03\05\x01\
+p\x1c\x01p*\x01r\x04\x04names\x07columns7\x0bconstraints8\x07comment\x1a\x04\0\x05\
+table\x03\09\x01q\x07\x0ealready-exists\x01s\0\x09not-found\x01s\0\x07invalid\x01\
+s\0\x06denied\x01s\0\x0bunsupported\x01s\0\x0elimit-exceeded\x01s\0\x06failed\x01\
+s\0\x04\0\x05error\x03\0;\x03\0\x1aptah:migration/types@0.1.0\x05\0\x02\x03\0\0\x05\
+table\x02\x03\0\0\x06column\x02\x03\0\0\x0bcolumn-type\x02\x03\0\0\x0ddefault-va\
+lue\x02\x03\0\0\x06demand\x02\x03\0\0\x07comment\x02\x03\0\0\x05index\x02\x03\0\0\
+\x0aconstraint\x02\x03\0\0\x13constraint-selector\x02\x03\0\0\x05error\x01B4\x02\
+\x03\x02\x01\x01\x04\0\x05table\x03\0\0\x02\x03\x02\x01\x02\x04\0\x06column\x03\0\
+\x02\x02\x03\x02\x01\x03\x04\0\x0bcolumn-type\x03\0\x04\x02\x03\x02\x01\x04\x04\0\
+\x0ddefault-value\x03\0\x06\x02\x03\x02\x01\x05\x04\0\x06demand\x03\0\x08\x02\x03\
+\x02\x01\x06\x04\0\x07comment\x03\0\x0a\x02\x03\x02\x01\x07\x04\0\x05index\x03\0\
+\x0c\x02\x03\x02\x01\x08\x04\0\x0aconstraint\x03\0\x0e\x02\x03\x02\x01\x09\x04\0\
+\x13constraint-selector\x03\0\x10\x02\x03\x02\x01\x0a\x04\0\x05error\x03\0\x12\x01\
+q\x03\x04keep\0\0\x03set\x01\x07\0\x05clear\0\0\x04\0\x0edefault-change\x03\0\x14\
+\x01q\x03\x04keep\0\0\x03set\x01\x0b\0\x05clear\0\0\x04\0\x0ecomment-change\x03\0\
+\x16\x01k\x05\x01k\x7f\x01r\x04\x0bcolumn-type\x18\x08nullable\x19\x07default\x15\
+\x07comment\x17\x04\0\x0ecolumn-changes\x03\0\x1a\x01j\0\x01\x13\x01@\x01\x05tab\
+le\x01\0\x1c\x04\0\x0ccreate-table\x01\x1d\x01@\x01\x04names\0\x1c\x04\0\x0adrop\
+-table\x01\x1e\x01@\x02\x04names\x08new-names\0\x1c\x04\0\x0crename-table\x01\x1f\
+\x01@\x02\x05tables\x06column\x03\0\x1c\x04\0\x0aadd-column\x01\x20\x01@\x02\x05\
+tables\x04names\0\x1c\x04\0\x0bdrop-column\x01!\x01@\x03\x05tables\x04names\x08n\
+ew-names\0\x1c\x04\0\x0drename-column\x01\"\x01@\x03\x05tables\x04names\x07chang\
+es\x1b\0\x1c\x04\0\x0calter-column\x01#\x01k\x09\x01@\x03\x05tables\x05index\x0d\
+\x06online$\0\x1c\x04\0\x0ccreate-index\x01%\x01@\x03\x05tables\x04names\x06onli\
+ne$\0\x1c\x04\0\x0adrop-index\x01&\x01@\x02\x05tables\x0aconstraint\x0f\0\x1c\x04\
+\0\x11create-constraint\x01'\x01@\x02\x05tables\x05which\x11\0\x1c\x04\0\x0fdrop\
+-constraint\x01(\x03\0\x1bptah:migration/schema@0.1.0\x05\x0b\x02\x03\0\0\x07dia\
+lect\x02\x03\0\0\x08computed\x01B(\x02\x03\x02\x01\x0c\x04\0\x07dialect\x03\0\0\x02\
+\x03\x02\x01\x03\x04\0\x0bcolumn-type\x03\0\x02\x02\x03\x02\x01\x04\x04\0\x0ddef\
+ault-value\x03\0\x04\x02\x03\x02\x01\x0d\x04\0\x08computed\x03\0\x06\x02\x03\x02\
+\x01\x08\x04\0\x0aconstraint\x03\0\x08\x02\x03\x02\x01\x07\x04\0\x05index\x03\0\x0a\
+\x02\x03\x02\x01\x0a\x04\0\x05error\x03\0\x0c\x01k\x03\x01k\x05\x01k\x07\x01ks\x01\
+r\x08\x04names\x0bcolumn-type\x0e\x0bnative-types\x08nullable\x7f\x07default\x0f\
+\x0eauto-increment\x7f\x08computed\x10\x07comment\x11\x04\0\x0bcolumn-info\x03\0\
+\x12\x01@\0\0\x01\x04\0\x0etarget-dialect\x01\x14\x01ps\x01@\0\0\x15\x04\0\x06ta\
+bles\x01\x16\x01p\x13\x01j\x01\x17\x01\x0d\x01@\x01\x05tables\0\x18\x04\0\x07col\
+umns\x01\x19\x01p\x09\x01j\x01\x1a\x01\x0d\x01@\x01\x05tables\0\x1b\x04\0\x0bcon\
+straints\x01\x1c\x01p\x0b\x01j\x01\x1d\x01\x0d\x01@\x01\x05tables\0\x1e\x04\0\x07\
+indexes\x01\x1f\x01j\x01\x11\x01\x0d\x01@\x01\x05tables\0\x20\x04\0\x0dtable-com\
+ment\x01!\x03\0\x1cptah:migration/inspect@0.1.0\x05\x0e\x02\x03\0\0\x05value\x02\
+\x03\0\0\x08sql-text\x01B\x11\x02\x03\x02\x01\x0f\x04\0\x05value\x03\0\0\x02\x03\
+\x02\x01\x10\x04\0\x08sql-text\x03\0\x02\x02\x03\x02\x01\x0a\x04\0\x05error\x03\0\
+\x04\x04\0\x09statement\x03\x01\x01ps\x01p\x01\x01p\x08\x01j\0\x01\x05\x01@\x03\x05\
+tables\x07columns\x07\x04rows\x09\0\x0a\x04\0\x0bbulk-insert\x01\x0b\x01i\x06\x01\
+j\x01\x0c\x01\x05\x01@\x02\x09statement\x03\x0aparameters\x08\0\x0d\x04\0\x07exe\
+cute\x01\x0e\x03\0\x19ptah:migration/data@0.1.0\x05\x11\x02\x03\0\x03\x09stateme\
+nt\x01B\x20\x02\x03\x02\x01\x03\x04\0\x0bcolumn-type\x03\0\0\x02\x03\x02\x01\x0f\
+\x04\0\x05value\x03\0\x02\x02\x03\x02\x01\x10\x04\0\x08sql-text\x03\0\x04\x02\x03\
+\x02\x01\x0a\x04\0\x05error\x03\0\x06\x02\x03\x02\x01\x12\x04\0\x09statement\x03\
+\0\x08\x01k\x01\x01r\x02\x04names\x0bcolumn-type\x0a\x04\0\x0danswer-column\x03\0\
+\x0b\x04\0\x06cursor\x03\x01\x01h\x0d\x01p\x0c\x01j\x01\x0f\x01\x07\x01@\x01\x04\
+self\x0e\0\x10\x04\0\x16[method]cursor.columns\x01\x11\x01p\x03\x01p\x12\x01j\x01\
+\x13\x01\x07\x01@\x02\x04self\x0e\x08max-rowsy\0\x14\x04\0\x13[method]cursor.nex\
+t\x01\x15\x01i\x0d\x01j\x01\x16\x01\x07\x01@\x02\x09statement\x05\x0aparameters\x12\
+\0\x17\x04\0\x05query\x01\x18\x01h\x09\x01j\x01w\x01\x07\x01@\x01\x09statement\x19\
+\0\x1a\x04\0\x07touched\x01\x1b\x03\0\x19ptah:migration/rows@0.1.0\x05\x13\x01B\x07\
+\x01m\x03\x05debug\x04info\x04warn\x04\0\x05level\x03\0\0\x01@\x02\x05level\x01\x04\
+texts\x01\0\x04\0\x07message\x01\x02\x01kw\x01@\x02\x04donew\x05total\x03\x01\0\x04\
+\0\x08progress\x01\x04\x03\0\x18ptah:migration/log@0.1.0\x05\x14\x01B\x04\x01@\0\
+\0s\x04\0\x07started\x01\0\x01@\0\0w\x04\0\x04seed\x01\x01\x03\0\x18ptah:migrati\
+on/run@0.1.0\x05\x15\x01B\x13\x02\x03\x02\x01\x0a\x04\0\x05error\x03\0\0\x01ps\x01\
+r\x04\x02ids\x0edown-revisions\x02\x07messages\x0adepends-on\x02\x04\0\x08revisi\
+on\x03\0\x03\x01r\x05\x04names\x05titles\x06active\x7f\x08requires\x02\x0adepend\
+s-on\x02\x04\0\x0dpopulate-step\x03\0\x05\x01p\x04\x01p\x06\x01r\x05\x04names\x05\
+titles\x07versions\x09revisions\x07\x0epopulate-steps\x08\x04\0\x0cpackage-info\x03\
+\0\x09\x01@\0\0\x0a\x04\0\x08describe\x01\x0b\x01j\0\x01\x01\x01@\x01\x04steps\0\
+\x0c\x04\0\x08populate\x01\x0d\x01@\x01\x08revisions\0\x0c\x04\0\x07upgrade\x01\x0e\
+\x04\0\x09downgrade\x01\x0e\x04\0\x1eptah:migration/migration@0.1.0\x05\x16\x04\0\
+\x1fptah:migration/migrations@0.1.0\x04\0\x0b\x10\x01\0\x0amigrations\x03\0\0\0G\
+\x09producers\x01\x0cprocessed-by\x02\x0dwit-component\x070.254.2\x10wit-bindgen\
+-rust\x060.60.0";
         };
     };
 }
@@ -10818,100 +10994,101 @@ pub use __export_migrations_impl as __export_migrations;
 )]
 #[doc(hidden)]
 #[allow(clippy::octal_escapes)]
-pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 4042] = *b"\
-\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xa9\x1e\x01A\x02\x01\
-A\x1d\x01B<\x01m\x03\x06sqlite\x08postgres\x07mariadb\x04\0\x07dialect\x03\0\0\x01\
-r\x02\x09precision}\x05scale}\x04\0\x0cnumeric-type\x03\0\x02\x01q\x0f\x07boolea\
-n\0\0\x0dsmall-integer\0\0\x07integer\0\0\x0bbig-integer\0\0\x07numeric\x01\x03\0\
-\x06double\0\0\x07varchar\x01y\0\x04text\0\0\x06binary\0\0\x04date\0\0\x04time\0\
-\0\x09timestamp\0\0\x13timestamp-with-zone\0\0\x04uuid\0\0\x04json\0\0\x04\0\x0b\
-column-type\x03\0\x04\x01p}\x01q\x0d\x04null\0\0\x07boolean\x01\x7f\0\x07integer\
-\x01x\0\x06double\x01u\0\x07numeric\x01s\0\x04text\x01s\0\x06binary\x01\x06\0\x04\
-date\x01s\0\x04time\x01s\0\x09timestamp\x01s\0\x13timestamp-with-zone\x01s\0\x04\
-uuid\x01s\0\x04json\x01s\0\x04\0\x05value\x03\0\x07\x01m\x02\x08portable\x06targ\
-et\x04\0\x0asql-syntax\x03\0\x09\x01r\x02\x04texts\x06syntax\x0a\x04\0\x08sql-te\
-xt\x03\0\x0b\x01q\x02\x05value\x01\x08\0\x0aexpression\x01\x0c\0\x04\0\x0ddefaul\
-t-value\x03\0\x0d\x01m\x02\x08required\x0cif-supported\x04\0\x06demand\x03\0\x0f\
-\x01r\x02\x04texts\x06demand\x10\x04\0\x07comment\x03\0\x11\x01m\x02\x06stored\x07\
-virtual\x04\0\x10computed-storage\x03\0\x13\x01r\x02\x0aexpression\x0c\x07storag\
-e\x14\x04\0\x08computed\x03\0\x15\x01k\x0e\x01k\x16\x01k\x12\x01r\x07\x04names\x0b\
-column-type\x05\x08nullable\x7f\x07default\x17\x0eauto-increment\x7f\x08computed\
-\x18\x07comment\x19\x04\0\x06column\x03\0\x1a\x01ks\x01ps\x01r\x02\x04name\x1c\x07\
-columns\x1d\x04\0\x0bprimary-key\x03\0\x1e\x01r\x02\x04name\x1c\x07columns\x1d\x04\
-\0\x11unique-constraint\x03\0\x20\x01m\x04\x09no-action\x08restrict\x07cascade\x08\
-set-null\x04\0\x12referential-action\x03\0\"\x01r\x06\x04name\x1c\x07columns\x1d\
-\x0ereferred-tables\x10referred-columns\x1d\x09on-update#\x09on-delete#\x04\0\x0b\
-foreign-key\x03\0$\x01r\x02\x04name\x1c\x09condition\x0c\x04\0\x05check\x03\0&\x01\
-q\x04\x0bprimary-key\x01\x1f\0\x06unique\x01!\0\x0bforeign-key\x01%\0\x05check\x01\
-'\0\x04\0\x0aconstraint\x03\0(\x01q\x05\x04name\x01s\0\x0bprimary-key\0\0\x06uni\
-que\x01\x1d\0\x0bforeign-key\x01\x1d\0\x05check\x01\x1d\0\x04\0\x13constraint-se\
-lector\x03\0*\x01m\x02\x09ascending\x0adescending\x04\0\x0bindex-order\x03\0,\x01\
-q\x02\x06column\x01s\0\x0aexpression\x01\x0c\0\x04\0\x09index-key\x03\0.\x01r\x02\
-\x03key/\x05order-\x04\0\x0aindex-part\x03\00\x01p1\x01k\x0c\x01r\x04\x04names\x05\
-parts2\x06unique\x7f\x09predicate3\x04\0\x05index\x03\04\x01p\x1b\x01p)\x01r\x04\
-\x04names\x07columns6\x0bconstraints7\x07comment\x19\x04\0\x05table\x03\08\x01q\x07\
-\x0ealready-exists\x01s\0\x09not-found\x01s\0\x07invalid\x01s\0\x06denied\x01s\0\
-\x0bunsupported\x01s\0\x0elimit-exceeded\x01s\0\x06failed\x01s\0\x04\0\x05error\x03\
-\0:\x03\0\x1aptah:migration/types@0.1.0\x05\0\x02\x03\0\0\x05table\x02\x03\0\0\x06\
-column\x02\x03\0\0\x0bcolumn-type\x02\x03\0\0\x0ddefault-value\x02\x03\0\0\x06de\
-mand\x02\x03\0\0\x07comment\x02\x03\0\0\x05index\x02\x03\0\0\x0aconstraint\x02\x03\
-\0\0\x13constraint-selector\x02\x03\0\0\x05error\x01B4\x02\x03\x02\x01\x01\x04\0\
-\x05table\x03\0\0\x02\x03\x02\x01\x02\x04\0\x06column\x03\0\x02\x02\x03\x02\x01\x03\
-\x04\0\x0bcolumn-type\x03\0\x04\x02\x03\x02\x01\x04\x04\0\x0ddefault-value\x03\0\
-\x06\x02\x03\x02\x01\x05\x04\0\x06demand\x03\0\x08\x02\x03\x02\x01\x06\x04\0\x07\
-comment\x03\0\x0a\x02\x03\x02\x01\x07\x04\0\x05index\x03\0\x0c\x02\x03\x02\x01\x08\
-\x04\0\x0aconstraint\x03\0\x0e\x02\x03\x02\x01\x09\x04\0\x13constraint-selector\x03\
-\0\x10\x02\x03\x02\x01\x0a\x04\0\x05error\x03\0\x12\x01q\x03\x04keep\0\0\x03set\x01\
-\x07\0\x05clear\0\0\x04\0\x0edefault-change\x03\0\x14\x01q\x03\x04keep\0\0\x03se\
-t\x01\x0b\0\x05clear\0\0\x04\0\x0ecomment-change\x03\0\x16\x01k\x05\x01k\x7f\x01\
-r\x04\x0bcolumn-type\x18\x08nullable\x19\x07default\x15\x07comment\x17\x04\0\x0e\
-column-changes\x03\0\x1a\x01j\0\x01\x13\x01@\x01\x05table\x01\0\x1c\x04\0\x0ccre\
-ate-table\x01\x1d\x01@\x01\x04names\0\x1c\x04\0\x0adrop-table\x01\x1e\x01@\x02\x04\
-names\x08new-names\0\x1c\x04\0\x0crename-table\x01\x1f\x01@\x02\x05tables\x06col\
-umn\x03\0\x1c\x04\0\x0aadd-column\x01\x20\x01@\x02\x05tables\x04names\0\x1c\x04\0\
-\x0bdrop-column\x01!\x01@\x03\x05tables\x04names\x08new-names\0\x1c\x04\0\x0dren\
-ame-column\x01\"\x01@\x03\x05tables\x04names\x07changes\x1b\0\x1c\x04\0\x0calter\
--column\x01#\x01k\x09\x01@\x03\x05tables\x05index\x0d\x06online$\0\x1c\x04\0\x0c\
-create-index\x01%\x01@\x03\x05tables\x04names\x06online$\0\x1c\x04\0\x0adrop-ind\
-ex\x01&\x01@\x02\x05tables\x0aconstraint\x0f\0\x1c\x04\0\x11create-constraint\x01\
-'\x01@\x02\x05tables\x05which\x11\0\x1c\x04\0\x0fdrop-constraint\x01(\x03\0\x1bp\
-tah:migration/schema@0.1.0\x05\x0b\x02\x03\0\0\x07dialect\x02\x03\0\0\x08compute\
-d\x01B(\x02\x03\x02\x01\x0c\x04\0\x07dialect\x03\0\0\x02\x03\x02\x01\x03\x04\0\x0b\
-column-type\x03\0\x02\x02\x03\x02\x01\x04\x04\0\x0ddefault-value\x03\0\x04\x02\x03\
-\x02\x01\x0d\x04\0\x08computed\x03\0\x06\x02\x03\x02\x01\x08\x04\0\x0aconstraint\
-\x03\0\x08\x02\x03\x02\x01\x07\x04\0\x05index\x03\0\x0a\x02\x03\x02\x01\x0a\x04\0\
-\x05error\x03\0\x0c\x01k\x03\x01k\x05\x01k\x07\x01ks\x01r\x08\x04names\x0bcolumn\
--type\x0e\x0bnative-types\x08nullable\x7f\x07default\x0f\x0eauto-increment\x7f\x08\
-computed\x10\x07comment\x11\x04\0\x0bcolumn-info\x03\0\x12\x01@\0\0\x01\x04\0\x0e\
-target-dialect\x01\x14\x01ps\x01@\0\0\x15\x04\0\x06tables\x01\x16\x01p\x13\x01j\x01\
-\x17\x01\x0d\x01@\x01\x05tables\0\x18\x04\0\x07columns\x01\x19\x01p\x09\x01j\x01\
-\x1a\x01\x0d\x01@\x01\x05tables\0\x1b\x04\0\x0bconstraints\x01\x1c\x01p\x0b\x01j\
-\x01\x1d\x01\x0d\x01@\x01\x05tables\0\x1e\x04\0\x07indexes\x01\x1f\x01j\x01\x11\x01\
-\x0d\x01@\x01\x05tables\0\x20\x04\0\x0dtable-comment\x01!\x03\0\x1cptah:migratio\
-n/inspect@0.1.0\x05\x0e\x02\x03\0\0\x05value\x02\x03\0\0\x08sql-text\x01B\x11\x02\
-\x03\x02\x01\x0f\x04\0\x05value\x03\0\0\x02\x03\x02\x01\x10\x04\0\x08sql-text\x03\
-\0\x02\x02\x03\x02\x01\x0a\x04\0\x05error\x03\0\x04\x04\0\x09statement\x03\x01\x01\
-ps\x01p\x01\x01p\x08\x01j\0\x01\x05\x01@\x03\x05tables\x07columns\x07\x04rows\x09\
-\0\x0a\x04\0\x0bbulk-insert\x01\x0b\x01i\x06\x01j\x01\x0c\x01\x05\x01@\x02\x09st\
-atement\x03\x0aparameters\x08\0\x0d\x04\0\x07execute\x01\x0e\x03\0\x19ptah:migra\
-tion/data@0.1.0\x05\x11\x02\x03\0\x03\x09statement\x01B\x20\x02\x03\x02\x01\x03\x04\
-\0\x0bcolumn-type\x03\0\0\x02\x03\x02\x01\x0f\x04\0\x05value\x03\0\x02\x02\x03\x02\
-\x01\x10\x04\0\x08sql-text\x03\0\x04\x02\x03\x02\x01\x0a\x04\0\x05error\x03\0\x06\
-\x02\x03\x02\x01\x12\x04\0\x09statement\x03\0\x08\x01k\x01\x01r\x02\x04names\x0b\
-column-type\x0a\x04\0\x0danswer-column\x03\0\x0b\x04\0\x06cursor\x03\x01\x01h\x0d\
-\x01p\x0c\x01j\x01\x0f\x01\x07\x01@\x01\x04self\x0e\0\x10\x04\0\x16[method]curso\
-r.columns\x01\x11\x01p\x03\x01p\x12\x01j\x01\x13\x01\x07\x01@\x02\x04self\x0e\x08\
-max-rowsy\0\x14\x04\0\x13[method]cursor.next\x01\x15\x01i\x0d\x01j\x01\x16\x01\x07\
-\x01@\x02\x09statement\x05\x0aparameters\x12\0\x17\x04\0\x05query\x01\x18\x01h\x09\
-\x01j\x01w\x01\x07\x01@\x01\x09statement\x19\0\x1a\x04\0\x07touched\x01\x1b\x03\0\
-\x19ptah:migration/rows@0.1.0\x05\x13\x01B\x07\x01m\x03\x05debug\x04info\x04warn\
-\x04\0\x05level\x03\0\0\x01@\x02\x05level\x01\x04texts\x01\0\x04\0\x07message\x01\
-\x02\x01kw\x01@\x02\x04donew\x05total\x03\x01\0\x04\0\x08progress\x01\x04\x03\0\x18\
-ptah:migration/log@0.1.0\x05\x14\x01B\x04\x01@\0\0s\x04\0\x07started\x01\0\x01@\0\
-\0w\x04\0\x04seed\x01\x01\x03\0\x18ptah:migration/run@0.1.0\x05\x15\x04\0?ptah:m\
-igration/migrations-with-all-of-its-exports-removed@0.1.0\x04\0\x0b0\x01\0*migra\
-tions-with-all-of-its-exports-removed\x03\0\0\0G\x09producers\x01\x0cprocessed-b\
-y\x02\x0dwit-component\x070.254.2\x10wit-bindgen-rust\x060.60.0";
+pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 4056] = *b"\
+\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xb7\x1e\x01A\x02\x01\
+A\x1d\x01B=\x01m\x03\x06sqlite\x08postgres\x07mariadb\x04\0\x07dialect\x03\0\0\x01\
+r\x02\x09precision}\x05scale}\x04\0\x0cnumeric-type\x03\0\x02\x01ky\x01q\x10\x07\
+boolean\0\0\x0dsmall-integer\0\0\x07integer\0\0\x0bbig-integer\0\0\x07numeric\x01\
+\x03\0\x05float\0\0\x06double\0\0\x07varchar\x01\x04\0\x04text\0\0\x06binary\0\0\
+\x04date\0\0\x04time\x01}\0\x09timestamp\x01}\0\x13timestamp-with-zone\x01}\0\x04\
+uuid\0\0\x04json\0\0\x04\0\x0bcolumn-type\x03\0\x05\x01p}\x01q\x0d\x04null\0\0\x07\
+boolean\x01\x7f\0\x07integer\x01x\0\x06double\x01u\0\x07numeric\x01s\0\x04text\x01\
+s\0\x06binary\x01\x07\0\x04date\x01s\0\x04time\x01s\0\x09timestamp\x01s\0\x13tim\
+estamp-with-zone\x01s\0\x04uuid\x01s\0\x04json\x01s\0\x04\0\x05value\x03\0\x08\x01\
+m\x02\x08portable\x06target\x04\0\x0asql-syntax\x03\0\x0a\x01r\x02\x04texts\x06s\
+yntax\x0b\x04\0\x08sql-text\x03\0\x0c\x01q\x02\x05value\x01\x09\0\x0aexpression\x01\
+\x0d\0\x04\0\x0ddefault-value\x03\0\x0e\x01m\x02\x08required\x0cif-supported\x04\
+\0\x06demand\x03\0\x10\x01r\x02\x04texts\x06demand\x11\x04\0\x07comment\x03\0\x12\
+\x01m\x02\x06stored\x07virtual\x04\0\x10computed-storage\x03\0\x14\x01r\x02\x0ae\
+xpression\x0d\x07storage\x15\x04\0\x08computed\x03\0\x16\x01k\x0f\x01k\x17\x01k\x13\
+\x01r\x07\x04names\x0bcolumn-type\x06\x08nullable\x7f\x07default\x18\x0eauto-inc\
+rement\x7f\x08computed\x19\x07comment\x1a\x04\0\x06column\x03\0\x1b\x01ks\x01ps\x01\
+r\x02\x04name\x1d\x07columns\x1e\x04\0\x0bprimary-key\x03\0\x1f\x01r\x02\x04name\
+\x1d\x07columns\x1e\x04\0\x11unique-constraint\x03\0!\x01m\x04\x09no-action\x08r\
+estrict\x07cascade\x08set-null\x04\0\x12referential-action\x03\0#\x01r\x06\x04na\
+me\x1d\x07columns\x1e\x0ereferred-tables\x10referred-columns\x1e\x09on-update$\x09\
+on-delete$\x04\0\x0bforeign-key\x03\0%\x01r\x02\x04name\x1d\x09condition\x0d\x04\
+\0\x05check\x03\0'\x01q\x04\x0bprimary-key\x01\x20\0\x06unique\x01\"\0\x0bforeig\
+n-key\x01&\0\x05check\x01(\0\x04\0\x0aconstraint\x03\0)\x01q\x05\x04name\x01s\0\x0b\
+primary-key\0\0\x06unique\x01\x1e\0\x0bforeign-key\x01\x1e\0\x05check\x01\x1e\0\x04\
+\0\x13constraint-selector\x03\0+\x01m\x02\x09ascending\x0adescending\x04\0\x0bin\
+dex-order\x03\0-\x01q\x02\x06column\x01s\0\x0aexpression\x01\x0d\0\x04\0\x09inde\
+x-key\x03\0/\x01r\x02\x03key0\x05order.\x04\0\x0aindex-part\x03\01\x01p2\x01k\x0d\
+\x01r\x04\x04names\x05parts3\x06unique\x7f\x09predicate4\x04\0\x05index\x03\05\x01\
+p\x1c\x01p*\x01r\x04\x04names\x07columns7\x0bconstraints8\x07comment\x1a\x04\0\x05\
+table\x03\09\x01q\x07\x0ealready-exists\x01s\0\x09not-found\x01s\0\x07invalid\x01\
+s\0\x06denied\x01s\0\x0bunsupported\x01s\0\x0elimit-exceeded\x01s\0\x06failed\x01\
+s\0\x04\0\x05error\x03\0;\x03\0\x1aptah:migration/types@0.1.0\x05\0\x02\x03\0\0\x05\
+table\x02\x03\0\0\x06column\x02\x03\0\0\x0bcolumn-type\x02\x03\0\0\x0ddefault-va\
+lue\x02\x03\0\0\x06demand\x02\x03\0\0\x07comment\x02\x03\0\0\x05index\x02\x03\0\0\
+\x0aconstraint\x02\x03\0\0\x13constraint-selector\x02\x03\0\0\x05error\x01B4\x02\
+\x03\x02\x01\x01\x04\0\x05table\x03\0\0\x02\x03\x02\x01\x02\x04\0\x06column\x03\0\
+\x02\x02\x03\x02\x01\x03\x04\0\x0bcolumn-type\x03\0\x04\x02\x03\x02\x01\x04\x04\0\
+\x0ddefault-value\x03\0\x06\x02\x03\x02\x01\x05\x04\0\x06demand\x03\0\x08\x02\x03\
+\x02\x01\x06\x04\0\x07comment\x03\0\x0a\x02\x03\x02\x01\x07\x04\0\x05index\x03\0\
+\x0c\x02\x03\x02\x01\x08\x04\0\x0aconstraint\x03\0\x0e\x02\x03\x02\x01\x09\x04\0\
+\x13constraint-selector\x03\0\x10\x02\x03\x02\x01\x0a\x04\0\x05error\x03\0\x12\x01\
+q\x03\x04keep\0\0\x03set\x01\x07\0\x05clear\0\0\x04\0\x0edefault-change\x03\0\x14\
+\x01q\x03\x04keep\0\0\x03set\x01\x0b\0\x05clear\0\0\x04\0\x0ecomment-change\x03\0\
+\x16\x01k\x05\x01k\x7f\x01r\x04\x0bcolumn-type\x18\x08nullable\x19\x07default\x15\
+\x07comment\x17\x04\0\x0ecolumn-changes\x03\0\x1a\x01j\0\x01\x13\x01@\x01\x05tab\
+le\x01\0\x1c\x04\0\x0ccreate-table\x01\x1d\x01@\x01\x04names\0\x1c\x04\0\x0adrop\
+-table\x01\x1e\x01@\x02\x04names\x08new-names\0\x1c\x04\0\x0crename-table\x01\x1f\
+\x01@\x02\x05tables\x06column\x03\0\x1c\x04\0\x0aadd-column\x01\x20\x01@\x02\x05\
+tables\x04names\0\x1c\x04\0\x0bdrop-column\x01!\x01@\x03\x05tables\x04names\x08n\
+ew-names\0\x1c\x04\0\x0drename-column\x01\"\x01@\x03\x05tables\x04names\x07chang\
+es\x1b\0\x1c\x04\0\x0calter-column\x01#\x01k\x09\x01@\x03\x05tables\x05index\x0d\
+\x06online$\0\x1c\x04\0\x0ccreate-index\x01%\x01@\x03\x05tables\x04names\x06onli\
+ne$\0\x1c\x04\0\x0adrop-index\x01&\x01@\x02\x05tables\x0aconstraint\x0f\0\x1c\x04\
+\0\x11create-constraint\x01'\x01@\x02\x05tables\x05which\x11\0\x1c\x04\0\x0fdrop\
+-constraint\x01(\x03\0\x1bptah:migration/schema@0.1.0\x05\x0b\x02\x03\0\0\x07dia\
+lect\x02\x03\0\0\x08computed\x01B(\x02\x03\x02\x01\x0c\x04\0\x07dialect\x03\0\0\x02\
+\x03\x02\x01\x03\x04\0\x0bcolumn-type\x03\0\x02\x02\x03\x02\x01\x04\x04\0\x0ddef\
+ault-value\x03\0\x04\x02\x03\x02\x01\x0d\x04\0\x08computed\x03\0\x06\x02\x03\x02\
+\x01\x08\x04\0\x0aconstraint\x03\0\x08\x02\x03\x02\x01\x07\x04\0\x05index\x03\0\x0a\
+\x02\x03\x02\x01\x0a\x04\0\x05error\x03\0\x0c\x01k\x03\x01k\x05\x01k\x07\x01ks\x01\
+r\x08\x04names\x0bcolumn-type\x0e\x0bnative-types\x08nullable\x7f\x07default\x0f\
+\x0eauto-increment\x7f\x08computed\x10\x07comment\x11\x04\0\x0bcolumn-info\x03\0\
+\x12\x01@\0\0\x01\x04\0\x0etarget-dialect\x01\x14\x01ps\x01@\0\0\x15\x04\0\x06ta\
+bles\x01\x16\x01p\x13\x01j\x01\x17\x01\x0d\x01@\x01\x05tables\0\x18\x04\0\x07col\
+umns\x01\x19\x01p\x09\x01j\x01\x1a\x01\x0d\x01@\x01\x05tables\0\x1b\x04\0\x0bcon\
+straints\x01\x1c\x01p\x0b\x01j\x01\x1d\x01\x0d\x01@\x01\x05tables\0\x1e\x04\0\x07\
+indexes\x01\x1f\x01j\x01\x11\x01\x0d\x01@\x01\x05tables\0\x20\x04\0\x0dtable-com\
+ment\x01!\x03\0\x1cptah:migration/inspect@0.1.0\x05\x0e\x02\x03\0\0\x05value\x02\
+\x03\0\0\x08sql-text\x01B\x11\x02\x03\x02\x01\x0f\x04\0\x05value\x03\0\0\x02\x03\
+\x02\x01\x10\x04\0\x08sql-text\x03\0\x02\x02\x03\x02\x01\x0a\x04\0\x05error\x03\0\
+\x04\x04\0\x09statement\x03\x01\x01ps\x01p\x01\x01p\x08\x01j\0\x01\x05\x01@\x03\x05\
+tables\x07columns\x07\x04rows\x09\0\x0a\x04\0\x0bbulk-insert\x01\x0b\x01i\x06\x01\
+j\x01\x0c\x01\x05\x01@\x02\x09statement\x03\x0aparameters\x08\0\x0d\x04\0\x07exe\
+cute\x01\x0e\x03\0\x19ptah:migration/data@0.1.0\x05\x11\x02\x03\0\x03\x09stateme\
+nt\x01B\x20\x02\x03\x02\x01\x03\x04\0\x0bcolumn-type\x03\0\0\x02\x03\x02\x01\x0f\
+\x04\0\x05value\x03\0\x02\x02\x03\x02\x01\x10\x04\0\x08sql-text\x03\0\x04\x02\x03\
+\x02\x01\x0a\x04\0\x05error\x03\0\x06\x02\x03\x02\x01\x12\x04\0\x09statement\x03\
+\0\x08\x01k\x01\x01r\x02\x04names\x0bcolumn-type\x0a\x04\0\x0danswer-column\x03\0\
+\x0b\x04\0\x06cursor\x03\x01\x01h\x0d\x01p\x0c\x01j\x01\x0f\x01\x07\x01@\x01\x04\
+self\x0e\0\x10\x04\0\x16[method]cursor.columns\x01\x11\x01p\x03\x01p\x12\x01j\x01\
+\x13\x01\x07\x01@\x02\x04self\x0e\x08max-rowsy\0\x14\x04\0\x13[method]cursor.nex\
+t\x01\x15\x01i\x0d\x01j\x01\x16\x01\x07\x01@\x02\x09statement\x05\x0aparameters\x12\
+\0\x17\x04\0\x05query\x01\x18\x01h\x09\x01j\x01w\x01\x07\x01@\x01\x09statement\x19\
+\0\x1a\x04\0\x07touched\x01\x1b\x03\0\x19ptah:migration/rows@0.1.0\x05\x13\x01B\x07\
+\x01m\x03\x05debug\x04info\x04warn\x04\0\x05level\x03\0\0\x01@\x02\x05level\x01\x04\
+texts\x01\0\x04\0\x07message\x01\x02\x01kw\x01@\x02\x04donew\x05total\x03\x01\0\x04\
+\0\x08progress\x01\x04\x03\0\x18ptah:migration/log@0.1.0\x05\x14\x01B\x04\x01@\0\
+\0s\x04\0\x07started\x01\0\x01@\0\0w\x04\0\x04seed\x01\x01\x03\0\x18ptah:migrati\
+on/run@0.1.0\x05\x15\x04\0?ptah:migration/migrations-with-all-of-its-exports-rem\
+oved@0.1.0\x04\0\x0b0\x01\0*migrations-with-all-of-its-exports-removed\x03\0\0\0\
+G\x09producers\x01\x0cprocessed-by\x02\x0dwit-component\x070.254.2\x10wit-bindge\
+n-rust\x060.60.0";
 #[inline(never)]
 #[doc(hidden)]
 pub fn __link_custom_section_describing_imports() {

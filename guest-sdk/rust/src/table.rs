@@ -46,10 +46,14 @@ columns_of_type! {
     big_integer() => ColumnType::BigInteger;
     /// An exact decimal: `precision` digits in all, `scale` of them after the point.
     numeric(precision: u8, scale: u8) => ColumnType::Numeric(NumericType { precision, scale });
+    /// A 32-bit IEEE 754 number.
+    float() => ColumnType::Float;
     /// A 64-bit IEEE 754 number.
     double() => ColumnType::Double;
     /// Text of at most so many characters (1 to 16,383).
-    varchar(length: u32) => ColumnType::Varchar(length);
+    varchar(length: u32) => ColumnType::Varchar(Some(length));
+    /// Text without a bound, declared as `VARCHAR`. MariaDB has none.
+    unbounded_varchar() => ColumnType::Varchar(None);
     /// Text without a declared bound.
     text() => ColumnType::Text;
     /// Bytes.
@@ -57,11 +61,17 @@ columns_of_type! {
     /// A calendar date.
     date() => ColumnType::Date;
     /// A time of day, to the microsecond.
-    time() => ColumnType::Time;
+    time() => ColumnType::Time(6);
+    /// A time of day with so many digits after the second, 0 to 6.
+    time_to(digits: u8) => ColumnType::Time(digits);
     /// A date and time without a zone, to the microsecond.
-    timestamp() => ColumnType::Timestamp;
+    timestamp() => ColumnType::Timestamp(6);
+    /// A date and time without a zone, with so many digits after the second, 0 to 6.
+    timestamp_to(digits: u8) => ColumnType::Timestamp(digits);
     /// A moment in time, kept in UTC, to the microsecond.
-    timestamp_tz() => ColumnType::TimestampWithZone;
+    timestamp_tz() => ColumnType::TimestampWithZone(6);
+    /// A moment in time, kept in UTC, with so many digits after the second, 0 to 6.
+    timestamp_tz_to(digits: u8) => ColumnType::TimestampWithZone(digits);
     /// A UUID.
     uuid() => ColumnType::Uuid;
     /// A JSON document.

@@ -59,13 +59,14 @@ pub fn read_answer(dialect: Dialect, answer: Answer, cell: Cell) -> Option<Value
             _ => return None,
         },
         (ColumnType::Numeric { precision, scale }, cell) => numeric(dialect, precision, scale, cell)?,
-        (ColumnType::Double, cell) => double(dialect, cell)?,
+        (ColumnType::Float, cell) if dialect != Dialect::Sqlite => shortest(&double(dialect, cell)?)?,
+        (ColumnType::Double | ColumnType::Float, cell) => double(dialect, cell)?,
         (ColumnType::Binary, cell) => Value::Binary(binary(dialect, cell)?),
         (ColumnType::Varchar(_) | ColumnType::Text, Cell::Text(text)) => Value::text(text).ok()?,
         (ColumnType::Date, Cell::Text(text)) => Value::date(&text).ok()?,
-        (ColumnType::Time, Cell::Text(text)) => Value::time(&text).ok()?,
-        (ColumnType::Timestamp, Cell::Text(text)) => Value::timestamp(&text).ok()?,
-        (ColumnType::TimestampWithZone, Cell::Text(text)) => moment(&text)?,
+        (ColumnType::Time(_), Cell::Text(text)) => Value::time(&text).ok()?,
+        (ColumnType::Timestamp(_), Cell::Text(text)) => Value::timestamp(&text).ok()?,
+        (ColumnType::TimestampWithZone(_), Cell::Text(text)) => moment(&text)?,
         (ColumnType::Uuid, Cell::Text(text)) => Value::uuid(&text).ok()?,
         (ColumnType::Json, Cell::Text(text)) => Value::json(text).ok()?,
         _ => return None,
@@ -101,6 +102,13 @@ fn double(dialect: Dialect, cell: Cell) -> Option<Value> {
         Cell::Text(text) if dialect != Dialect::Sqlite => Value::double(text.parse().ok()?).ok(),
         _ => None,
     }
+}
+
+/// A number of 32 bits by the fewest digits that tell it from the others, as it was given.
+#[expect(clippy::cast_possible_truncation, reason = "it has no more bits")]
+fn shortest(value: &Value) -> Option<Value> {
+    let Value::Double(number) = value else { return None };
+    Value::double((number.get() as f32).to_string().parse().ok()?).ok()
 }
 
 /// A decimal with as many digits after the point as its type has. SQLite, which has no decimals, is a little beside it

@@ -2,7 +2,9 @@
 //! here was read off what PostgreSQL 15 and MariaDB 10.11 print.
 
 use super::Dialect;
-use crate::operation::{BinaryOperator, ColumnDefault, ColumnType, Expr, UnaryOperator, Value, coerce, without_zeros};
+use crate::operation::{
+    BinaryOperator, ColumnDefault, ColumnType, Expr, UnaryOperator, Value, coerce, cut, without_zeros,
+};
 
 /// See [`crate::schema::Rules::normal_form`]. Done to what is planned and to what was read back.
 pub fn normal_form(dialect: Dialect, expr: &Expr) -> Expr {
@@ -314,8 +316,9 @@ pub fn default_normal_form(dialect: Dialect, default: &ColumnDefault, column_typ
 fn column_constant(dialect: Dialect, constant: Value, column_type: ColumnType) -> Value {
     let coerced = match (&constant, column_type) {
         (Value::Integer(number @ (0 | 1)), ColumnType::Boolean) => Ok(Value::Boolean(*number == 1)),
-        (Value::Text(text), ColumnType::Timestamp | ColumnType::TimestampWithZone) => {
-            Value::timestamp(text).or_else(|_| Value::timestamp_with_zone(text))
+        (Value::Text(text), ColumnType::Timestamp(digits) | ColumnType::TimestampWithZone(digits)) => {
+            let moment = Value::timestamp(text).or_else(|_| Value::timestamp_with_zone(text));
+            moment.map(|moment| cut(moment, digits))
         }
         _ => coerce(&constant, column_type),
     };
@@ -323,7 +326,7 @@ fn column_constant(dialect: Dialect, constant: Value, column_type: ColumnType) -
         Ok(Value::Numeric(text)) => Value::Numeric(without_zeros(&text).to_owned()),
         // Only PostgreSQL has a type of its own for moments.
         Ok(Value::Timestamp(text) | Value::TimestampWithZone(text)) => {
-            if dialect == Dialect::Postgres && column_type == ColumnType::TimestampWithZone {
+            if dialect == Dialect::Postgres && matches!(column_type, ColumnType::TimestampWithZone(_)) {
                 Value::TimestampWithZone(text)
             } else {
                 Value::Timestamp(text)

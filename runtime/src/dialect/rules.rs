@@ -16,7 +16,6 @@ pub(super) const SQLITE: Rules = Rules {
     restrict_is_no_action: false,
     unique_index_is_constraint: false,
     json_is_check: false,
-    widens: |_| None,
     keeps_attributes: true,
     comments: false,
     canonical: sqlite_type,
@@ -37,7 +36,6 @@ pub(super) const POSTGRES: Rules = Rules {
     restrict_is_no_action: false,
     unique_index_is_constraint: false,
     json_is_check: false,
-    widens: |_| None,
     keeps_attributes: false,
     comments: true,
     canonical: |column_type, _| column_type,
@@ -58,7 +56,6 @@ pub(super) const MARIADB: Rules = Rules {
     restrict_is_no_action: true,
     unique_index_is_constraint: true,
     json_is_check: true,
-    widens: without_fraction,
     keeps_attributes: false,
     comments: true,
     canonical: |column_type, _| without_zone(column_type),
@@ -71,29 +68,23 @@ pub(super) const MARIADB: Rules = Rules {
 fn sqlite_type(column_type: ColumnType, auto_increment: AutoIncrement) -> ColumnType {
     match auto_increment {
         AutoIncrement::Yes => ColumnType::Integer,
-        AutoIncrement::No => without_zone(column_type),
+        AutoIncrement::No => whole_fraction(without_zone(column_type)),
     }
 }
 
 /// Moments are kept in UTC where the dialect has no type with a zone.
 fn without_zone(column_type: ColumnType) -> ColumnType {
     match column_type {
-        ColumnType::TimestampWithZone => ColumnType::Timestamp,
+        ColumnType::TimestampWithZone(digits) => ColumnType::Timestamp(digits),
         other => other,
     }
 }
 
-/// DATETIME and TIME of fewer than six digits after the second. TIMESTAMP is not among them: it shows another hour to
-/// a session of another time zone, which would be lost.
-fn without_fraction(printed: &str) -> Option<ColumnType> {
-    let is_short = |rest: &str| {
-        let digits = rest.strip_prefix('(').and_then(|rest| rest.strip_suffix(')'));
-        rest.is_empty() || digits.is_some_and(|digits| matches!(digits, "1" | "2" | "3" | "4" | "5"))
-    };
-    let named = |name: &str| printed.strip_prefix(name).is_some_and(is_short);
-    match (named("datetime"), named("time")) {
-        (true, _) => Some(ColumnType::Timestamp),
-        (_, true) => Some(ColumnType::Time),
-        _ => None,
+/// Where the dialect keeps whatever digits a time is given with.
+fn whole_fraction(column_type: ColumnType) -> ColumnType {
+    match column_type {
+        ColumnType::Time(_) => ColumnType::Time(ColumnType::FRACTION),
+        ColumnType::Timestamp(_) => ColumnType::Timestamp(ColumnType::FRACTION),
+        other => other,
     }
 }

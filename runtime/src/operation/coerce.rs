@@ -21,8 +21,10 @@ pub fn coerce(value: &Value, column_type: ColumnType) -> Result<Value, ValueErro
         ColumnType::Integer => integer(value, "integer", i64::from(i32::MIN), i64::from(i32::MAX)),
         ColumnType::BigInteger => integer(value, "big-integer", i64::MIN, i64::MAX),
         ColumnType::Numeric { precision, scale } => numeric(value, usize::from(precision), usize::from(scale)),
+        ColumnType::Float => float(value),
         ColumnType::Double => double(value),
-        ColumnType::Varchar(length) => match value {
+        ColumnType::Varchar(None) => same(value, "varchar", |value| matches!(value, Value::Text(_))),
+        ColumnType::Varchar(Some(length)) => match value {
             Value::Text(text) if text.chars().nth(usize::try_from(length).unwrap_or(usize::MAX)).is_some() => {
                 Err(invalid("varchar", ": it is longer than the column"))
             }
@@ -32,20 +34,16 @@ pub fn coerce(value: &Value, column_type: ColumnType) -> Result<Value, ValueErro
         ColumnType::Text => same(value, "text", |value| matches!(value, Value::Text(_))),
         ColumnType::Binary => same(value, "binary", |value| matches!(value, Value::Binary(_))),
         ColumnType::Date => text_or(value, "date", Value::date, |value| matches!(value, Value::Date(_))),
-        ColumnType::Time => text_or(value, "time", Value::time, |value| matches!(value, Value::Time(_))),
-        ColumnType::Timestamp => match value {
-            // A moment is kept in UTC and loses its zone.
-            Value::TimestampWithZone(text) => Ok(Value::Timestamp(text.clone())),
-            // So does a text that names one, whether or not the dialect tells the two types apart.
-            Value::Text(text) => Value::timestamp(text).or_else(|error| match Value::timestamp_with_zone(text) {
-                Ok(Value::TimestampWithZone(utc)) => Ok(Value::Timestamp(utc)),
-                _ => Err(error),
-            }),
-            _ => same(value, "timestamp", |value| matches!(value, Value::Timestamp(_))),
-        },
-        ColumnType::TimestampWithZone => text_or(value, "timestamp-with-zone", Value::timestamp_with_zone, |value| {
-            matches!(value, Value::TimestampWithZone(_))
-        }),
+        ColumnType::Time(digits) => {
+            let time = text_or(value, "time", Value::time, |value| matches!(value, Value::Time(_)));
+            time.map(|time| cut(time, digits))
+        }
+        ColumnType::Timestamp(digits) => timestamp(value).map(|timestamp| cut(timestamp, digits)),
+        ColumnType::TimestampWithZone(digits) => {
+            let is_moment = |value: &Value| matches!(value, Value::TimestampWithZone(_));
+            let moment = text_or(value, "timestamp-with-zone", Value::timestamp_with_zone, is_moment);
+            moment.map(|moment| cut(moment, digits))
+        }
         ColumnType::Uuid => text_or(value, "uuid", Value::uuid, |value| matches!(value, Value::Uuid(_))),
         ColumnType::Json => text_or(value, "json", |text| Value::json(text), |value| matches!(value, Value::Json(_))),
     }
@@ -67,6 +65,38 @@ fn text_or(
     }
 }
 
+fn timestamp(value: &Value) -> Result<Value, ValueError> {
+    match value {
+        // A moment is kept in UTC and loses its zone.
+        Value::TimestampWithZone(text) => Ok(Value::Timestamp(text.clone())),
+        // So does a text that names one, whether or not the dialect tells the two types apart.
+        Value::Text(text) => Value::timestamp(text).or_else(|error| match Value::timestamp_with_zone(text) {
+            Ok(Value::TimestampWithZone(utc)) => Ok(Value::Timestamp(utc)),
+            _ => Err(error),
+        }),
+        _ => same(value, "timestamp", |value| matches!(value, Value::Timestamp(_))),
+    }
+}
+
+/// A time with at most so many digits after the second: what is beyond them is left out, as MariaDB does it.
+pub(crate) fn cut(value: Value, digits: u8) -> Value {
+    let short = |text: String| match text.split_once('.') {
+        None => text,
+        Some((whole, fraction)) => {
+            match fraction.get(..usize::from(digits)).unwrap_or(fraction).trim_end_matches('0') {
+                "" => whole.to_owned(),
+                kept => format!("{whole}.{kept:0<6}"),
+            }
+        }
+    };
+    match value {
+        Value::Time(text) => Value::Time(short(text)),
+        Value::Timestamp(text) => Value::Timestamp(short(text)),
+        Value::TimestampWithZone(text) => Value::TimestampWithZone(short(text)),
+        other => other,
+    }
+}
+
 fn integer(value: &Value, expected: &'static str, low: i64, high: i64) -> Result<Value, ValueError> {
     let number = match value {
         Value::Integer(number) => *number,
@@ -75,6 +105,15 @@ fn integer(value: &Value, expected: &'static str, low: i64, high: i64) -> Result
         _ => return Err(invalid(expected, OTHER_TYPE)),
     };
     if (low..=high).contains(&number) { Ok(Value::Integer(number)) } else { Err(invalid(expected, RANGE)) }
+}
+
+/// Kept as it is given, as SQLite does; the other databases round it to 32 bits.
+#[expect(clippy::cast_possible_truncation, reason = "rounding is what the databases do")]
+fn float(value: &Value) -> Result<Value, ValueError> {
+    match double(value).map_err(|_| invalid("float", OTHER_TYPE))? {
+        Value::Double(number) if !(number.get() as f32).is_finite() => Err(invalid("float", RANGE)),
+        fitting => Ok(fitting),
+    }
 }
 
 fn double(value: &Value) -> Result<Value, ValueError> {
@@ -136,20 +175,38 @@ mod tests {
             (numeric("0.99"), ColumnType::Numeric { precision: 2, scale: 2 }, numeric("0.99")),
             (text("1.50"), ColumnType::Numeric { precision: 3, scale: 2 }, numeric("1.50")),
             (text("2026-01-02"), ColumnType::Date, Value::Date("2026-01-02".into())),
-            (text("2026-01-02T03:04:05"), ColumnType::Timestamp, Value::Timestamp("2026-01-02 03:04:05".into())),
+            (text("2026-01-02T03:04:05"), ColumnType::Timestamp(6), Value::Timestamp("2026-01-02 03:04:05".into())),
             (
                 Value::TimestampWithZone("2026-01-02 03:04:05".into()),
-                ColumnType::Timestamp,
+                ColumnType::Timestamp(6),
                 Value::Timestamp("2026-01-02 03:04:05".into()),
             ),
-            (text("2026-01-02T05:04:05+02:00"), ColumnType::Timestamp, Value::Timestamp("2026-01-02 03:04:05".into())),
-            (text("äöü"), ColumnType::Varchar(3), text("äöü")),
+            (
+                text("2026-01-02T05:04:05+02:00"),
+                ColumnType::Timestamp(6),
+                Value::Timestamp("2026-01-02 03:04:05".into()),
+            ),
+            (text("10:00:00.999"), ColumnType::Time(0), Value::Time("10:00:00".into())),
+            (text("10:00:00.123456"), ColumnType::Time(2), Value::Time("10:00:00.120000".into())),
+            (
+                text("2026-01-02 03:04:05.000999"),
+                ColumnType::Timestamp(3),
+                Value::Timestamp("2026-01-02 03:04:05".into()),
+            ),
+            (
+                text("2026-01-02T03:04:05.5Z"),
+                ColumnType::TimestampWithZone(1),
+                Value::TimestampWithZone("2026-01-02 03:04:05.500000".into()),
+            ),
+            (text("äöü"), ColumnType::Varchar(Some(3)), text("äöü")),
+            (text("äöü"), ColumnType::Varchar(None), text("äöü")),
             (text("{}"), ColumnType::Json, Value::Json("{}".into())),
         ] {
             assert_eq!(coerce(&value, column_type), Ok(expected), "{value:?} into {column_type}");
         }
         assert_eq!(coerce(&numeric("1.5"), ColumnType::Double), Value::double(1.5));
         assert_eq!(coerce(&Value::Integer(2), ColumnType::Double), Value::double(2.0));
+        assert_eq!(coerce(&numeric("0.1"), ColumnType::Float), Value::double(0.1));
     }
 
     #[test]
@@ -165,11 +222,14 @@ mod tests {
             (numeric("10"), ColumnType::Numeric { precision: 3, scale: 2 }),
             (numeric("1"), ColumnType::Numeric { precision: 2, scale: 2 }),
             (numeric("1.001"), ColumnType::Numeric { precision: 5, scale: 2 }),
-            (Value::Text("abcd".into()), ColumnType::Varchar(3)),
+            (Value::Text("abcd".into()), ColumnType::Varchar(Some(3))),
+            (Value::Integer(1), ColumnType::Varchar(None)),
+            (numeric(&"9".repeat(39)), ColumnType::Float),
+            (Value::Text("1".into()), ColumnType::Float),
             (Value::Text("x".into()), ColumnType::Binary),
             (Value::Text("2026-02-30".into()), ColumnType::Date),
-            (Value::Text("2026-01-01 10:00:00".into()), ColumnType::TimestampWithZone),
-            (Value::Timestamp("2026-01-01 10:00:00".into()), ColumnType::TimestampWithZone),
+            (Value::Text("2026-01-01 10:00:00".into()), ColumnType::TimestampWithZone(6)),
+            (Value::Timestamp("2026-01-01 10:00:00".into()), ColumnType::TimestampWithZone(6)),
             (Value::Integer(1), ColumnType::Text),
             (Value::Text("{".into()), ColumnType::Json),
         ] {

@@ -26,22 +26,24 @@ pub enum ColumnType {
         /// Digits after the point.
         scale: u8,
     },
+    /// 32-bit floating point.
+    Float,
     /// 64-bit floating point.
     Double,
-    /// Text of at most so many characters.
-    Varchar(u32),
+    /// Text of at most so many characters; of any number without a bound.
+    Varchar(Option<u32>),
     /// Text.
     Text,
     /// Bytes.
     Binary,
     /// A date.
     Date,
-    /// A time of day.
-    Time,
-    /// Date and time without zone.
-    Timestamp,
-    /// A moment.
-    TimestampWithZone,
+    /// A time of day, with so many digits after the second.
+    Time(u8),
+    /// Date and time without zone, with so many digits after the second.
+    Timestamp(u8),
+    /// A moment, with so many digits after the second.
+    TimestampWithZone(u8),
     /// A UUID.
     Uuid,
     /// A JSON document.
@@ -49,6 +51,9 @@ pub enum ColumnType {
 }
 
 impl ColumnType {
+    /// The most digits after the second that a time has.
+    pub const FRACTION: u8 = 6;
+
     /// Whether it is one of the three integer types.
     pub fn is_integer(self) -> bool {
         matches!(self, Self::SmallInteger | Self::Integer | Self::BigInteger)
@@ -63,14 +68,16 @@ impl fmt::Display for ColumnType {
             Self::Integer => f.write_str("integer"),
             Self::BigInteger => f.write_str("big-integer"),
             Self::Numeric { precision, scale } => write!(f, "numeric({precision},{scale})"),
+            Self::Float => f.write_str("float"),
             Self::Double => f.write_str("double"),
-            Self::Varchar(length) => write!(f, "varchar({length})"),
+            Self::Varchar(Some(length)) => write!(f, "varchar({length})"),
+            Self::Varchar(None) => f.write_str("varchar"),
             Self::Text => f.write_str("text"),
             Self::Binary => f.write_str("binary"),
             Self::Date => f.write_str("date"),
-            Self::Time => f.write_str("time"),
-            Self::Timestamp => f.write_str("timestamp"),
-            Self::TimestampWithZone => f.write_str("timestamp-with-zone"),
+            Self::Time(digits) => write!(f, "time({digits})"),
+            Self::Timestamp(digits) => write!(f, "timestamp({digits})"),
+            Self::TimestampWithZone(digits) => write!(f, "timestamp-with-zone({digits})"),
             Self::Uuid => f.write_str("uuid"),
             Self::Json => f.write_str("json"),
         }

@@ -12,7 +12,7 @@ mod query;
 mod value;
 
 pub use coerce::coerce;
-pub(crate) use coerce::without_zeros;
+pub(crate) use coerce::{cut, without_zeros};
 pub use column::{
     Change, CheckSpec, ColumnChanges, ColumnDefault, ColumnSpec, ColumnType, Comment, Computed, ComputedStorage,
     Constraint, ConstraintSelector, Demand, ForeignKey, Index, IndexKey, IndexOrder, IndexPart, Key, ReferentialAction,

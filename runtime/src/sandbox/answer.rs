@@ -159,14 +159,15 @@ fn column_type(column_type: ColumnType) -> types::ColumnType {
         ColumnType::Integer => types::ColumnType::Integer,
         ColumnType::BigInteger => types::ColumnType::BigInteger,
         ColumnType::Numeric { precision, scale } => types::ColumnType::Numeric(types::NumericType { precision, scale }),
+        ColumnType::Float => types::ColumnType::Float,
         ColumnType::Double => types::ColumnType::Double,
         ColumnType::Varchar(length) => types::ColumnType::Varchar(length),
         ColumnType::Text => types::ColumnType::Text,
         ColumnType::Binary => types::ColumnType::Binary,
         ColumnType::Date => types::ColumnType::Date,
-        ColumnType::Time => types::ColumnType::Time,
-        ColumnType::Timestamp => types::ColumnType::Timestamp,
-        ColumnType::TimestampWithZone => types::ColumnType::TimestampWithZone,
+        ColumnType::Time(digits) => types::ColumnType::Time(digits),
+        ColumnType::Timestamp(digits) => types::ColumnType::Timestamp(digits),
+        ColumnType::TimestampWithZone(digits) => types::ColumnType::TimestampWithZone(digits),
         ColumnType::Uuid => types::ColumnType::Uuid,
         ColumnType::Json => types::ColumnType::Json,
     }
@@ -241,9 +242,9 @@ mod tests {
             columns: vec![
                 column("id", ColumnType::BigInteger, None),
                 column("parent", ColumnType::BigInteger, None),
-                column("title", ColumnType::Varchar(80), Some(ColumnDefault::Value(Value::text("new").unwrap()))),
+                column("title", ColumnType::Varchar(Some(80)), Some(ColumnDefault::Value(Value::text("new").unwrap()))),
                 column("price", ColumnType::Numeric { precision: 8, scale: 2 }, None),
-                column("made", ColumnType::TimestampWithZone, Some(clock)),
+                column("made", ColumnType::TimestampWithZone(6), Some(clock)),
                 ColumnSpec {
                     computed: Some(Computed {
                         expression: parse(Position::Computed, "upper(\"title\") || '?'"),

@@ -113,7 +113,7 @@ impl Converter {
     pub(super) fn column(&self, column: types::Column) -> Result<ColumnSpec, CallError> {
         Ok(ColumnSpec {
             name: self.object(&column.name)?,
-            column_type: column_type(column.column_type)?,
+            column_type: column_type(column.column_type),
             nullable: column.nullable,
             default: column.default.map(|default| self.default(default)).transpose()?,
             auto_increment: column.auto_increment,
@@ -184,7 +184,7 @@ impl Converter {
     /// The aspects of a column to change.
     pub(super) fn changes(&self, changes: schema::ColumnChanges) -> Result<ColumnChanges, CallError> {
         Ok(ColumnChanges {
-            column_type: changes.column_type.map(column_type).transpose()?,
+            column_type: changes.column_type.map(column_type),
             nullable: changes.nullable,
             default: match changes.default {
                 schema::DefaultChange::Keep => Change::Keep,
@@ -224,35 +224,26 @@ pub(super) fn values(row: Vec<types::Value>) -> Result<Vec<Value>, CallError> {
     row.into_iter().map(value).collect()
 }
 
-fn column_type(column_type: types::ColumnType) -> Result<ColumnType, CallError> {
-    let invalid = |message: &str| Err(types::Error::Invalid(message.into()).into());
-    Ok(match column_type {
+/// A type; that its numbers are in bounds is the model's to check.
+fn column_type(column_type: types::ColumnType) -> ColumnType {
+    match column_type {
         types::ColumnType::Boolean => ColumnType::Boolean,
         types::ColumnType::SmallInteger => ColumnType::SmallInteger,
         types::ColumnType::Integer => ColumnType::Integer,
         types::ColumnType::BigInteger => ColumnType::BigInteger,
-        types::ColumnType::Numeric(types::NumericType { precision, scale }) => {
-            if !(1..=65).contains(&precision) || scale > precision || scale > 30 {
-                return invalid("numeric takes 1 to 65 digits, of them at most 30 after the point");
-            }
-            ColumnType::Numeric { precision, scale }
-        }
+        types::ColumnType::Numeric(types::NumericType { precision, scale }) => ColumnType::Numeric { precision, scale },
+        types::ColumnType::Float => ColumnType::Float,
         types::ColumnType::Double => ColumnType::Double,
-        types::ColumnType::Varchar(length) => {
-            if !(1..=16_383).contains(&length) {
-                return invalid("varchar takes 1 to 16383 characters");
-            }
-            ColumnType::Varchar(length)
-        }
+        types::ColumnType::Varchar(length) => ColumnType::Varchar(length),
         types::ColumnType::Text => ColumnType::Text,
         types::ColumnType::Binary => ColumnType::Binary,
         types::ColumnType::Date => ColumnType::Date,
-        types::ColumnType::Time => ColumnType::Time,
-        types::ColumnType::Timestamp => ColumnType::Timestamp,
-        types::ColumnType::TimestampWithZone => ColumnType::TimestampWithZone,
+        types::ColumnType::Time(digits) => ColumnType::Time(digits),
+        types::ColumnType::Timestamp(digits) => ColumnType::Timestamp(digits),
+        types::ColumnType::TimestampWithZone(digits) => ColumnType::TimestampWithZone(digits),
         types::ColumnType::Uuid => ColumnType::Uuid,
         types::ColumnType::Json => ColumnType::Json,
-    })
+    }
 }
 
 fn referential_action(action: types::ReferentialAction) -> ReferentialAction {

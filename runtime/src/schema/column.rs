@@ -85,7 +85,7 @@ fn check_name(name: &Ident) -> Result<(), SchemaError> {
 
 fn check_type(at: &str, column_type: ColumnType) -> Result<(), SchemaError> {
     match column_type {
-        ColumnType::Varchar(length) if !(1..=VARCHAR_LENGTH).contains(&length) => {
+        ColumnType::Varchar(Some(length)) if !(1..=VARCHAR_LENGTH).contains(&length) => {
             Err(invalid(format!("the length of {at} is not in 1 to {VARCHAR_LENGTH}")))
         }
         ColumnType::Numeric { precision, .. } if !(1..=NUMERIC_PRECISION).contains(&precision) => {
@@ -93,6 +93,11 @@ fn check_type(at: &str, column_type: ColumnType) -> Result<(), SchemaError> {
         }
         ColumnType::Numeric { precision, scale } if scale > precision.min(NUMERIC_SCALE) => {
             Err(invalid(format!("the scale of {at} is larger than its precision or {NUMERIC_SCALE}")))
+        }
+        ColumnType::Time(digits) | ColumnType::Timestamp(digits) | ColumnType::TimestampWithZone(digits)
+            if digits > ColumnType::FRACTION =>
+        {
+            Err(invalid(format!("{at} has more than {} digits after the second", ColumnType::FRACTION)))
         }
         _ => Ok(()),
     }
@@ -260,8 +265,7 @@ pub(super) fn alter(
     let asked_type = changes.column_type.map(|asked| (rules.canonical)(asked, numbered));
     let old_type = match &column.column_type {
         ModelType::Portable(known) => Some(*known),
-        // All that can become of a type that holds less than a portable one is that one.
-        ModelType::Opaque(printed) => (rules.widens)(printed).filter(|wide| asked_type == Some(*wide)),
+        ModelType::Opaque(_) => None,
     };
     let is_kept = rules.keeps_attributes && asked_type.is_none();
     if (old_type.is_none() && !is_kept) || (!column.extra.is_empty() && !rules.keeps_attributes) {

@@ -1,7 +1,7 @@
 //! What brings tables that another tool made to the model's own types and names without loss.
 
-use super::{ModelType, Rules, Schema, Table, index};
-use crate::operation::{Change, ColumnChanges, Ident, Index, IndexPart, Op};
+use super::{Rules, Schema, Table, index};
+use crate::operation::{Change, ColumnChanges, ColumnType, Ident, Index, IndexPart, Op};
 
 /// The operations that bring `found` nearer to `expected`: a column of a type that holds less than the one expected is
 /// widened to it, and the index that the database made for a foreign key without a name gets the name of the foreign
@@ -9,23 +9,21 @@ use crate::operation::{Change, ColumnChanges, Ident, Index, IndexPart, Op};
 pub fn conform(expected: &Schema, found: &Schema, rules: &Rules) -> Vec<Op> {
     let both = found.tables.iter().filter_map(|(name, found)| Some((name, expected.tables.get(name)?, found)));
     both.flat_map(|(name, expected, found)| {
-        let mut operations = widened(name, expected, found, rules);
+        let mut operations = widened(name, expected, found);
         operations.extend(renamed(name, expected, found, rules));
         operations
     })
     .collect()
 }
 
-fn widened(name: &Ident, expected: &Table, found: &Table, rules: &Rules) -> Vec<Op> {
+fn widened(name: &Ident, expected: &Table, found: &Table) -> Vec<Op> {
     let narrow = found.columns.iter().filter_map(|column| {
-        let ModelType::Opaque(printed) = &column.column_type else { return None };
-        let wide = (rules.widens)(printed)?;
-        let wanted = &expected.column(&column.name)?.column_type;
-        (*wanted == ModelType::Portable(wide)).then(|| Op::AlterColumn {
+        let wanted = expected.column(&column.name)?.portable_type()?;
+        is_shorter(column.portable_type()?, wanted).then(|| Op::AlterColumn {
             table: name.clone(),
             name: column.name.clone(),
             changes: ColumnChanges {
-                column_type: Some(wide),
+                column_type: Some(wanted),
                 nullable: None,
                 default: Change::Keep,
                 comment: Change::Keep,
@@ -33,6 +31,17 @@ fn widened(name: &Ident, expected: &Table, found: &Table, rules: &Rules) -> Vec<
         })
     });
     narrow.collect()
+}
+
+/// Whether it is the same type but for fewer digits after the second.
+fn is_shorter(found: ColumnType, wanted: ColumnType) -> bool {
+    use ColumnType::{Time, Timestamp, TimestampWithZone};
+    match (found, wanted) {
+        (Time(few), Time(more))
+        | (Timestamp(few), Timestamp(more))
+        | (TimestampWithZone(few), TimestampWithZone(more)) => few < more,
+        _ => false,
+    }
 }
 
 fn renamed(name: &Ident, expected: &Table, found: &Table, rules: &Rules) -> Vec<Op> {

@@ -20,15 +20,19 @@ fn scale(exact: ColumnType) -> Option<u8> {
 
 /// What holds a value of either type; none where that differs by dialect.
 pub(super) fn either(left: ColumnType, right: ColumnType) -> Option<ColumnType> {
-    use ColumnType::{BigInteger, Double, Text, Varchar};
+    use ColumnType::{BigInteger, Double, Float, Text, Time, Timestamp, TimestampWithZone, Varchar};
     match (left, right) {
         _ if left == right => Some(left),
         (Varchar(_) | Text, Varchar(_) | Text) => Some(Text),
+        (Float | Double, Float | Double) => Some(Double),
+        (Time(left), Time(right)) => Some(Time(left.max(right))),
+        (Timestamp(left), Timestamp(right)) => Some(Timestamp(left.max(right))),
+        (TimestampWithZone(left), TimestampWithZone(right)) => Some(TimestampWithZone(left.max(right))),
         _ if left.is_integer() && right.is_integer() => Some(BigInteger),
         _ => match (scale(left), scale(right)) {
             (Some(left), Some(right)) => Some(numeric(left.max(right))),
-            (Some(_), None) if right == Double => Some(Double),
-            (None, Some(_)) if left == Double => Some(Double),
+            (Some(_), None) if matches!(right, Double | Float) => Some(Double),
+            (None, Some(_)) if matches!(left, Double | Float) => Some(Double),
             _ => None,
         },
     }
@@ -90,7 +94,7 @@ impl Scope<'_> {
             }
             // How many digits a quotient has is the database's own.
             BinaryOperator::Divide => {
-                let double = |side| self.exact(side) == Some(ColumnType::Double);
+                let double = |side| matches!(self.exact(side), Some(ColumnType::Double | ColumnType::Float));
                 (double(left) || double(right)).then_some(ColumnType::Double)
             }
             BinaryOperator::Concat => Some(ColumnType::Text),
@@ -117,6 +121,7 @@ fn widened(exact: ColumnType) -> ColumnType {
     match exact {
         exact if exact.is_integer() => ColumnType::BigInteger,
         ColumnType::Numeric { scale, .. } => numeric(scale),
+        ColumnType::Float => ColumnType::Double,
         other => other,
     }
 }
@@ -134,9 +139,9 @@ fn of_value(value: &Value) -> Option<ColumnType> {
         Value::Text(_) => ColumnType::Text,
         Value::Binary(_) => ColumnType::Binary,
         Value::Date(_) => ColumnType::Date,
-        Value::Time(_) => ColumnType::Time,
-        Value::Timestamp(_) => ColumnType::Timestamp,
-        Value::TimestampWithZone(_) => ColumnType::TimestampWithZone,
+        Value::Time(_) => ColumnType::Time(ColumnType::FRACTION),
+        Value::Timestamp(_) => ColumnType::Timestamp(ColumnType::FRACTION),
+        Value::TimestampWithZone(_) => ColumnType::TimestampWithZone(ColumnType::FRACTION),
         Value::Uuid(_) => ColumnType::Uuid,
     })
 }

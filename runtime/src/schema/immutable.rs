@@ -33,8 +33,8 @@ impl Scope<'_> {
         self.check_immutable(at, expression)?;
         let depends = matches!(
             (column.portable_type(), self.exact(expression)),
-            (Some(ColumnType::TimestampWithZone), Some(ColumnType::Date | ColumnType::Timestamp))
-                | (Some(ColumnType::Date | ColumnType::Timestamp), Some(ColumnType::TimestampWithZone))
+            (Some(ColumnType::TimestampWithZone(_)), Some(ColumnType::Date | ColumnType::Timestamp(_)))
+                | (Some(ColumnType::Date | ColumnType::Timestamp(_)), Some(ColumnType::TimestampWithZone(_)))
         );
         if depends {
             return Err(invalid(format!("{at} has an expression that {MOMENT}")));
@@ -102,7 +102,7 @@ impl Scope<'_> {
     fn mixes_moments(&self, operands: &[&Expr]) -> bool {
         let computed = operands.iter().filter(|operand| !matches!(operand, Expr::Value(_)));
         let types: Vec<ColumnType> = computed.filter_map(|operand| self.exact(operand)).collect();
-        types.contains(&ColumnType::TimestampWithZone)
-            && types.iter().any(|exact| matches!(exact, ColumnType::Date | ColumnType::Timestamp))
+        types.iter().any(|exact| matches!(exact, ColumnType::TimestampWithZone(_)))
+            && types.iter().any(|exact| matches!(exact, ColumnType::Date | ColumnType::Timestamp(_)))
     }
 }

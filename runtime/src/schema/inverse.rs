@@ -85,10 +85,18 @@ fn changes(old: &Column, new: &Column) -> Option<ColumnChanges> {
 
 /// Whether every value of a column comes through a change of its type and back as it was.
 fn keeps_values(from: ColumnType, to: ColumnType) -> bool {
-    use ColumnType::{BigInteger, Integer, Numeric, SmallInteger, Text, Varchar};
+    use ColumnType::{
+        BigInteger, Double, Float, Integer, Numeric, SmallInteger, Text, Time, Timestamp, TimestampWithZone, Varchar,
+    };
     match (from, to) {
-        (SmallInteger, Integer | BigInteger) | (Integer, BigInteger) | (Varchar(_), Text) => true,
-        (Varchar(short), Varchar(long)) => short <= long,
+        (SmallInteger, Integer | BigInteger)
+        | (Integer, BigInteger)
+        | (Float, Double)
+        | (Varchar(_), Text | Varchar(None)) => true,
+        (Varchar(Some(short)), Varchar(Some(long))) => short <= long,
+        (Time(few), Time(more))
+        | (Timestamp(few), Timestamp(more))
+        | (TimestampWithZone(few), TimestampWithZone(more)) => few <= more,
         (Numeric { precision, scale }, Numeric { precision: wider, scale: same }) => {
             precision <= wider && scale == same
         }

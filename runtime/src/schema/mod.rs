@@ -66,9 +66,6 @@ pub struct Rules {
     pub unique_index_is_constraint: bool,
     /// MariaDB: a JSON column is a text with a check of the column's name.
     pub json_is_check: bool,
-    /// The portable type that holds whatever a type without one holds, and in the same form: on MariaDB `datetime`,
-    /// which other tools make, is `timestamp` without a fraction. Takes the type as the database prints it.
-    pub widens: fn(&str) -> Option<ColumnType>,
     /// SQLite: altering a column leaves alone what the model cannot express of it, as its definition is changed in place.
     pub keeps_attributes: bool,
     /// Whether tables and columns can have comments.

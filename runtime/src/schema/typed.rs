@@ -5,7 +5,8 @@ use super::query::Output;
 use super::scope::{Columns, Scope, Source};
 use super::{Schema, Table};
 use crate::operation::{
-    ColumnType, Conflict, ConflictAction, Dml, Expr, Function, Ident, InsertSource, OrderBy, Query, Select, coerce,
+    BinaryOperator, ColumnType, Conflict, ConflictAction, Dml, Expr, Function, Ident, InsertSource, OrderBy, Query,
+    Select, Value, coerce,
 };
 
 /// How a column of an answer is read.
@@ -24,8 +25,23 @@ pub enum Answer {
 pub fn typed_query(schema: &Schema, query: &Query) -> Result<(Query, Vec<(Ident, Answer)>), super::SchemaError> {
     let scope = Scope::default().reading(schema);
     let outputs = scope.outputs(query)?;
-    let answers = outputs.into_iter().map(answer).collect::<Result<_, _>>()?;
-    Ok((scope.typed_query(query, &[]), answers))
+    let answers: Vec<(Ident, Answer)> = outputs.into_iter().map(answer).collect::<Result<_, _>>()?;
+    let mut typed = scope.typed_query(query, &[]);
+    widen_floats(&mut typed, &answers);
+    Ok((typed, answers))
+}
+
+/// Adds a double zero to each float of an answer, as MariaDB prints six digits of one.
+fn widen_floats(query: &mut Query, answers: &[(Ident, Answer)]) {
+    let Ok(zero) = Value::double(0.0) else { return };
+    for select in std::iter::once(&mut query.select).chain(query.unions.iter_mut().map(|(_, select)| select)) {
+        for ((_, item), (_, answer)) in select.items.iter_mut().zip(answers) {
+            if *answer == Answer::Exact(ColumnType::Float) {
+                let zero = Box::new(Expr::Value(zero.clone()));
+                *item = Expr::Binary(Box::new(item.clone()), BinaryOperator::Add, zero);
+            }
+        }
+    }
 }
 
 fn answer(output: Output) -> Result<(Ident, Answer), super::SchemaError> {

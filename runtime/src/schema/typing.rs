@@ -52,12 +52,12 @@ impl Kind {
             ColumnType::SmallInteger | ColumnType::Integer | ColumnType::BigInteger | ColumnType::Numeric { .. } => {
                 Self::Number
             }
-            ColumnType::Double => Self::Double,
+            ColumnType::Float | ColumnType::Double => Self::Double,
             ColumnType::Varchar(_) | ColumnType::Text => Self::Text,
             ColumnType::Binary => Self::Binary,
             ColumnType::Date => Self::Date,
-            ColumnType::Time => Self::Time,
-            ColumnType::Timestamp | ColumnType::TimestampWithZone => Self::Timestamp,
+            ColumnType::Time(_) => Self::Time,
+            ColumnType::Timestamp(_) | ColumnType::TimestampWithZone(_) => Self::Timestamp,
             ColumnType::Uuid => Self::Uuid,
             ColumnType::Json => Self::Json,
         }

@@ -13,13 +13,13 @@ const TYPES: [(&str, ColumnType); 15] = [
     ("big", ColumnType::BigInteger),
     ("dec", ColumnType::Numeric { precision: 65, scale: 30 }),
     ("dbl", ColumnType::Double),
-    ("vc", ColumnType::Varchar(40)),
+    ("vc", ColumnType::Varchar(Some(40))),
     ("txt", ColumnType::Text),
     ("bin", ColumnType::Binary),
     ("dat", ColumnType::Date),
-    ("tim", ColumnType::Time),
-    ("ts", ColumnType::Timestamp),
-    ("tz", ColumnType::TimestampWithZone),
+    ("tim", ColumnType::Time(6)),
+    ("ts", ColumnType::Timestamp(6)),
+    ("tz", ColumnType::TimestampWithZone(6)),
     ("uid", ColumnType::Uuid),
     ("js", ColumnType::Json),
 ];
@@ -322,7 +322,7 @@ on_every_database! {
             let default = Some(ColumnDefault::Value(Value::text(text.clone()).unwrap()));
             let columns = vec![
                 column("i", ColumnType::Integer),
-                ColumnSpec { default, ..column("c", ColumnType::Varchar(200)) },
+                ColumnSpec { default, ..column("c", ColumnType::Varchar(Some(200))) },
             ];
             let constraints = vec![Constraint::Check(CheckSpec { name: None, condition })];
             let table = TableSpec { name: ident(&name), columns, constraints, comment: None };

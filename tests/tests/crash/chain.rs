@@ -35,7 +35,11 @@ pub(crate) fn chain() -> GuestPackage {
         ])
         .revision("003", &["002"], "Rebuild")
         .upgrade([
-            alter_column("author", "full_name", ColumnChanges::new().set_type(ColumnType::Varchar(200)).set_nullable()),
+            alter_column(
+                "author",
+                "full_name",
+                ColumnChanges::new().set_type(ColumnType::Varchar(Some(200))).set_nullable(),
+            ),
             create_constraint("book", Check::new(sql(r#""pages" > 0"#)).named("book_has_pages")),
             execute(r#"UPDATE "author" SET "about" = NULL WHERE "id" = 1"#, ()),
         ])

@@ -58,22 +58,33 @@ pub(crate) fn id() -> ColumnSpec {
     ColumnSpec { nullable: false, auto_increment: true, ..column("id", ColumnType::BigInteger) }
 }
 
-pub(crate) const TYPES: [ColumnType; 15] = [
+pub(crate) const TYPES: [ColumnType; 16] = [
     ColumnType::Boolean,
     ColumnType::SmallInteger,
     ColumnType::Integer,
     ColumnType::BigInteger,
     ColumnType::Numeric { precision: 10, scale: 2 },
     ColumnType::Double,
-    ColumnType::Varchar(40),
+    ColumnType::Varchar(Some(40)),
     ColumnType::Text,
     ColumnType::Binary,
     ColumnType::Date,
-    ColumnType::Time,
-    ColumnType::Timestamp,
-    ColumnType::TimestampWithZone,
+    ColumnType::Time(6),
+    ColumnType::Timestamp(6),
+    ColumnType::TimestampWithZone(6),
     ColumnType::Uuid,
     ColumnType::Json,
+    ColumnType::Float,
+];
+
+/// Times of every kind with fewer digits after the second.
+pub(crate) const SHORT_TIMES: [ColumnType; 6] = [
+    ColumnType::Time(0),
+    ColumnType::Time(2),
+    ColumnType::Timestamp(0),
+    ColumnType::Timestamp(3),
+    ColumnType::TimestampWithZone(0),
+    ColumnType::TimestampWithZone(5),
 ];
 
 /// A value that fits a type; `which` picks among a few, the awkward ones among them.
@@ -85,17 +96,18 @@ pub(crate) fn value(column_type: ColumnType, which: u8) -> Value {
         ColumnType::Integer => Value::Integer([0, -1, 2_147_483_647, -2_147_483_648][usize::from(which) % 4]),
         ColumnType::BigInteger => Value::Integer([0, -7, i64::MAX, i64::MIN][usize::from(which) % 4]),
         ColumnType::Numeric { .. } => Value::numeric(&pick(&["0", "-1.50", "12345678.99", "9.9"])).unwrap(),
+        ColumnType::Float => Value::double([0.0, -0.5, 0.1, 123_456.0][usize::from(which) % 4]).unwrap(),
         ColumnType::Double => Value::double([0.0, -0.5, 1e300, 2.25][usize::from(which) % 4]).unwrap(),
         ColumnType::Varchar(_) | ColumnType::Text => {
             Value::text(pick(&["", "it's", "a\\b\\'", "ünï ☃ \"q\" `t` -- x\n;", "NULL", "0x41"])).unwrap()
         }
         ColumnType::Binary => Value::Binary([vec![], vec![0, 255, 39], vec![65]][usize::from(which) % 3].clone()),
         ColumnType::Date => Value::date(&pick(&["2026-02-28", "0999-12-31"])).unwrap(),
-        ColumnType::Time => Value::time(&pick(&["00:00:00", "23:59:59.999999", "10:20:30.5"])).unwrap(),
-        ColumnType::Timestamp => {
+        ColumnType::Time(_) => Value::time(&pick(&["00:00:00", "23:59:59.999999", "10:20:30.5"])).unwrap(),
+        ColumnType::Timestamp(_) => {
             Value::timestamp(&pick(&["2026-02-28 01:02:03", "1999-12-31 23:59:59.000001"])).unwrap()
         }
-        ColumnType::TimestampWithZone => {
+        ColumnType::TimestampWithZone(_) => {
             Value::timestamp_with_zone(&pick(&["2026-02-28T01:02:03+02:00", "1999-12-31T23:59:59.5Z"])).unwrap()
         }
         ColumnType::Uuid => Value::uuid("67e55044-10b1-426f-9247-bb680e5fe0c8").unwrap(),

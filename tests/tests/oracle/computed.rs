@@ -49,7 +49,7 @@ fn rename(from: &str, to: &str) -> Op {
 async fn filled(twin: &mut Twin) {
     let columns = vec![
         id(),
-        column("v", ColumnType::Varchar(40)),
+        column("v", ColumnType::Varchar(Some(40))),
         column("t", ColumnType::Text),
         column("i", ColumnType::Integer),
         column("b", ColumnType::BigInteger),
@@ -57,7 +57,7 @@ async fn filled(twin: &mut Twin) {
         column("n", ColumnType::Numeric { precision: 10, scale: 2 }),
         column("d", ColumnType::Double),
         column("day", ColumnType::Date),
-        column("at", ColumnType::Timestamp),
+        column("at", ColumnType::Timestamp(6)),
         column("u", ColumnType::Uuid),
         column("j", ColumnType::Json),
         column("x", ColumnType::Binary),
@@ -78,8 +78,8 @@ const EXPRESSIONS: [(ColumnType, &str); 30] = [
     (ColumnType::Text, "upper(t) || '-' || v || 'z'"),
     (ColumnType::Text, "trim(v)"),
     (ColumnType::Text, "replace(t, 'a', 'b\\')"),
-    (ColumnType::Varchar(60), "coalesce(v, t, 'it''s')"),
-    (ColumnType::Varchar(60), "v"),
+    (ColumnType::Varchar(Some(60)), "coalesce(v, t, 'it''s')"),
+    (ColumnType::Varchar(Some(60)), "v"),
     (ColumnType::Text, "substr(v, 2, 3)"),
     (ColumnType::Text, "nullif(v, t)"),
     (ColumnType::Integer, "length(t)"),
@@ -155,7 +155,7 @@ on_every_database! {
     async fn a_moment_beside_a_time_without_a_zone_is_nothing_to_keep(target: &TestTarget) {
         let mut twin = Twin::new(target).await;
         let columns = vec![
-            column("m", ColumnType::TimestampWithZone), column("at", ColumnType::Timestamp), column("day", ColumnType::Date),
+            column("m", ColumnType::TimestampWithZone(6)), column("at", ColumnType::Timestamp(6)), column("day", ColumnType::Date),
         ];
         twin.must(table("t", columns, vec![])).await;
         // Only PostgreSQL has a type for moments, and asks the session's time zone.
@@ -166,14 +166,14 @@ on_every_database! {
             if depends { twin.must_not(on(index_over("no", &[text]))).await }
         }
         for (number, (column_type, text)) in [
-            (ColumnType::TimestampWithZone, "at"), (ColumnType::TimestampWithZone, "day"),
-            (ColumnType::Timestamp, "m"), (ColumnType::Date, "m"),
+            (ColumnType::TimestampWithZone(6), "at"), (ColumnType::TimestampWithZone(6), "day"),
+            (ColumnType::Timestamp(6), "m"), (ColumnType::Date, "m"),
         ].into_iter().enumerate() {
             let op = add(stored(&format!("d{number}"), column_type, text));
             if depends { twin.must_not(op).await } else { twin.must(op).await }
         }
         twin.must(add(stored("e", ColumnType::Boolean, "m > '2026-01-01T00:00:00Z' AND at > day"))).await;
-        twin.must(add(stored("f", ColumnType::TimestampWithZone, "m"))).await;
+        twin.must(add(stored("f", ColumnType::TimestampWithZone(6), "m"))).await;
     }
 
     async fn a_computed_column_reads_back_or_is_refused_while_planned(target: &TestTarget) {
@@ -193,8 +193,8 @@ on_every_database! {
         let mut twin = Twin::new(target).await;
         let columns = vec![
             id(),
-            stored("low", ColumnType::Varchar(40), "lower(name)"),
-            not_null(column("name", ColumnType::Varchar(40))),
+            stored("low", ColumnType::Varchar(Some(40)), "lower(name)"),
+            not_null(column("name", ColumnType::Varchar(Some(40)))),
             column("size", ColumnType::Integer),
             stored("twice", ColumnType::BigInteger, "size * 2"),
         ];
@@ -216,7 +216,7 @@ on_every_database! {
         twin.must(alter("length", ColumnChanges { nullable: Some(false), ..keep() })).await;
         twin.must(alter("select", ColumnChanges { nullable: Some(true), ..keep() })).await;
         twin.must(add(column("other", ColumnType::Text))).await;
-        twin.must(alter("other", ColumnChanges { column_type: Some(ColumnType::Varchar(9)), ..keep() })).await;
+        twin.must(alter("other", ColumnChanges { column_type: Some(ColumnType::Varchar(Some(9))), ..keep() })).await;
         twin.must(Op::CreateConstraint { table: ident("t"), constraint: check("length > -5") }).await;
         twin.must(add(stored("third", ColumnType::BigInteger, "length * 3"))).await;
         twin.must(execute(r#"INSERT INTO "t" ("select") VALUES ('Three')"#, &[])).await;

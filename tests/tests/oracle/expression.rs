@@ -21,7 +21,7 @@ pub(crate) fn condition_over(columns: &Columns, position: Position, dice: &mut D
 /// An expression without columns for a default.
 pub(crate) fn constant(column_type: ColumnType, dice: &mut Dice) -> Option<Expr> {
     let text = match column_type {
-        ColumnType::Timestamp | ColumnType::TimestampWithZone => "CURRENT_TIMESTAMP".to_owned(),
+        ColumnType::Timestamp(_) | ColumnType::TimestampWithZone(_) => "CURRENT_TIMESTAMP".to_owned(),
         ColumnType::Date => "CURRENT_DATE".to_owned(),
         ColumnType::Boolean => boolean(&[], 2, dice),
         _ if is_number(column_type) => number(&[], 2, dice),

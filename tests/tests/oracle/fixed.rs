@@ -8,25 +8,30 @@ use ptah_wasm::operation::{
 use ptah_wasm_tests::{on_databases, on_every_database};
 
 use crate::build::{
-    TYPES, check, column, comment, execute, expr, foreign_key, id, ident, idents, index, key, not_null, table, value,
-    with_default,
+    SHORT_TIMES, TYPES, check, column, comment, execute, expr, foreign_key, id, ident, idents, index, key, not_null,
+    table, value, with_default,
 };
 use crate::twin::{Outcome, Twin};
+
+/// Nothing but another type.
+fn retype(column_type: ColumnType) -> ColumnChanges {
+    ColumnChanges { column_type: Some(column_type), nullable: None, default: Change::Keep, comment: Change::Keep }
+}
 
 on_every_database! {
     async fn every_type_reads_back_as_the_model(target: &TestTarget) {
         let mut twin = Twin::new(target).await;
         let mut columns = vec![id()];
-        for (number, column_type) in TYPES.into_iter().enumerate() {
+        for (number, column_type) in TYPES.into_iter().chain(SHORT_TIMES).enumerate() {
             columns.push(column(&format!("n{number}"), column_type));
             columns.push(not_null(column(&format!("m{number}"), column_type)));
         }
         twin.must(table("kinds", columns, vec![Constraint::PrimaryKey(key(&["id"]))])).await;
-        for (number, column_type) in TYPES.into_iter().enumerate() {
+        for (number, column_type) in TYPES.into_iter().chain(SHORT_TIMES).enumerate() {
             for which in 0..6 {
                 let mut names = vec![format!("n{number}")];
                 let mut row = vec![value(column_type, which)];
-                for (other, other_type) in TYPES.into_iter().enumerate() {
+                for (other, other_type) in TYPES.into_iter().chain(SHORT_TIMES).enumerate() {
                     names.push(format!("m{other}"));
                     row.push(value(other_type, which));
                 }
@@ -43,7 +48,7 @@ on_every_database! {
 
     async fn every_default_reads_back_as_the_model(target: &TestTarget) {
         let mut twin = Twin::new(target).await;
-        for (number, column_type) in TYPES.into_iter().enumerate() {
+        for (number, column_type) in TYPES.into_iter().chain(SHORT_TIMES).enumerate() {
             for which in 0..6 {
                 let with = with_default(column("c", column_type), value(column_type, which));
                 let op = table(&format!("d{number}_{which}"), vec![with], vec![]);
@@ -51,13 +56,17 @@ on_every_database! {
             }
         }
         for (number, (column_type, text)) in [
-            (ColumnType::TimestampWithZone, "CURRENT_TIMESTAMP"),
-            (ColumnType::Timestamp, "CURRENT_TIMESTAMP"),
+            (ColumnType::TimestampWithZone(6), "CURRENT_TIMESTAMP"),
+            (ColumnType::Timestamp(6), "CURRENT_TIMESTAMP"),
+            (ColumnType::TimestampWithZone(0), "CURRENT_TIMESTAMP"),
+            (ColumnType::Timestamp(0), "CURRENT_TIMESTAMP"),
+            (ColumnType::Timestamp(4), "CURRENT_TIMESTAMP"),
+            (ColumnType::Date, "CURRENT_TIMESTAMP"),
             (ColumnType::Date, "CURRENT_DATE"),
             (ColumnType::Integer, "1 + 2 * 3"),
             (ColumnType::Text, "lower('ABC') || 'x'"),
             (ColumnType::Integer, "-5"),
-            (ColumnType::Varchar(20), "coalesce(NULL, 'x')"),
+            (ColumnType::Varchar(Some(20)), "coalesce(NULL, 'x')"),
         ].into_iter().enumerate() {
             let with = ColumnSpec {
                 default: Some(ColumnDefault::Expression(expr(Position::Default, text))),
@@ -67,13 +76,65 @@ on_every_database! {
         }
     }
 
+    async fn a_varchar_without_a_bound_is_one_or_is_refused(target: &TestTarget) {
+        let mut twin = Twin::new(target).await;
+        let unbounded = || with_default(column("c", ColumnType::Varchar(None)), Value::Text("x".into()));
+        let type_of = |column_type| Op::AlterColumn { table: ident("u"), name: ident("c"), changes: retype(column_type) };
+        twin.must(table("u", vec![id(), column("c", ColumnType::Text)], vec![Constraint::PrimaryKey(key(&["id"]))])).await;
+        let ops = [
+            table("t", vec![unbounded()], vec![]),
+            Op::AddColumn { table: ident("u"), column: ColumnSpec { name: ident("d"), ..unbounded() } },
+            type_of(ColumnType::Varchar(None)),
+            type_of(ColumnType::Varchar(Some(20))),
+        ];
+        let refused = if target.dialect() == Dialect::Mariadb { 3 } else { 0 };
+        for (number, op) in ops.into_iter().enumerate() {
+            if number < refused { twin.must_not(op).await } else { twin.must(op).await }
+        }
+    }
+
+    async fn digits_after_the_second_come_and_go(target: &TestTarget) {
+        let mut twin = Twin::new(target).await;
+        let all: [fn(u8) -> ColumnType; 3] = [ColumnType::Time, ColumnType::Timestamp, ColumnType::TimestampWithZone];
+        for (number, of) in all.into_iter().enumerate() {
+            let name = format!("t{number}");
+            let columns = vec![id(), with_default(column("c", of(6)), value(of(6), 1))];
+            twin.must(table(&name, columns, vec![Constraint::PrimaryKey(key(&["id"]))])).await;
+            let row = vec![value(of(6), 1)];
+            twin.must(Op::BulkInsert { table: ident(&name), columns: idents(&["c"]), rows: vec![row] }).await;
+            for digits in [3, 0, 1, 6] {
+                twin.must(Op::AlterColumn { table: ident(&name), name: ident("c"), changes: retype(of(digits)) }).await;
+            }
+            twin.must_not(Op::AlterColumn { table: ident(&name), name: ident("c"), changes: retype(of(7)) }).await;
+        }
+    }
+
+    async fn a_float_is_kept_with_32_bits_where_there_are_such(target: &TestTarget) {
+        let mut twin = Twin::new(target).await;
+        let float = |number| Value::double(number).unwrap();
+        twin.must(table("t", vec![id(), column("c", ColumnType::Float)], vec![Constraint::PrimaryKey(key(&["id"]))])).await;
+        let rows = [0.1, 16_777_215.0, -3.4e38].map(|number| vec![float(number)]).to_vec();
+        twin.must(Op::BulkInsert { table: ident("t"), columns: idents(&["c"]), rows }).await;
+        let rows = vec![vec![float(1e39)]];
+        twin.must_not(Op::BulkInsert { table: ident("t"), columns: idents(&["c"]), rows }).await;
+        let default = |number| ColumnChanges { default: Change::Set(ColumnDefault::Value(float(number))), ..retype(ColumnType::Float) };
+        let with = |number| Op::AlterColumn { table: ident("t"), name: ident("c"), changes: default(number) };
+        twin.must(with(0.123_456)).await;
+        if target.dialect() == Dialect::Mariadb {
+            twin.must_not(with(0.123_456_7)).await;
+        } else {
+            twin.must(with(0.123_456_7)).await;
+        }
+        twin.must(Op::AlterColumn { table: ident("t"), name: ident("c"), changes: retype(ColumnType::Double) }).await;
+    }
+
     async fn every_check_reads_back_as_the_model(target: &TestTarget) {
         let mut twin = Twin::new(target).await;
         let columns = || vec![
             column("a", ColumnType::Integer),
             column("b", ColumnType::Integer),
             column("price", ColumnType::Numeric { precision: 10, scale: 2 }),
-            column("title", ColumnType::Varchar(50)),
+            column("title", ColumnType::Varchar(Some(50))),
             column("body", ColumnType::Text),
             column("flag", ColumnType::Boolean),
             column("day", ColumnType::Date),
@@ -99,14 +160,14 @@ on_every_database! {
         use ReferentialAction::{Cascade, NoAction, Restrict, SetNull};
         let mut twin = Twin::new(target).await;
         let demand = if target.dialect() == Dialect::Sqlite { Demand::IfSupported } else { Demand::Required };
-        twin.must(table("users", vec![id(), not_null(column("name", ColumnType::Varchar(80)))], vec![
+        twin.must(table("users", vec![id(), not_null(column("name", ColumnType::Varchar(Some(80))))], vec![
             Constraint::PrimaryKey(key(&["id"])), Constraint::Unique(key(&["name"])),
         ])).await;
         twin.must(table("order", vec![
             id(),
             column("select", ColumnType::BigInteger), column("u2", ColumnType::BigInteger),
             column("u3", ColumnType::BigInteger), column("parent", ColumnType::BigInteger),
-            ColumnSpec { comment: comment("what's it \\ \"called\""), ..not_null(column("title", ColumnType::Varchar(200))) },
+            ColumnSpec { comment: comment("what's it \\ \"called\""), ..not_null(column("title", ColumnType::Varchar(Some(200)))) },
         ], vec![
             Constraint::PrimaryKey(key(&["id"])),
             foreign_key(&["select"], "users", Cascade, NoAction),
@@ -116,7 +177,7 @@ on_every_database! {
             Constraint::Unique(key(&["title", "u2"])),
             check("length(title) > 1"),
         ])).await;
-        twin.must(table("pair", vec![not_null(column("a", ColumnType::Integer)), not_null(column("b", ColumnType::Varchar(10)))], vec![
+        twin.must(table("pair", vec![not_null(column("a", ColumnType::Integer)), not_null(column("b", ColumnType::Varchar(Some(10))))], vec![
             Constraint::PrimaryKey(Key { name: Some(ident("pair_key")), columns: idents(&["b", "a"]) }),
         ])).await;
         let t = || ident("order");
@@ -124,7 +185,7 @@ on_every_database! {
         twin.must(Op::CreateIndex { table: t(), index: index("ux_u3", &[("u3", Ascending)], true), online: None }).await;
         twin.must(Op::CreateIndex { table: t(), index: index("ux_desc", &[("u3", Descending), ("id", Ascending)], true), online: None }).await;
         twin.must(Op::AddColumn { table: t(), column: column("note", ColumnType::Text) }).await;
-        twin.must(Op::AddColumn { table: t(), column: not_null(with_default(column("state", ColumnType::Varchar(10)), Value::Text("new".into()))) }).await;
+        twin.must(Op::AddColumn { table: t(), column: not_null(with_default(column("state", ColumnType::Varchar(Some(10))), Value::Text("new".into()))) }).await;
         twin.must(Op::RenameColumn { table: t(), name: ident("title"), new_name: ident("heading") }).await;
         twin.must(Op::RenameTable { name: t(), new_name: ident("orders") }).await;
         let t = || ident("orders");
@@ -138,7 +199,7 @@ on_every_database! {
         let alter = |name: &str, changes: ColumnChanges| Op::AlterColumn { table: t(), name: ident(name), changes };
         let altered = [
             alter("state", ColumnChanges { column_type: Some(ColumnType::Text), ..changes.clone() }),
-            alter("state", ColumnChanges { column_type: Some(ColumnType::Varchar(99)), nullable: Some(true), ..changes.clone() }),
+            alter("state", ColumnChanges { column_type: Some(ColumnType::Varchar(Some(99))), nullable: Some(true), ..changes.clone() }),
             alter("state", ColumnChanges { default: Change::Set(ColumnDefault::Value(Value::Text("it's".into()))), ..changes.clone() }),
             alter("state", ColumnChanges { default: Change::Clear, comment: Change::Set(Comment { text: "s".into(), demand }), ..changes.clone() }),
             alter("state", ColumnChanges { comment: Change::Clear, nullable: Some(false), ..changes.clone() }),
@@ -179,14 +240,14 @@ on_every_database! {
             (Integer, Value::Integer(i64::from(i32::MIN)), Text, "-2147483648"),
             (Integer, Value::Integer(12), cents, "12.00"),
             (Integer, Value::Integer(12), Double, "12"),
-            (cents, Value::numeric("-1.50").unwrap(), Varchar(10), "-1.50"),
+            (cents, Value::numeric("-1.50").unwrap(), Varchar(Some(10)), "-1.50"),
             (cents, Value::numeric("-1.50").unwrap(), Integer, "-2"),
             (Double, Value::double(2.25).unwrap(), cents, "2.25"),
             (Date, value(Date, 0), Text, "2026-02-28"),
-            (Uuid, value(Uuid, 0), Varchar(36), "67e55044-10b1-426f-9247-bb680e5fe0c8"),
+            (Uuid, value(Uuid, 0), Varchar(Some(36)), "67e55044-10b1-426f-9247-bb680e5fe0c8"),
             (Json, value(Json, 0), Text, "{\"a\": [1, \"it's\"]}"),
-            (Text, text("ünï \\ '"), Varchar(7), "ünï \\ '"),
-            (Varchar(5), text("5"), Integer, "5"),
+            (Text, text("ünï \\ '"), Varchar(Some(7)), "ünï \\ '"),
+            (Varchar(Some(5)), text("5"), Integer, "5"),
             (Text, text("1.5"), cents, "1.50"),
             (Text, text("2026-02-28"), Date, "2026-02-28"),
             (Text, text("67E55044-10B1-426F-9247-BB680E5FE0C8"), Uuid, "67e55044-10b1-426f-9247-bb680e5fe0c8"),
@@ -208,9 +269,9 @@ on_every_database! {
             assert!(found[0][0].as_deref().is_some_and(same), "{from} to {to}: {found:?}");
         }
         for (number, (from, to)) in [
-            (Boolean, Integer), (Integer, Boolean), (Boolean, Text), (Binary, Text), (Text, Binary), (Time, Text),
-            (Timestamp, Text), (TimestampWithZone, Varchar(50)), (Timestamp, Date), (Double, Text), (Boolean, Json),
-            (Uuid, Binary), (Date, Time), (Date, Integer),
+            (Boolean, Integer), (Integer, Boolean), (Boolean, Text), (Binary, Text), (Text, Binary), (Time(6), Text),
+            (Timestamp(6), Text), (TimestampWithZone(6), Varchar(Some(50))), (Timestamp(6), Date), (Double, Text), (Boolean, Json),
+            (Uuid, Binary), (Date, Time(6)), (Date, Integer),
         ].into_iter().enumerate() {
             let name = format!("u{number}");
             twin.must(table(&name, vec![column("c", from)], vec![])).await;

@@ -133,10 +133,25 @@ fn random_comment(dice: &mut Dice) -> Comment {
 
 fn random_type(dice: &mut Dice) -> ColumnType {
     match dice.roll(20) {
-        0 => ColumnType::Varchar(*dice.pick(&[9, 255, 256, 768, 769, 3_000, 16_383])),
+        0 => ColumnType::Varchar(*dice.pick(&[
+            None,
+            Some(9),
+            Some(255),
+            Some(256),
+            Some(768),
+            Some(769),
+            Some(3_000),
+            Some(16_383),
+        ])),
         1 => {
             let (precision, scale) = *dice.pick(&[(9, 0), (12, 4), (38, 10), (65, 30)]);
             ColumnType::Numeric { precision, scale }
+        }
+        2 | 3 => {
+            let digits = *dice.pick(&[0, 1, 3, 5]);
+            let of: fn(u8) -> ColumnType =
+                *dice.pick(&[ColumnType::Time, ColumnType::Timestamp, ColumnType::TimestampWithZone]);
+            of(digits)
         }
         _ => *dice.pick(&TYPES),
     }
@@ -145,7 +160,9 @@ fn random_type(dice: &mut Dice) -> ColumnType {
 /// A value that fits a type, whatever its length and digits.
 fn fitting(column_type: ColumnType, dice: &mut Dice) -> Value {
     match (column_type, value(column_type, dice.byte())) {
-        (ColumnType::Varchar(length), Value::Text(text)) => Value::Text(text.chars().take(length as usize).collect()),
+        (ColumnType::Varchar(Some(length)), Value::Text(text)) => {
+            Value::Text(text.chars().take(length as usize).collect())
+        }
         (ColumnType::Numeric { .. }, _) => Value::Integer(dice.roll(9) as i64),
         (_, value) => value,
     }

@@ -71,19 +71,19 @@ on_every_database! {
         };
         let text = || column("t", ColumnType::Text);
         for (number, columns) in [
-            wide(31, ColumnType::Varchar(63)).into_iter().chain(wide(256, ColumnType::Text).split_off(244)).collect(),
+            wide(31, ColumnType::Varchar(Some(63))).into_iter().chain(wide(256, ColumnType::Text).split_off(244)).collect(),
             wide(256, ColumnType::Json),
-            wide(196, ColumnType::Varchar(10)),
+            wide(196, ColumnType::Varchar(Some(10))),
             wide(256, ColumnType::Uuid),
-            vec![column("a", ColumnType::Varchar(16_382)), column("b", ColumnType::Integer)],
+            vec![column("a", ColumnType::Varchar(Some(16_382))), column("b", ColumnType::Integer)],
         ].into_iter().enumerate() {
             twin.must(table(&format!("t{number}"), columns, vec![])).await;
         }
         let grow = Op::AddColumn { table: ident("t4"), column: text() };
         for op in [
-            table("u", wide(33, ColumnType::Varchar(63)), vec![]),
-            table("v", wide(197, ColumnType::Varchar(10)), vec![]),
-            table("w", wide(2, ColumnType::Varchar(16_383)), vec![]),
+            table("u", wide(33, ColumnType::Varchar(Some(63))), vec![]),
+            table("v", wide(197, ColumnType::Varchar(Some(10))), vec![]),
+            table("w", wide(2, ColumnType::Varchar(Some(16_383))), vec![]),
             grow,
         ] {
             if target.dialect() == Dialect::Mariadb { twin.must_not(op).await } else { twin.must(op).await }
@@ -103,11 +103,11 @@ on_every_database! {
         let mut twin = Twin::new(target).await;
         let cents = |precision| ColumnType::Numeric { precision, scale: 0 };
         let with_key = |name: &str, length, other| {
-            let columns = vec![column("a", ColumnType::Varchar(length)), column("b", other)];
+            let columns = vec![column("a", ColumnType::Varchar(Some(length))), column("b", other)];
             table(name, columns, vec![Constraint::Unique(key(&["a", "b"]))])
         };
         for (number, (length, other)) in [
-            (767, ColumnType::Integer), (766, ColumnType::Timestamp), (766, ColumnType::Time), (767, ColumnType::Date),
+            (767, ColumnType::Integer), (766, ColumnType::Timestamp(6)), (766, ColumnType::Time(6)), (767, ColumnType::Date),
             (764, ColumnType::Uuid), (767, cents(9)), (766, ColumnType::Double),
         ].into_iter().enumerate() {
             twin.must(with_key(&format!("t{number}"), length, other)).await;

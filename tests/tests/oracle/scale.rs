@@ -18,7 +18,7 @@ fn plan(dialect: Dialect, tables: usize) -> Duration {
         let name = format!("table_{number}");
         let columns = vec![
             id(),
-            not_null(column("title", ColumnType::Varchar(100))),
+            not_null(column("title", ColumnType::Varchar(Some(100)))),
             column("first", ColumnType::BigInteger),
             column("amount", ColumnType::Integer),
         ];

@@ -51,7 +51,7 @@ fn reversible() -> GuestPackage {
         add_column("talk", Column::integer("length")),
         add_column("customer", Column::varchar("email", 50)),
         add_column("customer", Column::integer("points").not_null().default(0)),
-        alter_column("customer", "name", ColumnChanges::new().set_type(ColumnType::Varchar(200))),
+        alter_column("customer", "name", ColumnChanges::new().set_type(ColumnType::Varchar(Some(200)))),
         alter_column("customer", "level", ColumnChanges::new().set_not_null().set_default(7)),
         rename_column("customer", "old", "older"),
         drop_constraint("customer", ConstraintSelector::named("customer_old")),

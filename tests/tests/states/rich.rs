@@ -88,7 +88,7 @@ pub(crate) fn library() -> GuestPackage {
             alter_column(
                 "works",
                 "title",
-                ColumnChanges::new().set_type(ColumnType::Varchar(250)).set_default("untitled"),
+                ColumnChanges::new().set_type(ColumnType::Varchar(Some(250))).set_default("untitled"),
             ),
             alter_column(
                 "works",
@@ -108,7 +108,11 @@ pub(crate) fn library() -> GuestPackage {
             drop_constraint("works", ConstraintSelector::check_of(["pages"])),
             alter_column("works", "state", ColumnChanges::new().set_not_null().set_default("draft")),
             alter_column("works", "pages", ColumnChanges::new().set_type(ColumnType::Integer).clear_comment()),
-            alter_column("works", "title", ColumnChanges::new().set_type(ColumnType::Varchar(200)).clear_default()),
+            alter_column(
+                "works",
+                "title",
+                ColumnChanges::new().set_type(ColumnType::Varchar(Some(200))).clear_default(),
+            ),
         ])
 }
 

@@ -12,7 +12,9 @@ pub(super) fn column_default(text: &str, column_type: &ModelType) -> Option<Mode
     let number = spelled.filter(|spelled| match column_type {
         ModelType::Portable(column_type) if column_type.is_integer() => is_number(spelled, 0),
         ModelType::Portable(ColumnType::Boolean) => is_number(spelled, 0),
-        ModelType::Portable(ColumnType::Numeric { .. } | ColumnType::Double) => is_number(spelled, 1),
+        ModelType::Portable(ColumnType::Numeric { .. } | ColumnType::Float | ColumnType::Double) => {
+            is_number(spelled, 1)
+        }
         _ => false,
     });
     default(Dialect::Sqlite, number.unwrap_or(text), column_type)
@@ -41,13 +43,17 @@ pub(super) fn model_type(declared: &str) -> ModelType {
         ("NUMERIC" | "DECIMAL", Some(arguments)) => {
             precision_and_scale(arguments).map(|(precision, scale)| ColumnType::Numeric { precision, scale })
         }
-        ("DOUBLE" | "DOUBLE PRECISION" | "FLOAT" | "REAL", None) => Some(ColumnType::Double),
-        ("VARCHAR" | "CHARACTER VARYING", Some(length)) => length.trim().parse().ok().map(ColumnType::Varchar),
+        ("FLOAT" | "REAL", None) => Some(ColumnType::Float),
+        ("DOUBLE" | "DOUBLE PRECISION", None) => Some(ColumnType::Double),
+        ("VARCHAR" | "CHARACTER VARYING", Some(length)) => {
+            length.trim().parse().ok().map(|length| ColumnType::Varchar(Some(length)))
+        }
+        ("VARCHAR" | "CHARACTER VARYING", None) => Some(ColumnType::Varchar(None)),
         ("TEXT", None) => Some(ColumnType::Text),
         ("BLOB", None) => Some(ColumnType::Binary),
         ("DATE", None) => Some(ColumnType::Date),
-        ("TIME", None) => Some(ColumnType::Time),
-        ("DATETIME" | "TIMESTAMP", None) => Some(ColumnType::Timestamp),
+        ("TIME", None) => Some(ColumnType::Time(ColumnType::FRACTION)),
+        ("DATETIME" | "TIMESTAMP", None) => Some(ColumnType::Timestamp(ColumnType::FRACTION)),
         ("CHAR", Some(length)) if length.trim() == "32" => Some(ColumnType::Uuid),
         ("JSON", None) => Some(ColumnType::Json),
         _ => None,

@@ -235,15 +235,12 @@ fn column(row: &TextRow, checks: &[&TextRow]) -> Result<Column, String> {
     })
 }
 
-/// A default; that of a type which widens is said in the wider one.
+/// A default. That of a time is the clock to as many digits as the column has, whatever was asked for.
 fn column_default(text: &str, column_type: &ModelType) -> Option<ModelDefault> {
-    let wide = match column_type {
-        ModelType::Opaque(printed) => (DIALECT.rules().widens)(printed),
-        ModelType::Portable(_) => None,
-    };
-    let Some(wide) = wide else { return default(DIALECT, text, column_type) };
-    let is_clock = text.strip_prefix("current_timestamp(").is_some_and(|rest| rest.len() <= 2 && rest.ends_with(')'));
-    default(DIALECT, if is_clock { "current_timestamp(6)" } else { text }, &ModelType::Portable(wide))
+    let digits = text.strip_prefix("current_timestamp(").and_then(|rest| rest.strip_suffix(')'));
+    let is_clock = matches!(column_type, ModelType::Portable(ColumnType::Timestamp(_)))
+        && digits.is_some_and(|digits| digits.len() <= 1);
+    default(DIALECT, if is_clock { "current_timestamp(6)" } else { text }, column_type)
 }
 
 /// None for an index that the model cannot hold.
@@ -339,20 +336,23 @@ fn model_type(printed: &str) -> ModelType {
         "smallint(6)" => Some(ColumnType::SmallInteger),
         "int(11)" => Some(ColumnType::Integer),
         "bigint(20)" => Some(ColumnType::BigInteger),
+        "float" => Some(ColumnType::Float),
         "double" => Some(ColumnType::Double),
         "text" => Some(ColumnType::Text),
         "blob" => Some(ColumnType::Binary),
         "date" => Some(ColumnType::Date),
-        "time(6)" => Some(ColumnType::Time),
-        "datetime(6)" => Some(ColumnType::Timestamp),
+        "time" => Some(ColumnType::Time(0)),
+        "datetime" => Some(ColumnType::Timestamp(0)),
         "uuid" => Some(ColumnType::Uuid),
-        _ => match (arguments("decimal"), arguments("varchar")) {
-            (Some(decimal), _) => {
-                precision_and_scale(decimal).map(|(precision, scale)| ColumnType::Numeric { precision, scale })
-            }
-            (_, Some(length)) => length.parse().ok().map(ColumnType::Varchar),
-            _ => None,
-        },
+        _ => {
+            let number = |name| arguments(name).and_then(|number| number.parse::<u32>().ok());
+            let digits = |name| arguments(name)?.parse().ok().filter(|digits| *digits <= ColumnType::FRACTION);
+            let decimal = || arguments("decimal").and_then(precision_and_scale);
+            let decimal = || decimal().map(|(precision, scale)| ColumnType::Numeric { precision, scale });
+            let varchar = || number("varchar").map(|length| ColumnType::Varchar(Some(length)));
+            let time = || digits("time").map(ColumnType::Time);
+            decimal().or_else(varchar).or_else(time).or_else(|| digits("datetime").map(ColumnType::Timestamp))
+        }
     };
     portable.map_or_else(|| ModelType::Opaque(printed.to_owned()), ModelType::Portable)
 }

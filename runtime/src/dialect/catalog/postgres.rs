@@ -358,22 +358,37 @@ fn model_type(printed: &str) -> ModelType {
         "smallint" => Some(ColumnType::SmallInteger),
         "integer" => Some(ColumnType::Integer),
         "bigint" => Some(ColumnType::BigInteger),
+        "real" => Some(ColumnType::Float),
         "double precision" => Some(ColumnType::Double),
+        "character varying" => Some(ColumnType::Varchar(None)),
         "text" => Some(ColumnType::Text),
         "bytea" => Some(ColumnType::Binary),
         "date" => Some(ColumnType::Date),
-        "time without time zone" => Some(ColumnType::Time),
-        "timestamp without time zone" => Some(ColumnType::Timestamp),
-        "timestamp with time zone" => Some(ColumnType::TimestampWithZone),
         "uuid" => Some(ColumnType::Uuid),
         "json" => Some(ColumnType::Json),
         _ => match (arguments("numeric"), arguments("character varying")) {
             (Some(numeric), _) => {
                 precision_and_scale(numeric).map(|(precision, scale)| ColumnType::Numeric { precision, scale })
             }
-            (_, Some(length)) => length.parse().ok().map(ColumnType::Varchar),
-            _ => None,
+            (_, Some(length)) => length.parse().ok().map(|length| ColumnType::Varchar(Some(length))),
+            _ => moment_type(printed),
         },
     };
     portable.map_or_else(|| ModelType::Opaque(printed.to_owned()), ModelType::Portable)
+}
+
+/// A type of times: all six digits after the second go without saying.
+fn moment_type(printed: &str) -> Option<ColumnType> {
+    let (name, rest) = printed.split_at_checked(printed.find(['(', ' '])?)?;
+    let (digits, zone) = match rest.strip_prefix('(') {
+        Some(rest) => rest.split_once(')')?,
+        None => ("6", rest),
+    };
+    let digits = digits.parse().ok().filter(|digits| *digits <= ColumnType::FRACTION)?;
+    match (name, zone) {
+        ("time", " without time zone") => Some(ColumnType::Time(digits)),
+        ("timestamp", " without time zone") => Some(ColumnType::Timestamp(digits)),
+        ("timestamp", " with time zone") => Some(ColumnType::TimestampWithZone(digits)),
+        _ => None,
+    }
 }

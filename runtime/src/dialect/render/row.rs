@@ -39,7 +39,7 @@ fn bytes(column: &Column) -> (usize, usize) {
         ColumnType::Text | ColumnType::Binary => (10, POINTER),
         ColumnType::Json => (12, POINTER),
         ColumnType::Varchar(length) => {
-            let bytes = usize::try_from(length).unwrap_or(ROW_BYTES).saturating_mul(4);
+            let bytes = usize::try_from(length.unwrap_or(u32::MAX)).unwrap_or(ROW_BYTES).saturating_mul(4);
             if bytes > 255 { (bytes.saturating_add(2), POINTER) } else { (bytes + 1, bytes + 1) }
         }
         other => (fixed_bytes(other), fixed_bytes(other)),
@@ -51,11 +51,11 @@ pub(super) fn fixed_bytes(column_type: ColumnType) -> usize {
     match column_type {
         ColumnType::Boolean => 1,
         ColumnType::SmallInteger => 2,
-        ColumnType::Integer => 4,
+        ColumnType::Integer | ColumnType::Float => 4,
         ColumnType::BigInteger | ColumnType::Double => 8,
         ColumnType::Date => 3,
-        ColumnType::Time => 6,
-        ColumnType::Timestamp | ColumnType::TimestampWithZone => 8,
+        ColumnType::Time(digits) => 3 + usize::from(digits).div_ceil(2),
+        ColumnType::Timestamp(digits) | ColumnType::TimestampWithZone(digits) => 5 + usize::from(digits).div_ceil(2),
         ColumnType::Uuid => 16,
         ColumnType::Numeric { precision, scale } => digits(precision.saturating_sub(scale)) + digits(scale),
         ColumnType::Varchar(_) | ColumnType::Text | ColumnType::Binary | ColumnType::Json => 0,
@@ -96,18 +96,18 @@ mod tests {
     fn as_many_columns_fit_as_the_server_takes() {
         let numeric = ColumnType::Numeric { precision: 65, scale: 30 };
         for (count, column_type, nullable) in [
-            (32, ColumnType::Varchar(63), true),
-            (50, ColumnType::Varchar(40), false),
-            (197, ColumnType::Varchar(10), false),
-            (253, ColumnType::Varchar(64), true),
-            (54, ColumnType::Varchar(300), true),
-            (16, ColumnType::Varchar(1_000), true),
+            (32, ColumnType::Varchar(Some(63)), true),
+            (50, ColumnType::Varchar(Some(40)), false),
+            (197, ColumnType::Varchar(Some(10)), false),
+            (253, ColumnType::Varchar(Some(64)), true),
+            (54, ColumnType::Varchar(Some(300)), true),
+            (16, ColumnType::Varchar(Some(1_000)), true),
             (383, ColumnType::Text, true),
             (383, ColumnType::Json, true),
             (385, ColumnType::Binary, false),
             (270, numeric, false),
             (997, ColumnType::Double, true),
-            (997, ColumnType::Timestamp, true),
+            (997, ColumnType::Timestamp(6), true),
             (502, ColumnType::Uuid, true),
         ] {
             assert_eq!(too_long(&table(count, column_type, nullable)), None, "{count} of {column_type}");

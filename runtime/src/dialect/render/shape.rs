@@ -29,6 +29,7 @@ fn problems(dialect: Dialect, table: &Table) -> Vec<String> {
             problems.extend(keys(table).filter_map(|key| mariadb_key(table, &key)));
             problems.extend(mariadb_checks(table));
             problems.extend(mariadb_texts(table));
+            problems.extend(mariadb_types(table));
             problems.extend(row::too_long(table));
         }
     }
@@ -78,6 +79,7 @@ fn mariadb_key(table: &Table, key: &[&Ident]) -> Option<String> {
                 ));
             }
             Some(ColumnType::Varchar(length)) => {
+                let length = length.unwrap_or(u32::MAX);
                 bytes = bytes.saturating_add(usize::try_from(length).unwrap_or(usize::MAX).saturating_mul(4));
             }
             Some(other) => bytes = bytes.saturating_add(row::fixed_bytes(other)),
@@ -148,6 +150,35 @@ fn changes(constant: &Expr) -> bool {
     }
     // What is written as one constant the normal form follows.
     !matches!(constant, Expr::Value(_)) && constant.columns().is_empty() && mixed(constant)
+}
+
+/// What MariaDB has no type for, or prints less of than it keeps: a float to six digits.
+fn mariadb_types(table: &Table) -> Vec<String> {
+    let mut problems = Vec::new();
+    for column in &table.columns {
+        match (column.portable_type(), &column.default) {
+            (Some(ColumnType::Varchar(None)), _) => problems.push(format!(
+                "MariaDB has no varchar without a bound, as column {} is to be; give it one, or make it a text",
+                column.name
+            )),
+            (Some(ColumnType::Float), Some(ModelDefault::Portable(ColumnDefault::Value(Value::Double(number)))))
+                if !has_six_digits(number.get()) =>
+            {
+                problems.push(format!(
+                    "MariaDB does not say back more than six digits of a float: the default of column {}",
+                    column.name
+                ));
+            }
+            _ => {}
+        }
+    }
+    problems
+}
+
+/// Whether a number is the same after it was kept with 32 bits and printed to six digits.
+#[expect(clippy::cast_possible_truncation, reason = "it is what the server does")]
+fn has_six_digits(number: f64) -> bool {
+    format!("{:.5e}", number as f32).parse() == Ok(number)
 }
 
 /// MariaDB answers its own catalog in three bytes a character: what is beyond U+FFFF comes back as `?`, and a

@@ -3,6 +3,21 @@
 use crate::dialect::Dialect;
 use crate::operation::ColumnType;
 
+const MOMENT: [&str; 3] = ["DATETIME", "TIMESTAMP", "DATETIME"];
+
+/// A type of so many digits after the second: PostgreSQL takes the most of them without a word, MariaDB none, and
+/// SQLite keeps what it is given.
+fn fractional(dialect: Dialect, names: [&str; 3], zone: &str, digits: u8) -> String {
+    let [sqlite, postgres, mariadb] = names;
+    match (dialect, digits) {
+        (Dialect::Sqlite, _) => sqlite.to_owned(),
+        (Dialect::Postgres, ColumnType::FRACTION) => format!("{postgres}{zone}"),
+        (Dialect::Postgres, _) => format!("{postgres}({digits}){zone}"),
+        (Dialect::Mariadb, 0) => mariadb.to_owned(),
+        (Dialect::Mariadb, _) => format!("{mariadb}({digits})"),
+    }
+}
+
 /// The name of a column type.
 pub fn type_name(dialect: Dialect, column_type: ColumnType) -> String {
     let pick = |sqlite: &str, postgres: &str, mariadb: &str| {
@@ -19,14 +34,16 @@ pub fn type_name(dialect: Dialect, column_type: ColumnType) -> String {
         ColumnType::Integer => pick("INTEGER", "INTEGER", "INTEGER"),
         ColumnType::BigInteger => pick("BIGINT", "BIGINT", "BIGINT"),
         ColumnType::Numeric { precision, scale } => format!("NUMERIC({precision}, {scale})"),
+        ColumnType::Float => pick("FLOAT", "REAL", "FLOAT"),
         ColumnType::Double => pick("DOUBLE", "DOUBLE PRECISION", "DOUBLE"),
-        ColumnType::Varchar(length) => format!("VARCHAR({length})"),
+        ColumnType::Varchar(Some(length)) => format!("VARCHAR({length})"),
+        ColumnType::Varchar(None) => "VARCHAR".to_owned(),
         ColumnType::Text => pick("TEXT", "TEXT", "TEXT"),
         ColumnType::Binary => pick("BLOB", "BYTEA", "BLOB"),
         ColumnType::Date => pick("DATE", "DATE", "DATE"),
-        ColumnType::Time => pick("TIME", "TIME WITHOUT TIME ZONE", "TIME(6)"),
-        ColumnType::Timestamp => pick("DATETIME", "TIMESTAMP WITHOUT TIME ZONE", "DATETIME(6)"),
-        ColumnType::TimestampWithZone => pick("DATETIME", "TIMESTAMP WITH TIME ZONE", "DATETIME(6)"),
+        ColumnType::Time(digits) => fractional(dialect, ["TIME"; 3], " WITHOUT TIME ZONE", digits),
+        ColumnType::Timestamp(digits) => fractional(dialect, MOMENT, " WITHOUT TIME ZONE", digits),
+        ColumnType::TimestampWithZone(digits) => fractional(dialect, MOMENT, " WITH TIME ZONE", digits),
         ColumnType::Uuid => pick("CHAR(32)", "UUID", "UUID"),
         ColumnType::Json => pick("JSON", "JSON", "JSON"),
     }

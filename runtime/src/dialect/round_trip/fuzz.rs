@@ -328,7 +328,7 @@ fn statements(dialect: Dialect, position: Position, expr: &Expr) -> Vec<String> 
         },
     };
     let types =
-        [ColumnType::Boolean, ColumnType::BigInteger, ColumnType::Double, ColumnType::Text, ColumnType::Timestamp];
+        [ColumnType::Boolean, ColumnType::BigInteger, ColumnType::Double, ColumnType::Text, ColumnType::Timestamp(6)];
     let operations = match position {
         Position::Check => vec![Op::CreateConstraint {
             table: ident("x"),

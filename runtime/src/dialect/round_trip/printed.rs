@@ -78,7 +78,11 @@ fn defaults() -> Vec<(ColumnType, ColumnDefault, [&'static str; 3])> {
         (ColumnType::Double, value(Value::numeric("-0.1").unwrap()), ["-1e-1", "'-0.1'::numeric", "-0.1"]),
         (ColumnType::Boolean, value(Value::Boolean(true)), ["1", "true", "1"]),
         (ColumnType::Boolean, value(Value::Boolean(false)), ["0", "false", "0"]),
-        (ColumnType::Varchar(20), value(text("a'b\\c")), [r"'a''b\c'", r"'a''b\c'::character varying", r"'a\'b\\c'"]),
+        (
+            ColumnType::Varchar(Some(20)),
+            value(text("a'b\\c")),
+            [r"'a''b\c'", r"'a''b\c'::character varying", r"'a\'b\\c'"],
+        ),
         (ColumnType::Text, value(text("")), ["''", "''::text", "''"]),
         (ColumnType::Text, value(text("10:00")), ["'10:00'", "'10:00'::text", "'10:00'"]),
         (ColumnType::Binary, value(Value::Binary(vec![0xde, 0xad])), ["X'dead'", r"'\xdead'::bytea", "X'dead'"]),
@@ -88,12 +92,12 @@ fn defaults() -> Vec<(ColumnType, ColumnDefault, [&'static str; 3])> {
             ["'2024-01-01'", "'2024-01-01'::date", "'2024-01-01'"],
         ),
         (
-            ColumnType::Time,
+            ColumnType::Time(6),
             value(Value::time("10:00:00.5").unwrap()),
             ["'10:00:00.500000'", "'10:00:00.5'::time without time zone", "'10:00:00.500000'"],
         ),
         (
-            ColumnType::Timestamp,
+            ColumnType::Timestamp(6),
             value(text("2024-01-01T10:00:00.25")),
             [
                 "'2024-01-01 10:00:00.250000'",
@@ -102,7 +106,7 @@ fn defaults() -> Vec<(ColumnType, ColumnDefault, [&'static str; 3])> {
             ],
         ),
         (
-            ColumnType::TimestampWithZone,
+            ColumnType::TimestampWithZone(6),
             value(Value::timestamp_with_zone("2024-01-01T12:00:00+02:00").unwrap()),
             [
                 "'2024-01-01 10:00:00'",
@@ -125,12 +129,12 @@ fn defaults() -> Vec<(ColumnType, ColumnDefault, [&'static str; 3])> {
             ["'{\"a\": 1}'", "'{\"a\": 1}'::json", "'{\"a\": 1}'"],
         ),
         (
-            ColumnType::TimestampWithZone,
+            ColumnType::TimestampWithZone(6),
             call(Function::CurrentTimestamp),
             ["CURRENT_TIMESTAMP", "CURRENT_TIMESTAMP", "current_timestamp(6)"],
         ),
         (
-            ColumnType::Timestamp,
+            ColumnType::Timestamp(6),
             call(Function::CurrentTimestamp),
             ["CURRENT_TIMESTAMP", "now()", "current_timestamp(6)"],
         ),

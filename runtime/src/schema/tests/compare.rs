@@ -27,7 +27,7 @@ fn every_difference_is_said() {
         assert_ne!(found.digest(), expected.digest(), "{ops:?}");
         compare(&expected, &found, render_portable, &NATIVE)
     };
-    let retype = ColumnChanges { column_type: Some(ColumnType::Varchar(50)), ..KEEP };
+    let retype = ColumnChanges { column_type: Some(ColumnType::Varchar(Some(50))), ..KEEP };
     let drop = |text: &str| Op::DropConstraint {
         table: name("pages"),
         which: crate::operation::ConstraintSelector::Name(name(text)),
@@ -79,7 +79,7 @@ fn every_difference_is_said() {
 
 #[test]
 fn a_type_that_is_not_portable_is_told_what_to_become() {
-    let expected = schema(Dialect::Mariadb, &[create_table("t", vec![column("at", ColumnType::Timestamp)], vec![])]);
+    let expected = schema(Dialect::Mariadb, &[create_table("t", vec![column("at", ColumnType::Timestamp(6))], vec![])]);
     let mut found = expected.clone();
     let table = Arc::make_mut(found.tables.get_mut(&name("t")).unwrap());
     table.columns[0].column_type = crate::schema::ModelType::Opaque("timestamp(6)".into());

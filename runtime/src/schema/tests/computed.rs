@@ -53,7 +53,7 @@ fn what_an_index_or_a_computed_column_uses_stays_as_it_is() {
     let retype = |column, column_type| alter("pages", column, ColumnChanges { column_type: Some(column_type), ..KEEP });
     with(&ops, drop_column("pages", "body"), "the index ix uses it");
     with(&ops, drop_column("pages", "author"), "uses it");
-    with(&ops, retype("body", ColumnType::Varchar(9)), "the index ix uses it in an expression");
+    with(&ops, retype("body", ColumnType::Varchar(Some(9))), "the index ix uses it in an expression");
     with(&ops, retype("hits", ColumnType::BigInteger), "the index ix uses it in an expression");
     with(&ops, retype("twice", ColumnType::Integer), "it is computed");
     with(&ops, add_column("pages", computed("t", ColumnType::Text, "twice + 1 > 0")), "cannot take boolean");

@@ -150,14 +150,18 @@ fn table(schema: &Schema, text: &str) -> Table {
 fn base(dialect: Dialect) -> Schema {
     let users = create_table(
         "users",
-        vec![numbered("id"), not_null("email", ColumnType::Varchar(100)), column("age", ColumnType::SmallInteger)],
+        vec![
+            numbered("id"),
+            not_null("email", ColumnType::Varchar(Some(100))),
+            column("age", ColumnType::SmallInteger),
+        ],
         vec![primary(&["id"]), unique(Some("users_email"), &["email"])],
     );
     let pages = create_table(
         "pages",
         vec![
             numbered("id"),
-            not_null("title", ColumnType::Varchar(50)),
+            not_null("title", ColumnType::Varchar(Some(50))),
             column("body", ColumnType::Text),
             column("parent", ColumnType::Integer),
             column("author", ColumnType::Integer),

@@ -36,7 +36,7 @@ fn all_refused<T>(judge: impl Fn(&str) -> Result<T, String>, cases: &[(&str, &st
 fn what_a_query_yields_has_a_name_and_a_type() {
     use ColumnType::{BigInteger, Boolean, Double, Integer, Numeric, SmallInteger, Text, Varchar};
     for (item, expected) in [
-        ("p.title", Answer::Exact(Varchar(50))),
+        ("p.title", Answer::Exact(Varchar(Some(50)))),
         ("p.id + 1", Answer::Exact(BigInteger)),
         ("p.id * 1.50", Answer::Exact(Numeric { precision: 65, scale: 2 })),
         ("p.id / 2", Answer::Decimal),
@@ -48,7 +48,7 @@ fn what_a_query_yields_has_a_name_and_a_type() {
         ("CASE WHEN p.id > 1 THEN 'a' END", Answer::Exact(Text)),
         ("CASE p.id WHEN 1 THEN 2 ELSE u.age END", Answer::Exact(BigInteger)),
         ("u.age", Answer::Exact(SmallInteger)),
-        ("(SELECT max(x.title) FROM pages AS x)", Answer::Exact(Varchar(50))),
+        ("(SELECT max(x.title) FROM pages AS x)", Answer::Exact(Varchar(Some(50)))),
         ("EXISTS (SELECT 1 FROM pages AS x WHERE x.parent = p.id)", Answer::Exact(Boolean)),
     ] {
         let sql = format!("SELECT {item} AS it FROM pages AS p JOIN users AS u ON u.id = p.author");
@@ -59,7 +59,7 @@ fn what_a_query_yields_has_a_name_and_a_type() {
         ("sum(id)", Answer::Exact(BigInteger)),
         ("sum(id * 0.1)", Answer::Exact(Numeric { precision: 65, scale: 1 })),
         ("avg(id)", Answer::Exact(Double)),
-        ("min(title)", Answer::Exact(Varchar(50))),
+        ("min(title)", Answer::Exact(Varchar(Some(50)))),
     ] {
         assert_eq!(
             answers(&format!("SELECT {item} AS it FROM pages")),

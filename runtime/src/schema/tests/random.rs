@@ -19,9 +19,9 @@ fn column_type() -> impl Strategy<Value = ColumnType> {
         ColumnType::Integer,
         ColumnType::BigInteger,
         ColumnType::Text,
-        ColumnType::Varchar(0),
+        ColumnType::Varchar(Some(0)),
         ColumnType::Numeric { precision: 5, scale: 6 },
-        ColumnType::TimestampWithZone,
+        ColumnType::TimestampWithZone(6),
     ])
 }
 

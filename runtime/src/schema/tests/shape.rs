@@ -17,7 +17,7 @@ fn a_table_is_made_with_its_constraints() {
         assert_eq!(pages.primary_key.unwrap().columns, names(&["id"]));
         assert_eq!(pages.foreign_keys.len(), 2);
         assert!(pages.columns[0].auto_increment);
-        assert_eq!(pages.columns[1].column_type, ModelType::Portable(ColumnType::Varchar(50)));
+        assert_eq!(pages.columns[1].column_type, ModelType::Portable(ColumnType::Varchar(Some(50))));
     }
 }
 
@@ -97,8 +97,11 @@ fn a_foreign_key_that_sets_null_needs_nullable_columns() {
 fn types_and_defaults_out_of_bounds_are_refused() {
     let numeric = |precision, scale| ColumnType::Numeric { precision, scale };
     refused(vec![
-        (add_column("pages", column("x", ColumnType::Varchar(0))), "length"),
-        (add_column("pages", column("x", ColumnType::Varchar(16_384))), "length"),
+        (add_column("pages", column("x", ColumnType::Varchar(Some(0)))), "length"),
+        (add_column("pages", column("x", ColumnType::Varchar(Some(16_384)))), "length"),
+        (add_column("pages", column("x", ColumnType::Time(7))), "digits after the second"),
+        (add_column("pages", column("x", ColumnType::Timestamp(200))), "digits after the second"),
+        (add_column("pages", column("x", ColumnType::TimestampWithZone(255))), "digits after the second"),
         (add_column("pages", column("x", numeric(0, 0))), "precision"),
         (add_column("pages", column("x", numeric(66, 0))), "precision"),
         (add_column("pages", column("x", numeric(5, 6))), "scale"),
@@ -127,7 +130,7 @@ fn types_and_defaults_out_of_bounds_are_refused() {
         (add_column("pages", ColumnSpec { comment: Some(comment("a\0b")), ..column("x", ColumnType::Text) }), "U+0000"),
     ]);
     accepted(vec![
-        add_column("pages", column("x", ColumnType::Varchar(16_383))),
+        add_column("pages", column("x", ColumnType::Varchar(Some(16_383)))),
         add_column("pages", column("x", numeric(65, 30))),
         add_column("pages", column("x", numeric(3, 3))),
     ]);
@@ -268,7 +271,7 @@ fn a_column_is_altered_as_far_as_what_hangs_on_it_allows() {
     refused(vec![
         (alter("pages", "none", retype(ColumnType::Text)), "no column none"),
         (alter("pages", "body", KEEP), "no change"),
-        (alter("pages", "body", retype(ColumnType::Varchar(0))), "length"),
+        (alter("pages", "body", retype(ColumnType::Varchar(Some(0)))), "length"),
         (alter("pages", "author", retype(ColumnType::BigInteger)), "a foreign key uses it"),
         (alter("pages", "title", retype(ColumnType::Text)), "the check title_given uses it"),
         (alter("pages", "hits", retype(ColumnType::Date)), "number does not become date"),
@@ -294,7 +297,7 @@ fn a_column_is_altered_as_far_as_what_hangs_on_it_allows() {
         ),
     ]);
     accepted(vec![
-        alter("pages", "body", retype(ColumnType::Varchar(20))),
+        alter("pages", "body", retype(ColumnType::Varchar(Some(20)))),
         alter("pages", "hits", retype(ColumnType::BigInteger)),
         alter("pages", "hits", ColumnChanges { default: Change::Clear, ..retype(ColumnType::Text) }),
         alter("pages", "title", ColumnChanges { nullable: Some(true), ..KEEP }),
@@ -313,7 +316,7 @@ fn what_the_model_does_not_understand_is_not_altered_nor_left_behind() {
             drop_column("pages", "body"),
             rename_column("pages", "body", "text"),
             rename_table("pages", "leaves"),
-            alter("pages", "body", ColumnChanges { column_type: Some(ColumnType::Varchar(9)), ..KEEP }),
+            alter("pages", "body", ColumnChanges { column_type: Some(ColumnType::Varchar(Some(9))), ..KEEP }),
         ] {
             let error = apply(&mut schema, dialect.rules(), &op).unwrap_err();
             assert!(matches!(error, SchemaError::Invalid(_)), "{dialect}: {op:?}: {error:?}");
@@ -328,7 +331,7 @@ fn what_the_model_does_not_understand_is_not_altered_nor_left_behind() {
 #[test]
 fn sqlite_makes_its_types_and_keys_what_they_are_there() {
     let big = ColumnSpec { column_type: ColumnType::BigInteger, ..numbered("id") };
-    let moment = column("at", ColumnType::TimestampWithZone);
+    let moment = column("at", ColumnType::TimestampWithZone(6));
     let ops = [
         create_table("t", vec![big, moment], vec![primary(&["id"])]),
         create_table("u", vec![not_null("id", ColumnType::Integer)], vec![primary(&["id"])]),
@@ -338,11 +341,11 @@ fn sqlite_makes_its_types_and_keys_what_they_are_there() {
     let types = |schema: &Schema| {
         table(schema, "t").columns.iter().map(|column| column.column_type.clone()).collect::<Vec<_>>()
     };
-    assert_eq!(types(&sqlite), [ColumnType::Integer, ColumnType::Timestamp].map(ModelType::Portable));
+    assert_eq!(types(&sqlite), [ColumnType::Integer, ColumnType::Timestamp(6)].map(ModelType::Portable));
     assert!(table(&sqlite, "u").columns[0].auto_increment);
     assert_eq!(table(&sqlite, "t").primary_key.unwrap().name, None);
     let postgres = schema(Dialect::Postgres, &ops);
-    assert_eq!(types(&postgres), [ColumnType::BigInteger, ColumnType::TimestampWithZone].map(ModelType::Portable));
+    assert_eq!(types(&postgres), [ColumnType::BigInteger, ColumnType::TimestampWithZone(6)].map(ModelType::Portable));
     assert!(!table(&postgres, "u").columns[0].auto_increment);
 }
 

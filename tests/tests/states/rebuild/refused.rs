@@ -41,7 +41,7 @@ fn values_that_do_not_become_the_new_type() {
         ("TEXT", "'abc'", ColumnType::Integer),
         ("TEXT", "'1.5'", ColumnType::BigInteger),
         ("TEXT", "'2026-02-30'", ColumnType::Date),
-        ("TEXT", "'12345'", ColumnType::Varchar(4)),
+        ("TEXT", "'12345'", ColumnType::Varchar(Some(4))),
         ("TEXT", "'{'", ColumnType::Json),
         ("TEXT", "'67e55044'", ColumnType::Uuid),
         ("BIGINT", "40000", ColumnType::SmallInteger),

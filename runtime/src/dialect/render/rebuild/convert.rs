@@ -14,12 +14,12 @@ pub(super) struct Conversion {
 /// The conversion for a column, given quoted; none between types of which the one does not become the other.
 pub(super) fn conversion(from: ColumnType, to: ColumnType, column: &str) -> Option<Conversion> {
     use ColumnType::{
-        BigInteger, Date, Double, Integer, Json, Numeric, SmallInteger, Text, Timestamp, TimestampWithZone, Uuid,
-        Varchar,
+        BigInteger, Date, Double, Float, Integer, Json, Numeric, SmallInteger, Text, Timestamp, TimestampWithZone,
+        Uuid, Varchar,
     };
     let c = column;
     let is_text = matches!(from, Text | Varchar(_));
-    let is_number = from.is_integer() || matches!(from, Numeric { .. } | Double);
+    let is_number = from.is_integer() || matches!(from, Numeric { .. } | Float | Double);
     let range = |low: i64, high: i64| format!("typeof({c}) = 'integer' AND {c} BETWEEN {low} AND {high}");
     // Halves go away from zero. What is too large for an integer stays as it is, and does not fit.
     let rounded =
@@ -51,7 +51,7 @@ pub(super) fn conversion(from: ColumnType, to: ColumnType, column: &str) -> Opti
                 ),
             )
         }
-        Double if is_number || is_text => (c.to_owned(), format!("typeof({c}) = 'real'")),
+        Float | Double if is_number || is_text => (c.to_owned(), format!("typeof({c}) = 'real'")),
         Text | Varchar(_) => {
             let value = match from {
                 Text | Varchar(_) | Date | SmallInteger | Integer | BigInteger => c.to_owned(),
@@ -60,21 +60,24 @@ pub(super) fn conversion(from: ColumnType, to: ColumnType, column: &str) -> Opti
                 Uuid => dashed(c),
                 _ => return None,
             };
-            let length = if let Varchar(length) = to { format!(" AND length({c}) <= {length}") } else { String::new() };
+            let length =
+                if let Varchar(Some(length)) = to { format!(" AND length({c}) <= {length}") } else { String::new() };
             (value, format!("typeof({c}) = 'text'{length}"))
         }
         Date if is_text => (c.to_owned(), format!("date({c}) IS {c}")),
-        ColumnType::Time if is_text => {
+        ColumnType::Time(_) if is_text => {
             (c.to_owned(), format!("time(substr({c}, 1, 8)) IS substr({c}, 1, 8) AND {}", fraction(c, 9)))
         }
-        Timestamp | TimestampWithZone if is_text || from == Date => (
+        Timestamp(_) | TimestampWithZone(_) if is_text || from == Date => (
             format!(
                 "CASE WHEN length({c}) = 10 THEN {c} || ' 00:00:00' \
                  WHEN substr({c}, 11, 1) = 'T' THEN substr({c}, 1, 10) || ' ' || substr({c}, 12) ELSE {c} END"
             ),
             format!("datetime(substr({c}, 1, 19)) IS substr({c}, 1, 19) AND {}", fraction(c, 20)),
         ),
-        Timestamp | TimestampWithZone if matches!(from, Timestamp | TimestampWithZone) => return Some(as_it_is(c)),
+        Timestamp(_) | TimestampWithZone(_) if matches!(from, Timestamp(_) | TimestampWithZone(_)) => {
+            return Some(as_it_is(c));
+        }
         Uuid if is_text => {
             (format!("lower(replace({c}, '-', ''))"), format!("length({c}) = 32 AND {c} NOT GLOB '*[^0-9a-f]*'"))
         }

@@ -177,7 +177,7 @@ fn only_a_demanded_comment_is_refused_on_sqlite() {
 #[test]
 fn what_mariadb_would_answer_as_question_marks_is_refused_there() {
     let text = "\u{1f600}";
-    let spec = |name: &str| column(name, ColumnType::Varchar(9));
+    let spec = |name: &str| column(name, ColumnType::Varchar(Some(9)));
     let default = Some(ColumnDefault::Value(Value::Text(text.into())));
     let comment = Some(Comment { text: text.into(), demand: Demand::IfSupported });
     let check = Expr::Binary(

@@ -118,13 +118,13 @@ fn every_type() -> Vec<(&'static str, ColumnType, Value)> {
         ("big", ColumnType::BigInteger, Value::Integer(i64::MIN + 1)),
         ("numeric", ColumnType::Numeric { precision: 10, scale: 2 }, Value::Numeric("-12.50".into())),
         ("double", ColumnType::Double, Value::double(1.5e-7).unwrap()),
-        ("varchar", ColumnType::Varchar(40), text("it's \\ \"x\"")),
+        ("varchar", ColumnType::Varchar(Some(40)), text("it's \\ \"x\"")),
         ("text", ColumnType::Text, text("")),
         ("binary", ColumnType::Binary, Value::Binary(vec![0, 255, 39])),
         ("date", ColumnType::Date, Value::Date("2026-01-02".into())),
-        ("time", ColumnType::Time, Value::Time("03:04:05.000006".into())),
-        ("timestamp", ColumnType::Timestamp, Value::Timestamp("2026-01-02 03:04:05".into())),
-        ("moment", ColumnType::TimestampWithZone, moment()),
+        ("time", ColumnType::Time(6), Value::Time("03:04:05.000006".into())),
+        ("timestamp", ColumnType::Timestamp(6), Value::Timestamp("2026-01-02 03:04:05".into())),
+        ("moment", ColumnType::TimestampWithZone(6), moment()),
         ("uuid", ColumnType::Uuid, Value::Uuid("67e55044-10b1-426f-9247-bb680e5fe0c8".into())),
         ("json", ColumnType::Json, Value::Json("{\"a\": [1, null]}".into())),
     ]
@@ -183,7 +183,7 @@ fn tables() -> Vec<(&'static str, Op)> {
             table(
                 "computed_defaults",
                 vec![
-                    computed("made", ColumnType::TimestampWithZone, Expr::Call(Function::CurrentTimestamp, vec![])),
+                    computed("made", ColumnType::TimestampWithZone(6), Expr::Call(Function::CurrentTimestamp, vec![])),
                     computed("day", ColumnType::Date, Expr::Call(Function::CurrentDate, vec![])),
                     computed(
                         "sum",
@@ -200,7 +200,7 @@ fn tables() -> Vec<(&'static str, Op)> {
                 "authors",
                 vec![
                     numbered("id", ColumnType::Integer),
-                    not_null("email", ColumnType::Varchar(200)),
+                    not_null("email", ColumnType::Varchar(Some(200))),
                     column("age", ColumnType::SmallInteger),
                 ],
                 vec![
@@ -219,7 +219,7 @@ fn tables() -> Vec<(&'static str, Op)> {
                     column("author", ColumnType::Integer),
                     column("parent", ColumnType::BigInteger),
                     column("order", ColumnType::Integer),
-                    column("title", ColumnType::Varchar(100)),
+                    column("title", ColumnType::Varchar(Some(100))),
                 ],
                 vec![
                     Constraint::PrimaryKey(key(Some("posts-pk"), &["id"])),
@@ -254,7 +254,7 @@ fn tables() -> Vec<(&'static str, Op)> {
             ),
         ),
         ("comments where they are supported", Op::CreateTable { table: commented }),
-        ("a long varchar", table("every_long", vec![column("long", ColumnType::Varchar(769))], vec![])),
+        ("a long varchar", table("every_long", vec![column("long", ColumnType::Varchar(Some(769)))], vec![])),
         ("a comment that is demanded", Op::CreateTable { table: demanded }),
     ]
 }
@@ -267,10 +267,10 @@ fn columns() -> Vec<(&'static str, Op)> {
         ("nullable, with a comment", add_column("posts", commented)),
         (
             "not nullable with a default",
-            add_column("posts", with_default("state", ColumnType::Varchar(9), text("new"))),
+            add_column("posts", with_default("state", ColumnType::Varchar(Some(9)), text("new"))),
         ),
-        ("not nullable without a default", add_column("posts", not_null("slug", ColumnType::Varchar(50)))),
-        ("with an expression as its default", add_column("posts", computed("made", ColumnType::Timestamp, now))),
+        ("not nullable without a default", add_column("posts", not_null("slug", ColumnType::Varchar(Some(50))))),
+        ("with an expression as its default", add_column("posts", computed("made", ColumnType::Timestamp(6), now))),
         (
             "in a check and an index",
             Op::RenameColumn { table: ident("posts"), name: ident("order"), new_name: ident("position") },
@@ -278,7 +278,7 @@ fn columns() -> Vec<(&'static str, Op)> {
         ("its type", alter("state", ColumnChanges { column_type: Some(ColumnType::Text), ..keep() })),
         (
             "a shorter text is never cut",
-            alter("state", ColumnChanges { column_type: Some(ColumnType::Varchar(5)), ..keep() }),
+            alter("state", ColumnChanges { column_type: Some(ColumnType::Varchar(Some(5))), ..keep() }),
         ),
         (
             "its type and default together",
