@@ -3,7 +3,7 @@
 _list:
     @just --list --unsorted
 
-# the main job: release build, example packages, embedded SQLite
+# the main job: build, example packages, embedded SQLite
 demo *arguments:
     example-packages/demo.sh {{ arguments }}
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# The main job: builds ptah-wasm for release, then upgrades a new SQLite database with the two example
-# packages, as they are committed, and shows where it stands. Everything is removed afterwards.
+# The main job: builds ptah-wasm, then upgrades a new SQLite database with the two example packages, as they are
+# committed, and shows where it stands. Everything is removed afterwards. Builds for development, as the tests do: what
+# is compiled here serves them again.
 #
 #     example-packages/demo.sh [--database URL]     # another database instead
 set -euo pipefail
@@ -20,12 +21,12 @@ case ${1-} in
     ;;
 esac
 
-cargo build --locked --release -p ptah-wasm
+cargo build --locked -p ptah-wasm
 
 # Shows a command without its --database, and runs it.
 ptah_wasm() {
     printf '\n$ ptah-wasm %s\n' "$*"
-    cargo run --quiet --locked --release -p ptah-wasm -- "$@" --database "$database"
+    cargo run --quiet --locked -p ptah-wasm -- "$@" --database "$database"
 }
 crowd=example-packages/crowd/crowd.wasm
 minicms=example-packages/minicms/minicms.wasm
