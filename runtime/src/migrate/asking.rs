@@ -1,9 +1,10 @@
-//! A guest that may ask for rows, run in a thread of its own: planning stays where it is and sees to its questions.
+//! A guest that may ask for rows, run in another thread: planning stays where it is and sees to its questions.
 
 use std::sync::mpsc::sync_channel;
 
 use super::plan::Planning;
 use super::planned::{DataDependent, PlannedStep, StepKind};
+use super::plans::Step;
 use super::{ErrorKind, MigrateError};
 use crate::operation::Value;
 use crate::plan::{Plan, PlannedOp, Planner, Question};
@@ -51,21 +52,34 @@ impl Planning<'_> {
     ) -> (Result<StepOutcome, StepError>, bool) {
         let (asks, asked) = sync_channel(0);
         let (answers, answered) = sync_channel(1);
+        let (ends, ended) = sync_channel(1);
         self.repeated.take();
-        let (desk, values) = (Desk { asks, answers: answered }, &self.guests.run);
+        let desk = Desk { asks, answers: answered };
+        let (guest, step, values) = (guest.clone(), Step::from(call), self.guests.run.clone());
+        let job = move || {
+            let mut log = Vec::new();
+            let made = guest.run(step.call(), planner, &values, Some(desk), &mut |event| log.push(event));
+            // Somebody waits for it.
+            let _ = ends.send((made, log));
+        };
+        if let Err(error) = self.worker.borrow_mut().begin(job) {
+            return (Err(StepError::Trap(format!("no thread can be started: {error}"))), false);
+        }
         let mut has_asked = false;
-        let ended = std::thread::scope(|scope| {
-            let running = scope.spawn(|| guest.run(call, planner, values, Some(desk), &mut |event| log.push(event)));
-            while let Ok(asked) = asked.recv() {
-                has_asked = true;
-                alone();
-                if answers.send(self.answer(asking, asked)).is_err() {
-                    break;
-                }
+        while let Ok(asked) = asked.recv() {
+            has_asked = true;
+            alone();
+            if answers.send(self.answer(asking, asked)).is_err() {
+                break;
             }
-            running.join()
-        });
-        (ended.unwrap_or_else(|_| Err(StepError::Trap("its thread ended abnormally".into()))), has_asked)
+        }
+        match ended.recv() {
+            Ok((made, mut said)) => {
+                log.append(&mut said);
+                (made, has_asked)
+            }
+            Err(_) => (Err(StepError::Trap("its thread ended abnormally".into())), has_asked),
+        }
     }
 
     fn answer(&self, asking: &Asking<'_>, asked: Asked) -> Result<Answered, StepError> {

@@ -25,6 +25,7 @@ mod repair;
 mod settle;
 mod snapshot;
 mod states;
+mod worker;
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -12,6 +12,7 @@ use super::planned::{DataDependent, PackagePlan, PlannedStep, StepKind};
 use super::plans::Guests;
 use super::snapshot::Snapshot;
 use super::states::is_done;
+use super::worker::Worker;
 use super::{Adopt, ErrorKind, Interrupt, MigrateError, Migrator, Observer, Populate, Upgrade};
 use crate::package::Package;
 use crate::policy::Limits;
@@ -130,6 +131,8 @@ pub(super) struct Planning<'a> {
     digests: Digests,
     /// To whoever answers questions about rows; none where nobody does.
     pub(super) line: Option<Line>,
+    /// Where guests run that may ask for rows.
+    pub(super) worker: RefCell<Worker>,
     /// Whether the step that is planned has asked for rows.
     pub(super) is_asking: Cell<bool>,
     /// What of it is answered as it was in an earlier run.
@@ -177,6 +180,7 @@ impl<'a> Planning<'a> {
             after: None,
             digests: Digests::default(),
             line: None,
+            worker: RefCell::default(),
             is_asking: Cell::new(false),
             repeated: RefCell::default(),
             unanswered: RefCell::default(),

@@ -49,6 +49,16 @@ impl From<StepCall<'_>> for Step {
     }
 }
 
+impl Step {
+    pub(super) fn call(&self) -> StepCall<'_> {
+        match self {
+            Self::Populate(name) => StepCall::Populate(name),
+            Self::Upgrade(id) => StepCall::Upgrade(id),
+            Self::Downgrade(id) => StepCall::Downgrade(id),
+        }
+    }
+}
+
 impl Key {
     fn is_that_of(&self, other: &Self) -> bool {
         self.dialect == other.dialect
