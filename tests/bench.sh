@@ -7,7 +7,8 @@
 #     tests/bench.sh page      all three, and docs/performance.md made of them
 #
 # The database servers are private ones with durable settings, in PTAH_BENCH_SERVERS or a directory in $TMPDIR, stopped
-# again if they did not run. Sizes: PTAH_BENCH_REVISIONS, PTAH_BENCH_TARGETS, PTAH_BENCH_ROUNDS, PTAH_BENCH_CALLS.
+# again if they did not run. Sizes: PTAH_BENCH_REVISIONS, PTAH_BENCH_TARGETS, PTAH_BENCH_ROUNDS, PTAH_BENCH_CALLS;
+# PTAH_BENCH_DIALECT names the one database that targets are to be on.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 # shellcheck source=tests/toolchain.sh

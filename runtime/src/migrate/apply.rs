@@ -168,7 +168,7 @@ impl Migrator {
             ErrorKind::Interrupted(_) => return Ok(true),
             // The account of a step that another runner is at right now: it ends before the lock is free.
             ErrorKind::InFlight(_) => {
-                let lock = self.lock(None).await?;
+                let lock = self.lock(None, &mut None).await?;
                 let again = Snapshot::look(&self.target).await;
                 lock.release().await;
                 again?

@@ -71,10 +71,14 @@ impl Held {
 impl Migrator {
     /// Takes the lock, and where all statements that change the schema commit by themselves waits for the last one of a run
     /// that died. A run of a package names it, and may give the connection that it looked through.
-    pub(super) async fn hold(&self, package: Option<&str>, looked: Option<Connection>) -> Result<Held, MigrateError> {
+    pub(super) async fn hold(
+        &self,
+        package: Option<&str>,
+        mut looked: Option<Connection>,
+    ) -> Result<Held, MigrateError> {
         let begun = Instant::now();
-        let lock = self.lock(package).await;
-        let connection = match looked {
+        let lock = self.lock(package, &mut looked).await;
+        let connection = match looked.take_if(|_| self.target.file().is_none()) {
             Some(looked) if lock.is_ok() && begun.elapsed() < FRESH => looked.into_changing(&self.target).await,
             Some(looked) => {
                 looked.close().await;
@@ -87,6 +91,8 @@ impl Migrator {
             Some(connection) => connection,
             None => self.target.connect_to_change().await?,
         };
+        // That of a file is closed when the next one is open: what lies beside the file need not be made anew.
+        Connection::close_any(&mut looked).await;
         let mut held = Held { lock, connection, work: None };
         if !self.target.dialect().has_transactional_ddl() {
             self.enter(&mut held).await?;
@@ -128,11 +134,22 @@ impl Migrator {
         Ok(true)
     }
 
-    pub(super) async fn lock(&self, package: Option<&str>) -> Result<TargetLock, MigrateError> {
+    /// `looked`: the connection that the target was looked at through. That of a file waits for nobody: a run that made the
+    /// file wants to be alone with it in the end.
+    pub(super) async fn lock(
+        &self,
+        package: Option<&str>,
+        looked: &mut Option<Connection>,
+    ) -> Result<TargetLock, MigrateError> {
+        let mut say = self.waiting();
+        let on_wait = |holder: &store::Holder| {
+            drop(looked.take_if(|_| self.target.file().is_some()));
+            say(holder);
+        };
         let taking = async {
             match package {
-                Some(package) => store::acquire_for(&self.target, package, self.runner_timeout, self.waiting()).await,
-                None => store::acquire(&self.target, self.runner_timeout, self.waiting()).await,
+                Some(package) => store::acquire_for(&self.target, package, self.runner_timeout, on_wait).await,
+                None => store::acquire(&self.target, self.runner_timeout, on_wait).await,
             }
         };
         let taken = self.interrupt.unless_raised(taking).await;

@@ -53,18 +53,13 @@ impl Snapshot {
     }
 
     /// As [`Self::look`], or as [`Self::look_at_records`] where those are enough: the catalog costs more than all else. The
-    /// connection, which knows the catalog by then, is kept for what comes next; not that of a file.
+    /// connection, which knows the catalog by then, is kept for what comes next.
     pub(super) async fn look_unless(
         target: &Target,
         is_enough: &(dyn Fn(&State) -> bool + Sync),
         kept: &mut Option<Connection>,
     ) -> Result<Self, MigrateError> {
-        let found = Self::look_through(target, Depth::Unless(is_enough), kept).await;
-        // To open a file anew costs nothing, and a run that made it wants to be alone with it in the end.
-        if target.file().is_some() {
-            Connection::close_any(kept).await;
-        }
-        found
+        Self::look_through(target, Depth::Unless(is_enough), kept).await
     }
 
     async fn look_at(target: &Target, depth: Depth<'_>) -> Result<Self, MigrateError> {

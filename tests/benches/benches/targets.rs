@@ -1,6 +1,6 @@
 //! How many targets a second are brought through 20 revisions of 3 statements, beside the same statements and
 //! bookkeeping writes sent by hand, one target at a time and eight at a time. `PTAH_BENCH_TARGETS` (500) are divided over
-//! the rounds, so that the two sides take turns.
+//! the rounds, so that the two sides take turns; `PTAH_BENCH_DIALECT` names the one database to do it on.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use std::num::NonZeroUsize;
@@ -29,7 +29,9 @@ fn main() {
         compiler: Compiler::InProcess,
         ..Options::default()
     };
-    for dialect in Dialect::ALL {
+    let only = std::env::var("PTAH_BENCH_DIALECT").ok();
+    let is_wanted = |dialect: &Dialect| only.as_deref().is_none_or(|only| dialect.as_str() == only);
+    for dialect in Dialect::ALL.into_iter().filter(is_wanted) {
         for jobs in [1, 8] {
             run(dialect, async |target| bench(target, &package, &options, revisions, jobs).await);
         }
@@ -58,7 +60,7 @@ fn three_statements(revisions: usize) -> GuestPackage {
 
 async fn bench(target: &TestTarget, package: &Path, options: &Options, revisions: usize, jobs: usize) {
     let dialect = target.dialect();
-    let (targets, rounds) = (size("PTAH_BENCH_TARGETS", 500), rounds(5));
+    let (targets, rounds) = (size("PTAH_BENCH_TARGETS", 500), rounds(20));
     let each = targets.div_ceil(rounds).max(1);
     let steps = steps(target, package, options).await;
     assert!(steps.len() == revisions && steps.iter().all(|step| step.statements.len() == 3), "{:?}", steps.first());

@@ -37,14 +37,16 @@ pub enum Kind {
 }
 
 impl Row<'_> {
-    /// Prints it: medians and their ratio, and the ratio of the best of each side, which other programs disturb least.
+    /// Prints it: both medians; the median of the rounds' ratios, as what disturbs a round disturbs both sides of it; and
+    /// the ratio of the best of each side.
     pub fn print(&self) {
         let (ours, reference) = (median(self.ours), median(self.reference));
         let best = |numbers: &[f64]| match self.kind {
             Kind::Rate => numbers.iter().copied().fold(0.0, f64::max),
             Kind::Cost | Kind::Told => numbers.iter().copied().fold(f64::INFINITY, f64::min),
         };
-        let ratio = ours / reference;
+        let paired: Vec<f64> = self.ours.iter().zip(self.reference).map(|(ours, other)| ours / other).collect();
+        let ratio = if self.ours.len() == self.reference.len() { median(&paired) } else { ours / reference };
         let holds = self.bound.map(|bound| match self.kind {
             Kind::Rate => ratio >= bound,
             Kind::Cost | Kind::Told => ratio <= bound,

@@ -150,7 +150,8 @@ fn sign(file: &mut File) -> Result<()> {
     let signature = serde_json::json!({ "user": user, "host": host, "process": process, "since": since });
     file.set_len(0)?;
     file.rewind()?;
-    writeln!(file, "{signature}")
+    // In one piece: who reads it meanwhile sees all of it or nothing.
+    file.write_all(format!("{signature}\n").as_bytes())
 }
 
 /// Who signed. The file was written by whoever could write there: its text is shown, never trusted.
