@@ -1,13 +1,15 @@
 #!/usr/bin/env bash
 # Passes all tests of the workspace: `tests/run.sh [ARGUMENTS OF cargo test]`.
 #
-# Installs or finds what they need (a C compiler, PostgreSQL, MariaDB, a compiler for wasm), starts private
+# Installs or finds what they need (a C compiler, PostgreSQL, MariaDB, Python, a compiler for wasm), starts private
 # servers in a temporary directory unless they run already, and stops the ones it started. What is missing and cannot be
 # had is an error: no test is skipped. Ends with the summary of cargo test.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 # shellcheck source=tests/toolchain.sh
 . tests/toolchain.sh
+# shellcheck source=tests/python.sh
+. tests/python.sh
 
 if ! tests/servers.sh status >/dev/null 2>&1; then
     trap 'tests/servers.sh stop >/dev/null 2>&1 </dev/null || :' EXIT

@@ -23,6 +23,7 @@ import sys
 import tempfile
 import tomllib
 from pathlib import Path
+from typing import NoReturn
 
 HERE = Path(__file__).resolve().parent
 TOOL = ["componentize-py==0.25.1"]
@@ -55,14 +56,23 @@ KEYS = {
     "modules",
     "pin",
     "naming-convention",
+    "transaction-per-migration",
+    "config",
     "imports",
 }
 
 
-def fail(message: str) -> None:
-    """Says why there is no component, and ends."""
-    print(f"build.py: {message}", file=sys.stderr)
-    raise SystemExit(1)
+class Failed(SystemExit):
+    """Why there is no component. `kind` is `package` if it is the package's doing, else `other`."""
+
+    def __init__(self, message: str, kind: str = "package"):
+        super().__init__(f"build.py: {message}")
+        self.message, self.kind = message, kind
+
+
+def fail(message: str, kind: str = "package") -> NoReturn:
+    """Ends: there is no component."""
+    raise Failed(message, kind)
 
 
 def say(message: str) -> None:
@@ -108,7 +118,7 @@ def fetched(requirements: list[str], pure: bool) -> Path:
         != 0
     ):
         shutil.rmtree(partial)
-        fail("pip could not fetch the libraries")
+        fail("pip could not fetch the libraries", "other")
     if pure:
         for compiled in [*partial.rglob("*.so"), *partial.rglob("*.pyd")]:
             compiled.unlink()
@@ -182,6 +192,12 @@ package.load({manifest!r}, {scripts!r}, {extra!r})
 '''
 
 
+def _last_error(output: str) -> str:
+    """The exception that ended a build, if its output shows one."""
+    found = re.findall(r"^\s*([A-Za-z_][\w.]*(?:Error|Exception): .*)$", output, re.MULTILINE)
+    return f": {found[-1][:500]}" if found else ""
+
+
 def build(folder: Path, output: Path) -> None:
     """Makes the component."""
     manifest = read_manifest(folder)
@@ -215,7 +231,11 @@ def build(folder: Path, output: Path) -> None:
             else:
                 fail(f"there is no {source}, which the manifest wants to vendor")
         for module, file in manifest.get("modules", {}).items():
-            place = stage.joinpath(*module.split(".")).with_suffix(".py")
+            place = stage.joinpath(*module.split("."))
+            if any(other.startswith(f"{module}.") for other in manifest["modules"]):
+                place = place / "__init__.py"
+            else:
+                place = place.with_name(f"{place.name}.py")
             if not (folder / file).is_file():
                 fail(f"there is no {folder / file}, which the manifest wants as the module {module}")
             place.parent.mkdir(parents=True, exist_ok=True)
@@ -228,7 +248,8 @@ def build(folder: Path, output: Path) -> None:
         except SyntaxError as error:
             fail(f"a script is not Python: {error}")
         shown = {key: manifest[key] for key in ("name", "title", "version")}
-        shown["naming-convention"] = manifest.get("naming-convention")
+        for key in ("naming-convention", "transaction-per-migration", "config"):
+            shown[key] = manifest.get(key)
         entry = ENTRY.format(
             imports=wanted, manifest=json.dumps(shown), scripts=json.dumps(scripts), extra=json.dumps(extra)
         )
@@ -266,7 +287,7 @@ def build(folder: Path, output: Path) -> None:
         )
         if run.returncode != 0 or not partial.is_file():
             print(run.stdout, file=sys.stderr)
-            fail("the component could not be made")
+            fail(f"the component could not be made{_last_error(run.stdout)}")
         shutil.move(partial, output)
     say(f"{output}: {output.stat().st_size} bytes, {len(scripts)} scripts")
 

@@ -33,6 +33,8 @@ pub mod cli;
 pub mod config;
 pub mod database;
 pub mod dialect;
+#[cfg(feature = "cli")]
+pub mod import;
 pub mod migrate;
 pub mod operation;
 pub mod package;

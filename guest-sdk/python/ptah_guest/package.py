@@ -120,8 +120,12 @@ class Package:
         """Runs one step with Alembic's context around it. Raises what the script raises."""
         metadata = MetaData(naming_convention=self.manifest.get("naming-convention"))
         engine = _engines[inspect.target_dialect()]
-        with engine.connect() as connection, EnvironmentContext(Config(), None) as environment:
-            environment.configure(connection=connection, target_metadata=metadata)
+        with engine.connect() as connection, EnvironmentContext(_config(self.manifest), None) as environment:
+            environment.configure(
+                connection=connection,
+                target_metadata=metadata,
+                transaction_per_migration=bool(self.manifest.get("transaction-per-migration")),
+            )
             with Operations.context(environment.get_context()):
                 function()
         if errors.unsaid:
@@ -133,9 +137,19 @@ def _tuple(module: ModuleType, name: str) -> tuple[str, ...]:
     return () if said is None else (said,) if isinstance(said, str) else tuple(said)
 
 
+def _config(manifest: dict) -> Config:
+    """What `context.config` is: the settings of the manifest, as those of an alembic.ini."""
+    config = Config()
+    for key, value in (manifest.get("config") or {}).items():
+        config.set_main_option(key, str(value).replace("%", "%%"))
+    return config
+
+
 def _message(script: Script) -> str:
     message = " ".join(script.doc.split())
-    return message[:200]
+    # The contract has 256 bytes for it, and nothing that is invisible.
+    message = "".join(letter if letter.isprintable() else "?" for letter in message)
+    return message.encode()[:256].decode(errors="ignore")
 
 
 package: Package | None = None
@@ -145,8 +159,9 @@ def load(manifest: str, scripts: str, extra: str) -> None:
     """Loads what the build found, each as JSON, and closes the sandbox."""
     global package
     # As under Alembic a script may look at `context.config` when it is imported.
-    with EnvironmentContext(Config(), None):
-        package = Package(json.loads(manifest), json.loads(scripts), json.loads(extra))
+    described = json.loads(manifest)
+    with EnvironmentContext(_config(described), None):
+        package = Package(described, json.loads(scripts), json.loads(extra))
     package.describe()
     sandbox.close()
 

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Builds the package `doors` and runs its steps, which check what they find.
+"""Imports the Alembic project `doors` and runs its steps, which check what they find.
 
     guest-sdk/python/tests/run.py RUNNER [URL…]
 
 Revisions 001 to 005 run on a new SQLite file and on every URL given, each of an empty database; the last one has
-to fail. The revisions of `STOPPED` are wrong, and the sandbox has to stop each and say why. The default
-limits have to refuse the component.
+to fail. Those of `lines` branch, merge and depend on each other. Those of `stopped` are wrong, and the sandbox has
+to stop each and say why. The default limits have to refuse the component.
 """
 
 from __future__ import annotations
@@ -17,9 +17,6 @@ import tempfile
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent))
-import build  # noqa: E402
-
 # What the runner says of a step that does not end by itself. How much a loop gets done in 60 seconds depends
 # on the machine.
 STOPPED = {
@@ -78,12 +75,43 @@ def check_doors(runner: Runner, url: str) -> None:
     runner.expect(url.partition(":")[0], good, error + err)
 
 
+def imported(runner: Runner, folder: Path) -> None:
+    """Makes the component. Ends the test if it cannot be made."""
+    command = [runner.program, "--json", "import", "alembic", str(HERE / "doors"), "--output", str(folder)]
+    command += ["--vendor", "helpers.words", "--vendor", "helpers.more"]
+    command += ["--shim", f"application_server.clock={HERE / 'doors' / 'stand_in.py'}"]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True)
+    if done.returncode != 0:
+        raise SystemExit(done.stdout)
+    document = json.loads(done.stdout)
+    labels = {revision["id"]: revision["branch_labels"] for revision in document["revisions"]}
+    good = document["transaction_per_migration"] and document["naming_convention"]["uq"].startswith("uq_")
+    good = good and labels["b1"] == ["net"] and set(document["heads"]) > {"005", "m2", "s1"}
+    runner.expect("import", good, done.stdout)
+
+
+def check_lines(runner: Runner, url: str) -> None:
+    """Branches, merges and dependencies, from base to both heads and down again."""
+    for revision, done in (
+        ("m2", ["a1", "a2", "a3", "b1", "b2", "a4", "m1", "m2"]),
+        ("s1", ["s1"]),
+    ):
+        process = runner.start(url, "upgrade", f"{runner.component}:{revision}")
+        out, err = process.communicate()
+        steps = [step["revision"] for package in json.loads(out).get("packages", []) for step in package["steps"]]
+        runner.expect(f"lines up to {revision}", sorted(steps) == sorted(done), out + err)
+    error, err = runner.run(url, "downgrade", f"{runner.component}:base")
+    left, _ = runner.start(url, "current", str(runner.component)).communicate()
+    tables = [name for package in json.loads(left) for name in package["tables"]]
+    runner.expect("lines down", not error and not tables, error + err + left)
+
+
 def main() -> None:
     """Builds once and runs everywhere."""
     program, *urls = sys.argv[1:]
     with tempfile.TemporaryDirectory() as folder:
-        runner = Runner(program, Path(folder, "doors.wasm"))
-        build.build(HERE / "doors", runner.component)
+        runner = Runner(program, Path(folder, "doors", "doors.wasm"))
+        imported(runner, runner.component.parent)
         error, _ = runner.upgrade(f"sqlite:{folder}/default.db", "001", profile=[])
         good = "is larger than" in error and "the limits-profile language-runtime allows" in error
         runner.expect("the default limits", good, error)
@@ -92,6 +120,7 @@ def main() -> None:
         loops = runner.start(f"sqlite:{folder}/loops.db", "upgrade", f"{runner.component}:loops")
         for url in [f"sqlite:{folder}/doors.db", *urls]:
             check_doors(runner, url)
+        check_lines(runner, f"sqlite:{folder}/lines.db")
         for revision, messages in STOPPED.items():
             if revision == "loops":
                 error, _ = runner.end(loops)

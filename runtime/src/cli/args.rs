@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::dialect::Dialect;
+use crate::import::{AlembicImport, Build};
 use crate::migrate::Repair;
 use crate::policy::Profile;
 
@@ -78,6 +79,11 @@ pub(super) enum Verb {
     Repair(RepairArgs),
     /// Show what a package file holds, without any database
     Inspect(InspectArgs),
+    /// Make a package out of another tool's project
+    Import {
+        #[command(subcommand)]
+        from: ImportFrom,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -187,4 +193,80 @@ pub(super) struct InspectArgs {
     /// A component, or a folder with ptah-package.toml
     #[arg(value_name = "FILE")]
     pub(super) file: PathBuf,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum ImportFrom {
+    /// Make a package out of an Alembic project, without running anything of it
+    #[command(after_help = IMPORT_HELP)]
+    Alembic(AlembicArgs),
+}
+
+const IMPORT_HELP: &str = "Makes the folder of a package: its sources, and NAME.wasm built of them. Run it with \
+`ptah-wasm upgrade --limits-profile language-runtime FOLDER`. Needs Python 3.11 or later with pip (PTAH_PYTHON may name it), \
+which fetches Alembic, SQLAlchemy and the tool that makes components when they are first needed. What cannot be carried over \
+is said with file and line; errors (exit code 3) leave nothing behind.";
+
+#[derive(Debug, Args)]
+pub(super) struct AlembicArgs {
+    /// The project: its folder, or its alembic.ini
+    #[arg(value_name = "DIR")]
+    project: PathBuf,
+    /// The folder to make; one that an import made is made anew [default: packages/NAME]
+    #[arg(short, long, value_name = "FOLDER")]
+    output: Option<PathBuf>,
+    /// The package's name [default: the application's in pyproject.toml, else its folder's]
+    #[arg(long)]
+    name: Option<String>,
+    /// Its title [default: the name]
+    #[arg(long)]
+    title: Option<String>,
+    /// Its version [default: the application's in pyproject.toml, else 1.0.0]
+    #[arg(long, value_name = "VERSION")]
+    package_version: Option<String>,
+    /// A pure-Python module or package of the application to take along, as app.constants
+    #[arg(long, value_name = "MODULE")]
+    vendor: Vec<String>,
+    /// A folder in which modules are looked for first
+    #[arg(long, value_name = "DIR")]
+    path: Vec<PathBuf>,
+    /// A stand-in for a module: MODULE=FILE, or a file that is named after the module (app.log.py)
+    #[arg(long, value_name = "FILE")]
+    shim: Vec<String>,
+    /// Another version of a library, or another pure-Python library: sqlalchemy==1.4.54
+    #[arg(long, value_name = "NAME==VERSION")]
+    pin: Vec<String>,
+    /// What exists before the first revision: a Python file with a function `upgrade`, a MetaData or a declarative
+    /// base, or FILE:NAME
+    #[arg(long, value_name = "FILE")]
+    base_schema: Option<String>,
+    /// The naming convention of the application's MetaData: KEY=TEMPLATE, or a JSON file [default: what env.py says]
+    #[arg(long, value_name = "KEY=TEMPLATE")]
+    naming_convention: Vec<String>,
+    /// The application runs each revision in a transaction of its own [default: what env.py says]
+    #[arg(long)]
+    transaction_per_migration: bool,
+    /// Make the sources only; guest-sdk/python/build.py makes a component of them
+    #[arg(long)]
+    no_build: bool,
+}
+
+impl From<AlembicArgs> for AlembicImport {
+    fn from(args: AlembicArgs) -> Self {
+        Self {
+            project: args.project,
+            output: args.output,
+            name: args.name,
+            title: args.title,
+            package_version: args.package_version,
+            vendor: args.vendor,
+            path: args.path,
+            shim: args.shim,
+            pin: args.pin,
+            base_schema: args.base_schema,
+            naming_convention: args.naming_convention,
+            transaction_per_migration: args.transaction_per_migration,
+            build: if args.no_build { Build::SourceOnly } else { Build::Component },
+        }
+    }
 }

@@ -1,6 +1,7 @@
 //! The command line: takes arguments, calls the library, prints. The only place that prints.
 
 mod args;
+mod import;
 mod output;
 mod registry;
 mod targets;
@@ -12,10 +13,11 @@ use std::time::Duration;
 use clap::Parser;
 
 use crate::config::ConfigError;
+use crate::import::{Finding, ImportError};
 use crate::migrate::{ErrorKind, Interrupt, MigrateError, Migrator, Options};
 use crate::rollout::{Rollout, RolloutTarget};
 use crate::sandbox::{CacheLocation, Compiler, Sandbox};
-use args::{Cli, Common, Verb};
+use args::{Cli, Common, ImportFrom, Verb};
 use output::Output;
 use registry::{Registry, Targets};
 
@@ -31,6 +33,8 @@ enum CliError {
     /// Of several targets, each of which had its say.
     #[error("{message}")]
     Targets { code: u8, message: String },
+    #[error("{error}")]
+    Import { error: ImportError, findings: Vec<Finding> },
     #[error("cannot write to standard output: {0}")]
     Write(#[from] std::io::Error),
 }
@@ -43,6 +47,11 @@ impl CliError {
             Self::Usage(_) => 2,
             Self::Migrate(error) => code(error),
             Self::Targets { code, .. } => *code,
+            Self::Import { error, .. } => match error {
+                ImportError::Usage(_) => 2,
+                ImportError::Package(_) => 3,
+                ImportError::Other(_) => 1,
+            },
         }
     }
 }
@@ -123,6 +132,7 @@ pub fn main() -> ExitCode {
 
 async fn run(cli: Cli, output: &Output, registry: &Registry, interrupt: &Interrupt) -> Result<(), CliError> {
     match cli.verb {
+        Verb::Import { from: ImportFrom::Alembic(args) } => import::alembic(output, &args.into()),
         Verb::Inspect(args) => verbs::inspect(&sandbox(&cli.common, output, registry)?, output, &args),
         Verb::Upgrade(args) if args.sql => {
             verbs::sql(&sandbox(&cli.common, output, registry)?, output, registry, &args)
@@ -144,6 +154,7 @@ async fn run(cli: Cli, output: &Output, registry: &Registry, interrupt: &Interru
                 Verb::List => verbs::list(&migrator, output, registry).await,
                 Verb::Repair(args) => verbs::repair(&migrator, output, &args).await,
                 Verb::Inspect(args) => verbs::inspect(&sandbox(&cli.common, output, registry)?, output, &args),
+                Verb::Import { from: ImportFrom::Alembic(args) } => import::alembic(output, &args.into()),
             }
         }
     }

@@ -12,6 +12,7 @@ use serde::Serialize;
 use super::CliError;
 use super::args::Common;
 use super::targets::row_line;
+use crate::import::{Finding, Severity};
 use crate::migrate::{Event, MigrateError, PackagePlan};
 use crate::rollout::RolloutEvent;
 use crate::sandbox::{LogEvent, LogLevel, visible};
@@ -40,6 +41,9 @@ const HEARD: usize = 1_000;
 #[derive(Serialize)]
 struct Failure<'a> {
     error: FailureBody<'a>,
+    /// Of an import.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    findings: Option<&'a [Finding]>,
 }
 
 #[derive(Serialize)]
@@ -141,6 +145,23 @@ impl Output {
         talk(&format!("{ERROR}error:{ERROR:#} {}", visible(text)));
     }
 
+    /// Something that was found in a project, with its place.
+    pub(super) fn finding(self, finding: &Finding) {
+        let place = match finding.line {
+            0 => finding.file.clone(),
+            line => format!("{}:{line}", finding.file),
+        };
+        let text = format!("{place}: {}", finding.message);
+        match finding.severity {
+            Severity::Error => self.complain(&text),
+            Severity::Warning if self.loudness != Loudness::Quiet => {
+                talk(&format!("{WARNING}warning:{WARNING:#} {}", visible(&text)));
+            }
+            Severity::Note => self.note(&format!("note: {text}")),
+            Severity::Warning => {}
+        }
+    }
+
     /// Says what went wrong and turns it into the exit code.
     pub(super) fn fail(self, error: &CliError) -> ExitCode {
         let code = error.code();
@@ -159,7 +180,11 @@ impl Output {
                 applied: place.map(|error| error.applied.as_slice()).unwrap_or_default(),
             };
             // With stdout gone there is still the exit code.
-            let _ = self.document(&Failure { error: body });
+            let findings = match error {
+                CliError::Import { findings, .. } => Some(findings.as_slice()),
+                _ => None,
+            };
+            let _ = self.document(&Failure { error: body, findings });
         }
         self.complain(&error.to_string());
         ExitCode::from(code)
@@ -191,7 +216,7 @@ pub(super) fn usage(error: &clap::Error) -> ExitCode {
         let message = without_logins(message.trim_start_matches("error: ").trim_end()).into_owned();
         let body = FailureBody { code: 2, message, package: None, step: None, target: None, applied: &[] };
         // With stdout gone there is still the exit code.
-        let _ = document(&Failure { error: body });
+        let _ = document(&Failure { error: body, findings: None });
     }
     talk(text.ansi().to_string().trim_end());
     ExitCode::from(2)

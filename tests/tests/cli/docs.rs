@@ -8,7 +8,8 @@ use serde_json::Value;
 use crate::{pages, put};
 
 const DOCS: &str = include_str!("../../../docs/cli.md");
-const VERBS: [&str; 7] = ["upgrade", "downgrade", "populate", "current", "history", "list", "inspect"];
+const VERBS: [&str; 8] =
+    ["upgrade", "downgrade", "populate", "current", "history", "list", "inspect", "import alembic"];
 
 #[test]
 fn every_verb_option_and_exit_code_is_documented() {

@@ -8,6 +8,7 @@ mod crash;
 mod docs;
 mod graphs;
 mod guests;
+mod import;
 mod long;
 mod offline;
 mod packages;

@@ -1,0 +1,3 @@
+"""Taken along by --vendor, since words.py imports it."""
+
+LAST = "three"

@@ -1,0 +1,5 @@
+"""Taken along by --vendor."""
+
+from .more import LAST
+
+WORDS = ("one", "two", LAST)
