@@ -60,7 +60,9 @@ def upgrade() -> None:
     assert row["score"] == decimal.Decimal("12.30") and row["token"] == TOKEN and row["data"] == {"a": [1]}, (
         dict(row)
     )
-    assert row["made"] == made and bytes(row["blob"]) == b"\x00\xff", dict(row)
+    # As under PyMySQL: a DATETIME without digits has whole seconds.
+    kept = made.replace(microsecond=0) if bind.dialect.name == "mysql" else made
+    assert row["made"] == kept and bytes(row["blob"]) == b"\x00\xff", dict(row)
     assert bind.execute(sa.text("SELECT count(*) FROM people WHERE id > :low"), {"low": 2}).scalar_one() == 3
     changed = bind.execute(people.update().where(people.c.id.in_([1, 2])).values(score=2))
     assert changed.rowcount == 2, changed.rowcount
