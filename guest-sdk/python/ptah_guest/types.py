@@ -50,10 +50,7 @@ def _portable(type_: TypeEngine, dialect: Dialect) -> types.ColumnType | None:
         case sqltypes.CHAR() | sqltypes.NCHAR():
             return None
         case sqltypes.Text():
-            plain = type_.length is None and not isinstance(
-                type_, (mysql.TINYTEXT, mysql.MEDIUMTEXT, mysql.LONGTEXT)
-            )
-            return types.ColumnType_Text() if plain else None
+            return _text(type_, is_mysql)
         case mysql.SET():
             return None
         case sqltypes.String():
@@ -86,13 +83,11 @@ def _portable(type_: TypeEngine, dialect: Dialect) -> types.ColumnType | None:
         case sqltypes.Time():
             zone = is_postgres and type_.timezone
             return None if zone else types.ColumnType_Time(_fraction(type_, dialect))
-        case (
-            sqltypes.BINARY()
-            | sqltypes.VARBINARY()
-            | mysql.TINYBLOB()
-            | mysql.MEDIUMBLOB()
-            | mysql.LONGBLOB()
-        ):
+        case mysql.MEDIUMBLOB():
+            return types.ColumnType_LargeBinary(types.LargeSize.MEDIUM)
+        case mysql.LONGBLOB():
+            return types.ColumnType_LargeBinary(types.LargeSize.LONG)
+        case sqltypes.BINARY() | sqltypes.VARBINARY() | mysql.TINYBLOB():
             return None
         case sqltypes._Binary():
             return None if is_mysql and type_.length else types.ColumnType_Binary()
@@ -105,6 +100,26 @@ def _portable(type_: TypeEngine, dialect: Dialect) -> types.ColumnType | None:
         case sqltypes.JSON():
             return types.ColumnType_Json()
     return None
+
+
+def _text(type_: sqltypes.Text, is_mysql: bool) -> types.ColumnType | None:
+    match type_:
+        case mysql.TINYTEXT():
+            return None
+        case mysql.MEDIUMTEXT():
+            return types.ColumnType_LargeText(types.LargeSize.MEDIUM)
+        case mysql.LONGTEXT():
+            return types.ColumnType_LargeText(types.LargeSize.LONG)
+    # Where a length is given MariaDB takes the smallest type that holds as many characters of four bytes, and
+    # SQLite writes it down.
+    if type_.length is None:
+        return types.ColumnType_Text()
+    if not is_mysql or type_.length * 4 < 1 << 8:
+        return None
+    if type_.length * 4 < 1 << 16:
+        return types.ColumnType_Text()
+    small = type_.length * 4 < 1 << 24
+    return types.ColumnType_LargeText(types.LargeSize.MEDIUM if small else types.LargeSize.LONG)
 
 
 def _moment(type_: sqltypes.DateTime, dialect: Dialect) -> types.ColumnType | None:
@@ -168,6 +183,10 @@ def from_contract(type_: types.ColumnType | None, dialect: Dialect) -> TypeEngin
             return sqltypes.NUMERIC(precision=value.precision, scale=value.scale)
         case types.ColumnType_Varchar(value):
             return sqltypes.VARCHAR(length=value)
+        case types.ColumnType_LargeText(value):
+            return mysql.MEDIUMTEXT() if value == types.LargeSize.MEDIUM else mysql.LONGTEXT()
+        case types.ColumnType_LargeBinary(value):
+            return mysql.MEDIUMBLOB() if value == types.LargeSize.MEDIUM else mysql.LONGBLOB()
         case types.ColumnType_Time(value) | types.ColumnType_Timestamp(value):
             return _time(isinstance(type_, types.ColumnType_Time), value, dialect)
         case types.ColumnType_TimestampWithZone(value):

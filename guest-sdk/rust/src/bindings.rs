@@ -80,6 +80,40 @@ pub mod ptah {
                         .finish()
                 }
             }
+            /// How large a text or bytes may be on MariaDB; no other dialect makes a difference.
+            #[repr(u8)]
+            #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[derive(Clone, Copy, Eq, Ord, PartialEq, PartialOrd)]
+            pub enum LargeSize {
+                /// 16 MiB: `MEDIUMTEXT`, `MEDIUMBLOB`.
+                Medium,
+                /// 4 GiB: `LONGTEXT`, `LONGBLOB`.
+                Long,
+            }
+            impl ::core::fmt::Debug for LargeSize {
+                fn fmt(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    match self {
+                        LargeSize::Medium => f.debug_tuple("LargeSize::Medium").finish(),
+                        LargeSize::Long => f.debug_tuple("LargeSize::Long").finish(),
+                    }
+                }
+            }
+            impl LargeSize {
+                #[doc(hidden)]
+                pub unsafe fn _lift(val: u8) -> LargeSize {
+                    if !cfg!(debug_assertions) {
+                        return unsafe { ::core::mem::transmute(val) };
+                    }
+                    match val {
+                        0 => LargeSize::Medium,
+                        1 => LargeSize::Long,
+                        _ => panic!("invalid enum discriminant"),
+                    }
+                }
+            }
             /// A portable column type. What each becomes on a dialect is listed in `docs/types.md`.
             #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[derive(Clone, Copy, PartialEq)]
@@ -100,10 +134,14 @@ pub mod ptah {
                 Double,
                 /// Text of at most so many characters (1 to 16,383); without a bound `unsupported` on MariaDB.
                 Varchar(Option<u32>),
-                /// Text without a declared bound.
+                /// Text without a declared bound; on MariaDB of at most 65,535 bytes.
                 Text,
-                /// Bytes.
+                /// Text without a declared bound, on MariaDB of one of its larger types.
+                LargeText(LargeSize),
+                /// Bytes; on MariaDB at most 65,535.
                 Binary,
+                /// Bytes, on MariaDB in one of its larger types.
+                LargeBinary(LargeSize),
                 /// A calendar date.
                 Date,
                 /// A time of day with so many digits after the second: 0 to 6, on SQLite always 6.
@@ -146,8 +184,14 @@ pub mod ptah {
                             f.debug_tuple("ColumnType::Varchar").field(e).finish()
                         }
                         ColumnType::Text => f.debug_tuple("ColumnType::Text").finish(),
+                        ColumnType::LargeText(e) => {
+                            f.debug_tuple("ColumnType::LargeText").field(e).finish()
+                        }
                         ColumnType::Binary => {
                             f.debug_tuple("ColumnType::Binary").finish()
+                        }
+                        ColumnType::LargeBinary(e) => {
+                            f.debug_tuple("ColumnType::LargeBinary").field(e).finish()
                         }
                         ColumnType::Date => f.debug_tuple("ColumnType::Date").finish(),
                         ColumnType::Time(e) => {
@@ -1110,33 +1154,33 @@ pub mod ptah {
                                         .add(2 * ::core::mem::size_of::<*const u8>())
                                         .cast::<u8>() = (8i32) as u8;
                                 }
-                                V5::Binary => {
+                                V5::LargeText(e) => {
                                     *base
                                         .add(2 * ::core::mem::size_of::<*const u8>())
                                         .cast::<u8>() = (9i32) as u8;
+                                    *base
+                                        .add(4 + 2 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<u8>() = (e.clone() as i32) as u8;
                                 }
-                                V5::Date => {
+                                V5::Binary => {
                                     *base
                                         .add(2 * ::core::mem::size_of::<*const u8>())
                                         .cast::<u8>() = (10i32) as u8;
                                 }
-                                V5::Time(e) => {
+                                V5::LargeBinary(e) => {
                                     *base
                                         .add(2 * ::core::mem::size_of::<*const u8>())
                                         .cast::<u8>() = (11i32) as u8;
                                     *base
                                         .add(4 + 2 * ::core::mem::size_of::<*const u8>())
-                                        .cast::<u8>() = (_rt::as_i32(e)) as u8;
+                                        .cast::<u8>() = (e.clone() as i32) as u8;
                                 }
-                                V5::Timestamp(e) => {
+                                V5::Date => {
                                     *base
                                         .add(2 * ::core::mem::size_of::<*const u8>())
                                         .cast::<u8>() = (12i32) as u8;
-                                    *base
-                                        .add(4 + 2 * ::core::mem::size_of::<*const u8>())
-                                        .cast::<u8>() = (_rt::as_i32(e)) as u8;
                                 }
-                                V5::TimestampWithZone(e) => {
+                                V5::Time(e) => {
                                     *base
                                         .add(2 * ::core::mem::size_of::<*const u8>())
                                         .cast::<u8>() = (13i32) as u8;
@@ -1144,15 +1188,31 @@ pub mod ptah {
                                         .add(4 + 2 * ::core::mem::size_of::<*const u8>())
                                         .cast::<u8>() = (_rt::as_i32(e)) as u8;
                                 }
-                                V5::Uuid => {
+                                V5::Timestamp(e) => {
                                     *base
                                         .add(2 * ::core::mem::size_of::<*const u8>())
                                         .cast::<u8>() = (14i32) as u8;
+                                    *base
+                                        .add(4 + 2 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<u8>() = (_rt::as_i32(e)) as u8;
+                                }
+                                V5::TimestampWithZone(e) => {
+                                    *base
+                                        .add(2 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<u8>() = (15i32) as u8;
+                                    *base
+                                        .add(4 + 2 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<u8>() = (_rt::as_i32(e)) as u8;
+                                }
+                                V5::Uuid => {
+                                    *base
+                                        .add(2 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<u8>() = (16i32) as u8;
                                 }
                                 V5::Json => {
                                     *base
                                         .add(2 * ::core::mem::size_of::<*const u8>())
-                                        .cast::<u8>() = (15i32) as u8;
+                                        .cast::<u8>() = (17i32) as u8;
                                 }
                             }
                             *base
@@ -2417,33 +2477,33 @@ pub mod ptah {
                                 .add(4 * ::core::mem::size_of::<*const u8>())
                                 .cast::<u8>() = (8i32) as u8;
                         }
-                        V5::Binary => {
+                        V5::LargeText(e) => {
                             *ptr0
                                 .add(4 * ::core::mem::size_of::<*const u8>())
                                 .cast::<u8>() = (9i32) as u8;
+                            *ptr0
+                                .add(4 + 4 * ::core::mem::size_of::<*const u8>())
+                                .cast::<u8>() = (e.clone() as i32) as u8;
                         }
-                        V5::Date => {
+                        V5::Binary => {
                             *ptr0
                                 .add(4 * ::core::mem::size_of::<*const u8>())
                                 .cast::<u8>() = (10i32) as u8;
                         }
-                        V5::Time(e) => {
+                        V5::LargeBinary(e) => {
                             *ptr0
                                 .add(4 * ::core::mem::size_of::<*const u8>())
                                 .cast::<u8>() = (11i32) as u8;
                             *ptr0
                                 .add(4 + 4 * ::core::mem::size_of::<*const u8>())
-                                .cast::<u8>() = (_rt::as_i32(e)) as u8;
+                                .cast::<u8>() = (e.clone() as i32) as u8;
                         }
-                        V5::Timestamp(e) => {
+                        V5::Date => {
                             *ptr0
                                 .add(4 * ::core::mem::size_of::<*const u8>())
                                 .cast::<u8>() = (12i32) as u8;
-                            *ptr0
-                                .add(4 + 4 * ::core::mem::size_of::<*const u8>())
-                                .cast::<u8>() = (_rt::as_i32(e)) as u8;
                         }
-                        V5::TimestampWithZone(e) => {
+                        V5::Time(e) => {
                             *ptr0
                                 .add(4 * ::core::mem::size_of::<*const u8>())
                                 .cast::<u8>() = (13i32) as u8;
@@ -2451,15 +2511,31 @@ pub mod ptah {
                                 .add(4 + 4 * ::core::mem::size_of::<*const u8>())
                                 .cast::<u8>() = (_rt::as_i32(e)) as u8;
                         }
-                        V5::Uuid => {
+                        V5::Timestamp(e) => {
                             *ptr0
                                 .add(4 * ::core::mem::size_of::<*const u8>())
                                 .cast::<u8>() = (14i32) as u8;
+                            *ptr0
+                                .add(4 + 4 * ::core::mem::size_of::<*const u8>())
+                                .cast::<u8>() = (_rt::as_i32(e)) as u8;
+                        }
+                        V5::TimestampWithZone(e) => {
+                            *ptr0
+                                .add(4 * ::core::mem::size_of::<*const u8>())
+                                .cast::<u8>() = (15i32) as u8;
+                            *ptr0
+                                .add(4 + 4 * ::core::mem::size_of::<*const u8>())
+                                .cast::<u8>() = (_rt::as_i32(e)) as u8;
+                        }
+                        V5::Uuid => {
+                            *ptr0
+                                .add(4 * ::core::mem::size_of::<*const u8>())
+                                .cast::<u8>() = (16i32) as u8;
                         }
                         V5::Json => {
                             *ptr0
                                 .add(4 * ::core::mem::size_of::<*const u8>())
-                                .cast::<u8>() = (15i32) as u8;
+                                .cast::<u8>() = (17i32) as u8;
                         }
                     }
                     *ptr0
@@ -3428,33 +3504,33 @@ pub mod ptah {
                                         .add(4 + 4 * ::core::mem::size_of::<*const u8>())
                                         .cast::<u8>() = (8i32) as u8;
                                 }
-                                V5::Binary => {
+                                V5::LargeText(e) => {
                                     *ptr0
                                         .add(4 + 4 * ::core::mem::size_of::<*const u8>())
                                         .cast::<u8>() = (9i32) as u8;
+                                    *ptr0
+                                        .add(8 + 4 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<u8>() = (e.clone() as i32) as u8;
                                 }
-                                V5::Date => {
+                                V5::Binary => {
                                     *ptr0
                                         .add(4 + 4 * ::core::mem::size_of::<*const u8>())
                                         .cast::<u8>() = (10i32) as u8;
                                 }
-                                V5::Time(e) => {
+                                V5::LargeBinary(e) => {
                                     *ptr0
                                         .add(4 + 4 * ::core::mem::size_of::<*const u8>())
                                         .cast::<u8>() = (11i32) as u8;
                                     *ptr0
                                         .add(8 + 4 * ::core::mem::size_of::<*const u8>())
-                                        .cast::<u8>() = (_rt::as_i32(e)) as u8;
+                                        .cast::<u8>() = (e.clone() as i32) as u8;
                                 }
-                                V5::Timestamp(e) => {
+                                V5::Date => {
                                     *ptr0
                                         .add(4 + 4 * ::core::mem::size_of::<*const u8>())
                                         .cast::<u8>() = (12i32) as u8;
-                                    *ptr0
-                                        .add(8 + 4 * ::core::mem::size_of::<*const u8>())
-                                        .cast::<u8>() = (_rt::as_i32(e)) as u8;
                                 }
-                                V5::TimestampWithZone(e) => {
+                                V5::Time(e) => {
                                     *ptr0
                                         .add(4 + 4 * ::core::mem::size_of::<*const u8>())
                                         .cast::<u8>() = (13i32) as u8;
@@ -3462,15 +3538,31 @@ pub mod ptah {
                                         .add(8 + 4 * ::core::mem::size_of::<*const u8>())
                                         .cast::<u8>() = (_rt::as_i32(e)) as u8;
                                 }
-                                V5::Uuid => {
+                                V5::Timestamp(e) => {
                                     *ptr0
                                         .add(4 + 4 * ::core::mem::size_of::<*const u8>())
                                         .cast::<u8>() = (14i32) as u8;
+                                    *ptr0
+                                        .add(8 + 4 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<u8>() = (_rt::as_i32(e)) as u8;
+                                }
+                                V5::TimestampWithZone(e) => {
+                                    *ptr0
+                                        .add(4 + 4 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<u8>() = (15i32) as u8;
+                                    *ptr0
+                                        .add(8 + 4 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<u8>() = (_rt::as_i32(e)) as u8;
+                                }
+                                V5::Uuid => {
+                                    *ptr0
+                                        .add(4 + 4 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<u8>() = (16i32) as u8;
                                 }
                                 V5::Json => {
                                     *ptr0
                                         .add(4 + 4 * ::core::mem::size_of::<*const u8>())
-                                        .cast::<u8>() = (15i32) as u8;
+                                        .cast::<u8>() = (17i32) as u8;
                                 }
                             }
                         }
@@ -5369,7 +5461,7 @@ pub mod ptah {
                     }
                     wit_import2(ptr0.cast_mut(), len0, ptr1);
                     let l3 = i32::from(*ptr1.add(0).cast::<u8>());
-                    let result97 = match l3 {
+                    let result99 = match l3 {
                         0 => {
                             let e = {
                                 let l4 = *ptr1
@@ -5378,13 +5470,13 @@ pub mod ptah {
                                 let l5 = *ptr1
                                     .add(2 * ::core::mem::size_of::<*const u8>())
                                     .cast::<usize>();
-                                let base73 = l4;
-                                let len73 = l5;
-                                let mut result73 = _rt::Vec::with_capacity(len73);
-                                for i in 0..len73 {
-                                    let base = base73
+                                let base75 = l4;
+                                let len75 = l5;
+                                let mut result75 = _rt::Vec::with_capacity(len75);
+                                for i in 0..len75 {
+                                    let base = base75
                                         .add(i * (56 + 14 * ::core::mem::size_of::<*const u8>()));
-                                    let e73 = {
+                                    let e75 = {
                                         let l6 = *base.add(0).cast::<*mut u8>();
                                         let l7 = *base
                                             .add(::core::mem::size_of::<*const u8>())
@@ -5400,39 +5492,39 @@ pub mod ptah {
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<u8>(),
                                         );
-                                        let l19 = *base
+                                        let l21 = *base
                                             .add(16 + 2 * ::core::mem::size_of::<*const u8>())
                                             .cast::<*mut u8>();
-                                        let l20 = *base
+                                        let l22 = *base
                                             .add(16 + 3 * ::core::mem::size_of::<*const u8>())
                                             .cast::<usize>();
-                                        let len21 = l20;
-                                        let bytes21 = _rt::Vec::from_raw_parts(
-                                            l19.cast(),
-                                            len21,
-                                            len21,
+                                        let len23 = l22;
+                                        let bytes23 = _rt::Vec::from_raw_parts(
+                                            l21.cast(),
+                                            len23,
+                                            len23,
                                         );
-                                        let l22 = i32::from(
+                                        let l24 = i32::from(
                                             *base
                                                 .add(16 + 4 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<u8>(),
                                         );
-                                        let l23 = i32::from(
+                                        let l25 = i32::from(
                                             *base
                                                 .add(24 + 4 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<u8>(),
                                         );
-                                        let l62 = i32::from(
+                                        let l64 = i32::from(
                                             *base
                                                 .add(48 + 6 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<u8>(),
                                         );
-                                        let l63 = i32::from(
+                                        let l65 = i32::from(
                                             *base
                                                 .add(48 + 7 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<u8>(),
                                         );
-                                        let l69 = i32::from(
+                                        let l71 = i32::from(
                                             *base
                                                 .add(48 + 12 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<u8>(),
@@ -5448,14 +5540,14 @@ pub mod ptah {
                                                                 .add(4 + 2 * ::core::mem::size_of::<*const u8>())
                                                                 .cast::<u8>(),
                                                         );
-                                                        use super::super::super::ptah::migration::types::ColumnType as V18;
-                                                        let v18 = match l10 {
-                                                            0 => V18::Boolean,
-                                                            1 => V18::SmallInteger,
-                                                            2 => V18::Integer,
-                                                            3 => V18::BigInteger,
+                                                        use super::super::super::ptah::migration::types::ColumnType as V20;
+                                                        let v20 = match l10 {
+                                                            0 => V20::Boolean,
+                                                            1 => V20::SmallInteger,
+                                                            2 => V20::Integer,
+                                                            3 => V20::BigInteger,
                                                             4 => {
-                                                                let e18 = {
+                                                                let e20 = {
                                                                     let l11 = i32::from(
                                                                         *base
                                                                             .add(8 + 2 * ::core::mem::size_of::<*const u8>())
@@ -5471,12 +5563,12 @@ pub mod ptah {
                                                                         scale: l12 as u8,
                                                                     }
                                                                 };
-                                                                V18::Numeric(e18)
+                                                                V20::Numeric(e20)
                                                             }
-                                                            5 => V18::Float,
-                                                            6 => V18::Double,
+                                                            5 => V20::Float,
+                                                            6 => V20::Double,
                                                             7 => {
-                                                                let e18 = {
+                                                                let e20 = {
                                                                     let l13 = i32::from(
                                                                         *base
                                                                             .add(8 + 2 * ::core::mem::size_of::<*const u8>())
@@ -5496,35 +5588,39 @@ pub mod ptah {
                                                                         _ => _rt::invalid_enum_discriminant(),
                                                                     }
                                                                 };
-                                                                V18::Varchar(e18)
+                                                                V20::Varchar(e20)
                                                             }
-                                                            8 => V18::Text,
-                                                            9 => V18::Binary,
-                                                            10 => V18::Date,
-                                                            11 => {
-                                                                let e18 = {
+                                                            8 => V20::Text,
+                                                            9 => {
+                                                                let e20 = {
                                                                     let l15 = i32::from(
                                                                         *base
                                                                             .add(8 + 2 * ::core::mem::size_of::<*const u8>())
                                                                             .cast::<u8>(),
                                                                     );
-                                                                    l15 as u8
+                                                                    super::super::super::ptah::migration::types::LargeSize::_lift(
+                                                                        l15 as u8,
+                                                                    )
                                                                 };
-                                                                V18::Time(e18)
+                                                                V20::LargeText(e20)
                                                             }
-                                                            12 => {
-                                                                let e18 = {
+                                                            10 => V20::Binary,
+                                                            11 => {
+                                                                let e20 = {
                                                                     let l16 = i32::from(
                                                                         *base
                                                                             .add(8 + 2 * ::core::mem::size_of::<*const u8>())
                                                                             .cast::<u8>(),
                                                                     );
-                                                                    l16 as u8
+                                                                    super::super::super::ptah::migration::types::LargeSize::_lift(
+                                                                        l16 as u8,
+                                                                    )
                                                                 };
-                                                                V18::Timestamp(e18)
+                                                                V20::LargeBinary(e20)
                                                             }
+                                                            12 => V20::Date,
                                                             13 => {
-                                                                let e18 = {
+                                                                let e20 = {
                                                                     let l17 = i32::from(
                                                                         *base
                                                                             .add(8 + 2 * ::core::mem::size_of::<*const u8>())
@@ -5532,309 +5628,331 @@ pub mod ptah {
                                                                     );
                                                                     l17 as u8
                                                                 };
-                                                                V18::TimestampWithZone(e18)
+                                                                V20::Time(e20)
                                                             }
-                                                            14 => V18::Uuid,
+                                                            14 => {
+                                                                let e20 = {
+                                                                    let l18 = i32::from(
+                                                                        *base
+                                                                            .add(8 + 2 * ::core::mem::size_of::<*const u8>())
+                                                                            .cast::<u8>(),
+                                                                    );
+                                                                    l18 as u8
+                                                                };
+                                                                V20::Timestamp(e20)
+                                                            }
+                                                            15 => {
+                                                                let e20 = {
+                                                                    let l19 = i32::from(
+                                                                        *base
+                                                                            .add(8 + 2 * ::core::mem::size_of::<*const u8>())
+                                                                            .cast::<u8>(),
+                                                                    );
+                                                                    l19 as u8
+                                                                };
+                                                                V20::TimestampWithZone(e20)
+                                                            }
+                                                            16 => V20::Uuid,
                                                             n => {
-                                                                debug_assert_eq!(n, 15, "invalid enum discriminant");
-                                                                V18::Json
+                                                                debug_assert_eq!(n, 17, "invalid enum discriminant");
+                                                                V20::Json
                                                             }
                                                         };
-                                                        v18
+                                                        v20
                                                     };
                                                     Some(e)
                                                 }
                                                 _ => _rt::invalid_enum_discriminant(),
                                             },
-                                            native_type: _rt::string_lift(bytes21),
-                                            nullable: _rt::bool_lift(l22 as u8),
-                                            default: match l23 {
+                                            native_type: _rt::string_lift(bytes23),
+                                            nullable: _rt::bool_lift(l24 as u8),
+                                            default: match l25 {
                                                 0 => None,
                                                 1 => {
                                                     let e = {
-                                                        let l24 = i32::from(
+                                                        let l26 = i32::from(
                                                             *base
                                                                 .add(32 + 4 * ::core::mem::size_of::<*const u8>())
                                                                 .cast::<u8>(),
                                                         );
-                                                        use super::super::super::ptah::migration::types::DefaultValue as V61;
-                                                        let v61 = match l24 {
+                                                        use super::super::super::ptah::migration::types::DefaultValue as V63;
+                                                        let v63 = match l26 {
                                                             0 => {
-                                                                let e61 = {
-                                                                    let l25 = i32::from(
+                                                                let e63 = {
+                                                                    let l27 = i32::from(
                                                                         *base
                                                                             .add(40 + 4 * ::core::mem::size_of::<*const u8>())
                                                                             .cast::<u8>(),
                                                                     );
-                                                                    use super::super::super::ptah::migration::types::Value as V56;
-                                                                    let v56 = match l25 {
-                                                                        0 => V56::Null,
+                                                                    use super::super::super::ptah::migration::types::Value as V58;
+                                                                    let v58 = match l27 {
+                                                                        0 => V58::Null,
                                                                         1 => {
-                                                                            let e56 = {
-                                                                                let l26 = i32::from(
+                                                                            let e58 = {
+                                                                                let l28 = i32::from(
                                                                                     *base
                                                                                         .add(48 + 4 * ::core::mem::size_of::<*const u8>())
                                                                                         .cast::<u8>(),
                                                                                 );
-                                                                                _rt::bool_lift(l26 as u8)
+                                                                                _rt::bool_lift(l28 as u8)
                                                                             };
-                                                                            V56::Boolean(e56)
+                                                                            V58::Boolean(e58)
                                                                         }
                                                                         2 => {
-                                                                            let e56 = {
-                                                                                let l27 = *base
-                                                                                    .add(48 + 4 * ::core::mem::size_of::<*const u8>())
-                                                                                    .cast::<i64>();
-                                                                                l27
-                                                                            };
-                                                                            V56::Integer(e56)
-                                                                        }
-                                                                        3 => {
-                                                                            let e56 = {
-                                                                                let l28 = *base
-                                                                                    .add(48 + 4 * ::core::mem::size_of::<*const u8>())
-                                                                                    .cast::<f64>();
-                                                                                l28
-                                                                            };
-                                                                            V56::Double(e56)
-                                                                        }
-                                                                        4 => {
-                                                                            let e56 = {
+                                                                            let e58 = {
                                                                                 let l29 = *base
                                                                                     .add(48 + 4 * ::core::mem::size_of::<*const u8>())
-                                                                                    .cast::<*mut u8>();
+                                                                                    .cast::<i64>();
+                                                                                l29
+                                                                            };
+                                                                            V58::Integer(e58)
+                                                                        }
+                                                                        3 => {
+                                                                            let e58 = {
                                                                                 let l30 = *base
+                                                                                    .add(48 + 4 * ::core::mem::size_of::<*const u8>())
+                                                                                    .cast::<f64>();
+                                                                                l30
+                                                                            };
+                                                                            V58::Double(e58)
+                                                                        }
+                                                                        4 => {
+                                                                            let e58 = {
+                                                                                let l31 = *base
+                                                                                    .add(48 + 4 * ::core::mem::size_of::<*const u8>())
+                                                                                    .cast::<*mut u8>();
+                                                                                let l32 = *base
                                                                                     .add(48 + 5 * ::core::mem::size_of::<*const u8>())
                                                                                     .cast::<usize>();
-                                                                                let len31 = l30;
-                                                                                let bytes31 = _rt::Vec::from_raw_parts(
-                                                                                    l29.cast(),
-                                                                                    len31,
-                                                                                    len31,
+                                                                                let len33 = l32;
+                                                                                let bytes33 = _rt::Vec::from_raw_parts(
+                                                                                    l31.cast(),
+                                                                                    len33,
+                                                                                    len33,
                                                                                 );
-                                                                                _rt::string_lift(bytes31)
+                                                                                _rt::string_lift(bytes33)
                                                                             };
-                                                                            V56::Numeric(e56)
+                                                                            V58::Numeric(e58)
                                                                         }
                                                                         5 => {
-                                                                            let e56 = {
-                                                                                let l32 = *base
+                                                                            let e58 = {
+                                                                                let l34 = *base
                                                                                     .add(48 + 4 * ::core::mem::size_of::<*const u8>())
                                                                                     .cast::<*mut u8>();
-                                                                                let l33 = *base
+                                                                                let l35 = *base
                                                                                     .add(48 + 5 * ::core::mem::size_of::<*const u8>())
                                                                                     .cast::<usize>();
-                                                                                let len34 = l33;
-                                                                                let bytes34 = _rt::Vec::from_raw_parts(
-                                                                                    l32.cast(),
-                                                                                    len34,
-                                                                                    len34,
+                                                                                let len36 = l35;
+                                                                                let bytes36 = _rt::Vec::from_raw_parts(
+                                                                                    l34.cast(),
+                                                                                    len36,
+                                                                                    len36,
                                                                                 );
-                                                                                _rt::string_lift(bytes34)
+                                                                                _rt::string_lift(bytes36)
                                                                             };
-                                                                            V56::Text(e56)
+                                                                            V58::Text(e58)
                                                                         }
                                                                         6 => {
-                                                                            let e56 = {
-                                                                                let l35 = *base
+                                                                            let e58 = {
+                                                                                let l37 = *base
                                                                                     .add(48 + 4 * ::core::mem::size_of::<*const u8>())
                                                                                     .cast::<*mut u8>();
-                                                                                let l36 = *base
+                                                                                let l38 = *base
                                                                                     .add(48 + 5 * ::core::mem::size_of::<*const u8>())
                                                                                     .cast::<usize>();
-                                                                                let len37 = l36;
+                                                                                let len39 = l38;
                                                                                 <_ as From<
                                                                                     _rt::Vec<_>,
-                                                                                >>::from(_rt::Vec::from_raw_parts(l35.cast(), len37, len37))
+                                                                                >>::from(_rt::Vec::from_raw_parts(l37.cast(), len39, len39))
                                                                             };
-                                                                            V56::Binary(e56)
+                                                                            V58::Binary(e58)
                                                                         }
                                                                         7 => {
-                                                                            let e56 = {
-                                                                                let l38 = *base
+                                                                            let e58 = {
+                                                                                let l40 = *base
                                                                                     .add(48 + 4 * ::core::mem::size_of::<*const u8>())
                                                                                     .cast::<*mut u8>();
-                                                                                let l39 = *base
+                                                                                let l41 = *base
                                                                                     .add(48 + 5 * ::core::mem::size_of::<*const u8>())
                                                                                     .cast::<usize>();
-                                                                                let len40 = l39;
-                                                                                let bytes40 = _rt::Vec::from_raw_parts(
-                                                                                    l38.cast(),
-                                                                                    len40,
-                                                                                    len40,
+                                                                                let len42 = l41;
+                                                                                let bytes42 = _rt::Vec::from_raw_parts(
+                                                                                    l40.cast(),
+                                                                                    len42,
+                                                                                    len42,
                                                                                 );
-                                                                                _rt::string_lift(bytes40)
+                                                                                _rt::string_lift(bytes42)
                                                                             };
-                                                                            V56::Date(e56)
+                                                                            V58::Date(e58)
                                                                         }
                                                                         8 => {
-                                                                            let e56 = {
-                                                                                let l41 = *base
+                                                                            let e58 = {
+                                                                                let l43 = *base
                                                                                     .add(48 + 4 * ::core::mem::size_of::<*const u8>())
                                                                                     .cast::<*mut u8>();
-                                                                                let l42 = *base
+                                                                                let l44 = *base
                                                                                     .add(48 + 5 * ::core::mem::size_of::<*const u8>())
                                                                                     .cast::<usize>();
-                                                                                let len43 = l42;
-                                                                                let bytes43 = _rt::Vec::from_raw_parts(
-                                                                                    l41.cast(),
-                                                                                    len43,
-                                                                                    len43,
+                                                                                let len45 = l44;
+                                                                                let bytes45 = _rt::Vec::from_raw_parts(
+                                                                                    l43.cast(),
+                                                                                    len45,
+                                                                                    len45,
                                                                                 );
-                                                                                _rt::string_lift(bytes43)
+                                                                                _rt::string_lift(bytes45)
                                                                             };
-                                                                            V56::Time(e56)
+                                                                            V58::Time(e58)
                                                                         }
                                                                         9 => {
-                                                                            let e56 = {
-                                                                                let l44 = *base
+                                                                            let e58 = {
+                                                                                let l46 = *base
                                                                                     .add(48 + 4 * ::core::mem::size_of::<*const u8>())
                                                                                     .cast::<*mut u8>();
-                                                                                let l45 = *base
+                                                                                let l47 = *base
                                                                                     .add(48 + 5 * ::core::mem::size_of::<*const u8>())
                                                                                     .cast::<usize>();
-                                                                                let len46 = l45;
-                                                                                let bytes46 = _rt::Vec::from_raw_parts(
-                                                                                    l44.cast(),
-                                                                                    len46,
-                                                                                    len46,
+                                                                                let len48 = l47;
+                                                                                let bytes48 = _rt::Vec::from_raw_parts(
+                                                                                    l46.cast(),
+                                                                                    len48,
+                                                                                    len48,
                                                                                 );
-                                                                                _rt::string_lift(bytes46)
+                                                                                _rt::string_lift(bytes48)
                                                                             };
-                                                                            V56::Timestamp(e56)
+                                                                            V58::Timestamp(e58)
                                                                         }
                                                                         10 => {
-                                                                            let e56 = {
-                                                                                let l47 = *base
+                                                                            let e58 = {
+                                                                                let l49 = *base
                                                                                     .add(48 + 4 * ::core::mem::size_of::<*const u8>())
                                                                                     .cast::<*mut u8>();
-                                                                                let l48 = *base
+                                                                                let l50 = *base
                                                                                     .add(48 + 5 * ::core::mem::size_of::<*const u8>())
                                                                                     .cast::<usize>();
-                                                                                let len49 = l48;
-                                                                                let bytes49 = _rt::Vec::from_raw_parts(
-                                                                                    l47.cast(),
-                                                                                    len49,
-                                                                                    len49,
+                                                                                let len51 = l50;
+                                                                                let bytes51 = _rt::Vec::from_raw_parts(
+                                                                                    l49.cast(),
+                                                                                    len51,
+                                                                                    len51,
                                                                                 );
-                                                                                _rt::string_lift(bytes49)
+                                                                                _rt::string_lift(bytes51)
                                                                             };
-                                                                            V56::TimestampWithZone(e56)
+                                                                            V58::TimestampWithZone(e58)
                                                                         }
                                                                         11 => {
-                                                                            let e56 = {
-                                                                                let l50 = *base
+                                                                            let e58 = {
+                                                                                let l52 = *base
                                                                                     .add(48 + 4 * ::core::mem::size_of::<*const u8>())
                                                                                     .cast::<*mut u8>();
-                                                                                let l51 = *base
+                                                                                let l53 = *base
                                                                                     .add(48 + 5 * ::core::mem::size_of::<*const u8>())
                                                                                     .cast::<usize>();
-                                                                                let len52 = l51;
-                                                                                let bytes52 = _rt::Vec::from_raw_parts(
-                                                                                    l50.cast(),
-                                                                                    len52,
-                                                                                    len52,
+                                                                                let len54 = l53;
+                                                                                let bytes54 = _rt::Vec::from_raw_parts(
+                                                                                    l52.cast(),
+                                                                                    len54,
+                                                                                    len54,
                                                                                 );
-                                                                                _rt::string_lift(bytes52)
+                                                                                _rt::string_lift(bytes54)
                                                                             };
-                                                                            V56::Uuid(e56)
+                                                                            V58::Uuid(e58)
                                                                         }
                                                                         n => {
                                                                             debug_assert_eq!(n, 12, "invalid enum discriminant");
-                                                                            let e56 = {
-                                                                                let l53 = *base
+                                                                            let e58 = {
+                                                                                let l55 = *base
                                                                                     .add(48 + 4 * ::core::mem::size_of::<*const u8>())
                                                                                     .cast::<*mut u8>();
-                                                                                let l54 = *base
+                                                                                let l56 = *base
                                                                                     .add(48 + 5 * ::core::mem::size_of::<*const u8>())
                                                                                     .cast::<usize>();
-                                                                                let len55 = l54;
-                                                                                let bytes55 = _rt::Vec::from_raw_parts(
-                                                                                    l53.cast(),
-                                                                                    len55,
-                                                                                    len55,
+                                                                                let len57 = l56;
+                                                                                let bytes57 = _rt::Vec::from_raw_parts(
+                                                                                    l55.cast(),
+                                                                                    len57,
+                                                                                    len57,
                                                                                 );
-                                                                                _rt::string_lift(bytes55)
+                                                                                _rt::string_lift(bytes57)
                                                                             };
-                                                                            V56::Json(e56)
+                                                                            V58::Json(e58)
                                                                         }
                                                                     };
-                                                                    v56
+                                                                    v58
                                                                 };
-                                                                V61::Value(e61)
+                                                                V63::Value(e63)
                                                             }
                                                             n => {
                                                                 debug_assert_eq!(n, 1, "invalid enum discriminant");
-                                                                let e61 = {
-                                                                    let l57 = *base
+                                                                let e63 = {
+                                                                    let l59 = *base
                                                                         .add(40 + 4 * ::core::mem::size_of::<*const u8>())
                                                                         .cast::<*mut u8>();
-                                                                    let l58 = *base
+                                                                    let l60 = *base
                                                                         .add(40 + 5 * ::core::mem::size_of::<*const u8>())
                                                                         .cast::<usize>();
-                                                                    let len59 = l58;
-                                                                    let bytes59 = _rt::Vec::from_raw_parts(
-                                                                        l57.cast(),
-                                                                        len59,
-                                                                        len59,
+                                                                    let len61 = l60;
+                                                                    let bytes61 = _rt::Vec::from_raw_parts(
+                                                                        l59.cast(),
+                                                                        len61,
+                                                                        len61,
                                                                     );
-                                                                    let l60 = i32::from(
+                                                                    let l62 = i32::from(
                                                                         *base
                                                                             .add(40 + 6 * ::core::mem::size_of::<*const u8>())
                                                                             .cast::<u8>(),
                                                                     );
                                                                     super::super::super::ptah::migration::types::SqlText {
-                                                                        text: _rt::string_lift(bytes59),
+                                                                        text: _rt::string_lift(bytes61),
                                                                         syntax: super::super::super::ptah::migration::types::SqlSyntax::_lift(
-                                                                            l60 as u8,
+                                                                            l62 as u8,
                                                                         ),
                                                                     }
                                                                 };
-                                                                V61::Expression(e61)
+                                                                V63::Expression(e63)
                                                             }
                                                         };
-                                                        v61
+                                                        v63
                                                     };
                                                     Some(e)
                                                 }
                                                 _ => _rt::invalid_enum_discriminant(),
                                             },
-                                            auto_increment: _rt::bool_lift(l62 as u8),
-                                            computed: match l63 {
+                                            auto_increment: _rt::bool_lift(l64 as u8),
+                                            computed: match l65 {
                                                 0 => None,
                                                 1 => {
                                                     let e = {
-                                                        let l64 = *base
+                                                        let l66 = *base
                                                             .add(48 + 8 * ::core::mem::size_of::<*const u8>())
                                                             .cast::<*mut u8>();
-                                                        let l65 = *base
+                                                        let l67 = *base
                                                             .add(48 + 9 * ::core::mem::size_of::<*const u8>())
                                                             .cast::<usize>();
-                                                        let len66 = l65;
-                                                        let bytes66 = _rt::Vec::from_raw_parts(
-                                                            l64.cast(),
-                                                            len66,
-                                                            len66,
+                                                        let len68 = l67;
+                                                        let bytes68 = _rt::Vec::from_raw_parts(
+                                                            l66.cast(),
+                                                            len68,
+                                                            len68,
                                                         );
-                                                        let l67 = i32::from(
+                                                        let l69 = i32::from(
                                                             *base
                                                                 .add(48 + 10 * ::core::mem::size_of::<*const u8>())
                                                                 .cast::<u8>(),
                                                         );
-                                                        let l68 = i32::from(
+                                                        let l70 = i32::from(
                                                             *base
                                                                 .add(48 + 11 * ::core::mem::size_of::<*const u8>())
                                                                 .cast::<u8>(),
                                                         );
                                                         super::super::super::ptah::migration::types::Computed {
                                                             expression: super::super::super::ptah::migration::types::SqlText {
-                                                                text: _rt::string_lift(bytes66),
+                                                                text: _rt::string_lift(bytes68),
                                                                 syntax: super::super::super::ptah::migration::types::SqlSyntax::_lift(
-                                                                    l67 as u8,
+                                                                    l69 as u8,
                                                                 ),
                                                             },
                                                             storage: super::super::super::ptah::migration::types::ComputedStorage::_lift(
-                                                                l68 as u8,
+                                                                l70 as u8,
                                                             ),
                                                         }
                                                     };
@@ -5842,23 +5960,23 @@ pub mod ptah {
                                                 }
                                                 _ => _rt::invalid_enum_discriminant(),
                                             },
-                                            comment: match l69 {
+                                            comment: match l71 {
                                                 0 => None,
                                                 1 => {
                                                     let e = {
-                                                        let l70 = *base
+                                                        let l72 = *base
                                                             .add(48 + 13 * ::core::mem::size_of::<*const u8>())
                                                             .cast::<*mut u8>();
-                                                        let l71 = *base
+                                                        let l73 = *base
                                                             .add(48 + 14 * ::core::mem::size_of::<*const u8>())
                                                             .cast::<usize>();
-                                                        let len72 = l71;
-                                                        let bytes72 = _rt::Vec::from_raw_parts(
-                                                            l70.cast(),
-                                                            len72,
-                                                            len72,
+                                                        let len74 = l73;
+                                                        let bytes74 = _rt::Vec::from_raw_parts(
+                                                            l72.cast(),
+                                                            len74,
+                                                            len74,
                                                         );
-                                                        _rt::string_lift(bytes72)
+                                                        _rt::string_lift(bytes74)
                                                     };
                                                     Some(e)
                                                 }
@@ -5866,159 +5984,159 @@ pub mod ptah {
                                             },
                                         }
                                     };
-                                    result73.push(e73);
+                                    result75.push(e75);
                                 }
                                 _rt::cabi_dealloc(
-                                    base73,
-                                    len73 * (56 + 14 * ::core::mem::size_of::<*const u8>()),
+                                    base75,
+                                    len75 * (56 + 14 * ::core::mem::size_of::<*const u8>()),
                                     8,
                                 );
-                                result73
+                                result75
                             };
                             Ok(e)
                         }
                         1 => {
                             let e = {
-                                let l74 = i32::from(
+                                let l76 = i32::from(
                                     *ptr1.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
                                 );
-                                use super::super::super::ptah::migration::types::Error as V96;
-                                let v96 = match l74 {
+                                use super::super::super::ptah::migration::types::Error as V98;
+                                let v98 = match l76 {
                                     0 => {
-                                        let e96 = {
-                                            let l75 = *ptr1
+                                        let e98 = {
+                                            let l77 = *ptr1
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
-                                            let l76 = *ptr1
+                                            let l78 = *ptr1
                                                 .add(3 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>();
-                                            let len77 = l76;
-                                            let bytes77 = _rt::Vec::from_raw_parts(
-                                                l75.cast(),
-                                                len77,
-                                                len77,
+                                            let len79 = l78;
+                                            let bytes79 = _rt::Vec::from_raw_parts(
+                                                l77.cast(),
+                                                len79,
+                                                len79,
                                             );
-                                            _rt::string_lift(bytes77)
+                                            _rt::string_lift(bytes79)
                                         };
-                                        V96::AlreadyExists(e96)
+                                        V98::AlreadyExists(e98)
                                     }
                                     1 => {
-                                        let e96 = {
-                                            let l78 = *ptr1
+                                        let e98 = {
+                                            let l80 = *ptr1
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
-                                            let l79 = *ptr1
+                                            let l81 = *ptr1
                                                 .add(3 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>();
-                                            let len80 = l79;
-                                            let bytes80 = _rt::Vec::from_raw_parts(
-                                                l78.cast(),
-                                                len80,
-                                                len80,
+                                            let len82 = l81;
+                                            let bytes82 = _rt::Vec::from_raw_parts(
+                                                l80.cast(),
+                                                len82,
+                                                len82,
                                             );
-                                            _rt::string_lift(bytes80)
+                                            _rt::string_lift(bytes82)
                                         };
-                                        V96::NotFound(e96)
+                                        V98::NotFound(e98)
                                     }
                                     2 => {
-                                        let e96 = {
-                                            let l81 = *ptr1
+                                        let e98 = {
+                                            let l83 = *ptr1
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
-                                            let l82 = *ptr1
+                                            let l84 = *ptr1
                                                 .add(3 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>();
-                                            let len83 = l82;
-                                            let bytes83 = _rt::Vec::from_raw_parts(
-                                                l81.cast(),
-                                                len83,
-                                                len83,
+                                            let len85 = l84;
+                                            let bytes85 = _rt::Vec::from_raw_parts(
+                                                l83.cast(),
+                                                len85,
+                                                len85,
                                             );
-                                            _rt::string_lift(bytes83)
+                                            _rt::string_lift(bytes85)
                                         };
-                                        V96::Invalid(e96)
+                                        V98::Invalid(e98)
                                     }
                                     3 => {
-                                        let e96 = {
-                                            let l84 = *ptr1
+                                        let e98 = {
+                                            let l86 = *ptr1
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
-                                            let l85 = *ptr1
+                                            let l87 = *ptr1
                                                 .add(3 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>();
-                                            let len86 = l85;
-                                            let bytes86 = _rt::Vec::from_raw_parts(
-                                                l84.cast(),
-                                                len86,
-                                                len86,
+                                            let len88 = l87;
+                                            let bytes88 = _rt::Vec::from_raw_parts(
+                                                l86.cast(),
+                                                len88,
+                                                len88,
                                             );
-                                            _rt::string_lift(bytes86)
+                                            _rt::string_lift(bytes88)
                                         };
-                                        V96::Denied(e96)
+                                        V98::Denied(e98)
                                     }
                                     4 => {
-                                        let e96 = {
-                                            let l87 = *ptr1
+                                        let e98 = {
+                                            let l89 = *ptr1
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
-                                            let l88 = *ptr1
+                                            let l90 = *ptr1
                                                 .add(3 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>();
-                                            let len89 = l88;
-                                            let bytes89 = _rt::Vec::from_raw_parts(
-                                                l87.cast(),
-                                                len89,
-                                                len89,
+                                            let len91 = l90;
+                                            let bytes91 = _rt::Vec::from_raw_parts(
+                                                l89.cast(),
+                                                len91,
+                                                len91,
                                             );
-                                            _rt::string_lift(bytes89)
+                                            _rt::string_lift(bytes91)
                                         };
-                                        V96::Unsupported(e96)
+                                        V98::Unsupported(e98)
                                     }
                                     5 => {
-                                        let e96 = {
-                                            let l90 = *ptr1
+                                        let e98 = {
+                                            let l92 = *ptr1
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
-                                            let l91 = *ptr1
+                                            let l93 = *ptr1
                                                 .add(3 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>();
-                                            let len92 = l91;
-                                            let bytes92 = _rt::Vec::from_raw_parts(
-                                                l90.cast(),
-                                                len92,
-                                                len92,
+                                            let len94 = l93;
+                                            let bytes94 = _rt::Vec::from_raw_parts(
+                                                l92.cast(),
+                                                len94,
+                                                len94,
                                             );
-                                            _rt::string_lift(bytes92)
+                                            _rt::string_lift(bytes94)
                                         };
-                                        V96::LimitExceeded(e96)
+                                        V98::LimitExceeded(e98)
                                     }
                                     n => {
                                         debug_assert_eq!(n, 6, "invalid enum discriminant");
-                                        let e96 = {
-                                            let l93 = *ptr1
+                                        let e98 = {
+                                            let l95 = *ptr1
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
-                                            let l94 = *ptr1
+                                            let l96 = *ptr1
                                                 .add(3 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>();
-                                            let len95 = l94;
-                                            let bytes95 = _rt::Vec::from_raw_parts(
-                                                l93.cast(),
-                                                len95,
-                                                len95,
+                                            let len97 = l96;
+                                            let bytes97 = _rt::Vec::from_raw_parts(
+                                                l95.cast(),
+                                                len97,
+                                                len97,
                                             );
-                                            _rt::string_lift(bytes95)
+                                            _rt::string_lift(bytes97)
                                         };
-                                        V96::Failed(e96)
+                                        V98::Failed(e98)
                                     }
                                 };
-                                v96
+                                v98
                             };
                             Err(e)
                         }
                         _ => _rt::invalid_enum_discriminant(),
                     };
-                    result97
+                    result99
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
@@ -7971,7 +8089,7 @@ pub mod ptah {
                         }
                         wit_import1((self).handle() as i32, ptr0);
                         let l2 = i32::from(*ptr0.add(0).cast::<u8>());
-                        let result42 = match l2 {
+                        let result44 = match l2 {
                             0 => {
                                 let e = {
                                     let l3 = *ptr0
@@ -7980,13 +8098,13 @@ pub mod ptah {
                                     let l4 = *ptr0
                                         .add(2 * ::core::mem::size_of::<*const u8>())
                                         .cast::<usize>();
-                                    let base18 = l3;
-                                    let len18 = l4;
-                                    let mut result18 = _rt::Vec::with_capacity(len18);
-                                    for i in 0..len18 {
-                                        let base = base18
+                                    let base20 = l3;
+                                    let len20 = l4;
+                                    let mut result20 = _rt::Vec::with_capacity(len20);
+                                    for i in 0..len20 {
+                                        let base = base20
                                             .add(i * (16 + 2 * ::core::mem::size_of::<*const u8>()));
-                                        let e18 = {
+                                        let e20 = {
                                             let l5 = *base.add(0).cast::<*mut u8>();
                                             let l6 = *base
                                                 .add(::core::mem::size_of::<*const u8>())
@@ -8013,14 +8131,14 @@ pub mod ptah {
                                                                     .add(4 + 2 * ::core::mem::size_of::<*const u8>())
                                                                     .cast::<u8>(),
                                                             );
-                                                            use super::super::super::ptah::migration::types::ColumnType as V17;
-                                                            let v17 = match l9 {
-                                                                0 => V17::Boolean,
-                                                                1 => V17::SmallInteger,
-                                                                2 => V17::Integer,
-                                                                3 => V17::BigInteger,
+                                                            use super::super::super::ptah::migration::types::ColumnType as V19;
+                                                            let v19 = match l9 {
+                                                                0 => V19::Boolean,
+                                                                1 => V19::SmallInteger,
+                                                                2 => V19::Integer,
+                                                                3 => V19::BigInteger,
                                                                 4 => {
-                                                                    let e17 = {
+                                                                    let e19 = {
                                                                         let l10 = i32::from(
                                                                             *base
                                                                                 .add(8 + 2 * ::core::mem::size_of::<*const u8>())
@@ -8036,12 +8154,12 @@ pub mod ptah {
                                                                             scale: l11 as u8,
                                                                         }
                                                                     };
-                                                                    V17::Numeric(e17)
+                                                                    V19::Numeric(e19)
                                                                 }
-                                                                5 => V17::Float,
-                                                                6 => V17::Double,
+                                                                5 => V19::Float,
+                                                                6 => V19::Double,
                                                                 7 => {
-                                                                    let e17 = {
+                                                                    let e19 = {
                                                                         let l12 = i32::from(
                                                                             *base
                                                                                 .add(8 + 2 * ::core::mem::size_of::<*const u8>())
@@ -8061,35 +8179,39 @@ pub mod ptah {
                                                                             _ => _rt::invalid_enum_discriminant(),
                                                                         }
                                                                     };
-                                                                    V17::Varchar(e17)
+                                                                    V19::Varchar(e19)
                                                                 }
-                                                                8 => V17::Text,
-                                                                9 => V17::Binary,
-                                                                10 => V17::Date,
-                                                                11 => {
-                                                                    let e17 = {
+                                                                8 => V19::Text,
+                                                                9 => {
+                                                                    let e19 = {
                                                                         let l14 = i32::from(
                                                                             *base
                                                                                 .add(8 + 2 * ::core::mem::size_of::<*const u8>())
                                                                                 .cast::<u8>(),
                                                                         );
-                                                                        l14 as u8
+                                                                        super::super::super::ptah::migration::types::LargeSize::_lift(
+                                                                            l14 as u8,
+                                                                        )
                                                                     };
-                                                                    V17::Time(e17)
+                                                                    V19::LargeText(e19)
                                                                 }
-                                                                12 => {
-                                                                    let e17 = {
+                                                                10 => V19::Binary,
+                                                                11 => {
+                                                                    let e19 = {
                                                                         let l15 = i32::from(
                                                                             *base
                                                                                 .add(8 + 2 * ::core::mem::size_of::<*const u8>())
                                                                                 .cast::<u8>(),
                                                                         );
-                                                                        l15 as u8
+                                                                        super::super::super::ptah::migration::types::LargeSize::_lift(
+                                                                            l15 as u8,
+                                                                        )
                                                                     };
-                                                                    V17::Timestamp(e17)
+                                                                    V19::LargeBinary(e19)
                                                                 }
+                                                                12 => V19::Date,
                                                                 13 => {
-                                                                    let e17 = {
+                                                                    let e19 = {
                                                                         let l16 = i32::from(
                                                                             *base
                                                                                 .add(8 + 2 * ::core::mem::size_of::<*const u8>())
@@ -8097,15 +8219,37 @@ pub mod ptah {
                                                                         );
                                                                         l16 as u8
                                                                     };
-                                                                    V17::TimestampWithZone(e17)
+                                                                    V19::Time(e19)
                                                                 }
-                                                                14 => V17::Uuid,
+                                                                14 => {
+                                                                    let e19 = {
+                                                                        let l17 = i32::from(
+                                                                            *base
+                                                                                .add(8 + 2 * ::core::mem::size_of::<*const u8>())
+                                                                                .cast::<u8>(),
+                                                                        );
+                                                                        l17 as u8
+                                                                    };
+                                                                    V19::Timestamp(e19)
+                                                                }
+                                                                15 => {
+                                                                    let e19 = {
+                                                                        let l18 = i32::from(
+                                                                            *base
+                                                                                .add(8 + 2 * ::core::mem::size_of::<*const u8>())
+                                                                                .cast::<u8>(),
+                                                                        );
+                                                                        l18 as u8
+                                                                    };
+                                                                    V19::TimestampWithZone(e19)
+                                                                }
+                                                                16 => V19::Uuid,
                                                                 n => {
-                                                                    debug_assert_eq!(n, 15, "invalid enum discriminant");
-                                                                    V17::Json
+                                                                    debug_assert_eq!(n, 17, "invalid enum discriminant");
+                                                                    V19::Json
                                                                 }
                                                             };
-                                                            v17
+                                                            v19
                                                         };
                                                         Some(e)
                                                     }
@@ -8113,159 +8257,159 @@ pub mod ptah {
                                                 },
                                             }
                                         };
-                                        result18.push(e18);
+                                        result20.push(e20);
                                     }
                                     _rt::cabi_dealloc(
-                                        base18,
-                                        len18 * (16 + 2 * ::core::mem::size_of::<*const u8>()),
+                                        base20,
+                                        len20 * (16 + 2 * ::core::mem::size_of::<*const u8>()),
                                         ::core::mem::size_of::<*const u8>(),
                                     );
-                                    result18
+                                    result20
                                 };
                                 Ok(e)
                             }
                             1 => {
                                 let e = {
-                                    let l19 = i32::from(
+                                    let l21 = i32::from(
                                         *ptr0.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
                                     );
-                                    use super::super::super::ptah::migration::types::Error as V41;
-                                    let v41 = match l19 {
+                                    use super::super::super::ptah::migration::types::Error as V43;
+                                    let v43 = match l21 {
                                         0 => {
-                                            let e41 = {
-                                                let l20 = *ptr0
+                                            let e43 = {
+                                                let l22 = *ptr0
                                                     .add(2 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<*mut u8>();
-                                                let l21 = *ptr0
+                                                let l23 = *ptr0
                                                     .add(3 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<usize>();
-                                                let len22 = l21;
-                                                let bytes22 = _rt::Vec::from_raw_parts(
-                                                    l20.cast(),
-                                                    len22,
-                                                    len22,
+                                                let len24 = l23;
+                                                let bytes24 = _rt::Vec::from_raw_parts(
+                                                    l22.cast(),
+                                                    len24,
+                                                    len24,
                                                 );
-                                                _rt::string_lift(bytes22)
+                                                _rt::string_lift(bytes24)
                                             };
-                                            V41::AlreadyExists(e41)
+                                            V43::AlreadyExists(e43)
                                         }
                                         1 => {
-                                            let e41 = {
-                                                let l23 = *ptr0
+                                            let e43 = {
+                                                let l25 = *ptr0
                                                     .add(2 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<*mut u8>();
-                                                let l24 = *ptr0
+                                                let l26 = *ptr0
                                                     .add(3 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<usize>();
-                                                let len25 = l24;
-                                                let bytes25 = _rt::Vec::from_raw_parts(
-                                                    l23.cast(),
-                                                    len25,
-                                                    len25,
+                                                let len27 = l26;
+                                                let bytes27 = _rt::Vec::from_raw_parts(
+                                                    l25.cast(),
+                                                    len27,
+                                                    len27,
                                                 );
-                                                _rt::string_lift(bytes25)
+                                                _rt::string_lift(bytes27)
                                             };
-                                            V41::NotFound(e41)
+                                            V43::NotFound(e43)
                                         }
                                         2 => {
-                                            let e41 = {
-                                                let l26 = *ptr0
+                                            let e43 = {
+                                                let l28 = *ptr0
                                                     .add(2 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<*mut u8>();
-                                                let l27 = *ptr0
+                                                let l29 = *ptr0
                                                     .add(3 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<usize>();
-                                                let len28 = l27;
-                                                let bytes28 = _rt::Vec::from_raw_parts(
-                                                    l26.cast(),
-                                                    len28,
-                                                    len28,
+                                                let len30 = l29;
+                                                let bytes30 = _rt::Vec::from_raw_parts(
+                                                    l28.cast(),
+                                                    len30,
+                                                    len30,
                                                 );
-                                                _rt::string_lift(bytes28)
+                                                _rt::string_lift(bytes30)
                                             };
-                                            V41::Invalid(e41)
+                                            V43::Invalid(e43)
                                         }
                                         3 => {
-                                            let e41 = {
-                                                let l29 = *ptr0
+                                            let e43 = {
+                                                let l31 = *ptr0
                                                     .add(2 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<*mut u8>();
-                                                let l30 = *ptr0
+                                                let l32 = *ptr0
                                                     .add(3 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<usize>();
-                                                let len31 = l30;
-                                                let bytes31 = _rt::Vec::from_raw_parts(
-                                                    l29.cast(),
-                                                    len31,
-                                                    len31,
+                                                let len33 = l32;
+                                                let bytes33 = _rt::Vec::from_raw_parts(
+                                                    l31.cast(),
+                                                    len33,
+                                                    len33,
                                                 );
-                                                _rt::string_lift(bytes31)
+                                                _rt::string_lift(bytes33)
                                             };
-                                            V41::Denied(e41)
+                                            V43::Denied(e43)
                                         }
                                         4 => {
-                                            let e41 = {
-                                                let l32 = *ptr0
+                                            let e43 = {
+                                                let l34 = *ptr0
                                                     .add(2 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<*mut u8>();
-                                                let l33 = *ptr0
+                                                let l35 = *ptr0
                                                     .add(3 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<usize>();
-                                                let len34 = l33;
-                                                let bytes34 = _rt::Vec::from_raw_parts(
-                                                    l32.cast(),
-                                                    len34,
-                                                    len34,
+                                                let len36 = l35;
+                                                let bytes36 = _rt::Vec::from_raw_parts(
+                                                    l34.cast(),
+                                                    len36,
+                                                    len36,
                                                 );
-                                                _rt::string_lift(bytes34)
+                                                _rt::string_lift(bytes36)
                                             };
-                                            V41::Unsupported(e41)
+                                            V43::Unsupported(e43)
                                         }
                                         5 => {
-                                            let e41 = {
-                                                let l35 = *ptr0
+                                            let e43 = {
+                                                let l37 = *ptr0
                                                     .add(2 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<*mut u8>();
-                                                let l36 = *ptr0
+                                                let l38 = *ptr0
                                                     .add(3 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<usize>();
-                                                let len37 = l36;
-                                                let bytes37 = _rt::Vec::from_raw_parts(
-                                                    l35.cast(),
-                                                    len37,
-                                                    len37,
+                                                let len39 = l38;
+                                                let bytes39 = _rt::Vec::from_raw_parts(
+                                                    l37.cast(),
+                                                    len39,
+                                                    len39,
                                                 );
-                                                _rt::string_lift(bytes37)
+                                                _rt::string_lift(bytes39)
                                             };
-                                            V41::LimitExceeded(e41)
+                                            V43::LimitExceeded(e43)
                                         }
                                         n => {
                                             debug_assert_eq!(n, 6, "invalid enum discriminant");
-                                            let e41 = {
-                                                let l38 = *ptr0
+                                            let e43 = {
+                                                let l40 = *ptr0
                                                     .add(2 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<*mut u8>();
-                                                let l39 = *ptr0
+                                                let l41 = *ptr0
                                                     .add(3 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<usize>();
-                                                let len40 = l39;
-                                                let bytes40 = _rt::Vec::from_raw_parts(
-                                                    l38.cast(),
-                                                    len40,
-                                                    len40,
+                                                let len42 = l41;
+                                                let bytes42 = _rt::Vec::from_raw_parts(
+                                                    l40.cast(),
+                                                    len42,
+                                                    len42,
                                                 );
-                                                _rt::string_lift(bytes40)
+                                                _rt::string_lift(bytes42)
                                             };
-                                            V41::Failed(e41)
+                                            V43::Failed(e43)
                                         }
                                     };
-                                    v41
+                                    v43
                                 };
                                 Err(e)
                             }
                             _ => _rt::invalid_enum_discriminant(),
                         };
-                        result42
+                        result44
                     }
                 }
             }
@@ -10879,85 +11023,86 @@ macro_rules! __export_migrations_impl {
         (link_section =
         "component-type:wit-bindgen:0.60.0:ptah:migration@0.1.0:migrations:imports and exports")]
         #[doc(hidden)] #[allow(clippy::octal_escapes)] pub static
-        __WIT_BINDGEN_COMPONENT_TYPE : [u8; 4336] = *
+        __WIT_BINDGEN_COMPONENT_TYPE : [u8; 4397] = *
         b"\
-\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xef\x20\x01A\x02\x01\
-A\x1f\x01B=\x01m\x03\x06sqlite\x08postgres\x07mariadb\x04\0\x07dialect\x03\0\0\x01\
-r\x02\x09precision}\x05scale}\x04\0\x0cnumeric-type\x03\0\x02\x01ky\x01q\x10\x07\
-boolean\0\0\x0dsmall-integer\0\0\x07integer\0\0\x0bbig-integer\0\0\x07numeric\x01\
-\x03\0\x05float\0\0\x06double\0\0\x07varchar\x01\x04\0\x04text\0\0\x06binary\0\0\
-\x04date\0\0\x04time\x01}\0\x09timestamp\x01}\0\x13timestamp-with-zone\x01}\0\x04\
-uuid\0\0\x04json\0\0\x04\0\x0bcolumn-type\x03\0\x05\x01p}\x01q\x0d\x04null\0\0\x07\
-boolean\x01\x7f\0\x07integer\x01x\0\x06double\x01u\0\x07numeric\x01s\0\x04text\x01\
-s\0\x06binary\x01\x07\0\x04date\x01s\0\x04time\x01s\0\x09timestamp\x01s\0\x13tim\
-estamp-with-zone\x01s\0\x04uuid\x01s\0\x04json\x01s\0\x04\0\x05value\x03\0\x08\x01\
-m\x02\x08portable\x06target\x04\0\x0asql-syntax\x03\0\x0a\x01r\x02\x04texts\x06s\
-yntax\x0b\x04\0\x08sql-text\x03\0\x0c\x01q\x02\x05value\x01\x09\0\x0aexpression\x01\
-\x0d\0\x04\0\x0ddefault-value\x03\0\x0e\x01m\x02\x08required\x0cif-supported\x04\
-\0\x06demand\x03\0\x10\x01r\x02\x04texts\x06demand\x11\x04\0\x07comment\x03\0\x12\
-\x01m\x02\x06stored\x07virtual\x04\0\x10computed-storage\x03\0\x14\x01r\x02\x0ae\
-xpression\x0d\x07storage\x15\x04\0\x08computed\x03\0\x16\x01k\x0f\x01k\x17\x01k\x13\
-\x01r\x07\x04names\x0bcolumn-type\x06\x08nullable\x7f\x07default\x18\x0eauto-inc\
-rement\x7f\x08computed\x19\x07comment\x1a\x04\0\x06column\x03\0\x1b\x01ks\x01ps\x01\
-r\x02\x04name\x1d\x07columns\x1e\x04\0\x0bprimary-key\x03\0\x1f\x01r\x02\x04name\
-\x1d\x07columns\x1e\x04\0\x11unique-constraint\x03\0!\x01m\x04\x09no-action\x08r\
-estrict\x07cascade\x08set-null\x04\0\x12referential-action\x03\0#\x01r\x06\x04na\
-me\x1d\x07columns\x1e\x0ereferred-tables\x10referred-columns\x1e\x09on-update$\x09\
-on-delete$\x04\0\x0bforeign-key\x03\0%\x01r\x02\x04name\x1d\x09condition\x0d\x04\
-\0\x05check\x03\0'\x01q\x04\x0bprimary-key\x01\x20\0\x06unique\x01\"\0\x0bforeig\
-n-key\x01&\0\x05check\x01(\0\x04\0\x0aconstraint\x03\0)\x01q\x05\x04name\x01s\0\x0b\
-primary-key\0\0\x06unique\x01\x1e\0\x0bforeign-key\x01\x1e\0\x05check\x01\x1e\0\x04\
-\0\x13constraint-selector\x03\0+\x01m\x02\x09ascending\x0adescending\x04\0\x0bin\
-dex-order\x03\0-\x01q\x02\x06column\x01s\0\x0aexpression\x01\x0d\0\x04\0\x09inde\
-x-key\x03\0/\x01r\x02\x03key0\x05order.\x04\0\x0aindex-part\x03\01\x01p2\x01k\x0d\
-\x01r\x04\x04names\x05parts3\x06unique\x7f\x09predicate4\x04\0\x05index\x03\05\x01\
-p\x1c\x01p*\x01r\x04\x04names\x07columns7\x0bconstraints8\x07comment\x1a\x04\0\x05\
-table\x03\09\x01q\x07\x0ealready-exists\x01s\0\x09not-found\x01s\0\x07invalid\x01\
-s\0\x06denied\x01s\0\x0bunsupported\x01s\0\x0elimit-exceeded\x01s\0\x06failed\x01\
-s\0\x04\0\x05error\x03\0;\x03\0\x1aptah:migration/types@0.1.0\x05\0\x02\x03\0\0\x05\
-table\x02\x03\0\0\x06column\x02\x03\0\0\x0bcolumn-type\x02\x03\0\0\x0ddefault-va\
-lue\x02\x03\0\0\x06demand\x02\x03\0\0\x07comment\x02\x03\0\0\x05index\x02\x03\0\0\
-\x0aconstraint\x02\x03\0\0\x13constraint-selector\x02\x03\0\0\x05error\x01B4\x02\
-\x03\x02\x01\x01\x04\0\x05table\x03\0\0\x02\x03\x02\x01\x02\x04\0\x06column\x03\0\
-\x02\x02\x03\x02\x01\x03\x04\0\x0bcolumn-type\x03\0\x04\x02\x03\x02\x01\x04\x04\0\
-\x0ddefault-value\x03\0\x06\x02\x03\x02\x01\x05\x04\0\x06demand\x03\0\x08\x02\x03\
-\x02\x01\x06\x04\0\x07comment\x03\0\x0a\x02\x03\x02\x01\x07\x04\0\x05index\x03\0\
-\x0c\x02\x03\x02\x01\x08\x04\0\x0aconstraint\x03\0\x0e\x02\x03\x02\x01\x09\x04\0\
-\x13constraint-selector\x03\0\x10\x02\x03\x02\x01\x0a\x04\0\x05error\x03\0\x12\x01\
-q\x03\x04keep\0\0\x03set\x01\x07\0\x05clear\0\0\x04\0\x0edefault-change\x03\0\x14\
-\x01q\x03\x04keep\0\0\x03set\x01\x0b\0\x05clear\0\0\x04\0\x0ecomment-change\x03\0\
-\x16\x01k\x05\x01k\x7f\x01r\x04\x0bcolumn-type\x18\x08nullable\x19\x07default\x15\
-\x07comment\x17\x04\0\x0ecolumn-changes\x03\0\x1a\x01j\0\x01\x13\x01@\x01\x05tab\
-le\x01\0\x1c\x04\0\x0ccreate-table\x01\x1d\x01@\x01\x04names\0\x1c\x04\0\x0adrop\
--table\x01\x1e\x01@\x02\x04names\x08new-names\0\x1c\x04\0\x0crename-table\x01\x1f\
-\x01@\x02\x05tables\x06column\x03\0\x1c\x04\0\x0aadd-column\x01\x20\x01@\x02\x05\
-tables\x04names\0\x1c\x04\0\x0bdrop-column\x01!\x01@\x03\x05tables\x04names\x08n\
-ew-names\0\x1c\x04\0\x0drename-column\x01\"\x01@\x03\x05tables\x04names\x07chang\
-es\x1b\0\x1c\x04\0\x0calter-column\x01#\x01k\x09\x01@\x03\x05tables\x05index\x0d\
-\x06online$\0\x1c\x04\0\x0ccreate-index\x01%\x01@\x03\x05tables\x04names\x06onli\
-ne$\0\x1c\x04\0\x0adrop-index\x01&\x01@\x02\x05tables\x0aconstraint\x0f\0\x1c\x04\
-\0\x11create-constraint\x01'\x01@\x02\x05tables\x05which\x11\0\x1c\x04\0\x0fdrop\
--constraint\x01(\x03\0\x1bptah:migration/schema@0.1.0\x05\x0b\x02\x03\0\0\x07dia\
-lect\x02\x03\0\0\x08computed\x01B(\x02\x03\x02\x01\x0c\x04\0\x07dialect\x03\0\0\x02\
-\x03\x02\x01\x03\x04\0\x0bcolumn-type\x03\0\x02\x02\x03\x02\x01\x04\x04\0\x0ddef\
-ault-value\x03\0\x04\x02\x03\x02\x01\x0d\x04\0\x08computed\x03\0\x06\x02\x03\x02\
-\x01\x08\x04\0\x0aconstraint\x03\0\x08\x02\x03\x02\x01\x07\x04\0\x05index\x03\0\x0a\
-\x02\x03\x02\x01\x0a\x04\0\x05error\x03\0\x0c\x01k\x03\x01k\x05\x01k\x07\x01ks\x01\
-r\x08\x04names\x0bcolumn-type\x0e\x0bnative-types\x08nullable\x7f\x07default\x0f\
-\x0eauto-increment\x7f\x08computed\x10\x07comment\x11\x04\0\x0bcolumn-info\x03\0\
-\x12\x01@\0\0\x01\x04\0\x0etarget-dialect\x01\x14\x01ps\x01@\0\0\x15\x04\0\x06ta\
-bles\x01\x16\x01p\x13\x01j\x01\x17\x01\x0d\x01@\x01\x05tables\0\x18\x04\0\x07col\
-umns\x01\x19\x01p\x09\x01j\x01\x1a\x01\x0d\x01@\x01\x05tables\0\x1b\x04\0\x0bcon\
-straints\x01\x1c\x01p\x0b\x01j\x01\x1d\x01\x0d\x01@\x01\x05tables\0\x1e\x04\0\x07\
-indexes\x01\x1f\x01j\x01\x11\x01\x0d\x01@\x01\x05tables\0\x20\x04\0\x0dtable-com\
-ment\x01!\x03\0\x1cptah:migration/inspect@0.1.0\x05\x0e\x02\x03\0\0\x05value\x02\
-\x03\0\0\x08sql-text\x01B\x11\x02\x03\x02\x01\x0f\x04\0\x05value\x03\0\0\x02\x03\
-\x02\x01\x10\x04\0\x08sql-text\x03\0\x02\x02\x03\x02\x01\x0a\x04\0\x05error\x03\0\
-\x04\x04\0\x09statement\x03\x01\x01ps\x01p\x01\x01p\x08\x01j\0\x01\x05\x01@\x03\x05\
-tables\x07columns\x07\x04rows\x09\0\x0a\x04\0\x0bbulk-insert\x01\x0b\x01i\x06\x01\
-j\x01\x0c\x01\x05\x01@\x02\x09statement\x03\x0aparameters\x08\0\x0d\x04\0\x07exe\
-cute\x01\x0e\x03\0\x19ptah:migration/data@0.1.0\x05\x11\x02\x03\0\x03\x09stateme\
-nt\x01B\x20\x02\x03\x02\x01\x03\x04\0\x0bcolumn-type\x03\0\0\x02\x03\x02\x01\x0f\
+\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xac!\x01A\x02\x01A\x1f\
+\x01B?\x01m\x03\x06sqlite\x08postgres\x07mariadb\x04\0\x07dialect\x03\0\0\x01r\x02\
+\x09precision}\x05scale}\x04\0\x0cnumeric-type\x03\0\x02\x01m\x02\x06medium\x04l\
+ong\x04\0\x0alarge-size\x03\0\x04\x01ky\x01q\x12\x07boolean\0\0\x0dsmall-integer\
+\0\0\x07integer\0\0\x0bbig-integer\0\0\x07numeric\x01\x03\0\x05float\0\0\x06doub\
+le\0\0\x07varchar\x01\x06\0\x04text\0\0\x0alarge-text\x01\x05\0\x06binary\0\0\x0c\
+large-binary\x01\x05\0\x04date\0\0\x04time\x01}\0\x09timestamp\x01}\0\x13timesta\
+mp-with-zone\x01}\0\x04uuid\0\0\x04json\0\0\x04\0\x0bcolumn-type\x03\0\x07\x01p}\
+\x01q\x0d\x04null\0\0\x07boolean\x01\x7f\0\x07integer\x01x\0\x06double\x01u\0\x07\
+numeric\x01s\0\x04text\x01s\0\x06binary\x01\x09\0\x04date\x01s\0\x04time\x01s\0\x09\
+timestamp\x01s\0\x13timestamp-with-zone\x01s\0\x04uuid\x01s\0\x04json\x01s\0\x04\
+\0\x05value\x03\0\x0a\x01m\x02\x08portable\x06target\x04\0\x0asql-syntax\x03\0\x0c\
+\x01r\x02\x04texts\x06syntax\x0d\x04\0\x08sql-text\x03\0\x0e\x01q\x02\x05value\x01\
+\x0b\0\x0aexpression\x01\x0f\0\x04\0\x0ddefault-value\x03\0\x10\x01m\x02\x08requ\
+ired\x0cif-supported\x04\0\x06demand\x03\0\x12\x01r\x02\x04texts\x06demand\x13\x04\
+\0\x07comment\x03\0\x14\x01m\x02\x06stored\x07virtual\x04\0\x10computed-storage\x03\
+\0\x16\x01r\x02\x0aexpression\x0f\x07storage\x17\x04\0\x08computed\x03\0\x18\x01\
+k\x11\x01k\x19\x01k\x15\x01r\x07\x04names\x0bcolumn-type\x08\x08nullable\x7f\x07\
+default\x1a\x0eauto-increment\x7f\x08computed\x1b\x07comment\x1c\x04\0\x06column\
+\x03\0\x1d\x01ks\x01ps\x01r\x02\x04name\x1f\x07columns\x20\x04\0\x0bprimary-key\x03\
+\0!\x01r\x02\x04name\x1f\x07columns\x20\x04\0\x11unique-constraint\x03\0#\x01m\x04\
+\x09no-action\x08restrict\x07cascade\x08set-null\x04\0\x12referential-action\x03\
+\0%\x01r\x06\x04name\x1f\x07columns\x20\x0ereferred-tables\x10referred-columns\x20\
+\x09on-update&\x09on-delete&\x04\0\x0bforeign-key\x03\0'\x01r\x02\x04name\x1f\x09\
+condition\x0f\x04\0\x05check\x03\0)\x01q\x04\x0bprimary-key\x01\"\0\x06unique\x01\
+$\0\x0bforeign-key\x01(\0\x05check\x01*\0\x04\0\x0aconstraint\x03\0+\x01q\x05\x04\
+name\x01s\0\x0bprimary-key\0\0\x06unique\x01\x20\0\x0bforeign-key\x01\x20\0\x05c\
+heck\x01\x20\0\x04\0\x13constraint-selector\x03\0-\x01m\x02\x09ascending\x0adesc\
+ending\x04\0\x0bindex-order\x03\0/\x01q\x02\x06column\x01s\0\x0aexpression\x01\x0f\
+\0\x04\0\x09index-key\x03\01\x01r\x02\x03key2\x05order0\x04\0\x0aindex-part\x03\0\
+3\x01p4\x01k\x0f\x01r\x04\x04names\x05parts5\x06unique\x7f\x09predicate6\x04\0\x05\
+index\x03\07\x01p\x1e\x01p,\x01r\x04\x04names\x07columns9\x0bconstraints:\x07com\
+ment\x1c\x04\0\x05table\x03\0;\x01q\x07\x0ealready-exists\x01s\0\x09not-found\x01\
+s\0\x07invalid\x01s\0\x06denied\x01s\0\x0bunsupported\x01s\0\x0elimit-exceeded\x01\
+s\0\x06failed\x01s\0\x04\0\x05error\x03\0=\x03\0\x1aptah:migration/types@0.1.0\x05\
+\0\x02\x03\0\0\x05table\x02\x03\0\0\x06column\x02\x03\0\0\x0bcolumn-type\x02\x03\
+\0\0\x0ddefault-value\x02\x03\0\0\x06demand\x02\x03\0\0\x07comment\x02\x03\0\0\x05\
+index\x02\x03\0\0\x0aconstraint\x02\x03\0\0\x13constraint-selector\x02\x03\0\0\x05\
+error\x01B4\x02\x03\x02\x01\x01\x04\0\x05table\x03\0\0\x02\x03\x02\x01\x02\x04\0\
+\x06column\x03\0\x02\x02\x03\x02\x01\x03\x04\0\x0bcolumn-type\x03\0\x04\x02\x03\x02\
+\x01\x04\x04\0\x0ddefault-value\x03\0\x06\x02\x03\x02\x01\x05\x04\0\x06demand\x03\
+\0\x08\x02\x03\x02\x01\x06\x04\0\x07comment\x03\0\x0a\x02\x03\x02\x01\x07\x04\0\x05\
+index\x03\0\x0c\x02\x03\x02\x01\x08\x04\0\x0aconstraint\x03\0\x0e\x02\x03\x02\x01\
+\x09\x04\0\x13constraint-selector\x03\0\x10\x02\x03\x02\x01\x0a\x04\0\x05error\x03\
+\0\x12\x01q\x03\x04keep\0\0\x03set\x01\x07\0\x05clear\0\0\x04\0\x0edefault-chang\
+e\x03\0\x14\x01q\x03\x04keep\0\0\x03set\x01\x0b\0\x05clear\0\0\x04\0\x0ecomment-\
+change\x03\0\x16\x01k\x05\x01k\x7f\x01r\x04\x0bcolumn-type\x18\x08nullable\x19\x07\
+default\x15\x07comment\x17\x04\0\x0ecolumn-changes\x03\0\x1a\x01j\0\x01\x13\x01@\
+\x01\x05table\x01\0\x1c\x04\0\x0ccreate-table\x01\x1d\x01@\x01\x04names\0\x1c\x04\
+\0\x0adrop-table\x01\x1e\x01@\x02\x04names\x08new-names\0\x1c\x04\0\x0crename-ta\
+ble\x01\x1f\x01@\x02\x05tables\x06column\x03\0\x1c\x04\0\x0aadd-column\x01\x20\x01\
+@\x02\x05tables\x04names\0\x1c\x04\0\x0bdrop-column\x01!\x01@\x03\x05tables\x04n\
+ames\x08new-names\0\x1c\x04\0\x0drename-column\x01\"\x01@\x03\x05tables\x04names\
+\x07changes\x1b\0\x1c\x04\0\x0calter-column\x01#\x01k\x09\x01@\x03\x05tables\x05\
+index\x0d\x06online$\0\x1c\x04\0\x0ccreate-index\x01%\x01@\x03\x05tables\x04name\
+s\x06online$\0\x1c\x04\0\x0adrop-index\x01&\x01@\x02\x05tables\x0aconstraint\x0f\
+\0\x1c\x04\0\x11create-constraint\x01'\x01@\x02\x05tables\x05which\x11\0\x1c\x04\
+\0\x0fdrop-constraint\x01(\x03\0\x1bptah:migration/schema@0.1.0\x05\x0b\x02\x03\0\
+\0\x07dialect\x02\x03\0\0\x08computed\x01B(\x02\x03\x02\x01\x0c\x04\0\x07dialect\
+\x03\0\0\x02\x03\x02\x01\x03\x04\0\x0bcolumn-type\x03\0\x02\x02\x03\x02\x01\x04\x04\
+\0\x0ddefault-value\x03\0\x04\x02\x03\x02\x01\x0d\x04\0\x08computed\x03\0\x06\x02\
+\x03\x02\x01\x08\x04\0\x0aconstraint\x03\0\x08\x02\x03\x02\x01\x07\x04\0\x05inde\
+x\x03\0\x0a\x02\x03\x02\x01\x0a\x04\0\x05error\x03\0\x0c\x01k\x03\x01k\x05\x01k\x07\
+\x01ks\x01r\x08\x04names\x0bcolumn-type\x0e\x0bnative-types\x08nullable\x7f\x07d\
+efault\x0f\x0eauto-increment\x7f\x08computed\x10\x07comment\x11\x04\0\x0bcolumn-\
+info\x03\0\x12\x01@\0\0\x01\x04\0\x0etarget-dialect\x01\x14\x01ps\x01@\0\0\x15\x04\
+\0\x06tables\x01\x16\x01p\x13\x01j\x01\x17\x01\x0d\x01@\x01\x05tables\0\x18\x04\0\
+\x07columns\x01\x19\x01p\x09\x01j\x01\x1a\x01\x0d\x01@\x01\x05tables\0\x1b\x04\0\
+\x0bconstraints\x01\x1c\x01p\x0b\x01j\x01\x1d\x01\x0d\x01@\x01\x05tables\0\x1e\x04\
+\0\x07indexes\x01\x1f\x01j\x01\x11\x01\x0d\x01@\x01\x05tables\0\x20\x04\0\x0dtab\
+le-comment\x01!\x03\0\x1cptah:migration/inspect@0.1.0\x05\x0e\x02\x03\0\0\x05val\
+ue\x02\x03\0\0\x08sql-text\x01B\x11\x02\x03\x02\x01\x0f\x04\0\x05value\x03\0\0\x02\
+\x03\x02\x01\x10\x04\0\x08sql-text\x03\0\x02\x02\x03\x02\x01\x0a\x04\0\x05error\x03\
+\0\x04\x04\0\x09statement\x03\x01\x01ps\x01p\x01\x01p\x08\x01j\0\x01\x05\x01@\x03\
+\x05tables\x07columns\x07\x04rows\x09\0\x0a\x04\0\x0bbulk-insert\x01\x0b\x01i\x06\
+\x01j\x01\x0c\x01\x05\x01@\x02\x09statement\x03\x0aparameters\x08\0\x0d\x04\0\x07\
+execute\x01\x0e\x03\0\x19ptah:migration/data@0.1.0\x05\x11\x02\x03\0\x03\x09stat\
+ement\x01B\x20\x02\x03\x02\x01\x03\x04\0\x0bcolumn-type\x03\0\0\x02\x03\x02\x01\x0f\
 \x04\0\x05value\x03\0\x02\x02\x03\x02\x01\x10\x04\0\x08sql-text\x03\0\x04\x02\x03\
 \x02\x01\x0a\x04\0\x05error\x03\0\x06\x02\x03\x02\x01\x12\x04\0\x09statement\x03\
 \0\x08\x01k\x01\x01r\x02\x04names\x0bcolumn-type\x0a\x04\0\x0danswer-column\x03\0\
@@ -10994,84 +11139,85 @@ pub use __export_migrations_impl as __export_migrations;
 )]
 #[doc(hidden)]
 #[allow(clippy::octal_escapes)]
-pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 4056] = *b"\
-\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xb7\x1e\x01A\x02\x01\
-A\x1d\x01B=\x01m\x03\x06sqlite\x08postgres\x07mariadb\x04\0\x07dialect\x03\0\0\x01\
-r\x02\x09precision}\x05scale}\x04\0\x0cnumeric-type\x03\0\x02\x01ky\x01q\x10\x07\
-boolean\0\0\x0dsmall-integer\0\0\x07integer\0\0\x0bbig-integer\0\0\x07numeric\x01\
-\x03\0\x05float\0\0\x06double\0\0\x07varchar\x01\x04\0\x04text\0\0\x06binary\0\0\
-\x04date\0\0\x04time\x01}\0\x09timestamp\x01}\0\x13timestamp-with-zone\x01}\0\x04\
-uuid\0\0\x04json\0\0\x04\0\x0bcolumn-type\x03\0\x05\x01p}\x01q\x0d\x04null\0\0\x07\
-boolean\x01\x7f\0\x07integer\x01x\0\x06double\x01u\0\x07numeric\x01s\0\x04text\x01\
-s\0\x06binary\x01\x07\0\x04date\x01s\0\x04time\x01s\0\x09timestamp\x01s\0\x13tim\
-estamp-with-zone\x01s\0\x04uuid\x01s\0\x04json\x01s\0\x04\0\x05value\x03\0\x08\x01\
-m\x02\x08portable\x06target\x04\0\x0asql-syntax\x03\0\x0a\x01r\x02\x04texts\x06s\
-yntax\x0b\x04\0\x08sql-text\x03\0\x0c\x01q\x02\x05value\x01\x09\0\x0aexpression\x01\
-\x0d\0\x04\0\x0ddefault-value\x03\0\x0e\x01m\x02\x08required\x0cif-supported\x04\
-\0\x06demand\x03\0\x10\x01r\x02\x04texts\x06demand\x11\x04\0\x07comment\x03\0\x12\
-\x01m\x02\x06stored\x07virtual\x04\0\x10computed-storage\x03\0\x14\x01r\x02\x0ae\
-xpression\x0d\x07storage\x15\x04\0\x08computed\x03\0\x16\x01k\x0f\x01k\x17\x01k\x13\
-\x01r\x07\x04names\x0bcolumn-type\x06\x08nullable\x7f\x07default\x18\x0eauto-inc\
-rement\x7f\x08computed\x19\x07comment\x1a\x04\0\x06column\x03\0\x1b\x01ks\x01ps\x01\
-r\x02\x04name\x1d\x07columns\x1e\x04\0\x0bprimary-key\x03\0\x1f\x01r\x02\x04name\
-\x1d\x07columns\x1e\x04\0\x11unique-constraint\x03\0!\x01m\x04\x09no-action\x08r\
-estrict\x07cascade\x08set-null\x04\0\x12referential-action\x03\0#\x01r\x06\x04na\
-me\x1d\x07columns\x1e\x0ereferred-tables\x10referred-columns\x1e\x09on-update$\x09\
-on-delete$\x04\0\x0bforeign-key\x03\0%\x01r\x02\x04name\x1d\x09condition\x0d\x04\
-\0\x05check\x03\0'\x01q\x04\x0bprimary-key\x01\x20\0\x06unique\x01\"\0\x0bforeig\
-n-key\x01&\0\x05check\x01(\0\x04\0\x0aconstraint\x03\0)\x01q\x05\x04name\x01s\0\x0b\
-primary-key\0\0\x06unique\x01\x1e\0\x0bforeign-key\x01\x1e\0\x05check\x01\x1e\0\x04\
-\0\x13constraint-selector\x03\0+\x01m\x02\x09ascending\x0adescending\x04\0\x0bin\
-dex-order\x03\0-\x01q\x02\x06column\x01s\0\x0aexpression\x01\x0d\0\x04\0\x09inde\
-x-key\x03\0/\x01r\x02\x03key0\x05order.\x04\0\x0aindex-part\x03\01\x01p2\x01k\x0d\
-\x01r\x04\x04names\x05parts3\x06unique\x7f\x09predicate4\x04\0\x05index\x03\05\x01\
-p\x1c\x01p*\x01r\x04\x04names\x07columns7\x0bconstraints8\x07comment\x1a\x04\0\x05\
-table\x03\09\x01q\x07\x0ealready-exists\x01s\0\x09not-found\x01s\0\x07invalid\x01\
-s\0\x06denied\x01s\0\x0bunsupported\x01s\0\x0elimit-exceeded\x01s\0\x06failed\x01\
-s\0\x04\0\x05error\x03\0;\x03\0\x1aptah:migration/types@0.1.0\x05\0\x02\x03\0\0\x05\
-table\x02\x03\0\0\x06column\x02\x03\0\0\x0bcolumn-type\x02\x03\0\0\x0ddefault-va\
-lue\x02\x03\0\0\x06demand\x02\x03\0\0\x07comment\x02\x03\0\0\x05index\x02\x03\0\0\
-\x0aconstraint\x02\x03\0\0\x13constraint-selector\x02\x03\0\0\x05error\x01B4\x02\
-\x03\x02\x01\x01\x04\0\x05table\x03\0\0\x02\x03\x02\x01\x02\x04\0\x06column\x03\0\
-\x02\x02\x03\x02\x01\x03\x04\0\x0bcolumn-type\x03\0\x04\x02\x03\x02\x01\x04\x04\0\
-\x0ddefault-value\x03\0\x06\x02\x03\x02\x01\x05\x04\0\x06demand\x03\0\x08\x02\x03\
-\x02\x01\x06\x04\0\x07comment\x03\0\x0a\x02\x03\x02\x01\x07\x04\0\x05index\x03\0\
-\x0c\x02\x03\x02\x01\x08\x04\0\x0aconstraint\x03\0\x0e\x02\x03\x02\x01\x09\x04\0\
-\x13constraint-selector\x03\0\x10\x02\x03\x02\x01\x0a\x04\0\x05error\x03\0\x12\x01\
-q\x03\x04keep\0\0\x03set\x01\x07\0\x05clear\0\0\x04\0\x0edefault-change\x03\0\x14\
-\x01q\x03\x04keep\0\0\x03set\x01\x0b\0\x05clear\0\0\x04\0\x0ecomment-change\x03\0\
-\x16\x01k\x05\x01k\x7f\x01r\x04\x0bcolumn-type\x18\x08nullable\x19\x07default\x15\
-\x07comment\x17\x04\0\x0ecolumn-changes\x03\0\x1a\x01j\0\x01\x13\x01@\x01\x05tab\
-le\x01\0\x1c\x04\0\x0ccreate-table\x01\x1d\x01@\x01\x04names\0\x1c\x04\0\x0adrop\
--table\x01\x1e\x01@\x02\x04names\x08new-names\0\x1c\x04\0\x0crename-table\x01\x1f\
-\x01@\x02\x05tables\x06column\x03\0\x1c\x04\0\x0aadd-column\x01\x20\x01@\x02\x05\
-tables\x04names\0\x1c\x04\0\x0bdrop-column\x01!\x01@\x03\x05tables\x04names\x08n\
-ew-names\0\x1c\x04\0\x0drename-column\x01\"\x01@\x03\x05tables\x04names\x07chang\
-es\x1b\0\x1c\x04\0\x0calter-column\x01#\x01k\x09\x01@\x03\x05tables\x05index\x0d\
-\x06online$\0\x1c\x04\0\x0ccreate-index\x01%\x01@\x03\x05tables\x04names\x06onli\
-ne$\0\x1c\x04\0\x0adrop-index\x01&\x01@\x02\x05tables\x0aconstraint\x0f\0\x1c\x04\
-\0\x11create-constraint\x01'\x01@\x02\x05tables\x05which\x11\0\x1c\x04\0\x0fdrop\
--constraint\x01(\x03\0\x1bptah:migration/schema@0.1.0\x05\x0b\x02\x03\0\0\x07dia\
-lect\x02\x03\0\0\x08computed\x01B(\x02\x03\x02\x01\x0c\x04\0\x07dialect\x03\0\0\x02\
-\x03\x02\x01\x03\x04\0\x0bcolumn-type\x03\0\x02\x02\x03\x02\x01\x04\x04\0\x0ddef\
-ault-value\x03\0\x04\x02\x03\x02\x01\x0d\x04\0\x08computed\x03\0\x06\x02\x03\x02\
-\x01\x08\x04\0\x0aconstraint\x03\0\x08\x02\x03\x02\x01\x07\x04\0\x05index\x03\0\x0a\
-\x02\x03\x02\x01\x0a\x04\0\x05error\x03\0\x0c\x01k\x03\x01k\x05\x01k\x07\x01ks\x01\
-r\x08\x04names\x0bcolumn-type\x0e\x0bnative-types\x08nullable\x7f\x07default\x0f\
-\x0eauto-increment\x7f\x08computed\x10\x07comment\x11\x04\0\x0bcolumn-info\x03\0\
-\x12\x01@\0\0\x01\x04\0\x0etarget-dialect\x01\x14\x01ps\x01@\0\0\x15\x04\0\x06ta\
-bles\x01\x16\x01p\x13\x01j\x01\x17\x01\x0d\x01@\x01\x05tables\0\x18\x04\0\x07col\
-umns\x01\x19\x01p\x09\x01j\x01\x1a\x01\x0d\x01@\x01\x05tables\0\x1b\x04\0\x0bcon\
-straints\x01\x1c\x01p\x0b\x01j\x01\x1d\x01\x0d\x01@\x01\x05tables\0\x1e\x04\0\x07\
-indexes\x01\x1f\x01j\x01\x11\x01\x0d\x01@\x01\x05tables\0\x20\x04\0\x0dtable-com\
-ment\x01!\x03\0\x1cptah:migration/inspect@0.1.0\x05\x0e\x02\x03\0\0\x05value\x02\
-\x03\0\0\x08sql-text\x01B\x11\x02\x03\x02\x01\x0f\x04\0\x05value\x03\0\0\x02\x03\
-\x02\x01\x10\x04\0\x08sql-text\x03\0\x02\x02\x03\x02\x01\x0a\x04\0\x05error\x03\0\
-\x04\x04\0\x09statement\x03\x01\x01ps\x01p\x01\x01p\x08\x01j\0\x01\x05\x01@\x03\x05\
-tables\x07columns\x07\x04rows\x09\0\x0a\x04\0\x0bbulk-insert\x01\x0b\x01i\x06\x01\
-j\x01\x0c\x01\x05\x01@\x02\x09statement\x03\x0aparameters\x08\0\x0d\x04\0\x07exe\
-cute\x01\x0e\x03\0\x19ptah:migration/data@0.1.0\x05\x11\x02\x03\0\x03\x09stateme\
-nt\x01B\x20\x02\x03\x02\x01\x03\x04\0\x0bcolumn-type\x03\0\0\x02\x03\x02\x01\x0f\
+pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 4117] = *b"\
+\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xf4\x1e\x01A\x02\x01\
+A\x1d\x01B?\x01m\x03\x06sqlite\x08postgres\x07mariadb\x04\0\x07dialect\x03\0\0\x01\
+r\x02\x09precision}\x05scale}\x04\0\x0cnumeric-type\x03\0\x02\x01m\x02\x06medium\
+\x04long\x04\0\x0alarge-size\x03\0\x04\x01ky\x01q\x12\x07boolean\0\0\x0dsmall-in\
+teger\0\0\x07integer\0\0\x0bbig-integer\0\0\x07numeric\x01\x03\0\x05float\0\0\x06\
+double\0\0\x07varchar\x01\x06\0\x04text\0\0\x0alarge-text\x01\x05\0\x06binary\0\0\
+\x0clarge-binary\x01\x05\0\x04date\0\0\x04time\x01}\0\x09timestamp\x01}\0\x13tim\
+estamp-with-zone\x01}\0\x04uuid\0\0\x04json\0\0\x04\0\x0bcolumn-type\x03\0\x07\x01\
+p}\x01q\x0d\x04null\0\0\x07boolean\x01\x7f\0\x07integer\x01x\0\x06double\x01u\0\x07\
+numeric\x01s\0\x04text\x01s\0\x06binary\x01\x09\0\x04date\x01s\0\x04time\x01s\0\x09\
+timestamp\x01s\0\x13timestamp-with-zone\x01s\0\x04uuid\x01s\0\x04json\x01s\0\x04\
+\0\x05value\x03\0\x0a\x01m\x02\x08portable\x06target\x04\0\x0asql-syntax\x03\0\x0c\
+\x01r\x02\x04texts\x06syntax\x0d\x04\0\x08sql-text\x03\0\x0e\x01q\x02\x05value\x01\
+\x0b\0\x0aexpression\x01\x0f\0\x04\0\x0ddefault-value\x03\0\x10\x01m\x02\x08requ\
+ired\x0cif-supported\x04\0\x06demand\x03\0\x12\x01r\x02\x04texts\x06demand\x13\x04\
+\0\x07comment\x03\0\x14\x01m\x02\x06stored\x07virtual\x04\0\x10computed-storage\x03\
+\0\x16\x01r\x02\x0aexpression\x0f\x07storage\x17\x04\0\x08computed\x03\0\x18\x01\
+k\x11\x01k\x19\x01k\x15\x01r\x07\x04names\x0bcolumn-type\x08\x08nullable\x7f\x07\
+default\x1a\x0eauto-increment\x7f\x08computed\x1b\x07comment\x1c\x04\0\x06column\
+\x03\0\x1d\x01ks\x01ps\x01r\x02\x04name\x1f\x07columns\x20\x04\0\x0bprimary-key\x03\
+\0!\x01r\x02\x04name\x1f\x07columns\x20\x04\0\x11unique-constraint\x03\0#\x01m\x04\
+\x09no-action\x08restrict\x07cascade\x08set-null\x04\0\x12referential-action\x03\
+\0%\x01r\x06\x04name\x1f\x07columns\x20\x0ereferred-tables\x10referred-columns\x20\
+\x09on-update&\x09on-delete&\x04\0\x0bforeign-key\x03\0'\x01r\x02\x04name\x1f\x09\
+condition\x0f\x04\0\x05check\x03\0)\x01q\x04\x0bprimary-key\x01\"\0\x06unique\x01\
+$\0\x0bforeign-key\x01(\0\x05check\x01*\0\x04\0\x0aconstraint\x03\0+\x01q\x05\x04\
+name\x01s\0\x0bprimary-key\0\0\x06unique\x01\x20\0\x0bforeign-key\x01\x20\0\x05c\
+heck\x01\x20\0\x04\0\x13constraint-selector\x03\0-\x01m\x02\x09ascending\x0adesc\
+ending\x04\0\x0bindex-order\x03\0/\x01q\x02\x06column\x01s\0\x0aexpression\x01\x0f\
+\0\x04\0\x09index-key\x03\01\x01r\x02\x03key2\x05order0\x04\0\x0aindex-part\x03\0\
+3\x01p4\x01k\x0f\x01r\x04\x04names\x05parts5\x06unique\x7f\x09predicate6\x04\0\x05\
+index\x03\07\x01p\x1e\x01p,\x01r\x04\x04names\x07columns9\x0bconstraints:\x07com\
+ment\x1c\x04\0\x05table\x03\0;\x01q\x07\x0ealready-exists\x01s\0\x09not-found\x01\
+s\0\x07invalid\x01s\0\x06denied\x01s\0\x0bunsupported\x01s\0\x0elimit-exceeded\x01\
+s\0\x06failed\x01s\0\x04\0\x05error\x03\0=\x03\0\x1aptah:migration/types@0.1.0\x05\
+\0\x02\x03\0\0\x05table\x02\x03\0\0\x06column\x02\x03\0\0\x0bcolumn-type\x02\x03\
+\0\0\x0ddefault-value\x02\x03\0\0\x06demand\x02\x03\0\0\x07comment\x02\x03\0\0\x05\
+index\x02\x03\0\0\x0aconstraint\x02\x03\0\0\x13constraint-selector\x02\x03\0\0\x05\
+error\x01B4\x02\x03\x02\x01\x01\x04\0\x05table\x03\0\0\x02\x03\x02\x01\x02\x04\0\
+\x06column\x03\0\x02\x02\x03\x02\x01\x03\x04\0\x0bcolumn-type\x03\0\x04\x02\x03\x02\
+\x01\x04\x04\0\x0ddefault-value\x03\0\x06\x02\x03\x02\x01\x05\x04\0\x06demand\x03\
+\0\x08\x02\x03\x02\x01\x06\x04\0\x07comment\x03\0\x0a\x02\x03\x02\x01\x07\x04\0\x05\
+index\x03\0\x0c\x02\x03\x02\x01\x08\x04\0\x0aconstraint\x03\0\x0e\x02\x03\x02\x01\
+\x09\x04\0\x13constraint-selector\x03\0\x10\x02\x03\x02\x01\x0a\x04\0\x05error\x03\
+\0\x12\x01q\x03\x04keep\0\0\x03set\x01\x07\0\x05clear\0\0\x04\0\x0edefault-chang\
+e\x03\0\x14\x01q\x03\x04keep\0\0\x03set\x01\x0b\0\x05clear\0\0\x04\0\x0ecomment-\
+change\x03\0\x16\x01k\x05\x01k\x7f\x01r\x04\x0bcolumn-type\x18\x08nullable\x19\x07\
+default\x15\x07comment\x17\x04\0\x0ecolumn-changes\x03\0\x1a\x01j\0\x01\x13\x01@\
+\x01\x05table\x01\0\x1c\x04\0\x0ccreate-table\x01\x1d\x01@\x01\x04names\0\x1c\x04\
+\0\x0adrop-table\x01\x1e\x01@\x02\x04names\x08new-names\0\x1c\x04\0\x0crename-ta\
+ble\x01\x1f\x01@\x02\x05tables\x06column\x03\0\x1c\x04\0\x0aadd-column\x01\x20\x01\
+@\x02\x05tables\x04names\0\x1c\x04\0\x0bdrop-column\x01!\x01@\x03\x05tables\x04n\
+ames\x08new-names\0\x1c\x04\0\x0drename-column\x01\"\x01@\x03\x05tables\x04names\
+\x07changes\x1b\0\x1c\x04\0\x0calter-column\x01#\x01k\x09\x01@\x03\x05tables\x05\
+index\x0d\x06online$\0\x1c\x04\0\x0ccreate-index\x01%\x01@\x03\x05tables\x04name\
+s\x06online$\0\x1c\x04\0\x0adrop-index\x01&\x01@\x02\x05tables\x0aconstraint\x0f\
+\0\x1c\x04\0\x11create-constraint\x01'\x01@\x02\x05tables\x05which\x11\0\x1c\x04\
+\0\x0fdrop-constraint\x01(\x03\0\x1bptah:migration/schema@0.1.0\x05\x0b\x02\x03\0\
+\0\x07dialect\x02\x03\0\0\x08computed\x01B(\x02\x03\x02\x01\x0c\x04\0\x07dialect\
+\x03\0\0\x02\x03\x02\x01\x03\x04\0\x0bcolumn-type\x03\0\x02\x02\x03\x02\x01\x04\x04\
+\0\x0ddefault-value\x03\0\x04\x02\x03\x02\x01\x0d\x04\0\x08computed\x03\0\x06\x02\
+\x03\x02\x01\x08\x04\0\x0aconstraint\x03\0\x08\x02\x03\x02\x01\x07\x04\0\x05inde\
+x\x03\0\x0a\x02\x03\x02\x01\x0a\x04\0\x05error\x03\0\x0c\x01k\x03\x01k\x05\x01k\x07\
+\x01ks\x01r\x08\x04names\x0bcolumn-type\x0e\x0bnative-types\x08nullable\x7f\x07d\
+efault\x0f\x0eauto-increment\x7f\x08computed\x10\x07comment\x11\x04\0\x0bcolumn-\
+info\x03\0\x12\x01@\0\0\x01\x04\0\x0etarget-dialect\x01\x14\x01ps\x01@\0\0\x15\x04\
+\0\x06tables\x01\x16\x01p\x13\x01j\x01\x17\x01\x0d\x01@\x01\x05tables\0\x18\x04\0\
+\x07columns\x01\x19\x01p\x09\x01j\x01\x1a\x01\x0d\x01@\x01\x05tables\0\x1b\x04\0\
+\x0bconstraints\x01\x1c\x01p\x0b\x01j\x01\x1d\x01\x0d\x01@\x01\x05tables\0\x1e\x04\
+\0\x07indexes\x01\x1f\x01j\x01\x11\x01\x0d\x01@\x01\x05tables\0\x20\x04\0\x0dtab\
+le-comment\x01!\x03\0\x1cptah:migration/inspect@0.1.0\x05\x0e\x02\x03\0\0\x05val\
+ue\x02\x03\0\0\x08sql-text\x01B\x11\x02\x03\x02\x01\x0f\x04\0\x05value\x03\0\0\x02\
+\x03\x02\x01\x10\x04\0\x08sql-text\x03\0\x02\x02\x03\x02\x01\x0a\x04\0\x05error\x03\
+\0\x04\x04\0\x09statement\x03\x01\x01ps\x01p\x01\x01p\x08\x01j\0\x01\x05\x01@\x03\
+\x05tables\x07columns\x07\x04rows\x09\0\x0a\x04\0\x0bbulk-insert\x01\x0b\x01i\x06\
+\x01j\x01\x0c\x01\x05\x01@\x02\x09statement\x03\x0aparameters\x08\0\x0d\x04\0\x07\
+execute\x01\x0e\x03\0\x19ptah:migration/data@0.1.0\x05\x11\x02\x03\0\x03\x09stat\
+ement\x01B\x20\x02\x03\x02\x01\x03\x04\0\x0bcolumn-type\x03\0\0\x02\x03\x02\x01\x0f\
 \x04\0\x05value\x03\0\x02\x02\x03\x02\x01\x10\x04\0\x08sql-text\x03\0\x04\x02\x03\
 \x02\x01\x0a\x04\0\x05error\x03\0\x06\x02\x03\x02\x01\x12\x04\0\x09statement\x03\
 \0\x08\x01k\x01\x01r\x02\x04names\x0bcolumn-type\x0a\x04\0\x0danswer-column\x03\0\

@@ -3,8 +3,8 @@
 use crate::bindings::ptah::migration::schema::{ColumnChanges, CommentChange, DefaultChange};
 use crate::bindings::ptah::migration::types::{
     Check, Column, ColumnType, Comment, Computed, ComputedStorage, Constraint, ConstraintSelector, DefaultValue,
-    Demand, ForeignKey, Index, IndexKey, IndexOrder, IndexPart, NumericType, PrimaryKey, ReferentialAction, SqlText,
-    Table, UniqueConstraint,
+    Demand, ForeignKey, Index, IndexKey, IndexOrder, IndexPart, LargeSize, NumericType, PrimaryKey, ReferentialAction,
+    SqlText, Table, UniqueConstraint,
 };
 
 /// Names in order: of columns, mostly.
@@ -54,10 +54,14 @@ columns_of_type! {
     varchar(length: u32) => ColumnType::Varchar(Some(length));
     /// Text without a bound, declared as `VARCHAR`. MariaDB has none.
     unbounded_varchar() => ColumnType::Varchar(None);
-    /// Text without a declared bound.
+    /// Text without a declared bound; on MariaDB of at most 65,535 bytes.
     text() => ColumnType::Text;
-    /// Bytes.
+    /// Text of one of MariaDB's larger types.
+    large_text(size: LargeSize) => ColumnType::LargeText(size);
+    /// Bytes; on MariaDB at most 65,535.
     binary() => ColumnType::Binary;
+    /// Bytes of one of MariaDB's larger types.
+    large_binary(size: LargeSize) => ColumnType::LargeBinary(size);
     /// A calendar date.
     date() => ColumnType::Date;
     /// A time of day, to the microsecond.

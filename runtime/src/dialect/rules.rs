@@ -38,7 +38,7 @@ pub(super) const POSTGRES: Rules = Rules {
     json_is_check: false,
     keeps_attributes: false,
     comments: true,
-    canonical: |column_type, _| column_type,
+    canonical: |column_type, _| one_size(column_type),
     integer_key_is_auto_increment: false,
     normal_form: |expr| normal_form(Dialect::Postgres, expr),
     default_form: |default, column_type| default_normal_form(Dialect::Postgres, default, column_type),
@@ -68,7 +68,7 @@ pub(super) const MARIADB: Rules = Rules {
 fn sqlite_type(column_type: ColumnType, auto_increment: AutoIncrement) -> ColumnType {
     match auto_increment {
         AutoIncrement::Yes => ColumnType::Integer,
-        AutoIncrement::No => whole_fraction(without_zone(column_type)),
+        AutoIncrement::No => whole_fraction(one_size(without_zone(column_type))),
     }
 }
 
@@ -76,6 +76,15 @@ fn sqlite_type(column_type: ColumnType, auto_increment: AutoIncrement) -> Column
 fn without_zone(column_type: ColumnType) -> ColumnType {
     match column_type {
         ColumnType::TimestampWithZone(digits) => ColumnType::Timestamp(digits),
+        other => other,
+    }
+}
+
+/// Where the dialect has one type for texts and one for bytes.
+fn one_size(column_type: ColumnType) -> ColumnType {
+    match column_type {
+        ColumnType::LargeText(_) => ColumnType::Text,
+        ColumnType::LargeBinary(_) => ColumnType::Binary,
         other => other,
     }
 }

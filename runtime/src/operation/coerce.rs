@@ -31,8 +31,10 @@ pub fn coerce(value: &Value, column_type: ColumnType) -> Result<Value, ValueErro
             Value::Text(_) => Ok(value.clone()),
             _ => Err(invalid("varchar", OTHER_TYPE)),
         },
-        ColumnType::Text => same(value, "text", |value| matches!(value, Value::Text(_))),
-        ColumnType::Binary => same(value, "binary", |value| matches!(value, Value::Binary(_))),
+        ColumnType::Text | ColumnType::LargeText(_) => same(value, "text", |value| matches!(value, Value::Text(_))),
+        ColumnType::Binary | ColumnType::LargeBinary(_) => {
+            same(value, "binary", |value| matches!(value, Value::Binary(_)))
+        }
         ColumnType::Date => text_or(value, "date", Value::date, |value| matches!(value, Value::Date(_))),
         ColumnType::Time(digits) => {
             let time = text_or(value, "time", Value::time, |value| matches!(value, Value::Time(_)));

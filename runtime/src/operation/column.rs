@@ -7,6 +7,16 @@ use serde::{Deserialize, Serialize};
 
 use super::{Expr, Ident, Value};
 
+/// How large a text or bytes may be on MariaDB.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LargeSize {
+    /// 16 MiB.
+    Medium,
+    /// 4 GiB.
+    Long,
+}
+
 /// A portable column type; the WIT `column-type`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -34,8 +44,12 @@ pub enum ColumnType {
     Varchar(Option<u32>),
     /// Text.
     Text,
+    /// Text in a larger type of MariaDB.
+    LargeText(LargeSize),
     /// Bytes.
     Binary,
+    /// Bytes in a larger type of MariaDB.
+    LargeBinary(LargeSize),
     /// A date.
     Date,
     /// A time of day, with so many digits after the second.
@@ -73,7 +87,11 @@ impl fmt::Display for ColumnType {
             Self::Varchar(Some(length)) => write!(f, "varchar({length})"),
             Self::Varchar(None) => f.write_str("varchar"),
             Self::Text => f.write_str("text"),
+            Self::LargeText(LargeSize::Medium) => f.write_str("medium text"),
+            Self::LargeText(LargeSize::Long) => f.write_str("long text"),
             Self::Binary => f.write_str("binary"),
+            Self::LargeBinary(LargeSize::Medium) => f.write_str("medium binary"),
+            Self::LargeBinary(LargeSize::Long) => f.write_str("long binary"),
             Self::Date => f.write_str("date"),
             Self::Time(digits) => write!(f, "time({digits})"),
             Self::Timestamp(digits) => write!(f, "timestamp({digits})"),

@@ -15,8 +15,8 @@ pub use coerce::coerce;
 pub(crate) use coerce::{cut, without_zeros};
 pub use column::{
     Change, CheckSpec, ColumnChanges, ColumnDefault, ColumnSpec, ColumnType, Comment, Computed, ComputedStorage,
-    Constraint, ConstraintSelector, Demand, ForeignKey, Index, IndexKey, IndexOrder, IndexPart, Key, ReferentialAction,
-    TableSpec,
+    Constraint, ConstraintSelector, Demand, ForeignKey, Index, IndexKey, IndexOrder, IndexPart, Key, LargeSize,
+    ReferentialAction, TableSpec,
 };
 pub use dml::{Conflict, ConflictAction, Dml, InsertSource};
 pub use expr::{Aggregate, BinaryOperator, Expr, Function, Position, UnaryOperator};

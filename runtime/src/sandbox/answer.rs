@@ -3,8 +3,8 @@
 use super::bindings::ptah::migration::{inspect, rows, types};
 use crate::dialect::{self, Dialect};
 use crate::operation::{
-    ColumnDefault, ColumnType, Computed, ComputedStorage, Ident, Index, IndexKey, IndexOrder, Key, ReferentialAction,
-    Value,
+    ColumnDefault, ColumnType, Computed, ComputedStorage, Ident, Index, IndexKey, IndexOrder, Key, LargeSize,
+    ReferentialAction, Value,
 };
 use crate::schema::{Answer, CheckCondition, Column, ModelDefault, ModelType, Table};
 
@@ -163,13 +163,22 @@ fn column_type(column_type: ColumnType) -> types::ColumnType {
         ColumnType::Double => types::ColumnType::Double,
         ColumnType::Varchar(length) => types::ColumnType::Varchar(length),
         ColumnType::Text => types::ColumnType::Text,
+        ColumnType::LargeText(size) => types::ColumnType::LargeText(large_size(size)),
         ColumnType::Binary => types::ColumnType::Binary,
+        ColumnType::LargeBinary(size) => types::ColumnType::LargeBinary(large_size(size)),
         ColumnType::Date => types::ColumnType::Date,
         ColumnType::Time(digits) => types::ColumnType::Time(digits),
         ColumnType::Timestamp(digits) => types::ColumnType::Timestamp(digits),
         ColumnType::TimestampWithZone(digits) => types::ColumnType::TimestampWithZone(digits),
         ColumnType::Uuid => types::ColumnType::Uuid,
         ColumnType::Json => types::ColumnType::Json,
+    }
+}
+
+fn large_size(size: LargeSize) -> types::LargeSize {
+    match size {
+        LargeSize::Medium => types::LargeSize::Medium,
+        LargeSize::Long => types::LargeSize::Long,
     }
 }
 

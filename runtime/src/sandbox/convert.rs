@@ -6,8 +6,8 @@ use super::error::CallError;
 use crate::operation::{
     Change, CheckSpec, ColumnChanges, ColumnDefault, ColumnSpec, ColumnType, Comment, Computed, ComputedStorage,
     Constraint, ConstraintSelector, Demand, Dml, Expr, ForeignKey, Grammar, Ident, IdentKind, Index, IndexKey,
-    IndexOrder, IndexPart, Key, ParseLimits, Position, Query, ReferentialAction, TableSpec, Value, parse_dml,
-    parse_expr, parse_query,
+    IndexOrder, IndexPart, Key, LargeSize, ParseLimits, Position, Query, ReferentialAction, TableSpec, Value,
+    parse_dml, parse_expr, parse_query,
 };
 use crate::plan::Planner;
 
@@ -236,13 +236,22 @@ fn column_type(column_type: types::ColumnType) -> ColumnType {
         types::ColumnType::Double => ColumnType::Double,
         types::ColumnType::Varchar(length) => ColumnType::Varchar(length),
         types::ColumnType::Text => ColumnType::Text,
+        types::ColumnType::LargeText(size) => ColumnType::LargeText(large_size(size)),
         types::ColumnType::Binary => ColumnType::Binary,
+        types::ColumnType::LargeBinary(size) => ColumnType::LargeBinary(large_size(size)),
         types::ColumnType::Date => ColumnType::Date,
         types::ColumnType::Time(digits) => ColumnType::Time(digits),
         types::ColumnType::Timestamp(digits) => ColumnType::Timestamp(digits),
         types::ColumnType::TimestampWithZone(digits) => ColumnType::TimestampWithZone(digits),
         types::ColumnType::Uuid => ColumnType::Uuid,
         types::ColumnType::Json => ColumnType::Json,
+    }
+}
+
+fn large_size(size: types::LargeSize) -> LargeSize {
+    match size {
+        types::LargeSize::Medium => LargeSize::Medium,
+        types::LargeSize::Long => LargeSize::Long,
     }
 }
 

@@ -86,13 +86,17 @@ fn changes(old: &Column, new: &Column) -> Option<ColumnChanges> {
 /// Whether every value of a column comes through a change of its type and back as it was.
 fn keeps_values(from: ColumnType, to: ColumnType) -> bool {
     use ColumnType::{
-        BigInteger, Double, Float, Integer, Numeric, SmallInteger, Text, Time, Timestamp, TimestampWithZone, Varchar,
+        BigInteger, Binary, Double, Float, Integer, LargeBinary, LargeText, Numeric, SmallInteger, Text, Time,
+        Timestamp, TimestampWithZone, Varchar,
     };
     match (from, to) {
         (SmallInteger, Integer | BigInteger)
         | (Integer, BigInteger)
         | (Float, Double)
-        | (Varchar(_), Text | Varchar(None)) => true,
+        | (Varchar(_), Text | LargeText(_) | Varchar(None))
+        | (Text, LargeText(_))
+        | (Binary, LargeBinary(_)) => true,
+        (LargeText(short), LargeText(long)) | (LargeBinary(short), LargeBinary(long)) => short <= long,
         (Varchar(Some(short)), Varchar(Some(long))) => short <= long,
         (Time(few), Time(more))
         | (Timestamp(few), Timestamp(more))

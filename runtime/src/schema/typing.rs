@@ -53,8 +53,8 @@ impl Kind {
                 Self::Number
             }
             ColumnType::Float | ColumnType::Double => Self::Double,
-            ColumnType::Varchar(_) | ColumnType::Text => Self::Text,
-            ColumnType::Binary => Self::Binary,
+            ColumnType::Varchar(_) | ColumnType::Text | ColumnType::LargeText(_) => Self::Text,
+            ColumnType::Binary | ColumnType::LargeBinary(_) => Self::Binary,
             ColumnType::Date => Self::Date,
             ColumnType::Time(_) => Self::Time,
             ColumnType::Timestamp(_) | ColumnType::TimestampWithZone(_) => Self::Timestamp,

@@ -2,8 +2,8 @@
 
 use ptah_wasm::operation::{
     CheckSpec, ColumnDefault, ColumnSpec, ColumnType, Comment, Constraint, Demand, Expr, ForeignKey, Grammar, Ident,
-    IdentKind, Index, IndexKey, IndexOrder, IndexPart, Key, Op, ParseLimits, Position, ReferentialAction, TableSpec,
-    Value, parse_dml, parse_expr,
+    IdentKind, Index, IndexKey, IndexOrder, IndexPart, Key, LargeSize, Op, ParseLimits, Position, ReferentialAction,
+    TableSpec, Value, parse_dml, parse_expr,
 };
 
 /// Whatever a tree that is drawn may come to.
@@ -77,8 +77,12 @@ pub(crate) const TYPES: [ColumnType; 16] = [
     ColumnType::Float,
 ];
 
-/// Times of every kind with fewer digits after the second.
-pub(crate) const SHORT_TIMES: [ColumnType; 6] = [
+/// What some dialects only have: times with fewer digits after the second, and larger texts.
+pub(crate) const SIZES: [ColumnType; 10] = [
+    ColumnType::LargeText(LargeSize::Medium),
+    ColumnType::LargeText(LargeSize::Long),
+    ColumnType::LargeBinary(LargeSize::Medium),
+    ColumnType::LargeBinary(LargeSize::Long),
     ColumnType::Time(0),
     ColumnType::Time(2),
     ColumnType::Timestamp(0),
@@ -98,10 +102,12 @@ pub(crate) fn value(column_type: ColumnType, which: u8) -> Value {
         ColumnType::Numeric { .. } => Value::numeric(&pick(&["0", "-1.50", "12345678.99", "9.9"])).unwrap(),
         ColumnType::Float => Value::double([0.0, -0.5, 0.1, 123_456.0][usize::from(which) % 4]).unwrap(),
         ColumnType::Double => Value::double([0.0, -0.5, 1e300, 2.25][usize::from(which) % 4]).unwrap(),
-        ColumnType::Varchar(_) | ColumnType::Text => {
+        ColumnType::Varchar(_) | ColumnType::Text | ColumnType::LargeText(_) => {
             Value::text(pick(&["", "it's", "a\\b\\'", "ünï ☃ \"q\" `t` -- x\n;", "NULL", "0x41"])).unwrap()
         }
-        ColumnType::Binary => Value::Binary([vec![], vec![0, 255, 39], vec![65]][usize::from(which) % 3].clone()),
+        ColumnType::Binary | ColumnType::LargeBinary(_) => {
+            Value::Binary([vec![], vec![0, 255, 39], vec![65]][usize::from(which) % 3].clone())
+        }
         ColumnType::Date => Value::date(&pick(&["2026-02-28", "0999-12-31"])).unwrap(),
         ColumnType::Time(_) => Value::time(&pick(&["00:00:00", "23:59:59.999999", "10:20:30.5"])).unwrap(),
         ColumnType::Timestamp(_) => {

@@ -3,13 +3,13 @@
 use ptah_wasm::dialect::Dialect;
 use ptah_wasm::operation::{
     Change, ColumnChanges, ColumnDefault, ColumnSpec, ColumnType, Comment, Constraint, ConstraintSelector, Demand,
-    ForeignKey, Ident, IdentKind, IndexOrder, Key, Op, Position, ReferentialAction, Value,
+    ForeignKey, Ident, IdentKind, IndexOrder, Key, LargeSize, Op, Position, ReferentialAction, Value,
 };
 use ptah_wasm_tests::{on_databases, on_every_database};
 
 use crate::build::{
-    SHORT_TIMES, TYPES, check, column, comment, execute, expr, foreign_key, id, ident, idents, index, key, not_null,
-    table, value, with_default,
+    SIZES, TYPES, check, column, comment, execute, expr, foreign_key, id, ident, idents, index, key, not_null, table,
+    value, with_default,
 };
 use crate::twin::{Outcome, Twin};
 
@@ -22,16 +22,16 @@ on_every_database! {
     async fn every_type_reads_back_as_the_model(target: &TestTarget) {
         let mut twin = Twin::new(target).await;
         let mut columns = vec![id()];
-        for (number, column_type) in TYPES.into_iter().chain(SHORT_TIMES).enumerate() {
+        for (number, column_type) in TYPES.into_iter().chain(SIZES).enumerate() {
             columns.push(column(&format!("n{number}"), column_type));
             columns.push(not_null(column(&format!("m{number}"), column_type)));
         }
         twin.must(table("kinds", columns, vec![Constraint::PrimaryKey(key(&["id"]))])).await;
-        for (number, column_type) in TYPES.into_iter().chain(SHORT_TIMES).enumerate() {
+        for (number, column_type) in TYPES.into_iter().chain(SIZES).enumerate() {
             for which in 0..6 {
                 let mut names = vec![format!("n{number}")];
                 let mut row = vec![value(column_type, which)];
-                for (other, other_type) in TYPES.into_iter().chain(SHORT_TIMES).enumerate() {
+                for (other, other_type) in TYPES.into_iter().chain(SIZES).enumerate() {
                     names.push(format!("m{other}"));
                     row.push(value(other_type, which));
                 }
@@ -48,7 +48,7 @@ on_every_database! {
 
     async fn every_default_reads_back_as_the_model(target: &TestTarget) {
         let mut twin = Twin::new(target).await;
-        for (number, column_type) in TYPES.into_iter().chain(SHORT_TIMES).enumerate() {
+        for (number, column_type) in TYPES.into_iter().chain(SIZES).enumerate() {
             for which in 0..6 {
                 let with = with_default(column("c", column_type), value(column_type, which));
                 let op = table(&format!("d{number}_{which}"), vec![with], vec![]);
@@ -107,6 +107,25 @@ on_every_database! {
             }
             twin.must_not(Op::AlterColumn { table: ident(&name), name: ident("c"), changes: retype(of(7)) }).await;
         }
+    }
+
+    async fn a_large_text_takes_what_a_text_of_mariadb_does_not(target: &TestTarget) {
+        use LargeSize::{Long, Medium};
+        let mut twin = Twin::new(target).await;
+        let columns = vec![id(), column("c", ColumnType::LargeText(Medium)), column("b", ColumnType::LargeBinary(Medium))];
+        twin.must(table("t", columns, vec![Constraint::PrimaryKey(key(&["id"]))])).await;
+        let rows = vec![vec![Value::Text("x".repeat(70_000)), Value::Binary(vec![7; 70_000])]];
+        twin.must(Op::BulkInsert { table: ident("t"), columns: idents(&["c", "b"]), rows }).await;
+        let change = |name: &str, to| Op::AlterColumn { table: ident("t"), name: ident(name), changes: retype(to) };
+        twin.must(change("c", ColumnType::LargeText(Long))).await;
+        twin.must(change("b", ColumnType::LargeBinary(Long))).await;
+        if target.dialect() == Dialect::Mariadb {
+            twin.must_not(Op::CreateConstraint { table: ident("t"), constraint: Constraint::Unique(key(&["c"])) }).await;
+        }
+        twin.must(execute("DELETE FROM t", &[])).await;
+        twin.must(change("c", ColumnType::Varchar(Some(20)))).await;
+        twin.must(change("c", ColumnType::LargeText(Medium))).await;
+        twin.must(change("b", ColumnType::Binary)).await;
     }
 
     async fn a_float_is_kept_with_32_bits_where_there_are_such(target: &TestTarget) {

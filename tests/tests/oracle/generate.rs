@@ -3,7 +3,7 @@
 use ptah_wasm::operation::{
     Change, CheckSpec, ColumnChanges, ColumnDefault, ColumnSpec, ColumnType, Comment, Computed, ComputedStorage,
     Constraint, ConstraintSelector, Demand, Dml, ForeignKey, Ident, IdentKind, Index, IndexKey, IndexOrder, IndexPart,
-    Key, Op, Position, ReferentialAction, TableSpec, Value,
+    Key, LargeSize, Op, Position, ReferentialAction, TableSpec, Value,
 };
 use ptah_wasm::schema::{Column, ModelType, Schema, Table};
 
@@ -147,7 +147,9 @@ fn random_type(dice: &mut Dice) -> ColumnType {
             let (precision, scale) = *dice.pick(&[(9, 0), (12, 4), (38, 10), (65, 30)]);
             ColumnType::Numeric { precision, scale }
         }
-        2 | 3 => {
+        2 => ColumnType::LargeText(*dice.pick(&[LargeSize::Medium, LargeSize::Long])),
+        3 => ColumnType::LargeBinary(*dice.pick(&[LargeSize::Medium, LargeSize::Long])),
+        4 | 5 => {
             let digits = *dice.pick(&[0, 1, 3, 5]);
             let of: fn(u8) -> ColumnType =
                 *dice.pick(&[ColumnType::Time, ColumnType::Timestamp, ColumnType::TimestampWithZone]);

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::dialect::{Catalog, Dialect, TextRow};
 use crate::operation::{
-    ColumnType, ComputedStorage, ForeignKey, Ident, Index, IndexOrder, IndexPart, Key, ReferentialAction,
+    ColumnType, ComputedStorage, ForeignKey, Ident, Index, IndexOrder, IndexPart, Key, LargeSize, ReferentialAction,
 };
 use crate::schema::{Column, ModelDefault, ModelType, Table};
 
@@ -339,7 +339,11 @@ fn model_type(printed: &str) -> ModelType {
         "float" => Some(ColumnType::Float),
         "double" => Some(ColumnType::Double),
         "text" => Some(ColumnType::Text),
+        "mediumtext" => Some(ColumnType::LargeText(LargeSize::Medium)),
+        "longtext" => Some(ColumnType::LargeText(LargeSize::Long)),
         "blob" => Some(ColumnType::Binary),
+        "mediumblob" => Some(ColumnType::LargeBinary(LargeSize::Medium)),
+        "longblob" => Some(ColumnType::LargeBinary(LargeSize::Long)),
         "date" => Some(ColumnType::Date),
         "time" => Some(ColumnType::Time(0)),
         "datetime" => Some(ColumnType::Timestamp(0)),

@@ -2,7 +2,7 @@
 //! while the step is planned. The sizes were measured against MariaDB 10.11: utf8mb4, row format DYNAMIC,
 //! pages of 16 KiB.
 
-use crate::operation::ColumnType;
+use crate::operation::{ColumnType, LargeSize};
 use crate::schema::{Column, ModelType, Table};
 
 /// The server's bound on a row, texts without a bound left aside.
@@ -37,7 +37,10 @@ fn bytes(column: &Column) -> (usize, usize) {
     let ModelType::Portable(column_type) = column.column_type else { return (0, 0) };
     match column_type {
         ColumnType::Text | ColumnType::Binary => (10, POINTER),
-        ColumnType::Json => (12, POINTER),
+        ColumnType::LargeText(LargeSize::Medium) | ColumnType::LargeBinary(LargeSize::Medium) => (11, POINTER),
+        ColumnType::LargeText(LargeSize::Long) | ColumnType::LargeBinary(LargeSize::Long) | ColumnType::Json => {
+            (12, POINTER)
+        }
         ColumnType::Varchar(length) => {
             let bytes = usize::try_from(length.unwrap_or(u32::MAX)).unwrap_or(ROW_BYTES).saturating_mul(4);
             if bytes > 255 { (bytes.saturating_add(2), POINTER) } else { (bytes + 1, bytes + 1) }
@@ -58,7 +61,12 @@ pub(super) fn fixed_bytes(column_type: ColumnType) -> usize {
         ColumnType::Timestamp(digits) | ColumnType::TimestampWithZone(digits) => 5 + usize::from(digits).div_ceil(2),
         ColumnType::Uuid => 16,
         ColumnType::Numeric { precision, scale } => digits(precision.saturating_sub(scale)) + digits(scale),
-        ColumnType::Varchar(_) | ColumnType::Text | ColumnType::Binary | ColumnType::Json => 0,
+        ColumnType::Varchar(_)
+        | ColumnType::Text
+        | ColumnType::LargeText(_)
+        | ColumnType::Binary
+        | ColumnType::LargeBinary(_)
+        | ColumnType::Json => 0,
     }
 }
 
@@ -104,6 +112,8 @@ mod tests {
             (16, ColumnType::Varchar(Some(1_000)), true),
             (383, ColumnType::Text, true),
             (383, ColumnType::Json, true),
+            (383, ColumnType::LargeText(LargeSize::Medium), true),
+            (385, ColumnType::LargeBinary(LargeSize::Long), false),
             (385, ColumnType::Binary, false),
             (270, numeric, false),
             (997, ColumnType::Double, true),

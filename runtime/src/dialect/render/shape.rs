@@ -72,7 +72,13 @@ fn mariadb_key(table: &Table, key: &[&Ident]) -> Option<String> {
     let mut bytes = 0_usize;
     for column in key {
         match portable(table, column) {
-            Some(ColumnType::Text | ColumnType::Binary | ColumnType::Json) => {
+            Some(
+                ColumnType::Text
+                | ColumnType::LargeText(_)
+                | ColumnType::Binary
+                | ColumnType::LargeBinary(_)
+                | ColumnType::Json,
+            ) => {
                 return Some(format!(
                     "MariaDB has no key or index over the whole of a text, binary or json column such as {column}; a \
                      varchar has a bound"

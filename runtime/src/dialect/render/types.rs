@@ -1,7 +1,7 @@
 //! What each portable column type is called on each dialect; the table is in `docs/types.md`.
 
 use crate::dialect::Dialect;
-use crate::operation::ColumnType;
+use crate::operation::{ColumnType, LargeSize};
 
 const MOMENT: [&str; 3] = ["DATETIME", "TIMESTAMP", "DATETIME"];
 
@@ -39,6 +39,10 @@ pub fn type_name(dialect: Dialect, column_type: ColumnType) -> String {
         ColumnType::Varchar(Some(length)) => format!("VARCHAR({length})"),
         ColumnType::Varchar(None) => "VARCHAR".to_owned(),
         ColumnType::Text => pick("TEXT", "TEXT", "TEXT"),
+        ColumnType::LargeText(LargeSize::Medium) => pick("TEXT", "TEXT", "MEDIUMTEXT"),
+        ColumnType::LargeText(LargeSize::Long) => pick("TEXT", "TEXT", "LONGTEXT"),
+        ColumnType::LargeBinary(LargeSize::Medium) => pick("BLOB", "BYTEA", "MEDIUMBLOB"),
+        ColumnType::LargeBinary(LargeSize::Long) => pick("BLOB", "BYTEA", "LONGBLOB"),
         ColumnType::Binary => pick("BLOB", "BYTEA", "BLOB"),
         ColumnType::Date => pick("DATE", "DATE", "DATE"),
         ColumnType::Time(digits) => fractional(dialect, ["TIME"; 3], " WITHOUT TIME ZONE", digits),
