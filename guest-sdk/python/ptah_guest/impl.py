@@ -234,10 +234,11 @@ class HostImpl:
             self._call(contract.rename_column, table_name, column_name, str(name))
 
     def _using(self, table_name: str, column_name: str, using: str, type_: sqltypes.TypeEngine) -> None:
-        """The host converts by a plain cast; any other USING cannot be said."""
+        """The host converts by a plain cast, a number to a document too; any other USING cannot be said."""
         native = type_.compile(dialect=self.dialect).lower()
         plain = "".join(using.lower().replace('"', "").split())
-        if plain.strip("()") != f"{column_name.lower()}::{''.join(native.split())}":
+        to_document = native == "json" and plain == f"to_json({column_name.lower()})"
+        if not to_document and plain.strip("()") != f"{column_name.lower()}::{''.join(native.split())}":
             raise NotInContract("USING of a change of type", using[:40])
 
     def _type_of(

@@ -71,6 +71,9 @@ pub fn read_answer(dialect: Dialect, answer: Answer, cell: Cell) -> Option<Value
         (ColumnType::TimestampWithZone(_), Cell::Text(text)) => moment(&text)?,
         (ColumnType::Uuid, Cell::Text(text)) => Value::uuid(&text).ok()?,
         (ColumnType::Json, Cell::Text(text)) => Value::json(text).ok()?,
+        // SQLite keeps a document that is a number as one.
+        (ColumnType::Json, Cell::Integer(number)) => Value::json(number.to_string()).ok()?,
+        (ColumnType::Json, Cell::Real(number)) => Value::json(format!("{number:?}")).ok()?,
         _ => return None,
     };
     match exact {
@@ -177,5 +180,19 @@ fn moment(text: &str) -> Option<Value> {
     match Value::timestamp(text.strip_suffix("+00")?).ok()? {
         Value::Timestamp(utc) => Some(Value::TimestampWithZone(utc)),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_document_that_sqlite_keeps_as_a_number_is_read_as_the_document() {
+        let read = |cell| read_answer(Dialect::Sqlite, Answer::Exact(ColumnType::Json), cell);
+        for (cell, text) in [(Cell::Integer(-5), "-5"), (Cell::Real(0.5), "0.5"), (Cell::Real(1e300), "1e300")] {
+            assert_eq!(read(cell), Value::json(text).ok());
+        }
+        assert_eq!(read(Cell::Real(f64::INFINITY)), None);
     }
 }

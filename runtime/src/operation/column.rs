@@ -72,6 +72,11 @@ impl ColumnType {
     pub fn is_integer(self) -> bool {
         matches!(self, Self::SmallInteger | Self::Integer | Self::BigInteger)
     }
+
+    /// Whether it is a type of numbers.
+    pub fn is_number(self) -> bool {
+        self.is_integer() || matches!(self, Self::Numeric { .. } | Self::Float | Self::Double)
+    }
 }
 
 impl fmt::Display for ColumnType {

@@ -121,6 +121,7 @@ impl Kind {
                 matches!(kind, Self::Any | Self::Text | Self::Number | Self::Date | Self::Uuid | Self::Json)
             }
             (kind, Self::Text) => !matches!(kind, Self::Boolean | Self::Binary),
+            (Self::Json, Self::Number | Self::Double) => true,
             (Self::Date, Self::Timestamp) => false,
             _ => self.takes(other),
         }

@@ -186,6 +186,9 @@ pub(super) fn alter(
     if dialect == Dialect::Postgres {
         return alter_postgres(table, before, after);
     }
+    if (before.portable_type(), after.portable_type()) == (Some(ColumnType::Float), Some(ColumnType::Json)) {
+        return Err(Unsupported(format!("MariaDB writes six digits of a float, as column {} is", before.name)));
+    }
     // MODIFY replaces the whole definition: it is given whole, out of the model.
     let (table, definition) = (quote(dialect, table), definition(dialect, after, None)?);
     Ok(vec![schema_statement(format!("ALTER TABLE {table} MODIFY COLUMN {definition}"))])
@@ -205,11 +208,13 @@ fn alter_postgres(table: &Ident, before: &Column, after: &Column) -> Result<Vec<
             actions.push("DROP DEFAULT".to_owned());
         }
         // An explicit cast to varchar cuts what is too long; the assignment of a text refuses it.
-        let cast = match portable_type(after)? {
-            ColumnType::Varchar(_) => type_name(dialect, ColumnType::Text),
-            _ => column_type.clone(),
+        let using = match (portable_type(before)?, portable_type(after)?) {
+            (_, ColumnType::Varchar(_)) => format!("{name}::{}", type_name(dialect, ColumnType::Text)),
+            // A number has no cast to a document.
+            (from, ColumnType::Json) if from.is_number() => format!("pg_catalog.to_json({name})"),
+            _ => format!("{name}::{column_type}"),
         };
-        actions.push(format!("TYPE {column_type} USING {name}::{cast}"));
+        actions.push(format!("TYPE {column_type} USING {using}"));
     }
     if before.nullable != after.nullable {
         actions.push(if after.nullable { "DROP NOT NULL" } else { "SET NOT NULL" }.to_owned());

@@ -19,7 +19,7 @@ pub(super) fn conversion(from: ColumnType, to: ColumnType, column: &str) -> Opti
     };
     let c = column;
     let is_text = matches!(from, Text | Varchar(_));
-    let is_number = from.is_integer() || matches!(from, Numeric { .. } | Float | Double);
+    let is_number = from.is_number();
     let range = |low: i64, high: i64| format!("typeof({c}) = 'integer' AND {c} BETWEEN {low} AND {high}");
     // Halves go away from zero. What is too large for an integer stays as it is, and does not fit.
     let rounded =
@@ -83,6 +83,7 @@ pub(super) fn conversion(from: ColumnType, to: ColumnType, column: &str) -> Opti
         }
         // A column of this type makes a number of a text that spells one.
         Json if is_text => (c.to_owned(), format!("json_valid({c}) AND (typeof({c}) <> 'real' OR length({c}) < 16)")),
+        Json if is_number => (c.to_owned(), format!("typeof({c}) IN ('integer', 'real')")),
         _ => return None,
     };
     Some(Conversion { value, fits: Some(fits) })
