@@ -9,7 +9,7 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use crate::dialect::{self, Dialect, Rendered, Statement, Unsupported};
-use crate::operation::{Conflict, Demand, Dml, Ident, Op, ParseLimits, Query};
+use crate::operation::{Conflict, Ddl, DdlAction, Demand, Dml, Ident, Op, ParseLimits, Query, When};
 use crate::policy::{self, Access, Limits, PolicyError};
 use crate::schema::{self, Answer, Schema, SchemaError, Table};
 
@@ -298,6 +298,34 @@ impl Planner {
         }
         let pushed = self.try_push(op);
         self.note_fatal(pushed)
+    }
+
+    /// The operation that a part of a DDL statement comes to; none if it is left out.
+    pub fn ddl(&self, ddl: Ddl) -> Result<Option<Op>, PlanError> {
+        let found = match &ddl.action {
+            DdlAction::Op(_) => None,
+            DdlAction::DropIndex(name, _) | DdlAction::RenameIndex(name, _) => self.schema.table_of_index(name),
+        };
+        let op = match ddl.action {
+            DdlAction::Op(op) => op,
+            DdlAction::DropIndex(name, online) => match found {
+                Some(table) => Op::DropIndex { table: table.clone(), name, online },
+                None if ddl.when == When::Exists => return Ok(None),
+                None => return Err(SchemaError::NotFound(format!("there is no index {name}")).into()),
+            },
+            DdlAction::RenameIndex(name, new_name) => match found {
+                Some(table) => Op::RenameIndex { table: table.clone(), name, new_name },
+                None if ddl.when == When::Exists => return Ok(None),
+                None => return Err(SchemaError::NotFound(format!("there is no index {name}")).into()),
+            },
+        };
+        let is_done = match ddl.when {
+            When::Always => true,
+            When::Exists => self.schema.has(&op),
+            When::Missing => !self.schema.has(&op),
+            When::TableExists => self.schema.tables.contains_key(op.table()),
+        };
+        Ok(is_done.then_some(op))
     }
 
     /// Judges and resolves a query over what the plan makes of the tables.

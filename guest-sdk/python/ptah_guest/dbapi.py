@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from componentize_py_types import Err
 from wit_world.imports import data, rows, types
+from wit_world.imports import schema as contract
 
 from . import errors, sql, values
 from .errors import (  # noqa: F401  PEP 249 wants them in the module
@@ -36,6 +37,7 @@ _BATCH = 500
 # Statements that only mean something to a session that a script opened itself: the step's transaction is the
 # host's.
 _SESSION = {"begin", "start", "commit", "end", "rollback", "savepoint", "release"}
+_FOREIGN_KEYS = re.compile(r"\s*PRAGMA\s+foreign_keys\s*=\s*\w+\s*;?\s*", re.IGNORECASE)
 _INSERT = re.compile(
     r"""\s*INSERT\s+INTO\s+(?P<table>[\w"`]+)\s*\((?P<columns>[\w"`,\s]+)\)\s*VALUES\s*\((?P<values>[?$\d,\s]+)\)\s*;?\s*""",
     re.IGNORECASE,
@@ -138,8 +140,13 @@ class Cursor:
         raise errors.NotInContract("the number that an INSERT drew (lastrowid)")
 
     def execute(self, statement: str, parameters: Sequence[object] = ()) -> None:
-        """One statement."""
+        """One statement; on PostgreSQL, whose drivers take them, several without parameters."""
         self._release()
+        if self.connection.dialect == "postgresql" and not parameters:
+            parts = sql.statements(statement)
+            for part in parts[:-1]:
+                self.execute(part)
+            statement = parts[-1] if parts else statement
         kind = sql.kind(statement)
         text = types.SqlText(statement, types.SqlSyntax.TARGET)
         if kind == "select":
@@ -147,6 +154,12 @@ class Cursor:
         elif kind in ("insert", "update", "delete"):
             made = self._call(data.execute, text, [values.to_contract(value) for value in parameters])
             self.description, self.rowcount = None, Touched([_keep(made)])
+        elif kind in ("create", "alter", "drop") and not parameters:
+            self._call(contract.ddl_text, text)
+            self.description, self.rowcount = None, -1
+        elif kind == "pragma" and _FOREIGN_KEYS.fullmatch(statement):
+            # The host keeps them whole in any case, and within a transaction SQLite does not hear it.
+            self.description, self.rowcount = None, -1
         elif kind in _SESSION:
             raise errors.NotInContract(f"transaction control by a script: {sql.first_words(statement)}")
         else:

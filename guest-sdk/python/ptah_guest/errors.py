@@ -83,14 +83,17 @@ _CLASSES = {
     ("NotFound", "column"): (ProgrammingError, OperationalError, "42703", 1054),
     ("NotFound", "index"): (ProgrammingError, OperationalError, "42704", 1091),
     ("NotFound", "constraint"): (ProgrammingError, OperationalError, "42704", 1091),
+    ("NotFound", "statement"): (ProgrammingError, ProgrammingError, "42P01", 1146),
     ("Invalid", "statement"): (ProgrammingError, ProgrammingError, "42601", 1064),
 }
 
 
 def _kind(message: str, default: str) -> str:
-    """What a message of the contract is about: `there is no column a`."""
+    """What a message of the contract is about: `there is no column a`, `the query has no source t`."""
     words = message.replace(",", " ").split()
-    return next((word for word in words[:6] if word in ("table", "column", "index", "constraint")), default)
+    if "no source" in message and "column" not in words:
+        return "table"
+    return next((word for word in words[:8] if word in ("table", "column", "index", "constraint")), default)
 
 
 def dbapi_error(error: object, dialect: str, about: str) -> Error:

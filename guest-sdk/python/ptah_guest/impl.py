@@ -455,7 +455,10 @@ def run_element(impl: HostImpl, element: schema.BaseDDLElement) -> None:
         case alembic_ddl.AlterTable():
             raise NotInContract(f"the DDL element {type(element).__name__}")
         case schema.DDL():
-            raise NotInContract(f"the statement {sql.first_words(element.statement)} …")
+            text = element.statement
+            if sql.kind(text) not in ("create", "alter", "drop"):
+                raise NotInContract(f"the statement {sql.first_words(text)} …")
+            impl._call(contract.ddl_text, types.SqlText(text, types.SqlSyntax.TARGET))
         case _:
             raise NotInContract(f"the DDL element {type(element).__name__}")
 

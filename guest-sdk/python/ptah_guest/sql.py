@@ -11,6 +11,9 @@ from wit_world.imports import types
 
 _LEADING = re.compile(r"(?:\s+|--[^\n]*(?:\n|\Z)|/\*.*?\*/|\()+", re.DOTALL)
 _WORDS = re.compile(r"[A-Za-z_]+(?:\s+[A-Za-z_]+){0,2}")
+_TOKENS = re.compile(
+    r"""'(?:[^']|'')*'|"[^"]*"|`[^`]*`|--[^\n]*|/\*.*?\*/|\$(\w*)\$.*?\$\1\$|.""", re.DOTALL
+)
 _MAIN = re.compile(r"\b(select|insert|update|delete)\b", re.IGNORECASE)
 
 
@@ -30,6 +33,17 @@ def first_words(text: str) -> str:
     """The first words of a statement, in capitals: enough to say which it is, and none of its data."""
     found = _WORDS.match(text, _LEADING.match(text).end() if _LEADING.match(text) else 0)
     return " ".join(found.group().upper().split()) if found else "?"
+
+
+def statements(text: str) -> list[str]:
+    """The statements of a text, empty ones left out."""
+    parts, begin = [], 0
+    for token in _TOKENS.finditer(text):
+        if token.group() == ";":
+            parts.append(text[begin : token.start()])
+            begin = token.end()
+    parts.append(text[begin:])
+    return [part for part in parts if _LEADING.sub("", part, count=1).strip()]
 
 
 def kind(text: str) -> str:

@@ -876,7 +876,7 @@ pub mod ptah {
                 Invalid(_rt::String),
                 /// The package may not do this. The step is over, whatever the guest does next.
                 Denied(_rt::String),
-                /// The dialect cannot do this.
+                /// The dialect cannot do this, or it is SQL outside the lists of what a text may say.
                 Unsupported(_rt::String),
                 /// A budget is spent. The step is over, whatever the guest does next.
                 LimitExceeded(_rt::String),
@@ -940,6 +940,7 @@ pub mod ptah {
             pub type Index = super::super::super::ptah::migration::types::Index;
             pub type Constraint = super::super::super::ptah::migration::types::Constraint;
             pub type ConstraintSelector = super::super::super::ptah::migration::types::ConstraintSelector;
+            pub type SqlText = super::super::super::ptah::migration::types::SqlText;
             pub type Error = super::super::super::ptah::migration::types::Error;
             /// What becomes of a column's default.
             #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -5294,6 +5295,198 @@ pub mod ptah {
                         _ => _rt::invalid_enum_discriminant(),
                     };
                     result36
+                }
+            }
+            #[allow(unused_unsafe, clippy::all)]
+            /// Does what one DDL statement says: CREATE, ALTER or DROP of a table or an index. It becomes the operations above, or is
+            /// `unsupported`. IF [NOT] EXISTS is decided by the model. A statement that comes to several operations, of which one but
+            /// the first fails, ends the step.
+            #[allow(async_fn_in_trait)]
+            pub fn ddl_text(statement: &SqlText) -> Result<(), Error> {
+                unsafe {
+                    #[cfg_attr(target_pointer_width = "64", repr(align(8)))]
+                    #[cfg_attr(target_pointer_width = "32", repr(align(4)))]
+                    struct RetArea(
+                        [::core::mem::MaybeUninit<
+                            u8,
+                        >; 4 * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let mut ret_area = RetArea(
+                        [::core::mem::MaybeUninit::uninit(); 4
+                            * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let super::super::super::ptah::migration::types::SqlText {
+                        text: text0,
+                        syntax: syntax0,
+                    } = statement;
+                    let vec1 = text0;
+                    let ptr1 = vec1.as_ptr().cast::<u8>();
+                    let len1 = vec1.len();
+                    let ptr2 = ret_area.0.as_mut_ptr().cast::<u8>();
+                    #[cfg(target_arch = "wasm32")]
+                    #[link(wasm_import_module = "ptah:migration/schema@0.1.0")]
+                    unsafe extern "C" {
+                        #[link_name = "ddl-text"]
+                        fn wit_import3(_: *mut u8, _: usize, _: i32, _: *mut u8);
+                    }
+                    #[cfg(not(target_arch = "wasm32"))]
+                    unsafe extern "C" fn wit_import3(
+                        _: *mut u8,
+                        _: usize,
+                        _: i32,
+                        _: *mut u8,
+                    ) {
+                        unreachable!()
+                    }
+                    wit_import3(ptr1.cast_mut(), len1, syntax0.clone() as i32, ptr2);
+                    let l4 = i32::from(*ptr2.add(0).cast::<u8>());
+                    let result28 = match l4 {
+                        0 => {
+                            let e = ();
+                            Ok(e)
+                        }
+                        1 => {
+                            let e = {
+                                let l5 = i32::from(
+                                    *ptr2.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
+                                );
+                                use super::super::super::ptah::migration::types::Error as V27;
+                                let v27 = match l5 {
+                                    0 => {
+                                        let e27 = {
+                                            let l6 = *ptr2
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l7 = *ptr2
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len8 = l7;
+                                            let bytes8 = _rt::Vec::from_raw_parts(
+                                                l6.cast(),
+                                                len8,
+                                                len8,
+                                            );
+                                            _rt::string_lift(bytes8)
+                                        };
+                                        V27::AlreadyExists(e27)
+                                    }
+                                    1 => {
+                                        let e27 = {
+                                            let l9 = *ptr2
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l10 = *ptr2
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len11 = l10;
+                                            let bytes11 = _rt::Vec::from_raw_parts(
+                                                l9.cast(),
+                                                len11,
+                                                len11,
+                                            );
+                                            _rt::string_lift(bytes11)
+                                        };
+                                        V27::NotFound(e27)
+                                    }
+                                    2 => {
+                                        let e27 = {
+                                            let l12 = *ptr2
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l13 = *ptr2
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len14 = l13;
+                                            let bytes14 = _rt::Vec::from_raw_parts(
+                                                l12.cast(),
+                                                len14,
+                                                len14,
+                                            );
+                                            _rt::string_lift(bytes14)
+                                        };
+                                        V27::Invalid(e27)
+                                    }
+                                    3 => {
+                                        let e27 = {
+                                            let l15 = *ptr2
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l16 = *ptr2
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len17 = l16;
+                                            let bytes17 = _rt::Vec::from_raw_parts(
+                                                l15.cast(),
+                                                len17,
+                                                len17,
+                                            );
+                                            _rt::string_lift(bytes17)
+                                        };
+                                        V27::Denied(e27)
+                                    }
+                                    4 => {
+                                        let e27 = {
+                                            let l18 = *ptr2
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l19 = *ptr2
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len20 = l19;
+                                            let bytes20 = _rt::Vec::from_raw_parts(
+                                                l18.cast(),
+                                                len20,
+                                                len20,
+                                            );
+                                            _rt::string_lift(bytes20)
+                                        };
+                                        V27::Unsupported(e27)
+                                    }
+                                    5 => {
+                                        let e27 = {
+                                            let l21 = *ptr2
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l22 = *ptr2
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len23 = l22;
+                                            let bytes23 = _rt::Vec::from_raw_parts(
+                                                l21.cast(),
+                                                len23,
+                                                len23,
+                                            );
+                                            _rt::string_lift(bytes23)
+                                        };
+                                        V27::LimitExceeded(e27)
+                                    }
+                                    n => {
+                                        debug_assert_eq!(n, 6, "invalid enum discriminant");
+                                        let e27 = {
+                                            let l24 = *ptr2
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l25 = *ptr2
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len26 = l25;
+                                            let bytes26 = _rt::Vec::from_raw_parts(
+                                                l24.cast(),
+                                                len26,
+                                                len26,
+                                            );
+                                            _rt::string_lift(bytes26)
+                                        };
+                                        V27::Failed(e27)
+                                    }
+                                };
+                                v27
+                            };
+                            Err(e)
+                        }
+                        _ => _rt::invalid_enum_discriminant(),
+                    };
+                    result28
                 }
             }
         }
@@ -11023,9 +11216,9 @@ macro_rules! __export_migrations_impl {
         (link_section =
         "component-type:wit-bindgen:0.60.0:ptah:migration@0.1.0:migrations:imports and exports")]
         #[doc(hidden)] #[allow(clippy::octal_escapes)] pub static
-        __WIT_BINDGEN_COMPONENT_TYPE : [u8; 4397] = *
+        __WIT_BINDGEN_COMPONENT_TYPE : [u8; 4445] = *
         b"\
-\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xac!\x01A\x02\x01A\x1f\
+\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xdc!\x01A\x02\x01A\x1f\
 \x01B?\x01m\x03\x06sqlite\x08postgres\x07mariadb\x04\0\x07dialect\x03\0\0\x01r\x02\
 \x09precision}\x05scale}\x04\0\x0cnumeric-type\x03\0\x02\x01m\x02\x06medium\x04l\
 ong\x04\0\x0alarge-size\x03\0\x04\x01ky\x01q\x12\x07boolean\0\0\x0dsmall-integer\
@@ -11062,71 +11255,72 @@ s\0\x07invalid\x01s\0\x06denied\x01s\0\x0bunsupported\x01s\0\x0elimit-exceeded\x
 s\0\x06failed\x01s\0\x04\0\x05error\x03\0=\x03\0\x1aptah:migration/types@0.1.0\x05\
 \0\x02\x03\0\0\x05table\x02\x03\0\0\x06column\x02\x03\0\0\x0bcolumn-type\x02\x03\
 \0\0\x0ddefault-value\x02\x03\0\0\x06demand\x02\x03\0\0\x07comment\x02\x03\0\0\x05\
-index\x02\x03\0\0\x0aconstraint\x02\x03\0\0\x13constraint-selector\x02\x03\0\0\x05\
-error\x01B4\x02\x03\x02\x01\x01\x04\0\x05table\x03\0\0\x02\x03\x02\x01\x02\x04\0\
-\x06column\x03\0\x02\x02\x03\x02\x01\x03\x04\0\x0bcolumn-type\x03\0\x04\x02\x03\x02\
-\x01\x04\x04\0\x0ddefault-value\x03\0\x06\x02\x03\x02\x01\x05\x04\0\x06demand\x03\
-\0\x08\x02\x03\x02\x01\x06\x04\0\x07comment\x03\0\x0a\x02\x03\x02\x01\x07\x04\0\x05\
-index\x03\0\x0c\x02\x03\x02\x01\x08\x04\0\x0aconstraint\x03\0\x0e\x02\x03\x02\x01\
-\x09\x04\0\x13constraint-selector\x03\0\x10\x02\x03\x02\x01\x0a\x04\0\x05error\x03\
-\0\x12\x01q\x03\x04keep\0\0\x03set\x01\x07\0\x05clear\0\0\x04\0\x0edefault-chang\
-e\x03\0\x14\x01q\x03\x04keep\0\0\x03set\x01\x0b\0\x05clear\0\0\x04\0\x0ecomment-\
-change\x03\0\x16\x01k\x05\x01k\x7f\x01r\x04\x0bcolumn-type\x18\x08nullable\x19\x07\
-default\x15\x07comment\x17\x04\0\x0ecolumn-changes\x03\0\x1a\x01j\0\x01\x13\x01@\
-\x01\x05table\x01\0\x1c\x04\0\x0ccreate-table\x01\x1d\x01@\x01\x04names\0\x1c\x04\
-\0\x0adrop-table\x01\x1e\x01@\x02\x04names\x08new-names\0\x1c\x04\0\x0crename-ta\
-ble\x01\x1f\x01@\x02\x05tables\x06column\x03\0\x1c\x04\0\x0aadd-column\x01\x20\x01\
-@\x02\x05tables\x04names\0\x1c\x04\0\x0bdrop-column\x01!\x01@\x03\x05tables\x04n\
-ames\x08new-names\0\x1c\x04\0\x0drename-column\x01\"\x01@\x03\x05tables\x04names\
-\x07changes\x1b\0\x1c\x04\0\x0calter-column\x01#\x01k\x09\x01@\x03\x05tables\x05\
-index\x0d\x06online$\0\x1c\x04\0\x0ccreate-index\x01%\x01@\x03\x05tables\x04name\
-s\x06online$\0\x1c\x04\0\x0adrop-index\x01&\x01@\x02\x05tables\x0aconstraint\x0f\
-\0\x1c\x04\0\x11create-constraint\x01'\x01@\x02\x05tables\x05which\x11\0\x1c\x04\
-\0\x0fdrop-constraint\x01(\x03\0\x1bptah:migration/schema@0.1.0\x05\x0b\x02\x03\0\
-\0\x07dialect\x02\x03\0\0\x08computed\x01B(\x02\x03\x02\x01\x0c\x04\0\x07dialect\
-\x03\0\0\x02\x03\x02\x01\x03\x04\0\x0bcolumn-type\x03\0\x02\x02\x03\x02\x01\x04\x04\
-\0\x0ddefault-value\x03\0\x04\x02\x03\x02\x01\x0d\x04\0\x08computed\x03\0\x06\x02\
-\x03\x02\x01\x08\x04\0\x0aconstraint\x03\0\x08\x02\x03\x02\x01\x07\x04\0\x05inde\
-x\x03\0\x0a\x02\x03\x02\x01\x0a\x04\0\x05error\x03\0\x0c\x01k\x03\x01k\x05\x01k\x07\
-\x01ks\x01r\x08\x04names\x0bcolumn-type\x0e\x0bnative-types\x08nullable\x7f\x07d\
-efault\x0f\x0eauto-increment\x7f\x08computed\x10\x07comment\x11\x04\0\x0bcolumn-\
-info\x03\0\x12\x01@\0\0\x01\x04\0\x0etarget-dialect\x01\x14\x01ps\x01@\0\0\x15\x04\
-\0\x06tables\x01\x16\x01p\x13\x01j\x01\x17\x01\x0d\x01@\x01\x05tables\0\x18\x04\0\
-\x07columns\x01\x19\x01p\x09\x01j\x01\x1a\x01\x0d\x01@\x01\x05tables\0\x1b\x04\0\
-\x0bconstraints\x01\x1c\x01p\x0b\x01j\x01\x1d\x01\x0d\x01@\x01\x05tables\0\x1e\x04\
-\0\x07indexes\x01\x1f\x01j\x01\x11\x01\x0d\x01@\x01\x05tables\0\x20\x04\0\x0dtab\
-le-comment\x01!\x03\0\x1cptah:migration/inspect@0.1.0\x05\x0e\x02\x03\0\0\x05val\
-ue\x02\x03\0\0\x08sql-text\x01B\x11\x02\x03\x02\x01\x0f\x04\0\x05value\x03\0\0\x02\
-\x03\x02\x01\x10\x04\0\x08sql-text\x03\0\x02\x02\x03\x02\x01\x0a\x04\0\x05error\x03\
-\0\x04\x04\0\x09statement\x03\x01\x01ps\x01p\x01\x01p\x08\x01j\0\x01\x05\x01@\x03\
-\x05tables\x07columns\x07\x04rows\x09\0\x0a\x04\0\x0bbulk-insert\x01\x0b\x01i\x06\
-\x01j\x01\x0c\x01\x05\x01@\x02\x09statement\x03\x0aparameters\x08\0\x0d\x04\0\x07\
-execute\x01\x0e\x03\0\x19ptah:migration/data@0.1.0\x05\x11\x02\x03\0\x03\x09stat\
-ement\x01B\x20\x02\x03\x02\x01\x03\x04\0\x0bcolumn-type\x03\0\0\x02\x03\x02\x01\x0f\
-\x04\0\x05value\x03\0\x02\x02\x03\x02\x01\x10\x04\0\x08sql-text\x03\0\x04\x02\x03\
-\x02\x01\x0a\x04\0\x05error\x03\0\x06\x02\x03\x02\x01\x12\x04\0\x09statement\x03\
-\0\x08\x01k\x01\x01r\x02\x04names\x0bcolumn-type\x0a\x04\0\x0danswer-column\x03\0\
-\x0b\x04\0\x06cursor\x03\x01\x01h\x0d\x01p\x0c\x01j\x01\x0f\x01\x07\x01@\x01\x04\
-self\x0e\0\x10\x04\0\x16[method]cursor.columns\x01\x11\x01p\x03\x01p\x12\x01j\x01\
-\x13\x01\x07\x01@\x02\x04self\x0e\x08max-rowsy\0\x14\x04\0\x13[method]cursor.nex\
-t\x01\x15\x01i\x0d\x01j\x01\x16\x01\x07\x01@\x02\x09statement\x05\x0aparameters\x12\
-\0\x17\x04\0\x05query\x01\x18\x01h\x09\x01j\x01w\x01\x07\x01@\x01\x09statement\x19\
-\0\x1a\x04\0\x07touched\x01\x1b\x03\0\x19ptah:migration/rows@0.1.0\x05\x13\x01B\x07\
-\x01m\x03\x05debug\x04info\x04warn\x04\0\x05level\x03\0\0\x01@\x02\x05level\x01\x04\
-texts\x01\0\x04\0\x07message\x01\x02\x01kw\x01@\x02\x04donew\x05total\x03\x01\0\x04\
-\0\x08progress\x01\x04\x03\0\x18ptah:migration/log@0.1.0\x05\x14\x01B\x04\x01@\0\
-\0s\x04\0\x07started\x01\0\x01@\0\0w\x04\0\x04seed\x01\x01\x03\0\x18ptah:migrati\
-on/run@0.1.0\x05\x15\x01B\x13\x02\x03\x02\x01\x0a\x04\0\x05error\x03\0\0\x01ps\x01\
-r\x04\x02ids\x0edown-revisions\x02\x07messages\x0adepends-on\x02\x04\0\x08revisi\
-on\x03\0\x03\x01r\x05\x04names\x05titles\x06active\x7f\x08requires\x02\x0adepend\
-s-on\x02\x04\0\x0dpopulate-step\x03\0\x05\x01p\x04\x01p\x06\x01r\x05\x04names\x05\
-titles\x07versions\x09revisions\x07\x0epopulate-steps\x08\x04\0\x0cpackage-info\x03\
-\0\x09\x01@\0\0\x0a\x04\0\x08describe\x01\x0b\x01j\0\x01\x01\x01@\x01\x04steps\0\
-\x0c\x04\0\x08populate\x01\x0d\x01@\x01\x08revisions\0\x0c\x04\0\x07upgrade\x01\x0e\
-\x04\0\x09downgrade\x01\x0e\x04\0\x1eptah:migration/migration@0.1.0\x05\x16\x04\0\
-\x1fptah:migration/migrations@0.1.0\x04\0\x0b\x10\x01\0\x0amigrations\x03\0\0\0G\
-\x09producers\x01\x0cprocessed-by\x02\x0dwit-component\x070.254.2\x10wit-bindgen\
--rust\x060.60.0";
+index\x02\x03\0\0\x0aconstraint\x02\x03\0\0\x13constraint-selector\x02\x03\0\0\x08\
+sql-text\x02\x03\0\0\x05error\x01B8\x02\x03\x02\x01\x01\x04\0\x05table\x03\0\0\x02\
+\x03\x02\x01\x02\x04\0\x06column\x03\0\x02\x02\x03\x02\x01\x03\x04\0\x0bcolumn-t\
+ype\x03\0\x04\x02\x03\x02\x01\x04\x04\0\x0ddefault-value\x03\0\x06\x02\x03\x02\x01\
+\x05\x04\0\x06demand\x03\0\x08\x02\x03\x02\x01\x06\x04\0\x07comment\x03\0\x0a\x02\
+\x03\x02\x01\x07\x04\0\x05index\x03\0\x0c\x02\x03\x02\x01\x08\x04\0\x0aconstrain\
+t\x03\0\x0e\x02\x03\x02\x01\x09\x04\0\x13constraint-selector\x03\0\x10\x02\x03\x02\
+\x01\x0a\x04\0\x08sql-text\x03\0\x12\x02\x03\x02\x01\x0b\x04\0\x05error\x03\0\x14\
+\x01q\x03\x04keep\0\0\x03set\x01\x07\0\x05clear\0\0\x04\0\x0edefault-change\x03\0\
+\x16\x01q\x03\x04keep\0\0\x03set\x01\x0b\0\x05clear\0\0\x04\0\x0ecomment-change\x03\
+\0\x18\x01k\x05\x01k\x7f\x01r\x04\x0bcolumn-type\x1a\x08nullable\x1b\x07default\x17\
+\x07comment\x19\x04\0\x0ecolumn-changes\x03\0\x1c\x01j\0\x01\x15\x01@\x01\x05tab\
+le\x01\0\x1e\x04\0\x0ccreate-table\x01\x1f\x01@\x01\x04names\0\x1e\x04\0\x0adrop\
+-table\x01\x20\x01@\x02\x04names\x08new-names\0\x1e\x04\0\x0crename-table\x01!\x01\
+@\x02\x05tables\x06column\x03\0\x1e\x04\0\x0aadd-column\x01\"\x01@\x02\x05tables\
+\x04names\0\x1e\x04\0\x0bdrop-column\x01#\x01@\x03\x05tables\x04names\x08new-nam\
+es\0\x1e\x04\0\x0drename-column\x01$\x01@\x03\x05tables\x04names\x07changes\x1d\0\
+\x1e\x04\0\x0calter-column\x01%\x01k\x09\x01@\x03\x05tables\x05index\x0d\x06onli\
+ne&\0\x1e\x04\0\x0ccreate-index\x01'\x01@\x03\x05tables\x04names\x06online&\0\x1e\
+\x04\0\x0adrop-index\x01(\x01@\x02\x05tables\x0aconstraint\x0f\0\x1e\x04\0\x11cr\
+eate-constraint\x01)\x01@\x02\x05tables\x05which\x11\0\x1e\x04\0\x0fdrop-constra\
+int\x01*\x01@\x01\x09statement\x13\0\x1e\x04\0\x08ddl-text\x01+\x03\0\x1bptah:mi\
+gration/schema@0.1.0\x05\x0c\x02\x03\0\0\x07dialect\x02\x03\0\0\x08computed\x01B\
+(\x02\x03\x02\x01\x0d\x04\0\x07dialect\x03\0\0\x02\x03\x02\x01\x03\x04\0\x0bcolu\
+mn-type\x03\0\x02\x02\x03\x02\x01\x04\x04\0\x0ddefault-value\x03\0\x04\x02\x03\x02\
+\x01\x0e\x04\0\x08computed\x03\0\x06\x02\x03\x02\x01\x08\x04\0\x0aconstraint\x03\
+\0\x08\x02\x03\x02\x01\x07\x04\0\x05index\x03\0\x0a\x02\x03\x02\x01\x0b\x04\0\x05\
+error\x03\0\x0c\x01k\x03\x01k\x05\x01k\x07\x01ks\x01r\x08\x04names\x0bcolumn-typ\
+e\x0e\x0bnative-types\x08nullable\x7f\x07default\x0f\x0eauto-increment\x7f\x08co\
+mputed\x10\x07comment\x11\x04\0\x0bcolumn-info\x03\0\x12\x01@\0\0\x01\x04\0\x0et\
+arget-dialect\x01\x14\x01ps\x01@\0\0\x15\x04\0\x06tables\x01\x16\x01p\x13\x01j\x01\
+\x17\x01\x0d\x01@\x01\x05tables\0\x18\x04\0\x07columns\x01\x19\x01p\x09\x01j\x01\
+\x1a\x01\x0d\x01@\x01\x05tables\0\x1b\x04\0\x0bconstraints\x01\x1c\x01p\x0b\x01j\
+\x01\x1d\x01\x0d\x01@\x01\x05tables\0\x1e\x04\0\x07indexes\x01\x1f\x01j\x01\x11\x01\
+\x0d\x01@\x01\x05tables\0\x20\x04\0\x0dtable-comment\x01!\x03\0\x1cptah:migratio\
+n/inspect@0.1.0\x05\x0f\x02\x03\0\0\x05value\x01B\x11\x02\x03\x02\x01\x10\x04\0\x05\
+value\x03\0\0\x02\x03\x02\x01\x0a\x04\0\x08sql-text\x03\0\x02\x02\x03\x02\x01\x0b\
+\x04\0\x05error\x03\0\x04\x04\0\x09statement\x03\x01\x01ps\x01p\x01\x01p\x08\x01\
+j\0\x01\x05\x01@\x03\x05tables\x07columns\x07\x04rows\x09\0\x0a\x04\0\x0bbulk-in\
+sert\x01\x0b\x01i\x06\x01j\x01\x0c\x01\x05\x01@\x02\x09statement\x03\x0aparamete\
+rs\x08\0\x0d\x04\0\x07execute\x01\x0e\x03\0\x19ptah:migration/data@0.1.0\x05\x11\
+\x02\x03\0\x03\x09statement\x01B\x20\x02\x03\x02\x01\x03\x04\0\x0bcolumn-type\x03\
+\0\0\x02\x03\x02\x01\x10\x04\0\x05value\x03\0\x02\x02\x03\x02\x01\x0a\x04\0\x08s\
+ql-text\x03\0\x04\x02\x03\x02\x01\x0b\x04\0\x05error\x03\0\x06\x02\x03\x02\x01\x12\
+\x04\0\x09statement\x03\0\x08\x01k\x01\x01r\x02\x04names\x0bcolumn-type\x0a\x04\0\
+\x0danswer-column\x03\0\x0b\x04\0\x06cursor\x03\x01\x01h\x0d\x01p\x0c\x01j\x01\x0f\
+\x01\x07\x01@\x01\x04self\x0e\0\x10\x04\0\x16[method]cursor.columns\x01\x11\x01p\
+\x03\x01p\x12\x01j\x01\x13\x01\x07\x01@\x02\x04self\x0e\x08max-rowsy\0\x14\x04\0\
+\x13[method]cursor.next\x01\x15\x01i\x0d\x01j\x01\x16\x01\x07\x01@\x02\x09statem\
+ent\x05\x0aparameters\x12\0\x17\x04\0\x05query\x01\x18\x01h\x09\x01j\x01w\x01\x07\
+\x01@\x01\x09statement\x19\0\x1a\x04\0\x07touched\x01\x1b\x03\0\x19ptah:migratio\
+n/rows@0.1.0\x05\x13\x01B\x07\x01m\x03\x05debug\x04info\x04warn\x04\0\x05level\x03\
+\0\0\x01@\x02\x05level\x01\x04texts\x01\0\x04\0\x07message\x01\x02\x01kw\x01@\x02\
+\x04donew\x05total\x03\x01\0\x04\0\x08progress\x01\x04\x03\0\x18ptah:migration/l\
+og@0.1.0\x05\x14\x01B\x04\x01@\0\0s\x04\0\x07started\x01\0\x01@\0\0w\x04\0\x04se\
+ed\x01\x01\x03\0\x18ptah:migration/run@0.1.0\x05\x15\x01B\x13\x02\x03\x02\x01\x0b\
+\x04\0\x05error\x03\0\0\x01ps\x01r\x04\x02ids\x0edown-revisions\x02\x07messages\x0a\
+depends-on\x02\x04\0\x08revision\x03\0\x03\x01r\x05\x04names\x05titles\x06active\
+\x7f\x08requires\x02\x0adepends-on\x02\x04\0\x0dpopulate-step\x03\0\x05\x01p\x04\
+\x01p\x06\x01r\x05\x04names\x05titles\x07versions\x09revisions\x07\x0epopulate-s\
+teps\x08\x04\0\x0cpackage-info\x03\0\x09\x01@\0\0\x0a\x04\0\x08describe\x01\x0b\x01\
+j\0\x01\x01\x01@\x01\x04steps\0\x0c\x04\0\x08populate\x01\x0d\x01@\x01\x08revisi\
+ons\0\x0c\x04\0\x07upgrade\x01\x0e\x04\0\x09downgrade\x01\x0e\x04\0\x1eptah:migr\
+ation/migration@0.1.0\x05\x16\x04\0\x1fptah:migration/migrations@0.1.0\x04\0\x0b\
+\x10\x01\0\x0amigrations\x03\0\0\0G\x09producers\x01\x0cprocessed-by\x02\x0dwit-\
+component\x070.254.2\x10wit-bindgen-rust\x060.60.0";
         };
     };
 }
@@ -11139,8 +11333,8 @@ pub use __export_migrations_impl as __export_migrations;
 )]
 #[doc(hidden)]
 #[allow(clippy::octal_escapes)]
-pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 4117] = *b"\
-\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xf4\x1e\x01A\x02\x01\
+pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 4165] = *b"\
+\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xa4\x1f\x01A\x02\x01\
 A\x1d\x01B?\x01m\x03\x06sqlite\x08postgres\x07mariadb\x04\0\x07dialect\x03\0\0\x01\
 r\x02\x09precision}\x05scale}\x04\0\x0cnumeric-type\x03\0\x02\x01m\x02\x06medium\
 \x04long\x04\0\x0alarge-size\x03\0\x04\x01ky\x01q\x12\x07boolean\0\0\x0dsmall-in\
@@ -11177,64 +11371,65 @@ s\0\x07invalid\x01s\0\x06denied\x01s\0\x0bunsupported\x01s\0\x0elimit-exceeded\x
 s\0\x06failed\x01s\0\x04\0\x05error\x03\0=\x03\0\x1aptah:migration/types@0.1.0\x05\
 \0\x02\x03\0\0\x05table\x02\x03\0\0\x06column\x02\x03\0\0\x0bcolumn-type\x02\x03\
 \0\0\x0ddefault-value\x02\x03\0\0\x06demand\x02\x03\0\0\x07comment\x02\x03\0\0\x05\
-index\x02\x03\0\0\x0aconstraint\x02\x03\0\0\x13constraint-selector\x02\x03\0\0\x05\
-error\x01B4\x02\x03\x02\x01\x01\x04\0\x05table\x03\0\0\x02\x03\x02\x01\x02\x04\0\
-\x06column\x03\0\x02\x02\x03\x02\x01\x03\x04\0\x0bcolumn-type\x03\0\x04\x02\x03\x02\
-\x01\x04\x04\0\x0ddefault-value\x03\0\x06\x02\x03\x02\x01\x05\x04\0\x06demand\x03\
-\0\x08\x02\x03\x02\x01\x06\x04\0\x07comment\x03\0\x0a\x02\x03\x02\x01\x07\x04\0\x05\
-index\x03\0\x0c\x02\x03\x02\x01\x08\x04\0\x0aconstraint\x03\0\x0e\x02\x03\x02\x01\
-\x09\x04\0\x13constraint-selector\x03\0\x10\x02\x03\x02\x01\x0a\x04\0\x05error\x03\
-\0\x12\x01q\x03\x04keep\0\0\x03set\x01\x07\0\x05clear\0\0\x04\0\x0edefault-chang\
-e\x03\0\x14\x01q\x03\x04keep\0\0\x03set\x01\x0b\0\x05clear\0\0\x04\0\x0ecomment-\
-change\x03\0\x16\x01k\x05\x01k\x7f\x01r\x04\x0bcolumn-type\x18\x08nullable\x19\x07\
-default\x15\x07comment\x17\x04\0\x0ecolumn-changes\x03\0\x1a\x01j\0\x01\x13\x01@\
-\x01\x05table\x01\0\x1c\x04\0\x0ccreate-table\x01\x1d\x01@\x01\x04names\0\x1c\x04\
-\0\x0adrop-table\x01\x1e\x01@\x02\x04names\x08new-names\0\x1c\x04\0\x0crename-ta\
-ble\x01\x1f\x01@\x02\x05tables\x06column\x03\0\x1c\x04\0\x0aadd-column\x01\x20\x01\
-@\x02\x05tables\x04names\0\x1c\x04\0\x0bdrop-column\x01!\x01@\x03\x05tables\x04n\
-ames\x08new-names\0\x1c\x04\0\x0drename-column\x01\"\x01@\x03\x05tables\x04names\
-\x07changes\x1b\0\x1c\x04\0\x0calter-column\x01#\x01k\x09\x01@\x03\x05tables\x05\
-index\x0d\x06online$\0\x1c\x04\0\x0ccreate-index\x01%\x01@\x03\x05tables\x04name\
-s\x06online$\0\x1c\x04\0\x0adrop-index\x01&\x01@\x02\x05tables\x0aconstraint\x0f\
-\0\x1c\x04\0\x11create-constraint\x01'\x01@\x02\x05tables\x05which\x11\0\x1c\x04\
-\0\x0fdrop-constraint\x01(\x03\0\x1bptah:migration/schema@0.1.0\x05\x0b\x02\x03\0\
-\0\x07dialect\x02\x03\0\0\x08computed\x01B(\x02\x03\x02\x01\x0c\x04\0\x07dialect\
-\x03\0\0\x02\x03\x02\x01\x03\x04\0\x0bcolumn-type\x03\0\x02\x02\x03\x02\x01\x04\x04\
-\0\x0ddefault-value\x03\0\x04\x02\x03\x02\x01\x0d\x04\0\x08computed\x03\0\x06\x02\
-\x03\x02\x01\x08\x04\0\x0aconstraint\x03\0\x08\x02\x03\x02\x01\x07\x04\0\x05inde\
-x\x03\0\x0a\x02\x03\x02\x01\x0a\x04\0\x05error\x03\0\x0c\x01k\x03\x01k\x05\x01k\x07\
-\x01ks\x01r\x08\x04names\x0bcolumn-type\x0e\x0bnative-types\x08nullable\x7f\x07d\
-efault\x0f\x0eauto-increment\x7f\x08computed\x10\x07comment\x11\x04\0\x0bcolumn-\
-info\x03\0\x12\x01@\0\0\x01\x04\0\x0etarget-dialect\x01\x14\x01ps\x01@\0\0\x15\x04\
-\0\x06tables\x01\x16\x01p\x13\x01j\x01\x17\x01\x0d\x01@\x01\x05tables\0\x18\x04\0\
-\x07columns\x01\x19\x01p\x09\x01j\x01\x1a\x01\x0d\x01@\x01\x05tables\0\x1b\x04\0\
-\x0bconstraints\x01\x1c\x01p\x0b\x01j\x01\x1d\x01\x0d\x01@\x01\x05tables\0\x1e\x04\
-\0\x07indexes\x01\x1f\x01j\x01\x11\x01\x0d\x01@\x01\x05tables\0\x20\x04\0\x0dtab\
-le-comment\x01!\x03\0\x1cptah:migration/inspect@0.1.0\x05\x0e\x02\x03\0\0\x05val\
-ue\x02\x03\0\0\x08sql-text\x01B\x11\x02\x03\x02\x01\x0f\x04\0\x05value\x03\0\0\x02\
-\x03\x02\x01\x10\x04\0\x08sql-text\x03\0\x02\x02\x03\x02\x01\x0a\x04\0\x05error\x03\
-\0\x04\x04\0\x09statement\x03\x01\x01ps\x01p\x01\x01p\x08\x01j\0\x01\x05\x01@\x03\
-\x05tables\x07columns\x07\x04rows\x09\0\x0a\x04\0\x0bbulk-insert\x01\x0b\x01i\x06\
-\x01j\x01\x0c\x01\x05\x01@\x02\x09statement\x03\x0aparameters\x08\0\x0d\x04\0\x07\
-execute\x01\x0e\x03\0\x19ptah:migration/data@0.1.0\x05\x11\x02\x03\0\x03\x09stat\
-ement\x01B\x20\x02\x03\x02\x01\x03\x04\0\x0bcolumn-type\x03\0\0\x02\x03\x02\x01\x0f\
-\x04\0\x05value\x03\0\x02\x02\x03\x02\x01\x10\x04\0\x08sql-text\x03\0\x04\x02\x03\
-\x02\x01\x0a\x04\0\x05error\x03\0\x06\x02\x03\x02\x01\x12\x04\0\x09statement\x03\
-\0\x08\x01k\x01\x01r\x02\x04names\x0bcolumn-type\x0a\x04\0\x0danswer-column\x03\0\
-\x0b\x04\0\x06cursor\x03\x01\x01h\x0d\x01p\x0c\x01j\x01\x0f\x01\x07\x01@\x01\x04\
-self\x0e\0\x10\x04\0\x16[method]cursor.columns\x01\x11\x01p\x03\x01p\x12\x01j\x01\
-\x13\x01\x07\x01@\x02\x04self\x0e\x08max-rowsy\0\x14\x04\0\x13[method]cursor.nex\
-t\x01\x15\x01i\x0d\x01j\x01\x16\x01\x07\x01@\x02\x09statement\x05\x0aparameters\x12\
-\0\x17\x04\0\x05query\x01\x18\x01h\x09\x01j\x01w\x01\x07\x01@\x01\x09statement\x19\
-\0\x1a\x04\0\x07touched\x01\x1b\x03\0\x19ptah:migration/rows@0.1.0\x05\x13\x01B\x07\
-\x01m\x03\x05debug\x04info\x04warn\x04\0\x05level\x03\0\0\x01@\x02\x05level\x01\x04\
-texts\x01\0\x04\0\x07message\x01\x02\x01kw\x01@\x02\x04donew\x05total\x03\x01\0\x04\
-\0\x08progress\x01\x04\x03\0\x18ptah:migration/log@0.1.0\x05\x14\x01B\x04\x01@\0\
-\0s\x04\0\x07started\x01\0\x01@\0\0w\x04\0\x04seed\x01\x01\x03\0\x18ptah:migrati\
-on/run@0.1.0\x05\x15\x04\0?ptah:migration/migrations-with-all-of-its-exports-rem\
-oved@0.1.0\x04\0\x0b0\x01\0*migrations-with-all-of-its-exports-removed\x03\0\0\0\
-G\x09producers\x01\x0cprocessed-by\x02\x0dwit-component\x070.254.2\x10wit-bindge\
-n-rust\x060.60.0";
+index\x02\x03\0\0\x0aconstraint\x02\x03\0\0\x13constraint-selector\x02\x03\0\0\x08\
+sql-text\x02\x03\0\0\x05error\x01B8\x02\x03\x02\x01\x01\x04\0\x05table\x03\0\0\x02\
+\x03\x02\x01\x02\x04\0\x06column\x03\0\x02\x02\x03\x02\x01\x03\x04\0\x0bcolumn-t\
+ype\x03\0\x04\x02\x03\x02\x01\x04\x04\0\x0ddefault-value\x03\0\x06\x02\x03\x02\x01\
+\x05\x04\0\x06demand\x03\0\x08\x02\x03\x02\x01\x06\x04\0\x07comment\x03\0\x0a\x02\
+\x03\x02\x01\x07\x04\0\x05index\x03\0\x0c\x02\x03\x02\x01\x08\x04\0\x0aconstrain\
+t\x03\0\x0e\x02\x03\x02\x01\x09\x04\0\x13constraint-selector\x03\0\x10\x02\x03\x02\
+\x01\x0a\x04\0\x08sql-text\x03\0\x12\x02\x03\x02\x01\x0b\x04\0\x05error\x03\0\x14\
+\x01q\x03\x04keep\0\0\x03set\x01\x07\0\x05clear\0\0\x04\0\x0edefault-change\x03\0\
+\x16\x01q\x03\x04keep\0\0\x03set\x01\x0b\0\x05clear\0\0\x04\0\x0ecomment-change\x03\
+\0\x18\x01k\x05\x01k\x7f\x01r\x04\x0bcolumn-type\x1a\x08nullable\x1b\x07default\x17\
+\x07comment\x19\x04\0\x0ecolumn-changes\x03\0\x1c\x01j\0\x01\x15\x01@\x01\x05tab\
+le\x01\0\x1e\x04\0\x0ccreate-table\x01\x1f\x01@\x01\x04names\0\x1e\x04\0\x0adrop\
+-table\x01\x20\x01@\x02\x04names\x08new-names\0\x1e\x04\0\x0crename-table\x01!\x01\
+@\x02\x05tables\x06column\x03\0\x1e\x04\0\x0aadd-column\x01\"\x01@\x02\x05tables\
+\x04names\0\x1e\x04\0\x0bdrop-column\x01#\x01@\x03\x05tables\x04names\x08new-nam\
+es\0\x1e\x04\0\x0drename-column\x01$\x01@\x03\x05tables\x04names\x07changes\x1d\0\
+\x1e\x04\0\x0calter-column\x01%\x01k\x09\x01@\x03\x05tables\x05index\x0d\x06onli\
+ne&\0\x1e\x04\0\x0ccreate-index\x01'\x01@\x03\x05tables\x04names\x06online&\0\x1e\
+\x04\0\x0adrop-index\x01(\x01@\x02\x05tables\x0aconstraint\x0f\0\x1e\x04\0\x11cr\
+eate-constraint\x01)\x01@\x02\x05tables\x05which\x11\0\x1e\x04\0\x0fdrop-constra\
+int\x01*\x01@\x01\x09statement\x13\0\x1e\x04\0\x08ddl-text\x01+\x03\0\x1bptah:mi\
+gration/schema@0.1.0\x05\x0c\x02\x03\0\0\x07dialect\x02\x03\0\0\x08computed\x01B\
+(\x02\x03\x02\x01\x0d\x04\0\x07dialect\x03\0\0\x02\x03\x02\x01\x03\x04\0\x0bcolu\
+mn-type\x03\0\x02\x02\x03\x02\x01\x04\x04\0\x0ddefault-value\x03\0\x04\x02\x03\x02\
+\x01\x0e\x04\0\x08computed\x03\0\x06\x02\x03\x02\x01\x08\x04\0\x0aconstraint\x03\
+\0\x08\x02\x03\x02\x01\x07\x04\0\x05index\x03\0\x0a\x02\x03\x02\x01\x0b\x04\0\x05\
+error\x03\0\x0c\x01k\x03\x01k\x05\x01k\x07\x01ks\x01r\x08\x04names\x0bcolumn-typ\
+e\x0e\x0bnative-types\x08nullable\x7f\x07default\x0f\x0eauto-increment\x7f\x08co\
+mputed\x10\x07comment\x11\x04\0\x0bcolumn-info\x03\0\x12\x01@\0\0\x01\x04\0\x0et\
+arget-dialect\x01\x14\x01ps\x01@\0\0\x15\x04\0\x06tables\x01\x16\x01p\x13\x01j\x01\
+\x17\x01\x0d\x01@\x01\x05tables\0\x18\x04\0\x07columns\x01\x19\x01p\x09\x01j\x01\
+\x1a\x01\x0d\x01@\x01\x05tables\0\x1b\x04\0\x0bconstraints\x01\x1c\x01p\x0b\x01j\
+\x01\x1d\x01\x0d\x01@\x01\x05tables\0\x1e\x04\0\x07indexes\x01\x1f\x01j\x01\x11\x01\
+\x0d\x01@\x01\x05tables\0\x20\x04\0\x0dtable-comment\x01!\x03\0\x1cptah:migratio\
+n/inspect@0.1.0\x05\x0f\x02\x03\0\0\x05value\x01B\x11\x02\x03\x02\x01\x10\x04\0\x05\
+value\x03\0\0\x02\x03\x02\x01\x0a\x04\0\x08sql-text\x03\0\x02\x02\x03\x02\x01\x0b\
+\x04\0\x05error\x03\0\x04\x04\0\x09statement\x03\x01\x01ps\x01p\x01\x01p\x08\x01\
+j\0\x01\x05\x01@\x03\x05tables\x07columns\x07\x04rows\x09\0\x0a\x04\0\x0bbulk-in\
+sert\x01\x0b\x01i\x06\x01j\x01\x0c\x01\x05\x01@\x02\x09statement\x03\x0aparamete\
+rs\x08\0\x0d\x04\0\x07execute\x01\x0e\x03\0\x19ptah:migration/data@0.1.0\x05\x11\
+\x02\x03\0\x03\x09statement\x01B\x20\x02\x03\x02\x01\x03\x04\0\x0bcolumn-type\x03\
+\0\0\x02\x03\x02\x01\x10\x04\0\x05value\x03\0\x02\x02\x03\x02\x01\x0a\x04\0\x08s\
+ql-text\x03\0\x04\x02\x03\x02\x01\x0b\x04\0\x05error\x03\0\x06\x02\x03\x02\x01\x12\
+\x04\0\x09statement\x03\0\x08\x01k\x01\x01r\x02\x04names\x0bcolumn-type\x0a\x04\0\
+\x0danswer-column\x03\0\x0b\x04\0\x06cursor\x03\x01\x01h\x0d\x01p\x0c\x01j\x01\x0f\
+\x01\x07\x01@\x01\x04self\x0e\0\x10\x04\0\x16[method]cursor.columns\x01\x11\x01p\
+\x03\x01p\x12\x01j\x01\x13\x01\x07\x01@\x02\x04self\x0e\x08max-rowsy\0\x14\x04\0\
+\x13[method]cursor.next\x01\x15\x01i\x0d\x01j\x01\x16\x01\x07\x01@\x02\x09statem\
+ent\x05\x0aparameters\x12\0\x17\x04\0\x05query\x01\x18\x01h\x09\x01j\x01w\x01\x07\
+\x01@\x01\x09statement\x19\0\x1a\x04\0\x07touched\x01\x1b\x03\0\x19ptah:migratio\
+n/rows@0.1.0\x05\x13\x01B\x07\x01m\x03\x05debug\x04info\x04warn\x04\0\x05level\x03\
+\0\0\x01@\x02\x05level\x01\x04texts\x01\0\x04\0\x07message\x01\x02\x01kw\x01@\x02\
+\x04donew\x05total\x03\x01\0\x04\0\x08progress\x01\x04\x03\0\x18ptah:migration/l\
+og@0.1.0\x05\x14\x01B\x04\x01@\0\0s\x04\0\x07started\x01\0\x01@\0\0w\x04\0\x04se\
+ed\x01\x01\x03\0\x18ptah:migration/run@0.1.0\x05\x15\x04\0?ptah:migration/migrat\
+ions-with-all-of-its-exports-removed@0.1.0\x04\0\x0b0\x01\0*migrations-with-all-\
+of-its-exports-removed\x03\0\0\0G\x09producers\x01\x0cprocessed-by\x02\x0dwit-co\
+mponent\x070.254.2\x10wit-bindgen-rust\x060.60.0";
 #[inline(never)]
 #[doc(hidden)]
 pub fn __link_custom_section_describing_imports() {

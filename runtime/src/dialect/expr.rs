@@ -2,7 +2,7 @@
 
 use super::literal::{literal, portable_literal, quote, quoted};
 use super::{Dialect, query};
-use crate::operation::{Aggregate, BinaryOperator, Conflict, Expr, Function, Ident, UnaryOperator, Value};
+use crate::operation::{Aggregate, BinaryOperator, CastType, Conflict, Expr, Function, Ident, UnaryOperator, Value};
 
 /// An expression as SQL, parenthesised so that it parses back to the same tree.
 pub fn render_expr(dialect: Dialect, expr: &Expr) -> String {
@@ -80,6 +80,19 @@ pub(super) fn write(target: Target, expr: &Expr, sql: &mut String) {
             write(target, operand, sql);
             sql.push_str(if *negated { " IS NOT NULL)" } else { " IS NULL)" });
         }
+        Expr::Is { operand, truth, negated } => {
+            sql.push('(');
+            write(target, operand, sql);
+            sql.push_str(if *negated { " IS NOT " } else { " IS " });
+            sql.push_str(if *truth { "TRUE)" } else { "FALSE)" });
+        }
+        Expr::Cast(operand, to) => {
+            sql.push_str("CAST(");
+            write(target, operand, sql);
+            sql.push_str(" AS ");
+            sql.push_str(cast_name(target, *to));
+            sql.push(')');
+        }
         Expr::In { operand, items, negated } => {
             sql.push('(');
             write(target, operand, sql);
@@ -152,7 +165,14 @@ pub(super) fn write(target: Target, expr: &Expr, sql: &mut String) {
             sql.push('(');
             write(target, operand, sql);
             sql.push_str(if *negated { " NOT IN (" } else { " IN (" });
+            // MariaDB has no LIMIT right there.
+            let is_apart = target == MARIADB && query.limit.is_some();
+            sql.push_str(if is_apart { "SELECT * FROM (" } else { "" });
             query::write(target, query, sql);
+            if is_apart {
+                sql.push_str(") AS ");
+                sql.push_str(&target.quote(&Ident::internal("ptah_db_rows")));
+            }
             sql.push_str("))");
         }
     }
@@ -168,6 +188,19 @@ fn write_double(target: Target, number: &Expr, sql: &mut String) {
     sql.push_str(before);
     write(target, number, sql);
     sql.push_str(after);
+}
+
+fn cast_name(target: Target, to: CastType) -> &'static str {
+    match (to, target) {
+        (CastType::Text, MARIADB) => "CHAR",
+        (CastType::Text, _) => "TEXT",
+        (CastType::Integer, MARIADB) => "SIGNED",
+        (CastType::Integer, Target::Dialect(Dialect::Postgres)) => "bigint",
+        (CastType::Integer, _) => "INTEGER",
+        (CastType::Double, Target::Dialect(Dialect::Sqlite)) => "REAL",
+        (CastType::Double, MARIADB) => "DOUBLE",
+        (CastType::Double, _) => "double precision",
+    }
 }
 
 fn aggregate_name(function: Aggregate) -> &'static str {
@@ -257,6 +290,8 @@ fn function_name(target: Target, function: Function) -> &'static str {
         Function::NullIf => "nullif",
         Function::Replace => "replace",
         Function::Substr => "substr",
+        Function::JsonType if target == Target::Dialect(Dialect::Postgres) => "json_typeof",
+        Function::JsonType => "json_type",
         Function::CurrentTimestamp => "current_timestamp",
         Function::CurrentDate => "current_date",
     }

@@ -14,6 +14,7 @@ pub fn normal_form(dialect: Dialect, expr: &Expr) -> Expr {
         Expr::Column(_)
         | Expr::Field(..)
         | Expr::Case { .. }
+        | Expr::Cast(..)
         | Expr::Aggregate { .. }
         | Expr::Scalar(_)
         | Expr::Exists(_)
@@ -37,6 +38,9 @@ pub fn normal_form(dialect: Dialect, expr: &Expr) -> Expr {
         }
         Expr::IsNull { operand, negated } => {
             Expr::IsNull { operand: Box::new(normal_form(dialect, operand)), negated: *negated }
+        }
+        Expr::Is { operand, truth, negated } => {
+            Expr::Is { operand: Box::new(normal_form(dialect, operand)), truth: *truth, negated: *negated }
         }
         Expr::In { operand, items, negated } => {
             let items = items.iter().map(|item| normal_form(dialect, item)).collect();
@@ -146,6 +150,9 @@ fn negation(operand: &Expr) -> Expr {
         Expr::IsNull { operand, negated } => {
             Expr::IsNull { operand: Box::new(normal_form(dialect, operand)), negated: !*negated }
         }
+        Expr::Is { operand, truth, negated } => {
+            normal_form(dialect, &Expr::Is { operand: operand.clone(), truth: *truth, negated: !*negated })
+        }
         Expr::In { operand, items, negated } => {
             normal_form(dialect, &Expr::In { operand: operand.clone(), items: items.clone(), negated: !*negated })
         }
@@ -194,6 +201,7 @@ fn is_condition(expr: &Expr) -> bool {
         }
         Expr::Value(Value::Boolean(_))
         | Expr::IsNull { .. }
+        | Expr::Is { .. }
         | Expr::In { .. }
         | Expr::Between { .. }
         | Expr::Like { .. }
@@ -205,6 +213,7 @@ fn is_condition(expr: &Expr) -> bool {
         | Expr::Unary(..)
         | Expr::Call(..)
         | Expr::Case { .. }
+        | Expr::Cast(..)
         | Expr::Aggregate { .. }
         | Expr::Scalar(_) => false,
     }

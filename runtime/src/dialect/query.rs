@@ -2,7 +2,7 @@
 
 use super::Dialect;
 use super::expr::{self, Target};
-use crate::operation::{Expr, Ident, JoinKind, OrderBy, Ordering, Query, Select, Source, Union};
+use crate::operation::{Expr, Ident, Join, JoinKind, OrderBy, Ordering, Query, Select, Source, Union};
 
 /// A query as SQL.
 pub fn render_query(dialect: Dialect, query: &Query) -> String {
@@ -73,15 +73,7 @@ fn write_select(target: Target, select: &Select, by_code_point: &dyn Fn(usize) -
         None if target == Target::Dialect(Dialect::Mariadb) => sql.push_str(" FROM DUAL"),
         None => {}
     }
-    for join in &select.joins {
-        sql.push_str(match join.kind {
-            JoinKind::Inner => " JOIN ",
-            JoinKind::Left => " LEFT JOIN ",
-        });
-        write_source(target, &join.source, sql);
-        sql.push_str(" ON ");
-        expr::write(target, &join.on, sql);
-    }
+    write_joins(target, &select.joins, sql);
     let mut clause = |word: &str, expr: Option<&Expr>| {
         if let Some(expr) = expr {
             sql.push_str(word);
@@ -93,6 +85,32 @@ fn write_select(target: Target, select: &Select, by_code_point: &dyn Fn(usize) -
         clause(if place == 0 { " GROUP BY " } else { ", " }, Some(key));
     }
     clause(" HAVING ", select.having.as_ref());
+}
+
+/// Joins of an UPDATE as SQL.
+pub(super) fn render_joins(dialect: Dialect, joins: &[Join]) -> String {
+    let mut sql = String::new();
+    write_joins(Target::Dialect(dialect), joins, &mut sql);
+    sql
+}
+
+/// A source of an UPDATE as SQL.
+pub(super) fn render_source(dialect: Dialect, source: &Source) -> String {
+    let mut sql = String::new();
+    write_source(Target::Dialect(dialect), source, &mut sql);
+    sql
+}
+
+fn write_joins(target: Target, joins: &[Join], sql: &mut String) {
+    for join in joins {
+        sql.push_str(match join.kind {
+            JoinKind::Inner => " JOIN ",
+            JoinKind::Left => " LEFT JOIN ",
+        });
+        write_source(target, &join.source, sql);
+        sql.push_str(" ON ");
+        expr::write(target, &join.on, sql);
+    }
 }
 
 fn write_source(target: Target, source: &Source, sql: &mut String) {

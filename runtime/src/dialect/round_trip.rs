@@ -7,10 +7,11 @@ use proptest::prelude::*;
 use super::{Dialect, default_normal_form, literal, normal_form, quote, render_expr, render_portable};
 use crate::operation::{
     BinaryOperator, ColumnDefault, ColumnType, Expr, Function, Grammar, Ident, IdentKind, ParseLimits, Position,
-    UnaryOperator, Value, parse_dml, parse_expr, parse_query, parse_server_expr,
+    UnaryOperator, Value, parse_ddl, parse_dml, parse_expr, parse_query, parse_server_expr,
 };
 
 mod fuzz;
+mod pieces;
 mod printed;
 mod queries;
 
@@ -108,6 +109,10 @@ fn moments(name: &'static str) -> BoxedStrategy<(Expr, Expr)> {
     value.prop_map(move |value| (column(name), value)).boxed()
 }
 
+fn is(operand: Expr, truth: bool, negated: bool) -> Expr {
+    Expr::Is { operand: Box::new(operand), truth, negated }
+}
+
 /// Conditions over those columns and bo (boolean), price (numeric), d (double), dt, tm, ts and u.
 fn conditions(depth: u32) -> BoxedStrategy<Expr> {
     let comparison = || {
@@ -142,6 +147,7 @@ fn conditions(depth: u32) -> BoxedStrategy<Expr> {
         1 => any::<bool>().prop_map(|truth| binary(column("bo"), BinaryOperator::Equal, Expr::Value(Value::Boolean(truth)))),
         2 => (prop_oneof![integers(under), texts(under)], any::<bool>())
             .prop_map(|(operand, negated)| Expr::IsNull { operand: Box::new(operand), negated }),
+        1 => any::<(bool, bool)>().prop_map(|(truth, negated)| is(column("bo"), truth, negated)),
         2 => (integers(under), prop::collection::vec(integers(0), 1..4), any::<bool>())
             .prop_map(|(operand, items, negated)| Expr::In { operand: Box::new(operand), items, negated }),
         1 => (texts(under), prop::collection::vec(texts(0), 1..4), any::<bool>())
@@ -163,6 +169,7 @@ fn conditions(depth: u32) -> BoxedStrategy<Expr> {
         3 => (inner(), joint, inner()).prop_map(|(left, operator, right)| binary(left, operator, right)),
         2 => inner().prop_map(|operand| Expr::Unary(UnaryOperator::Not, Box::new(operand))),
         1 => (inner(), inner()).prop_map(|(left, right)| binary(left, BinaryOperator::Equal, right)),
+        1 => (inner(), any::<(bool, bool)>()).prop_map(|(operand, (truth, negated))| is(operand, truth, negated)),
         1 => (inner(), any::<bool>()).prop_map(|(operand, negated)| Expr::IsNull { operand: Box::new(operand), negated }),
     ]
     .boxed()
@@ -201,14 +208,17 @@ proptest! {
         "a", "\"b\"", "`c`", "'x'", "\"", "'", "(", ")", ",", "AND", "OR", "NOT", "IN", "BETWEEN", "LIKE", "IS", "NULL",
         "=", "<", "-", "||", "::", "text", "[", "]", "ARRAY", "ANY", "CASE", "WHEN", "END", "SELECT", "FROM", "t", "SET",
         "VALUES", "WHERE", "INSERT INTO", "UPDATE", "DELETE FROM", "?", "$1", ".", "*", "1", "1e5", "X'00'", "DATE", "trim",
-        "substring", "lower", "JOIN", "ON", "GROUP BY", "ORDER BY", "LIMIT", "UNION", "WITH", "AS", "count", "EXISTS", "CURRENT_TIMESTAMP", "MOD", "!", "/*", "*/", "--", ";", "\\", "E'\\''", "interval", "cast", "\n",
+        "substring", "lower", "JOIN", "ON", "IS TRUE", "IS 1", "<=>", "IS DISTINCT FROM", "CAST(a AS TEXT)", "(SELECT 1)", "t.*", "USING (a)", "OR IGNORE", "GROUP BY", "ORDER BY", "LIMIT", "UNION", "WITH", "AS", "count", "EXISTS", "CURRENT_TIMESTAMP", "MOD", "!", "/*", "*/", "--", ";", "\\", "E'\\''", "interval", "cast", "\n",
     ]), 0..30)) {
         for text in [text.as_str(), &words.join(" "), &words.concat()] {
             for grammar in [Grammar::Portable, Grammar::Sqlite, Grammar::Postgres, Grammar::Mariadb] {
                 let _ = parse_expr(grammar, Position::Statement, &LIMITS, text);
                 let _ = parse_server_expr(grammar, Position::Default, text);
-                for start in ["", "INSERT INTO t (a) VALUES (", "UPDATE t SET a = ", "DELETE FROM t WHERE ", "INSERT INTO t (a) SELECT "] {
+                for start in ["", "INSERT INTO t (a) VALUES (", "UPDATE t SET a = ", "UPDATE t JOIN u ON ", "UPDATE t SET a = 1 FROM u WHERE ", "INSERT INTO t ", "DELETE FROM t WHERE ", "INSERT INTO t (a) SELECT "] {
                     let _ = parse_dml(grammar, &LIMITS, &format!("{start}{text}"), &[Value::Null]);
+                }
+                for start in ["", "CREATE TABLE t (a ", "ALTER TABLE t ", "CREATE INDEX i ON t (", "ALTER TABLE t ADD CHECK ("] {
+                    let _ = parse_ddl(grammar, &LIMITS, &format!("{start}{text}"));
                 }
                 for start in ["", "SELECT ", "SELECT a FROM t ", "WITH x AS (SELECT 1 AS a) SELECT "] {
                     let _ = parse_query(grammar, &LIMITS, &format!("{start}{text}"), &[Value::Null]);

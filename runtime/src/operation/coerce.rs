@@ -16,7 +16,7 @@ pub fn coerce(value: &Value, column_type: ColumnType) -> Result<Value, ValueErro
         return Ok(Value::Null);
     }
     match column_type {
-        ColumnType::Boolean => same(value, "boolean", |value| matches!(value, Value::Boolean(_))),
+        ColumnType::Boolean => boolean(value),
         ColumnType::SmallInteger => integer(value, "small-integer", i64::from(i16::MIN), i64::from(i16::MAX)),
         ColumnType::Integer => integer(value, "integer", i64::from(i32::MIN), i64::from(i32::MAX)),
         ColumnType::BigInteger => integer(value, "big-integer", i64::MIN, i64::MAX),
@@ -53,6 +53,21 @@ pub fn coerce(value: &Value, column_type: ColumnType) -> Result<Value, ValueErro
 
 fn same(value: &Value, expected: &'static str, fits: fn(&Value) -> bool) -> Result<Value, ValueError> {
     if fits(value) { Ok(value.clone()) } else { Err(invalid(expected, OTHER_TYPE)) }
+}
+
+/// A truth value, also as SQLite and MariaDB keep one and PostgreSQL reads one.
+fn boolean(value: &Value) -> Result<Value, ValueError> {
+    let truth = match value {
+        Value::Boolean(truth) => Some(*truth),
+        Value::Integer(number @ (0 | 1)) => Some(*number == 1),
+        Value::Text(text) => match text.to_ascii_lowercase().as_str() {
+            "1" | "t" | "true" => Some(true),
+            "0" | "f" | "false" => Some(false),
+            _ => None,
+        },
+        _ => None,
+    };
+    truth.map(Value::Boolean).ok_or_else(|| invalid("boolean", OTHER_TYPE))
 }
 
 fn text_or(
@@ -203,6 +218,9 @@ mod tests {
             (text("äöü"), ColumnType::Varchar(Some(3)), text("äöü")),
             (text("äöü"), ColumnType::Varchar(None), text("äöü")),
             (text("{}"), ColumnType::Json, Value::Json("{}".into())),
+            (Value::Integer(1), ColumnType::Boolean, Value::Boolean(true)),
+            (text("0"), ColumnType::Boolean, Value::Boolean(false)),
+            (text("True"), ColumnType::Boolean, Value::Boolean(true)),
         ] {
             assert_eq!(coerce(&value, column_type), Ok(expected), "{value:?} into {column_type}");
         }
@@ -214,7 +232,8 @@ mod tests {
     #[test]
     fn a_value_that_does_not_fit_is_refused() {
         for (value, column_type) in [
-            (Value::Integer(1), ColumnType::Boolean),
+            (Value::Integer(2), ColumnType::Boolean),
+            (Value::Text("yes".into()), ColumnType::Boolean),
             (Value::Boolean(true), ColumnType::Integer),
             (Value::Integer(32_768), ColumnType::SmallInteger),
             (Value::Integer(1 << 31), ColumnType::Integer),

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Expr, Ident, Query};
+use super::{Expr, Ident, Join, Query, Source};
 
 /// A statement that changes rows of one table.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -12,7 +12,7 @@ pub enum Dml {
     Insert {
         /// The table.
         table: Ident,
-        /// The columns given.
+        /// The columns given. None are all of them in the order of the table, until names are resolved.
         columns: Vec<Ident>,
         /// The rows.
         #[serde(flatten)]
@@ -21,12 +21,16 @@ pub enum Dml {
         #[serde(skip_serializing_if = "Option::is_none")]
         conflict: Option<Conflict>,
     },
-    /// `UPDATE table SET … [WHERE …]`
+    /// `UPDATE table SET … [FROM …] [WHERE …]`
     Update {
         /// The table.
         table: Ident,
         /// Column and new value, at least one.
         assignments: Vec<(Ident, Expr)>,
+        /// What its rows are joined with: a row without a partner stays as it is, and which of several partners counts is
+        /// the database's own choice.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        joins: Vec<Join>,
         /// Which rows; none for all.
         condition: Option<Expr>,
     },
@@ -53,7 +57,7 @@ pub enum InsertSource {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Conflict {
-    /// The columns of the key: the primary key or a unique constraint, in any order.
+    /// The columns of the key: the primary key or a unique constraint, in any order; none for any key, if nothing is done.
     pub columns: Vec<Ident>,
     /// What is done.
     pub action: ConflictAction,
@@ -83,6 +87,14 @@ impl Dml {
         }
     }
 
+    /// Calls `found` with every source that it reads beside its table.
+    pub fn each_source<'d>(&'d self, found: &mut dyn FnMut(&'d Source)) {
+        if let Self::Update { joins, .. } = self {
+            joins.iter().for_each(|join| found(&join.source));
+        }
+        self.each_query(&mut |query| query.each_source(found));
+    }
+
     /// Calls `found` with each query in it.
     pub fn each_query<'d>(&'d self, found: &mut dyn FnMut(&'d Query)) {
         match self {
@@ -95,8 +107,9 @@ impl Dml {
                     assignments.iter().for_each(|(_, expr)| expr.each_query(found));
                 }
             }
-            Self::Update { assignments, condition, .. } => {
-                assignments.iter().map(|(_, expr)| expr).chain(condition).for_each(|expr| expr.each_query(found));
+            Self::Update { assignments, joins, condition, .. } => {
+                let exprs = assignments.iter().map(|(_, expr)| expr).chain(joins.iter().map(|join| &join.on));
+                exprs.chain(condition).for_each(|expr| expr.each_query(found));
             }
             Self::Delete { condition, .. } => condition.iter().for_each(|expr| expr.each_query(found)),
         }

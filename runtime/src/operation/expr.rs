@@ -28,6 +28,17 @@ pub enum Expr {
         /// Whether it is `IS NOT NULL`.
         negated: bool,
     },
+    /// `x IS [NOT] TRUE` and `x IS [NOT] FALSE`.
+    Is {
+        /// The operand.
+        operand: Box<Expr>,
+        /// What it is compared with.
+        truth: bool,
+        /// Whether it is `IS NOT`.
+        negated: bool,
+    },
+    /// `CAST(x AS type)`, as the database does it.
+    Cast(Box<Expr>, CastType),
     /// `x [NOT] IN (…)`, at least one item.
     In {
         /// The operand.
@@ -90,6 +101,18 @@ pub enum Expr {
         /// Whether it is `NOT IN`.
         negated: bool,
     },
+}
+
+/// What an expression is cast to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CastType {
+    /// Text.
+    Text,
+    /// 64 bits.
+    Integer,
+    /// 64-bit floating point.
+    Double,
 }
 
 /// An aggregate function.
@@ -184,6 +207,8 @@ pub enum Function {
     Replace,
     /// `substr(x, start[, length])`, 1 first.
     Substr,
+    /// Of what kind a JSON document is, in the words of the dialect: `json_type(x)`, `json_typeof(x)` on PostgreSQL.
+    JsonType,
     /// `CURRENT_TIMESTAMP`; of the statement, not of the run.
     CurrentTimestamp,
     /// `CURRENT_DATE`
@@ -221,7 +246,10 @@ impl Expr {
     pub fn children(&self) -> Vec<&Expr> {
         match self {
             Self::Value(_) | Self::Column(_) | Self::Field(..) | Self::Scalar(_) | Self::Exists(_) => Vec::new(),
-            Self::Unary(_, operand) | Self::IsNull { operand, .. } => vec![operand],
+            Self::Unary(_, operand)
+            | Self::IsNull { operand, .. }
+            | Self::Is { operand, .. }
+            | Self::Cast(operand, _) => vec![operand],
             Self::Binary(left, _, right) => vec![left, right],
             Self::In { operand, items, .. } => std::iter::once(&**operand).chain(items).collect(),
             Self::Between { operand, low, high, .. } => vec![operand, low, high],
@@ -345,6 +373,10 @@ impl Expr {
             Self::Unary(operator, operand) => Self::Unary(*operator, deep(operand)?),
             Self::Binary(left, operator, right) => Self::Binary(deep(left)?, *operator, deep(right)?),
             Self::IsNull { operand, negated } => Self::IsNull { operand: deep(operand)?, negated: *negated },
+            Self::Is { operand, truth, negated } => {
+                Self::Is { operand: deep(operand)?, truth: *truth, negated: *negated }
+            }
+            Self::Cast(operand, to) => Self::Cast(deep(operand)?, *to),
             Self::In { operand, items, negated } => Self::In {
                 operand: deep(operand)?,
                 items: items.iter().map(|item| item.try_map(change)).collect::<Result<_, E>>()?,

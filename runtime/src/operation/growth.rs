@@ -51,8 +51,9 @@ impl Dml {
                     Some(ConflictAction::Nothing) | None => source,
                 }
             }
-            Self::Update { assignments, condition, .. } => {
-                of_all(&mut assignments.iter().map(|(_, expr)| expr).chain(condition))
+            Self::Update { assignments, joins, condition, .. } => {
+                let exprs = assignments.iter().map(|(_, expr)| expr).chain(joins.iter().map(|join| &join.on));
+                of_all(&mut exprs.chain(condition))
             }
             Self::Delete { condition, .. } => of_all(&mut condition.iter()),
         }
@@ -78,6 +79,9 @@ fn of_query<'q>(query: &'q Query, outside: &Scope<'q>) -> u64 {
             inside.sources.push((&source.alias, named.map_or(1, |(_, count)| *count)));
         }
         // Only a query of one SELECT is ordered by expressions.
+        if !select.stars.is_empty() {
+            most = inside.sources.iter().map(|(_, count)| *count).fold(most, u64::max);
+        }
         let exprs = select.expressions().chain(orders.drain(..));
         most = exprs.map(|expr| of_expr(expr, &inside)).fold(most, u64::max);
     }

@@ -3,6 +3,7 @@
 
 mod coerce;
 mod column;
+mod ddl;
 mod dml;
 mod expr;
 mod growth;
@@ -18,10 +19,11 @@ pub use column::{
     Constraint, ConstraintSelector, Demand, ForeignKey, Index, IndexKey, IndexOrder, IndexPart, Key, LargeSize,
     ReferentialAction, TableSpec,
 };
+pub use ddl::{Ddl, DdlAction, When};
 pub use dml::{Conflict, ConflictAction, Dml, InsertSource};
-pub use expr::{Aggregate, BinaryOperator, Expr, Function, Position, UnaryOperator};
+pub use expr::{Aggregate, BinaryOperator, CastType, Expr, Function, Position, UnaryOperator};
 pub use ident::{Ident, IdentError, IdentKind};
-pub use parse::{Grammar, ParseError, ParseLimits, parse_dml, parse_expr, parse_query, parse_server_expr};
+pub use parse::{Grammar, ParseError, ParseLimits, parse_ddl, parse_dml, parse_expr, parse_query, parse_server_expr};
 pub use query::{Join, JoinKind, OrderBy, Ordering, Query, Select, Source, Union};
 pub use value::{Finite, Value, ValueError};
 
@@ -101,7 +103,7 @@ pub enum Op {
         #[serde(skip_serializing_if = "Option::is_none")]
         online: Option<Demand>,
     },
-    /// Renames an index. No guest asks for it yet: the runner does where it takes over a table.
+    /// Renames an index: what DDL as text may come to, and the runner asks for where it takes over a table.
     RenameIndex {
         /// The table.
         table: Ident,
@@ -184,7 +186,7 @@ impl Op {
     pub fn tables(&self) -> Vec<&Ident> {
         let mut tables = vec![self.table()];
         if let Self::Execute { statement } = self {
-            statement.each_query(&mut |query| query.each_source(&mut |source| tables.push(&source.name)));
+            statement.each_source(&mut |source| tables.push(&source.name));
         }
         tables
     }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Aggregate, Expr, Ident, Value};
+use super::{Aggregate, BinaryOperator, Expr, Ident, Value};
 
 /// A query.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,7 +19,7 @@ pub struct Query {
     /// Its order.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub order: Vec<Ordering>,
-    /// How many rows at most; only with an order.
+    /// How many rows at most; without an order those that come first by the keys of the tables, once names are resolved.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limit: Option<u64>,
     /// How many rows are left out before; only with a limit.
@@ -45,6 +45,9 @@ pub struct Select {
     pub distinct: bool,
     /// What it yields, at least one, each under a name of its own.
     pub items: Vec<(Ident, Expr)>,
+    /// Where among them `*` stands, and of which source; of all without one. None is left once names are resolved.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stars: Vec<(usize, Option<Ident>)>,
     /// Where from; none for a single row.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub from: Option<Source>,
@@ -122,6 +125,11 @@ impl Select {
         self.from.iter().chain(self.joins.iter().map(|join| &join.source))
     }
 
+    /// How many columns it yields, if that can be told without the tables.
+    pub fn width(&self) -> Option<usize> {
+        self.stars.is_empty().then_some(self.items.len())
+    }
+
     /// Its expressions, those of subqueries not among them.
     pub fn expressions(&self) -> impl Iterator<Item = &Expr> {
         let items = self.items.iter().map(|(_, expr)| expr);
@@ -136,12 +144,19 @@ impl Query {
         std::iter::once(&self.select).chain(self.unions.iter().map(|(_, select)| select))
     }
 
-    /// Whether it yields one row whatever there is, or at most one.
-    pub fn is_single_row(&self) -> bool {
+    /// Whether it may be meant to yield one row at most: an aggregate, LIMIT 1, or rows that are found by an equality.
+    pub fn may_be_single_row(&self) -> bool {
+        fn finds(condition: &Expr) -> bool {
+            match condition {
+                Expr::Binary(left, BinaryOperator::And, right) => finds(left) || finds(right),
+                Expr::Binary(_, BinaryOperator::Equal, _) => true,
+                _ => false,
+            }
+        }
         let select = &self.select;
         let one =
             select.from.is_none() || (select.group_by.is_empty() && select.expressions().any(Expr::has_aggregate));
-        self.limit == Some(1) || (self.unions.is_empty() && one)
+        self.limit == Some(1) || (self.unions.is_empty() && (one || select.condition.as_ref().is_some_and(finds)))
     }
 
     /// The row that it yields where every table is empty, if it yields one there. None where that is not told by its form

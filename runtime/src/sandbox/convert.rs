@@ -5,9 +5,9 @@ use super::bindings::ptah::migration::{schema, types};
 use super::error::CallError;
 use crate::operation::{
     Change, CheckSpec, ColumnChanges, ColumnDefault, ColumnSpec, ColumnType, Comment, Computed, ComputedStorage,
-    Constraint, ConstraintSelector, Demand, Dml, Expr, ForeignKey, Grammar, Ident, IdentKind, Index, IndexKey,
+    Constraint, ConstraintSelector, Ddl, Demand, Dml, Expr, ForeignKey, Grammar, Ident, IdentKind, Index, IndexKey,
     IndexOrder, IndexPart, Key, LargeSize, ParseLimits, Position, Query, ReferentialAction, TableSpec, Value,
-    parse_dml, parse_expr, parse_query,
+    parse_ddl, parse_dml, parse_expr, parse_query,
 };
 use crate::plan::Planner;
 
@@ -60,6 +60,11 @@ impl Converter {
     /// A statement with its parameters bound.
     pub(super) fn statement(&self, text: &types::SqlText, parameters: &[Value]) -> Result<Dml, CallError> {
         Ok(parse_dml(self.grammar(text.syntax), &self.limits, &text.text, parameters)?)
+    }
+
+    /// The parts of a DDL statement.
+    pub(super) fn ddl(&self, text: &types::SqlText) -> Result<Vec<Ddl>, CallError> {
+        Ok(parse_ddl(self.grammar(text.syntax), &self.limits, &text.text)?)
     }
 
     /// A query with its parameters bound.

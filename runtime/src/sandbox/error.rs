@@ -189,7 +189,10 @@ impl From<ValueError> for CallError {
 
 impl From<ParseError> for CallError {
     fn from(error: ParseError) -> Self {
-        Self::Guest(types::Error::Invalid(error.to_string()))
+        match error {
+            ParseError::Unsupported(message) => Self::Guest(types::Error::Unsupported(message)),
+            ParseError::Refused(message) | ParseError::TooLarge(message) => Self::Guest(types::Error::Invalid(message)),
+        }
     }
 }
 

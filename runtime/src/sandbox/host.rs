@@ -116,6 +116,24 @@ impl schema::Host for State {
         })
     }
 
+    fn ddl_text(&mut self, statement: types::SqlText) -> Result<(), CallError> {
+        let planner = self.planned_call(statement.weight())?;
+        let mut is_begun = false;
+        for ddl in Converter::new(planner).ddl(&statement)? {
+            let pushed = match planner.ddl(ddl) {
+                Ok(Some(op)) => planner.push(op).map(|()| is_begun = true),
+                Ok(None) => Ok(()),
+                Err(error) => Err(error),
+            };
+            match pushed.map_err(CallError::from) {
+                // A statement that is half done is nothing that a guest could go on from.
+                Err(CallError::Guest(error)) if is_begun => return Err(StepError::from(error).into()),
+                other => other?,
+            }
+        }
+        Ok(())
+    }
+
     fn create_constraint(&mut self, table: String, constraint: types::Constraint) -> Result<(), CallError> {
         self.plan(table.len() + constraint.weight(), |convert| {
             Ok(Op::CreateConstraint { table: convert.object(&table)?, constraint: convert.constraint(constraint)? })

@@ -47,7 +47,9 @@ pub(super) fn execute(schema: &Schema, rules: &Rules, statement: &Dml) -> Result
             }
             conflict.iter().try_for_each(|conflict| check_conflict(scope, rules, table, conflict))
         }
-        Dml::Update { assignments, condition, .. } => {
+        Dml::Update { assignments, joins, condition, .. } => {
+            let sources = schema.joined(table_name, table, joins)?;
+            let scope = if joins.is_empty() { scope } else { Scope { sources: &sources, ..scope } };
             check_assignments(scope, rules, assignments)?;
             condition.iter().try_for_each(|condition| scope.check_condition(condition))
         }
@@ -121,6 +123,12 @@ fn check_conflict(scope: Scope<'_>, rules: &Rules, table: &Table, conflict: &Con
     }
     names::no_duplicates(table_name, &conflict.columns)?;
     conflict.columns.iter().try_for_each(|name| find::column(table, table_name, name).map(|_| ()))?;
+    if conflict.columns.is_empty() {
+        return match conflict.action {
+            ConflictAction::Nothing => Ok(()),
+            ConflictAction::Update(_) => Err(invalid("ON CONFLICT DO UPDATE needs the columns of the key")),
+        };
+    }
     if !table.unique_keys().any(|key| same_columns(&key, &conflict.columns)) {
         return Err(invalid(format!(
             "({}) is no primary key and no unique constraint of table {table_name}",
@@ -190,7 +198,8 @@ fn check_length(row: usize, values: usize, columns: usize) -> Result<(), SchemaE
 
 /// Checks that a column can take what an expression yields.
 fn check_assigned(scope: Scope<'_>, table_name: &Ident, column: &Column, value: &Expr) -> Result<(), SchemaError> {
-    let kind = scope.kind(value)?;
+    // Its constants take the type of the column, if they can.
+    let kind = scope.kind(&scope.typed(value, column.portable_type()))?;
     let own = Kind::of_column(column);
     if own.takes(kind) { Ok(()) } else { Err(cannot_take(table_name, column, own, kind)) }
 }

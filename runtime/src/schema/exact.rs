@@ -2,7 +2,7 @@
 //! which form a constant beside it is written.
 
 use super::scope::Scope;
-use crate::operation::{Aggregate, BinaryOperator, ColumnType, Expr, Function, UnaryOperator, Value};
+use crate::operation::{Aggregate, BinaryOperator, CastType, ColumnType, Expr, Function, UnaryOperator, Value};
 
 /// A decimal with so many digits after the point.
 fn numeric(scale: u8) -> ColumnType {
@@ -52,19 +52,26 @@ impl Scope<'_> {
             Expr::Binary(left, operator, right) => self.exact_binary(left, *operator, right),
             Expr::Unary(UnaryOperator::Not, _)
             | Expr::IsNull { .. }
+            | Expr::Is { .. }
             | Expr::In { .. }
             | Expr::Between { .. }
             | Expr::Like { .. }
             | Expr::Exists(_)
             | Expr::InQuery { .. } => Some(ColumnType::Boolean),
+            Expr::Cast(_, CastType::Text) => Some(ColumnType::Text),
+            Expr::Cast(_, CastType::Integer) => Some(ColumnType::BigInteger),
+            Expr::Cast(_, CastType::Double) => Some(ColumnType::Double),
             Expr::Call(function, arguments) => match function {
                 Function::Length => Some(ColumnType::BigInteger),
                 Function::Abs => arguments.first().and_then(|argument| self.exact(argument)).map(widened),
                 Function::Coalesce => self.all_exact(arguments),
                 Function::NullIf => self.exact(arguments.first()?),
-                Function::Lower | Function::Upper | Function::Trim | Function::Replace | Function::Substr => {
-                    Some(ColumnType::Text)
-                }
+                Function::Lower
+                | Function::Upper
+                | Function::Trim
+                | Function::Replace
+                | Function::Substr
+                | Function::JsonType => Some(ColumnType::Text),
                 Function::CurrentTimestamp => None,
                 Function::CurrentDate => Some(ColumnType::Date),
             },

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{Check, CheckCondition, Column, ModelDefault, Schema, SchemaError, Table};
-use crate::operation::{ForeignKey, Ident, Index, Key};
+use crate::operation::{ConstraintSelector, ForeignKey, Ident, Index, Key, Op};
 
 /// The table of that name.
 pub(super) fn table<'a>(schema: &'a Schema, name: &Ident) -> Result<&'a Table, SchemaError> {
@@ -22,6 +22,34 @@ fn no_table(name: &Ident) -> SchemaError {
 /// The column of that name.
 pub(super) fn column<'a>(table: &'a Table, table_name: &Ident, name: &Ident) -> Result<&'a Column, SchemaError> {
     table.column(name).ok_or_else(|| SchemaError::NotFound(format!("table {table_name} has no column {name}")))
+}
+
+impl Schema {
+    /// The table that has an index of that name, that of a constraint not counted.
+    pub fn table_of_index(&self, name: &Ident) -> Option<&Ident> {
+        let has = |table: &Table| table.indexes.iter().any(|index| index.name == *name);
+        self.tables.iter().find(|(_, table)| has(table)).map(|(table, _)| table)
+    }
+
+    /// Whether what an operation makes or drops is there, going by its name.
+    pub fn has(&self, op: &Op) -> bool {
+        let Some(table) = self.tables.get(op.table()) else { return false };
+        let index = |name: &Ident| table.indexes.iter().any(|index| index.name == *name);
+        let constraint = |name: &Ident| {
+            let keys = keys(table).filter_map(|key| key.name.as_ref());
+            let others = table.foreign_keys.iter().filter_map(|key| key.name.as_ref());
+            let checks = table.checks.iter().filter_map(|check| check.name.as_ref());
+            keys.chain(others).chain(checks).any(|other| other == name)
+        };
+        match op {
+            Op::AddColumn { column, .. } => table.column(&column.name).is_some(),
+            Op::DropColumn { name, .. } => table.column(name).is_some(),
+            Op::CreateIndex { index: Index { name, .. }, .. } => index(name),
+            Op::DropIndex { name, .. } => index(name) || constraint(name),
+            Op::DropConstraint { which: ConstraintSelector::Name(name), .. } => constraint(name),
+            _ => true,
+        }
+    }
 }
 
 /// Every foreign key of the schema that refers to a table, with the table it belongs to.

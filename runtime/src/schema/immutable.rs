@@ -80,6 +80,7 @@ impl Scope<'_> {
             }
             Expr::Field(..)
             | Expr::Case { .. }
+            | Expr::Cast(..)
             | Expr::Aggregate { .. }
             | Expr::Scalar(_)
             | Expr::Exists(_)

@@ -13,6 +13,7 @@ mod find;
 mod immutable;
 mod index;
 mod inverse;
+mod joins;
 mod names;
 mod query;
 mod rename;

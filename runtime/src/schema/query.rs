@@ -2,14 +2,16 @@
 //! what is costly by its very form is refused.
 
 use std::cell::Cell;
+use std::sync::Arc;
 
 use super::exact::either;
+use super::joins::{expanded, relates};
 use super::scope::{Columns, Scope, Source};
 use super::typing::{Kind, mismatch, not_found};
-use super::{Schema, SchemaError, invalid};
+use super::{Schema, SchemaError, Table, find, invalid};
 use crate::operation::{
-    BinaryOperator, ColumnType, Conflict, ConflictAction, Dml, Expr, Ident, InsertSource, Join, OrderBy, Ordering,
-    Query, Select, Value, coerce,
+    ColumnType, Conflict, ConflictAction, Dml, Expr, Ident, InsertSource, OrderBy, Ordering, Query, Select, Value,
+    coerce,
 };
 
 type Result<T> = std::result::Result<T, SchemaError>;
@@ -48,6 +50,10 @@ impl Schema {
     pub fn resolve(&self, statement: &Dml) -> std::result::Result<Dml, SchemaError> {
         let table_name = statement.table();
         let table = self.tables.get(table_name);
+        let all_columns = || {
+            let named = |table: &Arc<Table>| table.columns.iter().map(|column| column.name.clone()).collect();
+            table.map(named).unwrap_or_default()
+        };
         let root = table.map(|table| Scope::of_table(table, table_name)).unwrap_or_default().reading(self);
         let constants = Scope::default().reading(self);
         let assigned = |scope: Scope<'_>, assignments: &[(Ident, Expr)]| {
@@ -57,7 +63,7 @@ impl Schema {
         Ok(match statement {
             Dml::Insert { table: _, columns, source, conflict } => Dml::Insert {
                 table: table_name.clone(),
-                columns: columns.clone(),
+                columns: if columns.is_empty() { all_columns() } else { columns.clone() },
                 source: match source {
                     InsertSource::Rows(rows) => InsertSource::Rows(
                         rows.iter()
@@ -79,11 +85,24 @@ impl Schema {
                     other => other.clone(),
                 },
             },
-            Dml::Update { table: _, assignments, condition } => Dml::Update {
+            Dml::Update { table: _, assignments, joins, condition } if joins.is_empty() => Dml::Update {
                 table: table_name.clone(),
                 assignments: assigned(root, assignments)?,
+                joins: Vec::new(),
                 condition: condition.as_ref().map(|condition| root.resolve(condition)).transpose()?,
             },
+            Dml::Update { table: _, assignments, joins, condition } => {
+                let table = find::table(self, table_name)?;
+                let sources = self.joined(table_name, table, joins)?;
+                let all = Scope { sources: &sources, ..Scope::default() }.reading(self);
+                let condition = condition.as_ref().map(|condition| all.resolve(condition)).transpose()?;
+                Dml::Update {
+                    table: table_name.clone(),
+                    assignments: assigned(all, assignments)?,
+                    joins: all.joins(joins, condition.as_ref())?,
+                    condition,
+                }
+            }
             Dml::Delete { table: _, condition } => Dml::Delete {
                 table: table_name.clone(),
                 condition: condition.as_ref().map(|condition| root.resolve(condition)).transpose()?,
@@ -94,7 +113,7 @@ impl Schema {
 
 impl Scope<'_> {
     /// The same expression with every subquery in it resolved, and inside a query its columns too.
-    fn resolve(&self, expr: &Expr) -> Result<Expr> {
+    pub(super) fn resolve(&self, expr: &Expr) -> Result<Expr> {
         expr.try_map(&mut |expr| {
             Ok(match expr {
                 Expr::Column(name) if self.table.is_none() => self.find(&name)?,
@@ -103,15 +122,21 @@ impl Scope<'_> {
                     Expr::Field(source, name)
                 }
                 Expr::Scalar(query) => {
-                    if !query.is_single_row() {
+                    if !query.may_be_single_row() {
                         return Err(invalid(
-                            "a subquery that stands for a value has to be an aggregate without GROUP BY, or to end in LIMIT 1",
+                            "a subquery that stands for a value has to be an aggregate without GROUP BY, to find its row by \
+                             an equality, or to end in LIMIT 1",
                         ));
                     }
                     Expr::Scalar(Box::new(self.query(&query)?.0))
                 }
                 Expr::Exists(query) => Expr::Exists(Box::new(self.query(&query)?.0)),
                 Expr::InQuery { operand, query, negated } => {
+                    // MariaDB takes it only in a FROM, where nothing around is in sight.
+                    let apart = Scope { schema: self.schema, named: self.named, ..Scope::default() };
+                    if query.limit.is_some() && apart.query(&query).is_err() && self.query(&query).is_ok() {
+                        return Err(invalid("a subquery of IN with LIMIT may not mention columns of what is around it"));
+                    }
                     Expr::InQuery { operand, query: Box::new(self.query(&query)?.0), negated }
                 }
                 other => other,
@@ -155,12 +180,18 @@ impl Scope<'_> {
             named.push((name, outputs));
         }
         let inner = Scope { schema: Some(schema), named: &named, outer: Some(self), ..Scope::default() };
-        let (select, order, mut outputs) = inner.select(&query.select, &query.order)?;
+        let (select, mut order, mut outputs) = inner.select(&query.select, &query.order)?;
         let mut unions = Vec::with_capacity(query.unions.len());
         for (kind, select) in &query.unions {
             let (select, _, others) = inner.select(select, &[])?;
+            if others.len() != outputs.len() {
+                return Err(invalid("the parts of a UNION yield different numbers of columns"));
+            }
             join_outputs(&mut outputs, others)?;
             unions.push((*kind, select));
+        }
+        if query.limit.is_some() && order.is_empty() {
+            order = inner.first_rows(&select, &outputs, unions.is_empty())?;
         }
         Ok((Query { with, select, unions, order, limit: query.limit, offset: query.offset }, outputs))
     }
@@ -170,24 +201,17 @@ impl Scope<'_> {
         let sources = self.sources_of(select)?;
         let leaves = Cell::new(false);
         let all = Scope { sources: &sources, leaves: Some(&leaves), ..*self };
-        let mut joins = Vec::with_capacity(select.joins.len());
-        for (place, join) in select.joins.iter().enumerate() {
-            // Only what stands to the left is in sight.
-            let (left, right) = sources.split_at(place + 1);
-            let seen = sources.get(..place + 2).unwrap_or(&sources);
-            let on = Scope { sources: seen, ..all }.resolve(&join.on)?;
-            all.condition(&on, "ON")?;
-            if !right.first().is_some_and(|source| relates(&on, source, |other| is_of(other, left))) {
-                return Err(invalid(format!(
-                    "the join with {} needs an equality of a column of it and one of what stands before it",
-                    join.source.alias
-                )));
-            }
-            joins.push(Join { kind: join.kind, source: join.source.clone(), on });
-        }
         let condition = select.condition.as_ref().map(|condition| all.resolve(condition)).transpose()?;
         condition.iter().try_for_each(|condition| all.condition(condition, "WHERE"))?;
-        let group_by = select.group_by.iter().map(|key| all.resolve(key)).collect::<Result<Vec<_>>>()?;
+        let joins = all.joins(&select.joins, condition.as_ref())?;
+        // A key may be called as what the query yields.
+        let key = |key: &Expr| match key {
+            Expr::Column(name) if all.find(name).is_err() => {
+                all.resolve(select.items.iter().find(|(item, _)| item == name).map_or(key, |(_, item)| item))
+            }
+            other => all.resolve(other),
+        };
+        let group_by = select.group_by.iter().map(key).collect::<Result<Vec<_>>>()?;
         for key in &group_by {
             if key.has_aggregate() {
                 return Err(invalid("an aggregate may not stand in GROUP BY"));
@@ -196,13 +220,12 @@ impl Scope<'_> {
         }
         let having = select.having.as_ref().map(|condition| all.resolve(condition)).transpose()?;
         having.iter().try_for_each(|condition| all.check_condition(condition))?;
-        let items = select
-            .items
+        let items = expanded(select, &sources)?
             .iter()
             .map(|(name, item)| Ok((name.clone(), all.resolve(item)?)))
             .collect::<Result<Vec<_>>>()?;
-        let resolved =
-            Select { distinct: select.distinct, items, from: select.from.clone(), joins, condition, group_by, having };
+        let (distinct, stars, from) = (select.distinct, Vec::new(), select.from.clone());
+        let resolved = Select { distinct, items, stars, from, joins, condition, group_by, having };
         let order = all.order(&resolved, order)?;
         let keys = order.iter().filter_map(|key| match &key.by {
             OrderBy::Expr(expr) => Some(expr),
@@ -241,14 +264,14 @@ impl Scope<'_> {
     }
 
     /// A condition without aggregates.
-    fn condition(&self, condition: &Expr, place: &str) -> Result<()> {
+    pub(super) fn condition(&self, condition: &Expr, place: &str) -> Result<()> {
         if condition.has_aggregate() {
             return Err(invalid(format!("an aggregate may not stand in {place}")));
         }
         self.check_condition(condition)
     }
 
-    fn order(&self, select: &Select, order: &[Ordering]) -> Result<Vec<Ordering>> {
+    pub(super) fn order(&self, select: &Select, order: &[Ordering]) -> Result<Vec<Ordering>> {
         let each = order.iter().map(|key| {
             let by = match &key.by {
                 OrderBy::Output(name) => OrderBy::Output(name.clone()),
@@ -311,9 +334,8 @@ impl Scope<'_> {
     /// A query that is asked again for every row around it has to find its rows by an equality.
     fn is_bound(&self, select: &Select, sources: &[Source<'_>]) -> Result<()> {
         let conditions = select.condition.iter().chain(select.joins.iter().map(|join| &join.on));
-        let outside =
-            |other: &Expr| matches!(other, Expr::Field(source, _) if !sources.iter().any(|own| own.alias == source));
-        let mut bound = conditions.flat_map(|on| sources.iter().map(move |source| relates(on, source, outside)));
+        let outside = |other: &Ident| !sources.iter().any(|own| own.alias == other);
+        let mut bound = conditions.flat_map(|on| sources.iter().map(move |source| relates(on, source.alias, outside)));
         if bound.any(|bound| bound) {
             return Ok(());
         }
@@ -375,27 +397,9 @@ fn join_outputs(outputs: &mut [Output], others: Vec<Output>) -> Result<()> {
 }
 
 /// Refuses what no database compares for equality.
-fn comparable(kind: Kind, place: &str) -> Result<()> {
+pub(super) fn comparable(kind: Kind, place: &str) -> Result<()> {
     match kind {
         Kind::Json | Kind::Any => Err(invalid(format!("{kind} may not stand in {place}"))),
         _ => Ok(()),
     }
-}
-
-/// Whether one of the conditions is an equality of a column of the source and of another operand.
-fn relates(on: &Expr, source: &Source<'_>, is_other: impl Fn(&Expr) -> bool + Copy) -> bool {
-    match on {
-        Expr::Binary(left, BinaryOperator::And, right) => {
-            relates(left, source, is_other) || relates(right, source, is_other)
-        }
-        Expr::Binary(left, BinaryOperator::Equal, right) => {
-            let own = |expr: &Expr| matches!(expr, Expr::Field(alias, _) if alias == source.alias);
-            own(left) && is_other(right) || own(right) && is_other(left)
-        }
-        _ => false,
-    }
-}
-
-fn is_of(expr: &Expr, sources: &[Source<'_>]) -> bool {
-    matches!(expr, Expr::Field(alias, _) if sources.iter().any(|source| source.alias == alias))
 }

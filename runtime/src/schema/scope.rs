@@ -38,7 +38,15 @@ pub(super) enum Columns<'a> {
     Query(&'a [Output]),
 }
 
-impl Columns<'_> {
+impl<'a> Columns<'a> {
+    /// The names of the columns in order.
+    pub(super) fn names(self) -> Box<dyn Iterator<Item = &'a Ident> + 'a> {
+        match self {
+            Self::Table(table) => Box::new(table.columns.iter().map(|column| &column.name)),
+            Self::Query(outputs) => Box::new(outputs.iter().map(|output| &output.name)),
+        }
+    }
+
     /// Kind and type of a column.
     pub(super) fn find(self, name: &Ident) -> Option<(Kind, Option<ColumnType>)> {
         match self {

@@ -5,8 +5,8 @@ use super::query::Output;
 use super::scope::{Columns, Scope, Source};
 use super::{Schema, Table};
 use crate::operation::{
-    BinaryOperator, ColumnType, Conflict, ConflictAction, Dml, Expr, Function, Ident, InsertSource, OrderBy, Query,
-    Select, Value, coerce,
+    BinaryOperator, ColumnType, Conflict, ConflictAction, Dml, Expr, Function, Ident, InsertSource, Join, OrderBy,
+    Query, Select, Value, coerce,
 };
 
 /// How a column of an answer is read.
@@ -98,9 +98,23 @@ pub fn typed(schema: &Schema, table: &Table, statement: &Dml) -> Dml {
             });
             Dml::Insert { table: name.clone(), columns: columns.clone(), source, conflict }
         }
+        Dml::Update { assignments, joins, condition, .. } if !joins.is_empty() => {
+            let sources = schema.joined(name, table, joins).unwrap_or_default();
+            let scope = Scope { sources: &sources, ..constants };
+            let on = |join: &Join| Join { on: scope.typed(&join.on, None), ..join.clone() };
+            let each = assignments.iter();
+            let each = each.map(|(column, value)| (column.clone(), scope.typed(value, type_of(column))));
+            Dml::Update {
+                table: name.clone(),
+                assignments: each.collect(),
+                joins: joins.iter().map(on).collect(),
+                condition: condition.as_ref().map(|condition| scope.typed(condition, None)),
+            }
+        }
         Dml::Update { assignments, condition, .. } => Dml::Update {
             table: name.clone(),
             assignments: assigned(assignments),
+            joins: Vec::new(),
             condition: condition.as_ref().map(|condition| scope.typed(condition, None)),
         },
         Dml::Delete { condition, .. } => Dml::Delete {
@@ -112,7 +126,7 @@ pub fn typed(schema: &Schema, table: &Table, statement: &Dml) -> Dml {
 
 impl Scope<'_> {
     /// The expression with its constants in the form of what they are compared with, or go into.
-    fn typed(&self, expr: &Expr, into: Option<ColumnType>) -> Expr {
+    pub(super) fn typed(&self, expr: &Expr, into: Option<ColumnType>) -> Expr {
         // A chain of operators is as deep as it is long: what it goes through takes little of the stack.
         match expr {
             Expr::Binary(left, operator, right) => {
@@ -140,6 +154,10 @@ impl Scope<'_> {
             Expr::Unary(operator, operand) => Expr::Unary(*operator, boxed(operand, None)),
             Expr::Binary(left, operator, right) => Expr::Binary(boxed(left, None), *operator, boxed(right, None)),
             Expr::IsNull { operand, negated } => Expr::IsNull { operand: boxed(operand, None), negated: *negated },
+            Expr::Is { operand, truth, negated } => {
+                Expr::Is { operand: boxed(operand, None), truth: *truth, negated: *negated }
+            }
+            Expr::Cast(operand, to) => Expr::Cast(boxed(operand, None), *to),
             Expr::In { operand, items, negated } => {
                 let exact = self.beside(operand);
                 let items = items.iter().map(|item| self.typed(item, exact)).collect();

@@ -6,7 +6,9 @@ use std::fmt;
 use super::query::Output;
 use super::scope::Scope;
 use super::{Column, ModelType, SchemaError, invalid};
-use crate::operation::{Aggregate, BinaryOperator, ColumnType, Expr, Function, Query, UnaryOperator, Value, coerce};
+use crate::operation::{
+    Aggregate, BinaryOperator, CastType, ColumnType, Expr, Function, Query, UnaryOperator, Value, coerce,
+};
 
 /// Types that the databases' operators take alike.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -158,6 +160,10 @@ impl Scope<'_> {
             Expr::Unary(UnaryOperator::Negate, operand) => self.number(operand, "an operand of -"),
             Expr::Binary(left, operator, right) => self.binary(left, *operator, right),
             Expr::IsNull { operand, .. } => self.kind(operand).map(|_| Kind::Boolean),
+            Expr::Is { operand, .. } => {
+                self.expect(operand, Kind::Boolean, "an operand of IS TRUE or FALSE").map(|()| Kind::Boolean)
+            }
+            Expr::Cast(operand, to) => self.cast(operand, *to),
             Expr::In { operand, items, .. } => {
                 self.all_comparable(operand, items)?;
                 Ok(Kind::Boolean)
@@ -177,6 +183,20 @@ impl Scope<'_> {
             Expr::Exists(_) => Ok(Kind::Boolean),
             Expr::Scalar(query) => self.scalar(query),
             Expr::InQuery { operand, query, .. } => self.in_query(operand, query),
+        }
+    }
+
+    fn cast(&self, operand: &Expr, to: CastType) -> Result<Kind, SchemaError> {
+        let (from, to) = match (self.kind(operand)?, to) {
+            (from, CastType::Text) => (from, Kind::Text),
+            (from, CastType::Integer) => (from, Kind::Number),
+            (from, CastType::Double) => (from, Kind::Double),
+        };
+        match from {
+            Kind::Boolean | Kind::Binary => Err(invalid(format!("{from} cannot be cast"))),
+            Kind::Any | Kind::Text | Kind::Number | Kind::Double | Kind::Json => Ok(to),
+            _ if to == Kind::Text => Ok(to),
+            _ => Err(invalid(format!("{from} cannot be cast to {to}"))),
         }
     }
 
@@ -309,6 +329,10 @@ impl Scope<'_> {
                 rest.iter().try_for_each(|argument| self.expect(argument, Kind::Number, "an argument of substr"))?;
                 Ok(Kind::Text)
             }
+            Function::JsonType => match arguments.first().map(|argument| self.kind(argument)).transpose()? {
+                None | Some(Kind::Json | Kind::Any) => Ok(Kind::Text),
+                Some(kind) => Err(invalid(format!("{kind} is no JSON document"))),
+            },
             Function::CurrentTimestamp => Ok(Kind::Timestamp),
             Function::CurrentDate => Ok(Kind::Date),
         }
@@ -383,7 +407,7 @@ pub(super) fn may_be_null(expr: &Expr) -> bool {
         Expr::Value(value) => *value == Value::Null,
         Expr::Call(Function::NullIf, _) => true,
         Expr::Call(Function::Coalesce, arguments) => arguments.iter().all(may_be_null),
-        Expr::IsNull { .. } => false,
+        Expr::IsNull { .. } | Expr::Is { .. } => false,
         Expr::Binary(left, BinaryOperator::Divide | BinaryOperator::Modulo, right) => {
             !is_other_than_zero(right) || any(&[left, right])
         }

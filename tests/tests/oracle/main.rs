@@ -6,6 +6,7 @@
 
 mod build;
 mod computed;
+mod ddl;
 mod expression;
 mod fixed;
 mod generate;

@@ -5,6 +5,7 @@
 
 mod answers;
 mod reads;
+mod scripts;
 mod statements;
 
 use std::path::Path;

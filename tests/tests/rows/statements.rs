@@ -115,10 +115,10 @@ on_every_database! {
         let hostile = [
             (ErrorKind::NotFound, "DELETE FROM books WHERE id IN (SELECT a FROM secrets)"),
             (ErrorKind::Invalid, "DELETE FROM books WHERE id IN (SELECT version_num FROM ptah_db_versions)"),
-            (ErrorKind::Invalid, "UPDATE books SET title = (SELECT max(usename) FROM pg_catalog.pg_user)"),
+            (ErrorKind::Unsupported, "UPDATE books SET title = (SELECT max(usename) FROM pg_catalog.pg_user)"),
             (ErrorKind::Invalid, "UPDATE books SET title = (SELECT max(sql) FROM sqlite_schema)"),
-            (ErrorKind::Invalid, "UPDATE books SET title = (SELECT max(user) FROM mysql.user)"),
-            (ErrorKind::Invalid, "INSERT INTO books (title) SELECT load_file('x') FROM authors"),
+            (ErrorKind::Unsupported, "UPDATE books SET title = (SELECT max(user) FROM mysql.user)"),
+            (ErrorKind::Unsupported, "INSERT INTO books (title) SELECT load_file('x') FROM authors"),
             (ErrorKind::Invalid, "INSERT INTO books (title) SELECT title FROM books, authors"),
             (ErrorKind::Invalid, "INSERT INTO books (title) SELECT b.title FROM books AS b JOIN authors AS a ON TRUE"),
             (ErrorKind::NotFound, "UPDATE books SET title = (SELECT max(password) FROM users)"),

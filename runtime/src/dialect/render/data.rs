@@ -2,8 +2,11 @@
 //! into or is compared with.
 
 use super::{data_statement, find, names};
+use crate::dialect::query::{render_joins, render_source};
 use crate::dialect::{Dialect, Statement, Unsupported, literal, quote, render_expr, render_query};
-use crate::operation::{ColumnType, Conflict, ConflictAction, Dml, Expr, Ident, InsertSource, Query, Value};
+use crate::operation::{
+    ColumnType, Conflict, ConflictAction, Dml, Expr, Ident, InsertSource, Join, JoinKind, Query, Value,
+};
 use crate::schema::{Schema, Table, same_columns, typed};
 
 /// Rows of one INSERT at most.
@@ -93,14 +96,47 @@ pub(super) fn execute(dialect: Dialect, statement: &Dml, schema: &Schema) -> Res
                 }
             }
         }
-        Dml::Update { assignments, condition, .. } => {
+        Dml::Update { table: table_name, assignments, joins, condition } => {
             let constants = assignments.iter().filter_map(|(name, value)| Some((name, constant(value)?)));
             fit(dialect, table, constants)?;
+            if !joins.is_empty() {
+                return joined_update(dialect, &table_name, &assignments, &joins, condition);
+            }
             let set = render_assignments(dialect, &assignments, |column| quote(dialect, column));
             Ok(vec![data_statement(format!("UPDATE {name} SET {set}{}", filter(&condition)))])
         }
         Dml::Delete { condition, .. } => Ok(vec![data_statement(format!("DELETE FROM {name}{}", filter(&condition)))]),
     }
+}
+
+/// An UPDATE of rows that have a partner in other tables.
+fn joined_update(
+    dialect: Dialect,
+    table: &Ident,
+    assignments: &[(Ident, Expr)],
+    joins: &[Join],
+    condition: Option<Expr>,
+) -> Result<Vec<Statement>, Unsupported> {
+    let name = quote(dialect, table);
+    if dialect == Dialect::Mariadb {
+        let set = render_assignments(dialect, assignments, |column| own(dialect, table, column));
+        let filter = condition.map(|condition| format!(" WHERE {}", render_expr(dialect, &condition)));
+        let filter = filter.unwrap_or_default();
+        return Ok(vec![data_statement(format!("UPDATE {name}{} SET {set}{filter}", render_joins(dialect, joins)))]);
+    }
+    if joins.iter().any(|join| join.kind == JoinKind::Left) {
+        return Err(Unsupported(format!("{dialect} has no LEFT JOIN in an UPDATE")));
+    }
+    let set = render_assignments(dialect, assignments, |column| quote(dialect, column));
+    let from: Vec<String> = joins.iter().map(|join| render_source(dialect, &join.source)).collect();
+    let always = Expr::Value(Value::Boolean(true));
+    let filters = joins.iter().map(|join| &join.on).filter(|on| **on != always).chain(&condition);
+    let filters: Vec<String> = filters.map(|filter| render_expr(dialect, filter)).collect();
+    Ok(vec![data_statement(format!(
+        "UPDATE {name} SET {set} FROM {} WHERE {}",
+        from.join(", "),
+        filters.join(" AND ")
+    ))])
 }
 
 fn render_assignments(dialect: Dialect, assignments: &[(Ident, Expr)], target: impl Fn(&Ident) -> String) -> String {
@@ -127,6 +163,7 @@ fn render_conflict(
     conflict: &Conflict,
     table: &Table,
 ) -> Result<String, Unsupported> {
+    let any = conflict.columns.is_empty();
     let assignments = |assignments: &[(Ident, Expr)]| {
         // A column without a source may be meant twice there.
         let qualified = assignments.iter().map(|(name, value)| {
@@ -147,12 +184,15 @@ fn render_conflict(
             ConflictAction::Nothing => "NOTHING".to_owned(),
             ConflictAction::Update(set) => format!("UPDATE SET {}", assignments(set)),
         };
+        if any {
+            return Ok(format!(" ON CONFLICT DO {action}"));
+        }
         return Ok(format!(" ON CONFLICT ({}) DO {action}", names(dialect, &conflict.columns)));
     }
     // A number that the database gives is a new one.
     let numbered =
         |column: &Ident| !inserted.contains(column) && table.column(column).is_some_and(|column| column.auto_increment);
-    let mut others = table.unique_keys().filter(|key| !same_columns(key, &conflict.columns));
+    let mut others = table.unique_keys().filter(|key| !any && !same_columns(key, &conflict.columns));
     if let Some(other) = others.find(|key| !key.iter().any(numbered)) {
         let other: Vec<&str> = other.iter().map(Ident::as_str).collect();
         return Err(Unsupported(format!(
@@ -160,7 +200,7 @@ fn render_conflict(
             other.join(", ")
         )));
     }
-    if table.opaque.iter().any(|opaque| opaque.kind == "index") {
+    if !any && table.opaque.iter().any(|opaque| opaque.kind == "index") {
         return Err(Unsupported(format!(
             "ON CONFLICT on MariaDB would look at every index of table {table_name}, and one of them is of an unknown kind"
         )));

@@ -5,6 +5,7 @@ use sqlparser::ast;
 use sqlparser::dialect::{Dialect as Grammars, PostgreSqlDialect, SQLiteDialect};
 use sqlparser::parser::Parser;
 
+use super::pieces::PIECES;
 use super::queries::{bare, ident, schema, words};
 use super::*;
 use crate::dialect::{Rendered, render};
@@ -63,98 +64,6 @@ fn without_columns(expr: &Expr) -> Expr {
         other => other,
     })
 }
-
-/// Pieces of SQL that have no business in an expression, and some that have.
-const PIECES: [&str; 88] = [
-    "a",
-    "\"b\"",
-    "`c`",
-    "t.a",
-    "\"t\".\"a\"",
-    "'x'",
-    "\"",
-    "'",
-    "`",
-    "''",
-    "(",
-    ")",
-    ",",
-    "AND",
-    "OR",
-    "NOT",
-    "IN",
-    "IN (1)",
-    "BETWEEN",
-    "LIKE",
-    "LIKE 'a' ESCAPE '!'",
-    "ILIKE",
-    "GLOB",
-    "REGEXP",
-    "~",
-    "IS",
-    "IS NULL",
-    "IS TRUE",
-    "ISNULL",
-    "NULL",
-    "=",
-    "==",
-    "<=>",
-    "<",
-    ">>",
-    "-",
-    "||",
-    "->>",
-    "::",
-    "::text",
-    "::regclass",
-    "COLLATE NOCASE",
-    "COLLATE \"C\"",
-    "AT TIME ZONE 'UTC'",
-    "[",
-    "]",
-    "ARRAY[1]",
-    "ANY (a)",
-    "CASE WHEN a THEN 1 END",
-    "CAST(a AS TEXT)",
-    "CONVERT(a, CHAR)",
-    "(SELECT 1)",
-    "SELECT",
-    "FROM t",
-    "EXISTS (SELECT 1)",
-    "count(*)",
-    "max(a)",
-    "row_number() OVER ()",
-    "now()",
-    "CURRENT_TIMESTAMP",
-    "current_date",
-    "random()",
-    "pg_sleep(9)",
-    "load_extension('x')",
-    "pg_read_file('x')",
-    "sleep(9)",
-    "uuid()",
-    "last_insert_rowid()",
-    "pg_catalog.lower(a)",
-    "lower(a)",
-    "trim(BOTH FROM a)",
-    "substring(a FROM 1)",
-    "length(a)",
-    "1",
-    "-1e5",
-    "0x1F",
-    "X'00'",
-    "b'1'",
-    "E'\\''",
-    "$$x$$",
-    "?",
-    "$1",
-    ":a",
-    "@a",
-    "/*",
-    "*/",
-    "--",
-    "#",
-];
 
 fn soup() -> BoxedStrategy<String> {
     let piece = prop_oneof![
@@ -253,7 +162,12 @@ fn walk(dialect: Dialect, position: Position, expr: &ast::Expr) -> Result<(), St
             }
             all(&[left, right])
         }
-        ast::Expr::IsNull(inner) | ast::Expr::IsNotNull(inner) => all(&[inner]),
+        ast::Expr::IsNull(inner)
+        | ast::Expr::IsNotNull(inner)
+        | ast::Expr::IsTrue(inner)
+        | ast::Expr::IsNotTrue(inner)
+        | ast::Expr::IsFalse(inner)
+        | ast::Expr::IsNotFalse(inner) => all(&[inner]),
         ast::Expr::InList { expr, list, .. } => {
             all(&[expr])?;
             all(&list.iter().collect::<Vec<_>>())
@@ -271,6 +185,22 @@ fn walk(dialect: Dialect, position: Position, expr: &ast::Expr) -> Result<(), St
             );
             if constant && known { Ok(()) } else { Err(format!("the cast to {data_type}")) }
         }
+        ast::Expr::Cast { kind: ast::CastKind::Cast, expr, data_type, format: None }
+            if position == Position::Statement =>
+        {
+            let known = matches!(
+                data_type,
+                ast::DataType::Text
+                    | ast::DataType::Char(None)
+                    | ast::DataType::Integer(None)
+                    | ast::DataType::BigInt(None)
+                    | ast::DataType::Signed
+                    | ast::DataType::Real
+                    | ast::DataType::Double(_)
+                    | ast::DataType::DoublePrecision
+            );
+            if known { all(&[expr]) } else { Err(format!("the cast to {data_type}")) }
+        }
         ast::Expr::Trim { expr, trim_where: None, trim_what: None, trim_characters: None } => all(&[expr]),
         ast::Expr::Substring { expr, substring_from, substring_for, .. } => {
             all(&[expr])?;
@@ -285,6 +215,8 @@ fn walk(dialect: Dialect, position: Position, expr: &ast::Expr) -> Result<(), St
             let known = match name.as_str() {
                 "CURRENT_TIMESTAMP" | "CURRENT_DATE" | "curdate" => clock,
                 "lower" | "upper" | "abs" | "coalesce" | "nullif" | "replace" => true,
+                "json_type" => dialect != Dialect::Postgres && position == Position::Statement,
+                "json_typeof" => dialect == Dialect::Postgres && position == Position::Statement,
                 "length" => dialect != Dialect::Mariadb,
                 "char_length" | "concat" => dialect == Dialect::Mariadb,
                 _ => false,

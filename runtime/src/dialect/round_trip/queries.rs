@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::super::query::{render_portable_query, render_query};
 use super::*;
 use crate::operation::{
-    Aggregate, Join, JoinKind, OrderBy, Ordering, Query, Select, Source, Union, parse_query as parse,
+    Aggregate, CastType, Join, JoinKind, OrderBy, Ordering, Query, Select, Source, Union, parse_query as parse,
 };
 use crate::schema::{Column, ModelType, Schema, Table};
 
@@ -14,7 +14,7 @@ const WORDS: &str = "SELECT DISTINCT AS FROM JOIN LEFT ON WHERE GROUP BY HAVING 
     AND OR NOT IN BETWEEN LIKE IS NULL EXISTS CASE WHEN THEN ELSE END TRUE FALSE DESC NULLS FIRST LAST \
     COLLATE BINARY pg_catalog C utf8mb4_nopad_bin DUAL CAST DOUBLE double precision bytea uuid json X \
     DATE TIME TIMESTAMP ZONE lower upper length char_length trim abs coalesce nullif replace substr concat \
-    count sum avg min max";
+    INTEGER REAL CHAR SIGNED TEXT bigint count sum avg min max";
 
 pub(super) fn ident(text: &str) -> Ident {
     Ident::parse(IdentKind::Object, 63, text).unwrap()
@@ -75,7 +75,16 @@ fn source(name: &str, alias: &str) -> Source {
 
 fn plain(items: Vec<(Ident, Expr)>, from: Source) -> Select {
     let (joins, group_by) = (Vec::new(), Vec::new());
-    Select { distinct: false, items, from: Some(from), joins, condition: None, group_by, having: None }
+    Select {
+        distinct: false,
+        items,
+        stars: Vec::new(),
+        from: Some(from),
+        joins,
+        condition: None,
+        group_by,
+        having: None,
+    }
 }
 
 fn query_of(select: Select) -> Query {
@@ -102,6 +111,8 @@ fn items() -> BoxedStrategy<Expr> {
             arms: vec![(of("p", &when), of("p", &then))],
             otherwise: Some(Box::new(Expr::Value(Value::Integer(7)))),
         }),
+        1 => (integers(1), prop::sample::select(vec![CastType::Integer, CastType::Double]))
+            .prop_map(|(operand, to)| Expr::Cast(Box::new(of("p", &operand)), to)),
         1 => conditions(1).prop_map(move |condition| Expr::Scalar(Box::new(query_of(bound(condition))))),
     ]
     .boxed()

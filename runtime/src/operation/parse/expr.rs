@@ -3,10 +3,8 @@
 use sqlparser::ast;
 
 use super::syntax::{Source, Syntax};
-use super::{Grammar, ParseError, ParseLimits, refused, too_large};
-use crate::operation::{
-    BinaryOperator, Conflict, Expr, Function, Ident, IdentKind, Position, Query, UnaryOperator, Value,
-};
+use super::{Grammar, ParseError, ParseLimits, refused, too_large, unsupported};
+use crate::operation::{BinaryOperator, Expr, Function, Ident, Position, Query, UnaryOperator, Value};
 
 type Result<T> = std::result::Result<T, ParseError>;
 
@@ -19,13 +17,23 @@ pub(super) struct Reader<'a> {
     pub(super) position: Position,
     /// The table whose name may stand before a column.
     pub(super) table: Option<Ident>,
+    /// What it is called instead.
+    pub(super) alias: Option<Ident>,
+    /// Whether the statement has other sources beside it.
+    pub(super) joined: bool,
+    /// What the sources of queries around are called.
+    pub(super) aliases: Vec<Ident>,
+    /// The queries in the FROM of each query around, by the names that they were given.
+    pub(super) derived: Vec<Vec<(Ident, Query)>>,
+    /// How many there were.
+    pub(super) named: usize,
     /// Whether `excluded` may stand before a column.
     pub(super) excluded: bool,
     /// Queries that are being read, one inside the other.
     pub(super) queries: usize,
     /// Tables named in them so far.
     pub(super) sources: usize,
-    ident_limit: usize,
+    pub(super) ident_limit: usize,
     pub(super) depth_limit: usize,
     depth: usize,
     node_limit: usize,
@@ -50,6 +58,11 @@ impl<'a> Reader<'a> {
             syntax,
             position,
             table: None,
+            alias: None,
+            joined: false,
+            aliases: Vec::new(),
+            derived: Vec::new(),
+            named: 0,
             excluded: false,
             queries: 0,
             sources: 0,
@@ -111,7 +124,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Whether queries may stand here.
-    fn is_statement(&self) -> bool {
+    pub(super) fn is_statement(&self) -> bool {
         matches!(self.position, Position::Statement | Position::Query)
     }
 
@@ -138,6 +151,14 @@ impl<'a> Reader<'a> {
             ast::Expr::BinaryOp { left, op, right } => self.binary(left, op, right),
             ast::Expr::IsNull(operand) => Ok(Expr::IsNull { operand: self.boxed(operand)?, negated: false }),
             ast::Expr::IsNotNull(operand) => Ok(Expr::IsNull { operand: self.boxed(operand)?, negated: true }),
+            ast::Expr::IsTrue(operand) => self.is(operand, true, false),
+            ast::Expr::IsNotTrue(operand) => self.is(operand, true, true),
+            ast::Expr::IsFalse(operand) => self.is(operand, false, false),
+            ast::Expr::IsNotFalse(operand) => self.is(operand, false, true),
+            ast::Expr::IsNotDistinctFrom(left, right) if self.syntax.source == Source::Guest => self.same(left, right),
+            ast::Expr::IsDistinctFrom(left, right) if self.syntax.source == Source::Guest => {
+                Ok(Expr::Unary(UnaryOperator::Not, Box::new(self.same(left, right)?)))
+            }
             ast::Expr::InList { expr, list, negated } => self.in_list(expr, list, *negated),
             ast::Expr::Between { expr, negated, low, high } => Ok(Expr::Between {
                 operand: self.boxed(expr)?,
@@ -145,14 +166,14 @@ impl<'a> Reader<'a> {
                 high: self.boxed(high)?,
                 negated: *negated,
             }),
-            ast::Expr::Like { escape_char: Some(_), .. } => Err(refused("LIKE with ESCAPE is not allowed")),
-            ast::Expr::Like { any: true, .. } => Err(refused("LIKE ANY is not allowed")),
+            ast::Expr::Like { escape_char: Some(_), .. } => Err(unsupported("LIKE with ESCAPE is not allowed")),
+            ast::Expr::Like { any: true, .. } => Err(unsupported("LIKE ANY is not allowed")),
             ast::Expr::Like { negated, expr, pattern, any: false, escape_char: None } => {
                 self.like(expr, pattern, *negated)
             }
             ast::Expr::Substring { expr, substring_from, substring_for, special: _, shorthand: _ } => {
                 let Some(from) = substring_from else {
-                    return Err(refused("substring() without a start is not allowed"));
+                    return Err(unsupported("substring() without a start is not allowed"));
                 };
                 let parts = std::iter::once(&**expr).chain([&**from]).chain(substring_for.as_deref());
                 let arguments = parts.map(|part| self.expr(part)).collect::<Result<_>>()?;
@@ -165,7 +186,7 @@ impl<'a> Reader<'a> {
                 trim_characters: None,
             } => Ok(Expr::Call(Function::Trim, vec![self.expr(expr)?])),
             // `trim(both from x)`, as PostgreSQL prints it, is read as a column named "both" elsewhere.
-            ast::Expr::Trim { .. } => Err(refused("only trim(x) is allowed")),
+            ast::Expr::Trim { .. } => Err(unsupported("only trim(x) is allowed")),
             ast::Expr::Function(function) => self.function(function),
             ast::Expr::Cast { kind, expr, data_type, format: None } => self.cast(kind, expr, data_type),
             ast::Expr::AnyOp { left, compare_op: ast::BinaryOperator::Eq, right, is_some: false } => {
@@ -187,21 +208,51 @@ impl<'a> Reader<'a> {
             ast::Expr::InSubquery { expr, subquery, negated } if self.is_statement() => {
                 let operand = self.boxed(expr)?;
                 let query = self.subquery(subquery)?;
-                if query.limit.is_some() {
-                    return Err(refused("LIMIT is not allowed in a subquery of IN"));
-                }
                 Ok(Expr::InQuery { operand, query, negated: *negated })
             }
-            other => Err(refused(format!("{} not allowed", construct_name(other)))),
+            other => Err(unsupported(format!("{} not allowed", construct_name(other)))),
         }
+    }
+
+    fn is(&mut self, operand: &ast::Expr, truth: bool, negated: bool) -> Result<Expr> {
+        Ok(Expr::Is { operand: self.boxed(operand)?, truth, negated })
+    }
+
+    /// Whether both are the same, NULLs too. What is read twice counts twice.
+    fn same(&mut self, left: &ast::Expr, right: &ast::Expr) -> Result<Expr> {
+        // `IS 1`, which is of a truth value where no other column says so.
+        if self.syntax.grammar == Grammar::Sqlite
+            && !self.is_statement()
+            && let ast::Expr::Value(value) = right
+            && let ast::Value::Number(digits, false) = &value.value
+            && matches!(digits.as_str(), "0" | "1")
+        {
+            return self.is(left, digits == "1", false);
+        }
+        let equal = self.equal(left, right)?;
+        let is_constant = |expr: &Expr| matches!(expr, Expr::Value(value) if *value != Value::Null);
+        let otherwise = match &equal {
+            Expr::Binary(left, _, right) if is_constant(left) || is_constant(right) => {
+                Expr::Value(Value::Boolean(false))
+            }
+            _ => {
+                let mut null = |operand| Ok(Box::new(Expr::IsNull { operand: self.boxed(operand)?, negated: false }));
+                Expr::Binary(null(left)?, BinaryOperator::And, null(right)?)
+            }
+        };
+        Ok(Expr::Call(Function::Coalesce, vec![equal, otherwise]))
+    }
+
+    fn equal(&mut self, left: &ast::Expr, right: &ast::Expr) -> Result<Expr> {
+        Ok(Expr::Binary(self.boxed(left)?, BinaryOperator::Equal, self.boxed(right)?))
     }
 
     /// A subquery that yields one column.
     fn subquery(&mut self, query: &ast::Query) -> Result<Box<Query>> {
         let query = self.query(query)?;
-        match query.select.items.len() {
-            1 => Ok(Box::new(query)),
-            found => Err(refused(format!("a subquery yields {found} columns where one is needed"))),
+        match query.select.width() {
+            Some(1) | None => Ok(Box::new(query)),
+            Some(found) => Err(refused(format!("a subquery yields {found} columns where one is needed"))),
         }
     }
 
@@ -242,7 +293,7 @@ impl<'a> Reader<'a> {
                     other => Expr::Unary(UnaryOperator::Negate, Box::new(other)),
                 })
             }
-            _ => Err(refused("only NOT, + and - are allowed before an expression")),
+            _ => Err(unsupported("only NOT, + and - are allowed before an expression")),
         }
     }
 
@@ -250,6 +301,7 @@ impl<'a> Reader<'a> {
         match operator {
             ast::BinaryOperator::PGLikeMatch => return self.like(left, right, false),
             ast::BinaryOperator::PGNotLikeMatch => return self.like(left, right, true),
+            ast::BinaryOperator::Spaceship if self.syntax.source == Source::Guest => return self.same(left, right),
             _ => {}
         }
         let closed = binary_operator(operator)?;
@@ -288,46 +340,7 @@ impl<'a> Reader<'a> {
         Ok(Expr::In { operand, items, negated })
     }
 
-    /// A name as it is written; PostgreSQL folds one without quotes to lower case.
-    pub(super) fn ident(&self, name: &ast::Ident) -> Result<Ident> {
-        let quote = match self.syntax.grammar {
-            Grammar::Portable | Grammar::Postgres => &['"'][..],
-            Grammar::Sqlite => &['"', '`'],
-            Grammar::Mariadb => &['`'],
-        };
-        let parse = |text: &str| {
-            Ident::parse(IdentKind::Object, self.ident_limit, text).map_err(|error| refused(error.to_string()))
-        };
-        match name.quote_style {
-            Some(found) if !quote.contains(&found) => Err(refused("a text literal stands where a name belongs")),
-            None if self.syntax.grammar == Grammar::Postgres => parse(&name.value.to_ascii_lowercase()),
-            _ => parse(&name.value),
-        }
-    }
-
-    fn column(&self, name: &ast::Ident) -> Result<Expr> {
-        if name.quote_style.is_none() && name.value.eq_ignore_ascii_case("default") {
-            return Err(refused("DEFAULT is not allowed: leave the column out"));
-        }
-        let column = self.ident(name)?;
-        match self.position {
-            Position::Default => Err(refused(format!("a default may not refer to a column: {column}"))),
-            _ => Ok(Expr::Column(column)),
-        }
-    }
-
-    fn qualified_column(&self, parts: &[ast::Ident]) -> Result<Expr> {
-        match (parts, &self.table) {
-            ([source, name], _) if self.queries > 0 => Ok(Expr::Field(self.ident(source)?, self.ident(name)?)),
-            ([source, name], _) if self.excluded && self.ident(source)?.is_like(Conflict::EXCLUDED) => {
-                Ok(Expr::Field(Ident::internal(Conflict::EXCLUDED), self.ident(name)?))
-            }
-            ([table, name], Some(expected)) if self.ident(table)? == *expected => self.column(name),
-            _ => Err(refused("a column may only be qualified by the table of the statement")),
-        }
-    }
-
-    fn value(&mut self, value: &ast::Value) -> Result<Value> {
+    pub(super) fn value(&mut self, value: &ast::Value) -> Result<Value> {
         match value {
             ast::Value::Null => Ok(Value::Null),
             ast::Value::Boolean(truth) => Ok(Value::Boolean(*truth)),
@@ -335,13 +348,13 @@ impl<'a> Reader<'a> {
             ast::Value::SingleQuotedString(text) => text_value(text),
             ast::Value::DoubleQuotedString(text) if self.syntax.grammar == Grammar::Mariadb => text_value(text),
             ast::Value::HexStringLiteral(_) if self.syntax.grammar == Grammar::Postgres => {
-                Err(refused("X'…' is a bit string on PostgreSQL: use '\\x…'::bytea"))
+                Err(unsupported("X'…' is a bit string on PostgreSQL: use '\\x…'::bytea"))
             }
             ast::Value::HexStringLiteral(digits) => {
                 bytes(digits).map(Value::Binary).ok_or_else(|| refused("X'…' must hold pairs of hexadecimal digits"))
             }
             ast::Value::Placeholder(name) => self.parameter(name),
-            _ => Err(refused("this kind of literal is not allowed")),
+            _ => Err(unsupported("this kind of literal is not allowed")),
         }
     }
 
@@ -417,8 +430,8 @@ fn binary_operator(operator: &ast::BinaryOperator) -> Result<BinaryOperator> {
         ast::BinaryOperator::Divide => BinaryOperator::Divide,
         ast::BinaryOperator::Modulo => BinaryOperator::Modulo,
         ast::BinaryOperator::StringConcat => BinaryOperator::Concat,
-        ast::BinaryOperator::Xor => return Err(refused("XOR is not allowed")),
-        _ => return Err(refused("this operator is not allowed")),
+        ast::BinaryOperator::Xor => return Err(unsupported("XOR is not allowed")),
+        _ => return Err(unsupported("this operator is not allowed")),
     })
 }
 
@@ -430,9 +443,6 @@ fn construct_name(expr: &ast::Expr) -> &'static str {
         ast::Expr::Subquery(_) | ast::Expr::Exists { .. } | ast::Expr::InSubquery { .. } => "subqueries are",
         ast::Expr::ILike { .. } => "ILIKE is",
         ast::Expr::SimilarTo { .. } | ast::Expr::RLike { .. } => "regular expressions are",
-        ast::Expr::IsTrue(_) | ast::Expr::IsNotTrue(_) | ast::Expr::IsFalse(_) | ast::Expr::IsNotFalse(_) => {
-            "IS TRUE and IS FALSE are"
-        }
         ast::Expr::IsDistinctFrom(..) | ast::Expr::IsNotDistinctFrom(..) => "IS DISTINCT FROM is",
         ast::Expr::Tuple(_) => "rows in parentheses are",
         ast::Expr::Array(_) | ast::Expr::AnyOp { .. } | ast::Expr::AllOp { .. } => "arrays, ANY and ALL are",

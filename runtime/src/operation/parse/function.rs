@@ -4,8 +4,8 @@ use sqlparser::ast::{self, DataType, ExactNumberInfo, TimezoneInfo};
 
 use super::expr::{Reader, bytes, number, text_value};
 use super::syntax::Source;
-use super::{Grammar, ParseError, refused, too_large};
-use crate::operation::{Aggregate, BinaryOperator, Expr, Function, Position, Value};
+use super::{Grammar, ParseError, refused, too_large, unsupported};
+use crate::operation::{Aggregate, BinaryOperator, CastType, Expr, Function, Position, Value};
 
 type Result<T> = std::result::Result<T, ParseError>;
 
@@ -22,22 +22,22 @@ impl Reader<'_> {
             over,
         } = function
         else {
-            return Err(refused("only plain function calls are allowed"));
+            return Err(unsupported("only plain function calls are allowed"));
         };
         if over.is_some() || !within_group.is_empty() {
-            return Err(refused("window functions are not allowed"));
+            return Err(unsupported("window functions are not allowed"));
         }
         let [ast::ObjectNamePart::Identifier(name)] = name.0.as_slice() else {
-            return Err(refused("a function may not be qualified by a schema"));
+            return Err(unsupported("a function may not be qualified by a schema"));
         };
         let lower = name.value.to_ascii_lowercase();
         let (distinct, arguments) = match args {
             ast::FunctionArguments::None => (false, &[][..]),
-            ast::FunctionArguments::Subquery(_) => return Err(refused("subqueries are not allowed as arguments")),
+            ast::FunctionArguments::Subquery(_) => return Err(unsupported("subqueries are not allowed as arguments")),
             ast::FunctionArguments::List(list) if list.clauses.is_empty() => {
                 (list.duplicate_treatment == Some(ast::DuplicateTreatment::Distinct), list.args.as_slice())
             }
-            ast::FunctionArguments::List(_) => return Err(refused("only plain function calls are allowed")),
+            ast::FunctionArguments::List(_) => return Err(unsupported("only plain function calls are allowed")),
         };
         if self.queries > 0
             && let Some(aggregate) = aggregate(&lower)
@@ -45,17 +45,23 @@ impl Reader<'_> {
             return self.aggregate(aggregate, distinct, arguments);
         }
         if distinct {
-            return Err(refused("only plain function calls are allowed"));
+            return Err(unsupported("only plain function calls are allowed"));
         }
         let arguments = arguments.iter().map(plain_argument).collect::<Result<Vec<_>>>()?;
         let name = lower;
         if let Some(clock) = self.clock(&name, &arguments)? {
             return Ok(clock);
         }
+        if let Some(short) = self.shorthand(&name, &arguments)? {
+            return Ok(short);
+        }
         if name == "concat" {
             return self.concat(&arguments);
         }
         let closed = self.function_of(&name)?;
+        if closed == Function::JsonType && !self.is_statement() {
+            return Err(unsupported(format!("{name}() is allowed in a statement only")));
+        }
         let fits = match closed {
             Function::Coalesce => arguments.len() >= 2,
             Function::NullIf => arguments.len() == 2,
@@ -93,7 +99,9 @@ impl Reader<'_> {
             "upper" => Function::Upper,
             "lcase" if mariadb => Function::Lower,
             "ucase" if mariadb => Function::Upper,
-            "length" if mariadb => return Err(refused("length() counts bytes on MariaDB: use char_length()")),
+            "length" if mariadb => return Err(unsupported("length() counts bytes on MariaDB: use char_length()")),
+            "json_typeof" if self.syntax.grammar == Grammar::Postgres => Function::JsonType,
+            "json_type" if matches!(self.syntax.grammar, Grammar::Sqlite | Grammar::Mariadb) => Function::JsonType,
             "length" | "char_length" | "character_length" => Function::Length,
             "trim" => Function::Trim,
             "abs" => Function::Abs,
@@ -102,17 +110,52 @@ impl Reader<'_> {
             "replace" => Function::Replace,
             "substr" | "substring" => Function::Substr,
             "count" | "sum" | "avg" | "min" | "max" => {
-                return Err(refused("aggregate functions are allowed in queries only"));
+                return Err(unsupported("aggregate functions are allowed in queries only"));
             }
             "total" | "group_concat" | "string_agg" | "array_agg" => {
-                return Err(refused(format!("the aggregate function {name} is not allowed")));
+                return Err(unsupported(format!("the aggregate function {name} is not allowed")));
             }
-            _ => return Err(refused(format!("the function {} is not allowed", shown(name)))),
+            _ => return Err(unsupported(format!("the function {} is not allowed", shown(name)))),
         })
+    }
+
+    /// What a grammar calls by a name of its own and is said by other means.
+    fn shorthand(&mut self, name: &str, arguments: &[&ast::Expr]) -> Result<Option<Expr>> {
+        let own = matches!(self.syntax.grammar, Grammar::Sqlite | Grammar::Mariadb);
+        Ok(Some(match (name, arguments) {
+            ("ifnull", [first, second]) if own => {
+                Expr::Call(Function::Coalesce, vec![self.expr(first)?, self.expr(second)?])
+            }
+            ("iif" | "if", [when, then, otherwise]) if own && self.is_statement() => Expr::Case {
+                operand: None,
+                arms: vec![(self.expr(when)?, self.expr(then)?)],
+                otherwise: Some(self.boxed(otherwise)?),
+            },
+            ("left", [text, length]) if self.syntax.grammar != Grammar::Sqlite => match self.expr(length)? {
+                Expr::Value(Value::Integer(length @ 0..)) => {
+                    let numbers = [1, length].map(|number| Expr::Value(Value::Integer(number)));
+                    let arguments = std::iter::once(self.expr(text)?).chain(numbers).collect();
+                    Expr::Call(Function::Substr, arguments)
+                }
+                _ => return Err(unsupported("left() takes a number that is not negative")),
+            },
+            _ => return Ok(None),
+        }))
     }
 
     /// CURRENT_TIMESTAMP and CURRENT_DATE in the spellings of the grammar.
     fn clock(&mut self, name: &str, arguments: &[&ast::Expr]) -> Result<Option<Expr>> {
+        let is_now = |argument: &ast::Expr| match argument {
+            ast::Expr::Value(value) => {
+                matches!(&value.value, ast::Value::SingleQuotedString(text) if text.eq_ignore_ascii_case("now"))
+            }
+            _ => false,
+        };
+        let (name, arguments) = match (name, self.syntax.grammar, arguments) {
+            ("datetime", Grammar::Sqlite, [argument]) if is_now(argument) => ("current_timestamp", &[][..]),
+            ("date", Grammar::Sqlite, [argument]) if is_now(argument) => ("current_date", &[][..]),
+            _ => (name, arguments),
+        };
         let function = match (name, self.syntax.grammar) {
             ("current_timestamp", _) | ("now", Grammar::Portable | Grammar::Postgres | Grammar::Mariadb) => {
                 Function::CurrentTimestamp
@@ -125,7 +168,7 @@ impl Reader<'_> {
             Position::Computed => return Err(refused("a computed column may not depend on the time")),
             Position::Index | Position::Predicate => return Err(refused("an index may not depend on the time")),
             Position::Query => {
-                return Err(refused("a query may not read the time: the run's own start is all there is"));
+                return Err(unsupported("a query may not read the time: the run's own start is all there is"));
             }
             Position::Default | Position::Statement => {}
         }
@@ -141,16 +184,20 @@ impl Reader<'_> {
         };
         let date_with_arguments = function == Function::CurrentDate && !arguments.is_empty();
         if !microseconds || date_with_arguments {
-            return Err(refused("the current time is taken to the microsecond: current_timestamp"));
+            return Err(unsupported("the current time is taken to the microsecond: current_timestamp"));
         }
         Ok(Some(Expr::Call(function, Vec::new())))
     }
 
     /// `concat(a, b, …)`, where it is `a || b || …`: on the others it skips NULLs.
     fn concat(&mut self, arguments: &[&ast::Expr]) -> Result<Expr> {
-        if matches!(self.syntax.grammar, Grammar::Sqlite | Grammar::Postgres) {
-            return Err(refused("concat() skips NULLs here: use ||"));
-        }
+        // Where it skips NULLs they are said to be empty.
+        let skips = matches!(self.syntax.grammar, Grammar::Sqlite | Grammar::Postgres);
+        let given = |expr: Expr| match expr {
+            constant @ Expr::Value(Value::Text(_)) => constant,
+            other if skips => Expr::Call(Function::Coalesce, vec![other, Expr::Value(Value::Text(String::new()))]),
+            other => other,
+        };
         let [first, second, rest @ ..] = arguments else {
             return Err(refused("concat() needs at least two arguments"));
         };
@@ -158,10 +205,10 @@ impl Reader<'_> {
         if arguments.len() > self.depth_limit.saturating_mul(10) {
             return Err(too_large("concat() has too many arguments"));
         }
-        let mut read = self.expr(first)?;
+        let mut read = given(self.expr(first)?);
         for argument in std::iter::once(second).chain(rest) {
             self.node()?;
-            read = Expr::Binary(Box::new(read), BinaryOperator::Concat, self.boxed(argument)?);
+            read = Expr::Binary(Box::new(read), BinaryOperator::Concat, Box::new(given(self.expr(argument)?)));
         }
         Ok(read)
     }
@@ -169,7 +216,7 @@ impl Reader<'_> {
     /// `DATE '2024-01-01'` and its like.
     pub(super) fn typed_string(&self, typed: &ast::TypedString) -> Result<Value> {
         let (false, ast::Value::SingleQuotedString(text)) = (typed.uses_odbc_syntax, &typed.value.value) else {
-            return Err(refused("this kind of literal is not allowed"));
+            return Err(unsupported("this kind of literal is not allowed"));
         };
         match target(&typed.data_type) {
             Some(target @ (Target::Date | Target::Time | Target::Timestamp | Target::TimestampWithZone)) => {
@@ -178,16 +225,19 @@ impl Reader<'_> {
             Some(target @ (Target::Uuid | Target::Json)) if self.syntax.grammar != Grammar::Mariadb => {
                 constant(text, target)
             }
-            _ => Err(refused("a literal of this type is not allowed")),
+            _ => Err(unsupported("a literal of this type is not allowed")),
         }
     }
 
-    /// `x::type`: of a literal on PostgreSQL, where that is how one writes bytes; of anything else only as
-    /// the server prints the casts that it put in itself.
+    /// `CAST(x AS type)` and PostgreSQL's `x::type`. Of a literal it is a typed literal, of anything else only in a
+    /// statement, or as PostgreSQL prints the casts that it put in itself.
     pub(super) fn cast(&mut self, kind: &ast::CastKind, operand: &ast::Expr, data_type: &DataType) -> Result<Expr> {
-        let not_allowed = || refused("casts are not allowed");
-        if self.syntax.grammar != Grammar::Postgres || *kind != ast::CastKind::DoubleColon {
-            return Err(not_allowed());
+        let not_allowed = || unsupported("casts to this type are not allowed");
+        let is_postgres = self.syntax.grammar == Grammar::Postgres;
+        match kind {
+            ast::CastKind::DoubleColon if is_postgres => {}
+            ast::CastKind::Cast if self.syntax.source == Source::Guest => {}
+            _ => return Err(unsupported("casts of this form are not allowed")),
         }
         if self.syntax.source == Source::Server
             && let ast::Expr::Value(value) = operand
@@ -201,8 +251,28 @@ impl Reader<'_> {
         {
             return constant(text, target).map(Expr::Value);
         }
+        if let ast::Expr::Value(value) = operand
+            && let ast::Value::Placeholder(_) = &value.value
+            && let read @ Value::Text(_) = self.value(&value.value)?
+            && let Value::Text(text) = &read
+        {
+            return constant(text, target).map(Expr::Value);
+        }
         if self.syntax.source == Source::Guest {
-            return Err(not_allowed());
+            if !self.is_statement() {
+                return Err(unsupported("casts are allowed in a statement only"));
+            }
+            let to = match target {
+                Target::Text => CastType::Text,
+                Target::Integer => CastType::Integer,
+                Target::Double => CastType::Double,
+                _ => return Err(not_allowed()),
+            };
+            // A parameter is a constant too.
+            return Ok(match self.expr(operand)? {
+                Expr::Value(Value::Null) => Expr::Value(Value::Null),
+                other => Expr::Cast(Box::new(other), to),
+            });
         }
         match target {
             Target::Text | Target::Integer | Target::Numeric | Target::Double => self.expr(operand),
@@ -213,7 +283,7 @@ impl Reader<'_> {
     /// `x = ANY (ARRAY[…])` and `x <> ALL (ARRAY[…])`: how PostgreSQL prints IN.
     pub(super) fn any_of_array(&mut self, operand: &ast::Expr, array: &ast::Expr, negated: bool) -> Result<Expr> {
         if self.syntax.source == Source::Guest {
-            return Err(refused("arrays, ANY and ALL are not allowed"));
+            return Err(unsupported("arrays, ANY and ALL are not allowed"));
         }
         let mut array = array;
         loop {
@@ -221,7 +291,7 @@ impl Reader<'_> {
                 ast::Expr::Nested(inner) => inner,
                 ast::Expr::Cast { kind: ast::CastKind::DoubleColon, expr, .. } => expr,
                 ast::Expr::Array(array) => return self.in_list(operand, &array.elem, negated),
-                _ => return Err(refused("this use of ANY or ALL is not allowed")),
+                _ => return Err(unsupported("this use of ANY or ALL is not allowed")),
             };
         }
     }
@@ -241,8 +311,8 @@ fn aggregate(name: &str) -> Option<Aggregate> {
 fn plain_argument(argument: &ast::FunctionArg) -> Result<&ast::Expr> {
     match argument {
         ast::FunctionArg::Unnamed(ast::FunctionArgExpr::Expr(expr)) => Ok(expr),
-        ast::FunctionArg::Unnamed(_) => Err(refused("* is not allowed as an argument")),
-        _ => Err(refused("named arguments are not allowed")),
+        ast::FunctionArg::Unnamed(_) => Err(unsupported("* is not allowed as an argument")),
+        _ => Err(unsupported("named arguments are not allowed")),
     }
 }
 
@@ -269,18 +339,24 @@ enum Target {
 
 fn target(data_type: &DataType) -> Option<Target> {
     Some(match data_type {
-        DataType::Text | DataType::Varchar(None) | DataType::CharacterVarying(None) => Target::Text,
+        DataType::Text | DataType::Varchar(None) | DataType::CharacterVarying(None) | DataType::Char(None) => {
+            Target::Text
+        }
         DataType::SmallInt(None) | DataType::Int(None) | DataType::Integer(None) | DataType::BigInt(None) => {
             Target::Integer
         }
         DataType::Numeric(ExactNumberInfo::None) => Target::Numeric,
-        DataType::DoublePrecision => Target::Double,
+        DataType::Signed | DataType::SignedInteger => Target::Integer,
+        DataType::DoublePrecision
+        | DataType::Double(ExactNumberInfo::None)
+        | DataType::Float(ExactNumberInfo::None)
+        | DataType::Real => Target::Double,
         DataType::Date => Target::Date,
         DataType::Time(None, TimezoneInfo::None | TimezoneInfo::WithoutTimeZone) => Target::Time,
         DataType::Timestamp(None, TimezoneInfo::None | TimezoneInfo::WithoutTimeZone) => Target::Timestamp,
         DataType::Timestamp(None, TimezoneInfo::WithTimeZone | TimezoneInfo::Tz) => Target::TimestampWithZone,
         DataType::Uuid => Target::Uuid,
-        DataType::JSON => Target::Json,
+        DataType::JSON | DataType::JSONB => Target::Json,
         DataType::Bytea => Target::Binary,
         _ => return None,
     })

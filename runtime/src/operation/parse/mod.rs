@@ -1,20 +1,27 @@
 //! SQL text → the closed types. What they cannot express does not get through; nothing of the text itself
 //! is ever passed on. Rendering is the dialect's business.
 //!
-//! `sqlparser` reads the text: [`syntax`] bounds what it is given, [`expr`], [`query`] and [`dml`] take over the
+//! `sqlparser` reads the text: [`bounds`] bounds what it is given, [`expr`], [`query`] and [`dml`] take over the
 //! constructs of the allow-list from the tree that it builds.
 
+mod alter;
+mod bounds;
+mod column;
+mod ddl;
 mod dml;
 mod expr;
 mod function;
+mod name;
 mod query;
 mod syntax;
 #[cfg(test)]
 mod tests;
+mod types;
 
-use super::{Dml, Expr, Position, Query, Value};
+use super::{Ddl, Dml, Expr, Position, Query, Value};
+use bounds::Bounds;
 use expr::Reader;
-use syntax::{Bounds, Source, Syntax};
+use syntax::{Source, Syntax};
 
 /// In which grammar a text is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,9 +85,12 @@ const SERVER_LIMITS: ParseLimits = ParseLimits {
 /// Why a text did not become a closed type. Never holds a part of the text but a name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ParseError {
-    /// Not allowed or not understood.
+    /// Not understood, or it makes no sense.
     #[error("{0}")]
     Refused(String),
+    /// SQL that is on no list.
+    #[error("{0}")]
+    Unsupported(String),
     /// Larger than the limits.
     #[error("{0}")]
     TooLarge(String),
@@ -88,6 +98,10 @@ pub enum ParseError {
 
 fn refused(reason: impl Into<String>) -> ParseError {
     ParseError::Refused(reason.into())
+}
+
+fn unsupported(reason: impl Into<String>) -> ParseError {
+    ParseError::Unsupported(reason.into())
 }
 
 fn too_large(reason: impl Into<String>) -> ParseError {
@@ -124,13 +138,21 @@ pub fn parse_query(
     let bounds = Bounds::new(limits, limits.statement_nodes);
     let sqlparser::ast::Statement::Query(parsed) = syntax::statement(&syntax, &bounds, syntax::Kind::Query, text)?
     else {
-        return Err(refused("only SELECT is allowed"));
+        return Err(unsupported("only SELECT is allowed"));
     };
     let mut reader = Reader::new(&syntax, Position::Query, limits, limits.statement_nodes, parameters);
     let query = reader.query(&parsed)?;
     reader.finish()?;
     check_growth(limits, query.text_growth())?;
     Ok(query)
+}
+
+/// Parses one CREATE, ALTER or DROP of a table or index: what it comes to, in order.
+pub fn parse_ddl(grammar: Grammar, limits: &ParseLimits, text: &str) -> Result<Vec<Ddl>, ParseError> {
+    let syntax = Syntax { grammar, source: Source::Guest };
+    let bounds = Bounds::new(limits, limits.statement_nodes);
+    let parser = syntax::ddl(&syntax, &bounds, text)?;
+    ddl::DdlReader::new(parser, &syntax, limits).read()
 }
 
 fn check_growth(limits: &ParseLimits, growth: u64) -> Result<(), ParseError> {

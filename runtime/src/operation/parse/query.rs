@@ -6,8 +6,16 @@ use std::collections::BTreeSet;
 use sqlparser::ast;
 
 use super::expr::Reader;
-use super::{ParseError, refused, too_large};
-use crate::operation::{Expr, Ident, Join, JoinKind, OrderBy, Ordering, Query, Select, Source, Union, Value};
+use super::{ParseError, refused, too_large, unsupported};
+use crate::operation::{
+    BinaryOperator, Expr, Ident, Join, JoinKind, OrderBy, Ordering, Query, Select, Source, Union, Value,
+};
+
+/// Where `*` stands, and of which source.
+type Star = (usize, Option<Ident>);
+
+/// What a SELECT yields, each under a name of its own, and the `*` among it.
+type Items = (Vec<(Ident, Expr)>, Vec<Star>);
 
 type Result<T> = std::result::Result<T, ParseError>;
 
@@ -18,7 +26,7 @@ const SOURCES: usize = 16;
 const NESTED: usize = 8;
 
 fn refuse_if(condition: bool, what: &str) -> Result<()> {
-    if condition { Err(refused(format!("{what} not allowed"))) } else { Ok(()) }
+    if condition { Err(unsupported(format!("{what} not allowed"))) } else { Ok(()) }
 }
 
 impl Reader<'_> {
@@ -29,7 +37,13 @@ impl Reader<'_> {
         }
         self.enter()?;
         self.queries += 1;
-        let read = self.whole_query(query);
+        let around = self.aliases.len();
+        self.derived.push(Vec::new());
+        let mut read = self.whole_query(query);
+        if let (Ok(read), Some(derived)) = (&mut read, self.derived.pop()) {
+            read.with.extend(derived);
+        }
+        self.aliases.truncate(around);
         self.queries -= 1;
         self.leave();
         read
@@ -56,14 +70,11 @@ impl Reader<'_> {
         )?;
         let with = with.as_ref().map(|with| self.with(with)).transpose()?.unwrap_or_default();
         let (select, unions) = self.union(body)?;
-        let order = order_by.as_ref().map(|order| self.order(order, &select)).transpose()?.unwrap_or_default();
+        let order = order_by.as_ref().map(|order| self.order(order, &select, &unions)).transpose()?.unwrap_or_default();
         if !unions.is_empty() && order.iter().any(|key| matches!(key.by, OrderBy::Expr(_))) {
-            return Err(refused("a UNION is ordered by what it yields"));
+            return Err(unsupported("a UNION is ordered by what it yields"));
         }
         let (limit, offset) = self.limit(limit_clause.as_ref())?;
-        if limit.is_some() && order.is_empty() {
-            return Err(refused("LIMIT without ORDER BY would take any rows"));
-        }
         Ok(Query { with, select, unions, order, limit, offset })
     }
 
@@ -82,7 +93,7 @@ impl Reader<'_> {
         Ok(named)
     }
 
-    fn plain_alias(&self, alias: &ast::TableAlias) -> Result<Ident> {
+    pub(super) fn plain_alias(&self, alias: &ast::TableAlias) -> Result<Ident> {
         let ast::TableAlias { explicit: _, name, columns, at } = alias;
         refuse_if(!columns.is_empty() || at.is_some(), "an alias with columns is")?;
         self.ident(name)
@@ -97,7 +108,7 @@ impl Reader<'_> {
             let kind = match set_quantifier {
                 ast::SetQuantifier::All => Union::All,
                 ast::SetQuantifier::None | ast::SetQuantifier::Distinct => Union::Distinct,
-                _ => return Err(refused("this kind of UNION is not allowed")),
+                _ => return Err(unsupported("this kind of UNION is not allowed")),
             };
             self.node()?;
             rights.push((kind, &**right));
@@ -107,7 +118,7 @@ impl Reader<'_> {
         let mut unions = Vec::with_capacity(rights.len());
         for (kind, right) in rights.into_iter().rev() {
             let right = self.select(right)?;
-            if right.items.len() != select.items.len() {
+            if matches!((right.width(), select.width()), (Some(right), Some(left)) if right != left) {
                 return Err(refused("the parts of a UNION yield different numbers of columns"));
             }
             unions.push((kind, right));
@@ -117,7 +128,7 @@ impl Reader<'_> {
 
     fn select(&mut self, body: &ast::SetExpr) -> Result<Select> {
         let ast::SetExpr::Select(select) = body else {
-            return Err(refused(match body {
+            return Err(unsupported(match body {
                 ast::SetExpr::Query(_) => "a part of a UNION stands without parentheses, ORDER BY and LIMIT",
                 _ => "only SELECT is allowed here",
             }));
@@ -168,37 +179,64 @@ impl Reader<'_> {
         let distinct = match distinct {
             None | Some(ast::Distinct::All) => false,
             Some(ast::Distinct::Distinct) => true,
-            Some(ast::Distinct::On(_)) => return Err(refused("DISTINCT ON is not allowed")),
+            Some(ast::Distinct::On(_)) => return Err(unsupported("DISTINCT ON is not allowed")),
         };
         let (from, joins) = self.from(from)?;
-        let items = self.items(projection)?;
+        let (items, stars) = self.items(projection)?;
         let group_by = match group_by {
             ast::GroupByExpr::Expressions(keys, modifiers) if modifiers.is_empty() => {
-                keys.iter().map(|key| self.key(key)).collect::<Result<Vec<_>>>()?
+                keys.iter().map(|key| self.key(key, &items, &stars)).collect::<Result<Vec<_>>>()?
             }
-            _ => return Err(refused("this form of GROUP BY is not allowed")),
+            _ => return Err(unsupported("this form of GROUP BY is not allowed")),
         };
         let condition = selection.as_ref().map(|condition| self.expr(condition)).transpose()?;
         let having = having.as_ref().map(|condition| self.expr(condition)).transpose()?;
-        Ok(Select { distinct, items, from, joins, condition, group_by, having })
+        Ok(Select { distinct, items, stars, from, joins, condition, group_by, having })
     }
 
-    /// A key of GROUP BY or ORDER BY. A number there would be a place in one position and a constant in another.
-    fn key(&mut self, key: &ast::Expr) -> Result<Expr> {
+    /// A key of GROUP BY or ORDER BY. A number is the place of what the query yields.
+    fn key(&mut self, key: &ast::Expr, items: &[(Ident, Expr)], stars: &[Star]) -> Result<Expr> {
         match self.expr(key)? {
-            Expr::Value(_) => Err(refused("GROUP BY and ORDER BY take columns and expressions, no constants")),
+            Expr::Value(Value::Integer(place)) if stars.is_empty() => {
+                let item = usize::try_from(place).ok().and_then(|place| items.get(place.checked_sub(1)?));
+                match item {
+                    Some((_, expr @ (Expr::Column(_) | Expr::Field(..)))) => Ok(expr.clone()),
+                    Some(_) => {
+                        Err(unsupported("a place in GROUP BY or ORDER BY is that of a column: say the expression"))
+                    }
+                    None => Err(refused(format!("the query yields no column {place}"))),
+                }
+            }
+            Expr::Value(_) => Err(unsupported("GROUP BY and ORDER BY take columns and expressions, no constants")),
             other => Ok(other),
         }
     }
 
-    fn items(&mut self, projection: &[ast::SelectItem]) -> Result<Vec<(Ident, Expr)>> {
+    fn items(&mut self, projection: &[ast::SelectItem]) -> Result<Items> {
         let mut names = BTreeSet::new();
         let mut items = Vec::with_capacity(projection.len());
+        let mut stars = Vec::new();
         for (place, item) in projection.iter().enumerate() {
             let (expr, alias) = match item {
                 ast::SelectItem::UnnamedExpr(expr) => (self.expr(expr)?, None),
                 ast::SelectItem::ExprWithAlias { expr, alias } => (self.expr(expr)?, Some(self.ident(alias)?)),
-                _ => return Err(refused("* is not allowed: name the columns")),
+                ast::SelectItem::Wildcard(options) if *options == ast::WildcardAdditionalOptions::default() => {
+                    self.node()?;
+                    stars.push((items.len(), None));
+                    continue;
+                }
+                ast::SelectItem::QualifiedWildcard(
+                    ast::SelectItemQualifiedWildcardKind::ObjectName(source),
+                    options,
+                ) if *options == ast::WildcardAdditionalOptions::default() => {
+                    let [ast::ObjectNamePart::Identifier(source)] = source.0.as_slice() else {
+                        return Err(unsupported("a table may not be qualified by a schema"));
+                    };
+                    self.node()?;
+                    stars.push((items.len(), Some(self.ident(source)?)));
+                    continue;
+                }
+                _ => return Err(unsupported("this form of * is not allowed: name the columns")),
             };
             let own = match &expr {
                 Expr::Column(name) | Expr::Field(_, name) => Some(name.clone()),
@@ -215,49 +253,107 @@ impl Reader<'_> {
             names.insert(name.folded());
             items.push((name, expr));
         }
-        if items.is_empty() {
+        if items.is_empty() && stars.is_empty() {
             return Err(refused("SELECT needs a column"));
         }
-        Ok(items)
+        Ok((items, stars))
     }
 
     fn from(&mut self, from: &[ast::TableWithJoins]) -> Result<(Option<Source>, Vec<Join>)> {
-        let ast::TableWithJoins { relation, joins } = match from {
-            [] => return Ok((None, Vec::new())),
-            [one] => one,
-            _ => return Err(refused("tables are joined by JOIN … ON, not by a comma")),
-        };
+        let Some(ast::TableWithJoins { relation, joins }) = from.first() else { return Ok((None, Vec::new())) };
+        let around = self.aliases.len();
         let first = self.source(relation)?;
-        let mut aliases = vec![first.alias.clone()];
-        let mut read = Vec::with_capacity(joins.len());
-        for ast::Join { relation, global, join_operator } in joins {
-            refuse_if(*global, "GLOBAL is")?;
-            let (kind, constraint) = match join_operator {
-                ast::JoinOperator::Join(constraint) | ast::JoinOperator::Inner(constraint) => {
-                    (JoinKind::Inner, constraint)
-                }
-                ast::JoinOperator::Left(constraint) | ast::JoinOperator::LeftOuter(constraint) => {
-                    (JoinKind::Left, constraint)
-                }
-                ast::JoinOperator::CrossJoin(_) => {
-                    return Err(refused("CROSS JOIN is not allowed: it pairs every row with every other"));
-                }
-                _ => return Err(refused("only JOIN and LEFT JOIN are allowed")),
-            };
-            let ast::JoinConstraint::On(on) = constraint else {
-                return Err(refused("a join needs ON, with an equality of columns of both sides"));
-            };
-            let source = self.source(relation)?;
-            if aliases.iter().any(|alias| source.alias.is_like(alias.as_str())) {
-                return Err(refused(format!("two sources are called {}: give one an alias", source.alias)));
-            }
-            aliases.push(source.alias.clone());
-            read.push(Join { kind, source, on: self.expr(on)? });
+        self.aliases.push(first.alias.clone());
+        let mut read = self.joins(joins, around)?;
+        for ast::TableWithJoins { relation, joins } in from.iter().skip(1) {
+            read.push(self.join(JoinKind::Inner, relation, &ast::JoinConstraint::None, around)?);
+            read.extend(self.joins(joins, around)?);
         }
         Ok((Some(first), read))
     }
 
+    /// Joins of sources that stand after those from `around` on.
+    pub(super) fn joins(&mut self, joins: &[ast::Join], around: usize) -> Result<Vec<Join>> {
+        let mut read = Vec::with_capacity(joins.len());
+        for ast::Join { relation, global, join_operator } in joins {
+            refuse_if(*global, "GLOBAL is")?;
+            let (kind, constraint) = match join_operator {
+                ast::JoinOperator::Join(constraint)
+                | ast::JoinOperator::Inner(constraint)
+                | ast::JoinOperator::CrossJoin(constraint) => (JoinKind::Inner, constraint),
+                ast::JoinOperator::Left(constraint) | ast::JoinOperator::LeftOuter(constraint) => {
+                    (JoinKind::Left, constraint)
+                }
+                _ => return Err(unsupported("only JOIN and LEFT JOIN are allowed")),
+            };
+            read.push(self.join(kind, relation, constraint, around)?);
+        }
+        Ok(read)
+    }
+
+    /// One more source. What relates it may stand in WHERE.
+    pub(super) fn join(
+        &mut self,
+        kind: JoinKind,
+        relation: &ast::TableFactor,
+        constraint: &ast::JoinConstraint,
+        around: usize,
+    ) -> Result<Join> {
+        let source = self.source(relation)?;
+        let before = self.aliases.get(around..).unwrap_or_default();
+        if before.iter().any(|alias| source.alias.is_like(alias.as_str())) {
+            return Err(refused(format!("two sources are called {}: give one an alias", source.alias)));
+        }
+        let only = if let [only] = before { Some(only.clone()) } else { None };
+        self.aliases.push(source.alias.clone());
+        let on = match constraint {
+            ast::JoinConstraint::On(on) => self.expr(on)?,
+            ast::JoinConstraint::None if kind == JoinKind::Inner => Expr::Value(Value::Boolean(true)),
+            ast::JoinConstraint::Using(columns) if let Some(left) = only => {
+                let mut on = None;
+                for column in columns {
+                    let [ast::ObjectNamePart::Identifier(column)] = column.0.as_slice() else {
+                        return Err(refused("USING takes names of columns"));
+                    };
+                    let column = self.ident(column)?;
+                    self.node()?;
+                    let [left, right] =
+                        [&left, &source.alias].map(|of| Box::new(Expr::Field(of.clone(), column.clone())));
+                    let equal = Expr::Binary(left, BinaryOperator::Equal, right);
+                    on = Some(match on {
+                        None => equal,
+                        Some(on) => Expr::Binary(Box::new(on), BinaryOperator::And, Box::new(equal)),
+                    });
+                }
+                on.ok_or_else(|| refused("USING takes names of columns"))?
+            }
+            _ => return Err(unsupported("a join needs ON, with an equality of columns of both sides")),
+        };
+        Ok(Join { kind, source, on })
+    }
+
+    /// A query in FROM, which is one with a name of its own.
+    fn derived(&mut self, subquery: &ast::Query, alias: Option<&ast::TableAlias>) -> Result<Source> {
+        let query = self.query(subquery)?;
+        self.named += 1;
+        let name = Ident::internal(format!("ptah_db_query{}", self.named));
+        let Some(derived) = self.derived.last_mut() else {
+            return Err(unsupported("a subquery beside the table of the statement is not allowed"));
+        };
+        derived.push((name.clone(), query));
+        let alias = alias.map(|alias| self.plain_alias(alias)).transpose()?;
+        Ok(Source { alias: alias.unwrap_or_else(|| name.clone()), name })
+    }
+
     fn source(&mut self, relation: &ast::TableFactor) -> Result<Source> {
+        self.node()?;
+        self.sources += 1;
+        if self.sources > SOURCES {
+            return Err(too_large(format!("the statement reads from more than {SOURCES} tables")));
+        }
+        if let ast::TableFactor::Derived { lateral: false, subquery, alias, sample: None } = relation {
+            return self.derived(subquery, alias.as_ref());
+        }
         let ast::TableFactor::Table {
             name,
             alias,
@@ -271,10 +367,7 @@ impl Reader<'_> {
             index_hints,
         } = relation
         else {
-            return Err(refused(match relation {
-                ast::TableFactor::Derived { .. } => "a subquery in FROM is not allowed: give it a name with WITH",
-                _ => "only tables can be selected from",
-            }));
+            return Err(unsupported("only tables and subqueries can be selected from"));
         };
         refuse_if(args.is_some(), "a function in FROM is")?;
         refuse_if(
@@ -282,21 +375,16 @@ impl Reader<'_> {
             "a hint or partition is",
         )?;
         let [ast::ObjectNamePart::Identifier(name)] = name.0.as_slice() else {
-            return Err(refused("a table may not be qualified by a schema"));
+            return Err(unsupported("a table may not be qualified by a schema"));
         };
-        self.node()?;
-        self.sources += 1;
-        if self.sources > SOURCES {
-            return Err(too_large(format!("the statement reads from more than {SOURCES} tables")));
-        }
         let name = self.ident(name)?;
         let alias = alias.as_ref().map(|alias| self.plain_alias(alias)).transpose()?;
         Ok(Source { alias: alias.unwrap_or_else(|| name.clone()), name })
     }
 
-    fn order(&mut self, order: &ast::OrderBy, select: &Select) -> Result<Vec<Ordering>> {
+    fn order(&mut self, order: &ast::OrderBy, select: &Select, unions: &[(Union, Select)]) -> Result<Vec<Ordering>> {
         let ast::OrderBy { kind: ast::OrderByKind::Expressions(keys), interpolate: None } = order else {
-            return Err(refused("this form of ORDER BY is not allowed"));
+            return Err(unsupported("this form of ORDER BY is not allowed"));
         };
         let mut read = Vec::with_capacity(keys.len());
         for ast::OrderByExpr { expr, options, with_fill } in keys {
@@ -305,13 +393,14 @@ impl Reader<'_> {
             let descending = match sort {
                 None | Some(ast::OrderBySort::Asc) => false,
                 Some(ast::OrderBySort::Desc) => true,
-                Some(_) => return Err(refused("this form of ORDER BY is not allowed")),
+                Some(_) => return Err(unsupported("this form of ORDER BY is not allowed")),
             };
             if nulls_first.is_some_and(|first| first == descending) {
-                return Err(refused("NULLs are the smallest here: first, with DESC last"));
+                return Err(unsupported("NULLs are the smallest here: first, with DESC last"));
             }
-            let by = match self.key(expr)? {
+            let by = match self.key(expr, &select.items, &select.stars)? {
                 Expr::Column(name) if select.items.iter().any(|(item, _)| *item == name) => OrderBy::Output(name),
+                Expr::Column(name) if !unions.is_empty() && !select.stars.is_empty() => OrderBy::Output(name),
                 other => match select.items.iter().find(|(_, item)| *item == other) {
                     Some((name, _)) => OrderBy::Output(name.clone()),
                     None => OrderBy::Expr(other),
@@ -324,12 +413,15 @@ impl Reader<'_> {
 
     fn limit(&mut self, limit: Option<&ast::LimitClause>) -> Result<(Option<u64>, Option<u64>)> {
         let Some(limit) = limit else { return Ok((None, None)) };
-        let ast::LimitClause::LimitOffset { limit, offset, limit_by } = limit else {
-            return Err(refused("LIMIT a, b is not allowed: LIMIT b OFFSET a"));
+        let (limit, offset, limit_by) = match limit {
+            ast::LimitClause::LimitOffset { limit, offset, limit_by } => (limit, offset, limit_by),
+            ast::LimitClause::OffsetCommaLimit { offset, limit } => {
+                return Ok((Some(self.count(limit)?), Some(self.count(offset)?)));
+            }
         };
         refuse_if(!limit_by.is_empty(), "LIMIT BY is")?;
         let Some(limit) = limit else {
-            return Err(refused("OFFSET needs a LIMIT"));
+            return Err(unsupported("OFFSET needs a LIMIT"));
         };
         let limit = self.count(limit)?;
         let offset = match offset {

@@ -1,5 +1,5 @@
-//! What `sqlparser` is told of a grammar, and the bounds on what it is given: its work and the depth of
-//! the tree that it builds depend on the tokens, so these are counted first.
+//! What `sqlparser` is told of a grammar. Its work and the depth of the tree that it builds depend on the tokens, so these
+//! are counted first.
 
 use sqlparser::ast;
 use sqlparser::dialect::{Dialect, Precedence};
@@ -7,7 +7,8 @@ use sqlparser::keywords::{Keyword, RESERVED_FOR_COLUMN_ALIAS};
 use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::{Token, Tokenizer, Whitespace, Word};
 
-use super::{Grammar, ParseError, ParseLimits, refused, too_large};
+use super::bounds::{Bounds, Depth, check_comment, has_more_code};
+use super::{Grammar, ParseError, refused, too_large, unsupported};
 
 /// Who wrote a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +41,8 @@ const OTHER: u8 = 24;
 const SUM: u8 = 30;
 const PRODUCT: u8 = 40;
 const SQLITE_CONCAT: u8 = 45;
+/// What binds as tight as `::`, and nothing looser.
+pub(super) const CAST: u8 = 47;
 
 impl Dialect for Syntax {
     fn is_delimited_identifier_start(&self, ch: char) -> bool {
@@ -135,6 +138,9 @@ impl Dialect for Syntax {
         precedence: u8,
     ) -> Option<Result<ast::Expr, ParserError>> {
         let Token::Word(word) = &parser.peek_token_ref().token else { return None };
+        if self.grammar == Grammar::Sqlite && word.keyword == Keyword::IS && word.quote_style.is_none() {
+            return is_same(parser, expr, precedence);
+        }
         if !is_mod(self, word) {
             return None;
         }
@@ -147,36 +153,25 @@ impl Dialect for Syntax {
     }
 }
 
+/// SQLite's `a IS [NOT] b`, which is IS [NOT] DISTINCT FROM the other way round. What every grammar has after IS is left
+/// alone.
+fn is_same(parser: &mut Parser, left: &ast::Expr, precedence: u8) -> Option<Result<ast::Expr, ParserError>> {
+    let negated = is_keyword(&parser.peek_nth_token_ref(1).token, Keyword::NOT);
+    let next = &parser.peek_nth_token_ref(1 + usize::from(negated)).token;
+    let common = [Keyword::NULL, Keyword::TRUE, Keyword::FALSE, Keyword::UNKNOWN, Keyword::DISTINCT, Keyword::JSON];
+    if common.iter().any(|keyword| is_keyword(next, *keyword)) {
+        return None;
+    }
+    (0..1 + usize::from(negated)).for_each(|_| parser.advance_token());
+    let left = Box::new(left.clone());
+    Some(parser.parse_subexpr(precedence).map(|right| match negated {
+        true => ast::Expr::IsDistinctFrom(left, Box::new(right)),
+        false => ast::Expr::IsNotDistinctFrom(left, Box::new(right)),
+    }))
+}
+
 fn is_mod(syntax: &Syntax, word: &Word) -> bool {
     syntax.grammar == Grammar::Mariadb && word.quote_style.is_none() && word.value.eq_ignore_ascii_case("mod")
-}
-
-/// Bounds on the tokens of a text.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Bounds {
-    pub(super) bytes: usize,
-    /// Bytes outside of quotes, and so tokens.
-    code: usize,
-    /// Parentheses inside one another.
-    nesting: usize,
-    /// How deep a tree these tokens can make at worst.
-    pub(super) tree: usize,
-}
-
-impl Bounds {
-    pub(super) fn new(limits: &ParseLimits, nodes: usize) -> Self {
-        Self {
-            bytes: limits.bytes,
-            code: nodes.saturating_mul(64),
-            nesting: limits.depth.saturating_mul(2).saturating_add(8),
-            tree: limits.depth.saturating_mul(20),
-        }
-    }
-
-    /// `sqlparser`'s own bound on recursion: two levels for every parenthesis.
-    fn recursion(&self) -> usize {
-        self.nesting.saturating_mul(2)
-    }
 }
 
 /// Parses the whole text as one expression.
@@ -185,12 +180,27 @@ pub(super) fn expression(syntax: &Syntax, bounds: &Bounds, text: &str) -> Result
     if tokens.is_empty() {
         return Err(refused("the expression is empty"));
     }
+    if tokens.contains(&Token::SemiColon) {
+        return Err(unsupported("only one statement is allowed"));
+    }
     let mut parser = Parser::new(syntax).with_recursion_limit(bounds.recursion()).with_tokens(tokens);
     let parsed = parser.parse_expr().map_err(|error| not_understood(&error))?;
     match parser.peek_token_ref().token {
         Token::EOF => Ok(parsed),
         _ => Err(refused("there is more text after the expression")),
     }
+}
+
+/// The tokens of one DDL statement, to be read one by one; a closing semicolon is left out.
+pub(super) fn ddl<'a>(syntax: &'a Syntax, bounds: &Bounds, text: &str) -> Result<Parser<'a>, ParseError> {
+    let mut tokens = tokens(syntax, bounds, text)?;
+    if tokens.last() == Some(&Token::SemiColon) {
+        tokens.pop();
+    }
+    if tokens.contains(&Token::SemiColon) {
+        return Err(unsupported("only one statement is allowed"));
+    }
+    Ok(Parser::new(syntax).with_recursion_limit(bounds.recursion()).with_tokens(tokens))
 }
 
 /// What a statement has to be.
@@ -209,18 +219,34 @@ pub(super) fn statement(
     kind: Kind,
     text: &str,
 ) -> Result<ast::Statement, ParseError> {
-    let mut tokens = tokens(syntax, bounds, text.trim_end().strip_suffix(';').unwrap_or(text))?;
+    let mut tokens = tokens(syntax, bounds, text)?;
+    if tokens.last() == Some(&Token::SemiColon) {
+        tokens.pop();
+    }
+    if tokens.contains(&Token::SemiColon) {
+        return Err(unsupported("only one statement is allowed"));
+    }
     match (kind, tokens.first()) {
         (_, None) => return Err(refused("the statement is empty")),
         (Kind::Dml, Some(Token::Word(word)))
             if matches!(word.keyword, Keyword::INSERT | Keyword::UPDATE | Keyword::DELETE) => {}
-        (Kind::Dml, _) => return Err(refused("only INSERT, UPDATE and DELETE are allowed")),
+        (Kind::Dml, _) => return Err(unsupported("only INSERT, UPDATE and DELETE are allowed")),
         (Kind::Query, Some(Token::Word(word))) if matches!(word.keyword, Keyword::SELECT | Keyword::WITH) => {}
-        (Kind::Query, _) => return Err(refused("only SELECT is allowed")),
+        (Kind::Query, _) => return Err(unsupported("only SELECT is allowed")),
     }
     number_placeholders(&mut tokens);
+    // `sqlparser` knows it of its own MySQL only.
+    let is_ignoring = syntax.grammar == Grammar::Mariadb
+        && matches!(tokens.as_slice(), [insert, ignore, ..]
+            if is_keyword(insert, Keyword::INSERT) && is_keyword(ignore, Keyword::IGNORE));
+    if is_ignoring {
+        tokens.remove(1);
+    }
     let mut parser = Parser::new(syntax).with_recursion_limit(bounds.recursion()).with_tokens(tokens);
-    let parsed = parser.parse_statement().map_err(|error| not_understood(&error))?;
+    let mut parsed = parser.parse_statement().map_err(|error| not_understood(&error))?;
+    if let ast::Statement::Insert(insert) = &mut parsed {
+        insert.ignore |= is_ignoring;
+    }
     match parser.peek_token_ref().token {
         Token::EOF => Ok(parsed),
         _ => Err(refused("there is more text after the statement")),
@@ -228,7 +254,7 @@ pub(super) fn statement(
 }
 
 /// Only the place of an error is told: its text would repeat what the guest sent.
-fn not_understood(error: &ParserError) -> ParseError {
+pub(super) fn not_understood(error: &ParserError) -> ParseError {
     match error {
         ParserError::RecursionLimitExceeded => too_large("the text is nested too deeply"),
         ParserError::TokenizerError(text) | ParserError::ParserError(text) => {
@@ -266,7 +292,7 @@ fn tokens(syntax: &Syntax, bounds: &Bounds, text: &str) -> Result<Vec<Token>, Pa
     if text.contains('\0') {
         return Err(refused("the text holds U+0000"));
     }
-    if code_bytes(text) > bounds.code {
+    if has_more_code(text, bounds.code) {
         return Err(too_large("the text has too many parts"));
     }
     let all = Tokenizer::new(syntax, text)
@@ -276,8 +302,9 @@ fn tokens(syntax: &Syntax, bounds: &Bounds, text: &str) -> Result<Vec<Token>, Pa
     let mut depth = Depth::default();
     for token in all {
         match token {
-            Token::Whitespace(Whitespace::SingleLineComment { .. } | Whitespace::MultiLineComment(_)) => {
-                return Err(refused("comments are not allowed"));
+            Token::Whitespace(Whitespace::MultiLineComment(comment)) => {
+                check_comment(&comment)?;
+                continue;
             }
             Token::Whitespace(_) => continue,
             _ => allowed(syntax, &token)?,
@@ -312,25 +339,6 @@ fn is_keyword(token: &Token, keyword: Keyword) -> bool {
     matches!(token, Token::Word(word) if word.keyword == keyword)
 }
 
-/// Bytes outside of quotes, every quotation counted as one.
-fn code_bytes(text: &str) -> usize {
-    let mut open = None;
-    let mut count = 0;
-    for byte in text.bytes() {
-        match open {
-            Some(quote) if byte == quote => open = None,
-            Some(_) => {}
-            None => {
-                count += 1;
-                if matches!(byte, b'\'' | b'"' | b'`') {
-                    open = Some(byte);
-                }
-            }
-        }
-    }
-    count
-}
-
 fn allowed(syntax: &Syntax, token: &Token) -> Result<(), ParseError> {
     let reason = match token {
         Token::Word(_)
@@ -354,11 +362,14 @@ fn allowed(syntax: &Syntax, token: &Token) -> Result<(), ParseError> {
         | Token::Div
         | Token::Mod => return Ok(()),
         Token::DoubleEq if syntax.grammar == Grammar::Sqlite => return Ok(()),
+        Token::Spaceship if syntax.grammar == Grammar::Mariadb => return Ok(()),
+        // One at the end of a statement.
+        Token::SemiColon => return Ok(()),
         Token::StringConcat if syntax.grammar == Grammar::Mariadb => "|| is OR on MariaDB: use concat()",
         Token::StringConcat => return Ok(()),
         Token::DoubleQuotedString(_) if syntax.grammar == Grammar::Mariadb => return Ok(()),
         Token::DoubleColon if syntax.grammar == Grammar::Postgres => return Ok(()),
-        Token::DoubleColon => "casts are not allowed",
+        Token::DoubleColon => "x::type is not allowed: CAST(x AS type)",
         Token::LBracket
         | Token::RBracket
         | Token::DoubleTilde
@@ -369,7 +380,6 @@ fn allowed(syntax: &Syntax, token: &Token) -> Result<(), ParseError> {
             return Ok(());
         }
         Token::ExclamationMark if syntax.is_server(Grammar::Mariadb) => return Ok(()),
-        Token::SemiColon => "only one statement is allowed",
         Token::NationalStringLiteral(_) | Token::EscapedStringLiteral(_) | Token::DollarQuotedString(_) => {
             "this kind of string literal is not allowed: use '…'"
         }
@@ -377,53 +387,8 @@ fn allowed(syntax: &Syntax, token: &Token) -> Result<(), ParseError> {
         other => {
             let shown = other.to_string();
             let shown = if shown.len() <= 4 { shown } else { "of this kind".to_owned() };
-            return Err(refused(format!("the operator {shown} is not allowed")));
+            return Err(unsupported(format!("the operator {shown} is not allowed")));
         }
     };
-    Err(refused(reason))
-}
-
-/// How deep a tree the tokens so far can make: every token may be one level above what stands in the
-/// parentheses beside it; a comma begins anew.
-#[derive(Default)]
-struct Depth {
-    /// For every open parenthesis: tokens since the last comma, depth inside, depth before that comma.
-    outer: Vec<(usize, usize, usize)>,
-    run: usize,
-    inside: usize,
-    before: usize,
-}
-
-impl Depth {
-    fn take(&mut self, token: &Token, bounds: &Bounds) -> Result<(), ParseError> {
-        match token {
-            Token::LParen | Token::LBracket => {
-                if self.outer.len() >= bounds.nesting {
-                    return Err(too_large("the text has too many parentheses inside one another"));
-                }
-                self.outer.push((self.run, self.inside, self.before));
-                (self.run, self.inside, self.before) = (0, 0, 0);
-            }
-            Token::RParen | Token::RBracket => {
-                let depth = self.depth() + 1;
-                let Some((run, inside, before)) = self.outer.pop() else {
-                    return Err(refused("there is a parenthesis too many"));
-                };
-                (self.run, self.inside, self.before) = (run, inside.max(depth), before);
-            }
-            Token::Comma => {
-                self.before = self.depth();
-                (self.run, self.inside) = (0, 0);
-            }
-            _ => self.run += 1,
-        }
-        if self.depth() > bounds.tree {
-            return Err(too_large("the text is nested too deeply"));
-        }
-        Ok(())
-    }
-
-    fn depth(&self) -> usize {
-        self.before.max(self.run + self.inside)
-    }
+    Err(unsupported(reason))
 }

@@ -13,7 +13,9 @@ fn text(text: &str) -> Value {
 
 fn update(assignments: &[(&str, &str)], condition: Option<&str>) -> Op {
     let assignments = assignments.iter().map(|(column, value)| (name(column), expr(value))).collect();
-    Op::Execute { statement: Dml::Update { table: name("pages"), assignments, condition: condition.map(expr) } }
+    Op::Execute {
+        statement: Dml::Update { table: name("pages"), assignments, joins: Vec::new(), condition: condition.map(expr) },
+    }
 }
 
 fn delete(condition: &str) -> Op {

@@ -407,6 +407,7 @@ fn rows() -> Vec<(&'static str, Op)> {
             Op::Execute {
                 statement: Dml::Update {
                     table: ident("every_type"),
+                    joins: Vec::new(),
                     assignments: vec![
                         (ident("uuid"), Expr::Value(text("67E55044-10B1-426F-9247-BB680E5FE0C8"))),
                         (ident("moment"), Expr::Value(text("2026-01-02T03:04:05.5Z"))),
@@ -421,6 +422,7 @@ fn rows() -> Vec<(&'static str, Op)> {
             Op::Execute {
                 statement: Dml::Update {
                     table: ident("every_type"),
+                    joins: Vec::new(),
                     assignments: vec![(ident("text"), Expr::Value(Value::Null))],
                     condition: Some(binary(
                         equal("uuid", text("67e55044-10b1-426f-9247-bb680e5fe0c8")),

@@ -1,7 +1,9 @@
 //! What the parser takes, and how it refuses the rest.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod ddl;
 mod query;
+mod scripts;
 
 use super::*;
 use crate::operation::{BinaryOperator, Function, Ident, IdentKind, InsertSource, UnaryOperator};
@@ -39,8 +41,8 @@ fn portable(sql: &str) -> Expr {
 
 fn refusal(result: Result<impl std::fmt::Debug, ParseError>) -> String {
     match result.unwrap_err() {
-        ParseError::Refused(reason) => reason,
-        other => panic!("{other:?}"),
+        ParseError::Refused(reason) | ParseError::Unsupported(reason) => reason,
+        other @ ParseError::TooLarge(_) => panic!("{other:?}"),
     }
 }
 
@@ -122,7 +124,6 @@ fn a_dialect_is_read_by_its_own_rules() {
     assert_eq!(check(Grammar::Postgres, "'\\xdead'::bytea").unwrap(), Expr::Value(Value::Binary(vec![0xde, 0xad])));
     assert!(refusal(check(Grammar::Mariadb, "a || b")).contains("concat()"));
     assert!(refusal(check(Grammar::Mariadb, "length(a) > 1")).contains("char_length"));
-    assert!(refusal(check(Grammar::Postgres, "concat(a, b)")).contains("||"));
     // SQLite orders before it compares for equality, and `||` binds tightest.
     assert_eq!(check(Grammar::Sqlite, "a = b < c").unwrap(), check(Grammar::Sqlite, "a = (b < c)").unwrap());
     assert_eq!(check(Grammar::Sqlite, "a || b * c").unwrap(), check(Grammar::Sqlite, "(a || b) * c").unwrap());
@@ -133,7 +134,7 @@ fn what_the_closed_type_cannot_express_is_refused_by_name() {
     for (sql, reason) in [
         ("CASE WHEN a THEN 1 END = 1", "CASE"),
         ("CAST(a AS text) = 'x'", "casts"),
-        ("a::text = 'x'", "casts"),
+        ("a::text = 'x'", "CAST(x AS type)"),
         ("a IN (SELECT 1)", "subqueries"),
         ("EXISTS (SELECT 1)", "subqueries"),
         ("(SELECT 1) = 1", "subqueries"),
@@ -151,12 +152,12 @@ fn what_the_closed_type_cannot_express_is_refused_by_name() {
         ("a @> b", "@>"),
         ("a & 1 = 1", "&"),
         ("a COLLATE \"C\" = 'x'", "COLLATE"),
-        ("a IS DISTINCT FROM b", "IS DISTINCT FROM"),
         ("(a, b) = (1, 2)", "rows"),
         ("a = 1; DROP TABLE t", "one statement"),
-        ("a = 1 -- x", "comments"),
         ("a = 1 /*! OR 1 */", "comments"),
-        ("a = 1 /* x */", "comments"),
+        ("a = 1 /*M! OR 1 */", "comments"),
+        ("a = 1 /* x /* y */", "comments"),
+        ("a = 1 /* x", "understood"),
         ("a = 1 b", "more text"),
         ("a = 1)", "parenthesis"),
         ("(a = 1", "understood"),
@@ -318,6 +319,7 @@ fn statements_over_one_table_are_taken_over() {
                 (ident("title"), binary(column("title"), BinaryOperator::Concat, text("x"))),
                 (ident("n"), binary(column("n"), BinaryOperator::Add, integer(1))),
             ],
+            joins: Vec::new(),
             condition: Some(binary(column("id"), BinaryOperator::Equal, integer(7))),
         })
     );
@@ -354,11 +356,9 @@ fn parameters_are_bound_by_place_and_all_of_them() {
 #[test]
 fn every_other_statement_is_refused_with_a_reason() {
     for (sql, reason) in [
-        ("INSERT INTO t VALUES (1)", "list of its columns"),
         ("INSERT INTO t (a) SELECT 1, 2", "2 values for 1 columns"),
-        ("INSERT INTO t (a) SELECT * FROM secrets", "name the columns"),
         ("INSERT INTO t (a) TABLE secrets", "only SELECT"),
-        ("INSERT INTO t (a) VALUES (1) ON CONFLICT DO NOTHING", "columns of the key"),
+        ("INSERT INTO t (a) VALUES (1) ON CONFLICT DO UPDATE SET a = 1", "columns of the key"),
         ("INSERT INTO t (a) VALUES (1) ON CONFLICT ON CONSTRAINT x DO NOTHING", "columns of the key"),
         ("INSERT INTO t (a) VALUES (1) ON CONFLICT (a) DO UPDATE SET b = 1 WHERE c = 1", "WHERE"),
         ("INSERT INTO t (a) VALUES (1) ON CONFLICT (a) DO UPDATE SET b = other.b", "qualified"),
@@ -369,17 +369,19 @@ fn every_other_statement_is_refused_with_a_reason() {
         ("INSERT INTO t (a, b) VALUES (1)", "1 values for 2 columns"),
         ("INSERT INTO t (a) VALUES (b)", "VALUES"),
         ("INSERT INTO t (a) VALUES (DEFAULT)", "DEFAULT"),
-        ("INSERT INTO t DEFAULT VALUES", "columns"),
+        ("INSERT INTO t DEFAULT VALUES", "needs VALUES"),
         ("INSERT INTO other.t (a) VALUES (1)", "schema"),
         ("INSERT t (a) VALUES (1)", "INTO"),
         ("REPLACE INTO t (a) VALUES (1)", "only INSERT"),
-        ("UPDATE t SET a = 1 FROM u", "FROM"),
+        ("UPDATE t SET a = 1 FROM u LEFT JOIN v ON u.id = v.id", "LEFT JOIN"),
+        ("UPDATE t SET a = 1 FROM (SELECT 1) AS u", "subquery beside"),
         ("UPDATE t, u SET a = 1", "understood"),
         ("UPDATE t JOIN u ON t.id = u.id SET a = 1", "join"),
-        ("UPDATE t AS x SET a = 1", "alias"),
+        ("UPDATE t AS x SET a = 1 WHERE x.a IN (SELECT t.a FROM t WHERE t.b = x.b)", "alias"),
+        ("UPDATE t AS x SET a = t.b", "qualified"),
         ("UPDATE t SET (a, b) = (1, 2)", "SET (a, b)"),
         ("UPDATE t SET a = 1 RETURNING a", "RETURNING"),
-        ("UPDATE t SET u.a = 1", "qualified"),
+        ("UPDATE t SET u.a = 1", "one table"),
         ("UPDATE t SET a = u.b", "qualified"),
         ("DELETE FROM t USING u", "USING"),
         ("DELETE FROM t, u", "one table"),
@@ -402,7 +404,9 @@ fn every_other_statement_is_refused_with_a_reason() {
         assert!(found.contains(reason), "{sql}: {found}");
     }
     for sql in [
-        "INSERT IGNORE INTO t (a) VALUES (1)",
+        "UPDATE t SET a = 1 FROM u WHERE t.id = u.id",
+        "UPDATE t JOIN u ON t.id = u.id SET u.a = 1",
+        "UPDATE t JOIN t ON t.id = t.id SET a = 1",
         "INSERT INTO t SET a = 1",
         "DELETE FROM t ORDER BY a LIMIT 1",
         "INSERT INTO t (a) VALUES (1) ON DUPLICATE KEY UPDATE a = 2",
@@ -410,7 +414,6 @@ fn every_other_statement_is_refused_with_a_reason() {
         "DELETE LOW_PRIORITY FROM t",
         "DELETE FROM t PARTITION (p0)",
         "UPDATE \"t\" SET a = 1",
-        "UPDATE /*+ x */ t SET a = 1",
         "UPDATE t SET a = 1 # x",
     ] {
         refusal(dml(Grammar::Mariadb, sql, &[]));

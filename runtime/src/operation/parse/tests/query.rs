@@ -31,6 +31,7 @@ fn every_part_of_a_query_is_taken_over() {
     );
     let select = Select {
         distinct: false,
+        stars: Vec::new(),
         items: vec![(ident("id"), column("id"))],
         from: Some(source("posts", "posts")),
         joins: vec![],
@@ -41,6 +42,7 @@ fn every_part_of_a_query_is_taken_over() {
     let inner = Query { with: vec![], select, unions: vec![], order: vec![], limit: None, offset: None };
     let first = Select {
         distinct: true,
+        stars: Vec::new(),
         items: vec![(ident("name"), field("a", "name")), (ident("posts"), count.clone())],
         from: Some(source("authors", "a")),
         joins: vec![Join {
@@ -54,6 +56,7 @@ fn every_part_of_a_query_is_taken_over() {
     };
     let second = Select {
         distinct: false,
+        stars: Vec::new(),
         items: vec![(ident("x"), column("x")), (ident("column2"), integer(0))],
         from: Some(source("others", "others")),
         joins: vec![],
@@ -138,17 +141,14 @@ fn statements_hold_queries() {
 fn what_a_query_cannot_express_is_refused_by_name() {
     let mut wrong = Vec::new();
     for (sql, reason) in [
-        ("SELECT * FROM t", "name the columns"),
-        ("SELECT t.* FROM t", "name the columns"),
-        ("SELECT a FROM t, u", "comma"),
-        ("SELECT a FROM t CROSS JOIN u", "CROSS JOIN"),
-        ("SELECT a FROM t JOIN u", "needs ON"),
-        ("SELECT a FROM t JOIN u USING (a)", "needs ON"),
+        ("SELECT s.t.* FROM t", "schema"),
+        ("SELECT a FROM t JOIN u ON t.a = u.a JOIN v USING (a)", "needs ON"),
+        ("SELECT a FROM t LEFT JOIN u", "needs ON"),
+        ("SELECT a FROM t, LATERAL (SELECT 1) AS u", "only tables"),
         ("SELECT a FROM t NATURAL JOIN u", "needs ON"),
         ("SELECT a FROM t RIGHT JOIN u ON t.a = u.a", "LEFT JOIN"),
         ("SELECT a FROM t FULL JOIN u ON t.a = u.a", "LEFT JOIN"),
         ("SELECT a FROM t JOIN t ON t.a = t.a", "alias"),
-        ("SELECT a FROM (SELECT 1) AS x", "WITH"),
         ("SELECT a FROM generate_series(1, 1000000) AS x", "function in FROM"),
         ("SELECT a FROM information_schema.tables", "schema"),
         ("SELECT a FROM ptah_db_versions", "reserved"),
@@ -159,12 +159,12 @@ fn what_a_query_cannot_express_is_refused_by_name() {
         ("WITH x (b) AS (SELECT 1 AS a) SELECT b FROM x", "alias with columns"),
         ("WITH x AS (SELECT 1 AS a), X AS (SELECT 2 AS a) SELECT a FROM x", "twice"),
         ("WITH x AS (DELETE FROM t) SELECT 1", "only SELECT"),
-        ("SELECT a FROM t LIMIT 1", "ORDER BY"),
         ("SELECT a FROM t ORDER BY a OFFSET 1", "LIMIT"),
         ("SELECT a FROM t ORDER BY a LIMIT -1", "whole number"),
         ("SELECT a FROM t ORDER BY a LIMIT (SELECT 1)", "whole number"),
-        ("SELECT a FROM t ORDER BY 1", "no constants"),
-        ("SELECT a FROM t GROUP BY 1", "no constants"),
+        ("SELECT a FROM t ORDER BY 2", "no column 2"),
+        ("SELECT a + 1 FROM t GROUP BY 1", "of a column"),
+        ("SELECT a FROM t GROUP BY 'a'", "no constants"),
         ("SELECT a FROM t ORDER BY a NULLS LAST", "smallest"),
         ("SELECT a FROM t FOR UPDATE", "FOR UPDATE"),
         ("SELECT a INTO x FROM t", "INTO"),
@@ -189,9 +189,8 @@ fn what_a_query_cannot_express_is_refused_by_name() {
         ("SELECT CURRENT_TIMESTAMP", "time"),
         ("SELECT a FROM t WHERE b < now()", "time"),
         ("SELECT a IN (SELECT b, c FROM u) FROM t", "2 columns"),
-        ("SELECT a IN (SELECT b FROM u ORDER BY b LIMIT 1) FROM t", "LIMIT"),
-        ("SELECT CAST(a AS text) FROM t", "casts"),
-        ("SELECT a -- x\nFROM t", "comments"),
+        ("SELECT CAST(a AS xml) FROM t", "casts"),
+        ("SELECT a /*! x */ FROM t", "comments"),
         ("SELECT a FROM t; SELECT b FROM t", "one statement"),
         ("SELECT 1; DROP TABLE t", "one statement"),
         ("DELETE FROM t", "only SELECT"),

@@ -1,0 +1,207 @@
+//! ALTER TABLE: its parts one by one.
+
+use sqlparser::ast::{self, DataType};
+use sqlparser::keywords::Keyword;
+use sqlparser::tokenizer::Token;
+
+use super::column::ColumnText;
+use super::ddl::{AddedKey, DdlReader, Result, op};
+use super::{Grammar, syntax, unsupported};
+use crate::operation::{Change, ColumnChanges, ConstraintSelector, Ident, Op, When};
+
+impl DdlReader<'_> {
+    pub(super) fn alter_table(&mut self) -> Result<()> {
+        let when = self.when(&[Keyword::IF, Keyword::EXISTS], When::TableExists);
+        self.keyword(Keyword::ONLY);
+        let table = self.table_name()?;
+        loop {
+            let before = self.done.len();
+            self.alter(&table)?;
+            for ddl in self.done.iter_mut().skip(before).filter(|ddl| ddl.when == When::Always) {
+                ddl.when = when;
+            }
+            if !self.parser.consume_token(&Token::Comma) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn alter(&mut self, table: &Ident) -> Result<()> {
+        if self.keyword(Keyword::ADD) {
+            return self.add(table);
+        }
+        if self.keyword(Keyword::DROP) {
+            return self.drop_part(table);
+        }
+        if self.keyword(Keyword::RENAME) {
+            return self.rename(table);
+        }
+        if self.is(Grammar::Mariadb) && (self.keyword(Keyword::MODIFY) || self.keyword(Keyword::CHANGE)) {
+            self.parser.prev_token();
+            return self.modify(table);
+        }
+        if self.keyword(Keyword::ALTER) {
+            self.keyword(Keyword::COLUMN);
+            let name = self.name()?;
+            let changes = self.column_changes(&name)?;
+            self.push(op(Op::AlterColumn { table: table.clone(), name, changes }), When::Always);
+            return Ok(());
+        }
+        if self.is(Grammar::Mariadb) && self.parser.peek_keyword(Keyword::ENGINE) {
+            return self.table_options();
+        }
+        Err(unsupported("ALTER TABLE takes ADD, DROP, RENAME, ALTER COLUMN, and on MariaDB MODIFY and CHANGE"))
+    }
+
+    fn add(&mut self, table: &Ident) -> Result<()> {
+        match self.table_constraint()? {
+            Some(AddedKey::Constraint(constraint)) => {
+                self.push(op(Op::CreateConstraint { table: table.clone(), constraint }), When::Always);
+                return Ok(());
+            }
+            Some(AddedKey::Index(index)) => {
+                self.push(op(Op::CreateIndex { table: table.clone(), index, online: None }), When::Always);
+                return Ok(());
+            }
+            None => {}
+        }
+        self.keyword(Keyword::COLUMN);
+        let when = self.when(&[Keyword::IF, Keyword::NOT, Keyword::EXISTS], When::Missing);
+        let ColumnText { column, constraints } = self.column()?;
+        if when != When::Always && !constraints.is_empty() {
+            return Err(unsupported("IF NOT EXISTS of a column with a key is not allowed"));
+        }
+        if self.parser.peek_keyword(Keyword::FIRST) || self.parser.peek_keyword(Keyword::AFTER) {
+            return Err(unsupported("the place of a new column is not allowed: it is the last"));
+        }
+        self.push(op(Op::AddColumn { table: table.clone(), column }), when);
+        for constraint in constraints {
+            self.push(op(Op::CreateConstraint { table: table.clone(), constraint }), When::Always);
+        }
+        Ok(())
+    }
+
+    fn drop_part(&mut self, table: &Ident) -> Result<()> {
+        let table = table.clone();
+        let mariadb = self.is(Grammar::Mariadb);
+        if self.keywords(&[Keyword::PRIMARY, Keyword::KEY]) {
+            self.push(op(Op::DropConstraint { table, which: ConstraintSelector::PrimaryKey }), When::Always);
+        } else if self.keyword(Keyword::CONSTRAINT) || (mariadb && self.keywords(&[Keyword::FOREIGN, Keyword::KEY])) {
+            let when = self.when(&[Keyword::IF, Keyword::EXISTS], When::Exists);
+            let which = ConstraintSelector::Name(self.constraint_name()?);
+            self.behaviour();
+            self.push(op(Op::DropConstraint { table, which }), when);
+        } else if mariadb && (self.keyword(Keyword::INDEX) || self.keyword(Keyword::KEY)) {
+            let when = self.when(&[Keyword::IF, Keyword::EXISTS], When::Exists);
+            let name = self.constraint_name()?;
+            self.push(op(Op::DropIndex { table, name, online: None }), when);
+        } else {
+            self.keyword(Keyword::COLUMN);
+            let when = self.when(&[Keyword::IF, Keyword::EXISTS], When::Exists);
+            let name = self.name()?;
+            self.behaviour();
+            self.push(op(Op::DropColumn { table, name }), when);
+        }
+        Ok(())
+    }
+
+    fn rename(&mut self, table: &Ident) -> Result<()> {
+        let table = table.clone();
+        if self.keyword(Keyword::TO) || (self.is(Grammar::Mariadb) && self.keyword(Keyword::AS)) {
+            let new_name = self.name()?;
+            self.push(op(Op::RenameTable { name: table, new_name }), When::Always);
+            return Ok(());
+        }
+        if self.parser.peek_keyword(Keyword::CONSTRAINT) {
+            return Err(unsupported("RENAME CONSTRAINT is not allowed: drop it and add it"));
+        }
+        if self.is(Grammar::Mariadb) && (self.keyword(Keyword::INDEX) || self.keyword(Keyword::KEY)) {
+            let name = self.constraint_name()?;
+            self.expect(&[Keyword::TO], "TO")?;
+            let new_name = self.constraint_name()?;
+            self.push(op(Op::RenameIndex { table, name, new_name }), When::Always);
+            return Ok(());
+        }
+        self.keyword(Keyword::COLUMN);
+        let name = self.name()?;
+        self.expect(&[Keyword::TO], "TO")?;
+        let new_name = self.name()?;
+        self.push(op(Op::RenameColumn { table, name, new_name }), When::Always);
+        Ok(())
+    }
+
+    /// `MODIFY a …` and `CHANGE a b …` say the whole column: what is not said of it is gone.
+    fn modify(&mut self, table: &Ident) -> Result<()> {
+        let change = self.keyword(Keyword::CHANGE);
+        if !change {
+            self.keyword(Keyword::MODIFY);
+        }
+        self.keyword(Keyword::COLUMN);
+        let from = if change { Some(self.name()?) } else { None };
+        let ColumnText { column, constraints } = self.column()?;
+        if !constraints.is_empty() || column.computed.is_some() || column.auto_increment {
+            return Err(unsupported("MODIFY takes the type, NULL, DEFAULT and COMMENT of a column"));
+        }
+        if self.parser.peek_keyword(Keyword::FIRST) || self.parser.peek_keyword(Keyword::AFTER) {
+            return Err(unsupported("the place of a column is not allowed"));
+        }
+        let name = from.unwrap_or_else(|| column.name.clone());
+        let changes = ColumnChanges {
+            column_type: Some(column.column_type),
+            nullable: Some(column.nullable),
+            default: column.default.map_or(Change::Clear, Change::Set),
+            comment: column.comment.map_or(Change::Clear, Change::Set),
+        };
+        self.push(op(Op::AlterColumn { table: table.clone(), name: name.clone(), changes }), When::Always);
+        if name != column.name {
+            self.push(op(Op::RenameColumn { table: table.clone(), name, new_name: column.name }), When::Always);
+        }
+        Ok(())
+    }
+
+    fn column_changes(&mut self, name: &Ident) -> Result<ColumnChanges> {
+        let (default, comment) = (Change::Keep, Change::Keep);
+        let mut changes = ColumnChanges { column_type: None, nullable: None, default, comment };
+        if self.keyword(Keyword::TYPE) || self.keywords(&[Keyword::SET, Keyword::DATA, Keyword::TYPE]) {
+            let (data_type, column_type) = self.column_type()?;
+            changes.column_type = Some(column_type);
+            if self.keyword(Keyword::USING) {
+                let using = self.parser.parse_expr().map_err(|error| syntax::not_understood(&error))?;
+                self.check_using(name, &data_type, &using)?;
+            }
+        } else if self.keywords(&[Keyword::SET, Keyword::DEFAULT]) {
+            changes.default = Change::Set(self.default()?);
+        } else if self.keywords(&[Keyword::DROP, Keyword::DEFAULT]) {
+            changes.default = Change::Clear;
+        } else if self.keywords(&[Keyword::SET, Keyword::NOT, Keyword::NULL]) {
+            changes.nullable = Some(false);
+        } else if self.keywords(&[Keyword::DROP, Keyword::NOT, Keyword::NULL]) {
+            changes.nullable = Some(true);
+        } else {
+            return Err(unsupported("ALTER COLUMN takes TYPE, SET or DROP DEFAULT, and SET or DROP NOT NULL"));
+        }
+        Ok(changes)
+    }
+
+    /// The plain cast is what is done in any case.
+    fn check_using(&self, name: &Ident, data_type: &DataType, using: &ast::Expr) -> Result<()> {
+        let mut using = using;
+        while let ast::Expr::Nested(inner) = using {
+            using = inner;
+        }
+        let plain = match using {
+            ast::Expr::Cast {
+                kind: ast::CastKind::DoubleColon | ast::CastKind::Cast,
+                expr,
+                data_type: to,
+                format: None,
+            } => {
+                matches!(&**expr, ast::Expr::Identifier(column) if to == data_type && self.ident(column)? == *name)
+            }
+            ast::Expr::Identifier(column) => self.ident(column)? == *name,
+            _ => false,
+        };
+        if plain { Ok(()) } else { Err(unsupported("USING is allowed for the plain cast of the column only")) }
+    }
+}

@@ -1,0 +1,164 @@
+//! What migration scripts write: in the words of each target, and with as much said as its server needs.
+
+use ptah_wasm::dialect::Dialect;
+use ptah_wasm_tests::on_every_database;
+
+use super::*;
+
+/// A statement in the target's own grammar.
+fn own(target: &TestTarget, sqlite: &str, postgres: &str, mariadb: &str) -> Action {
+    execute(own_text(target, sqlite, postgres, mariadb), ())
+}
+
+fn own_text(target: &TestTarget, sqlite: &str, postgres: &str, mariadb: &str) -> SqlText {
+    let text = match target.dialect() {
+        Dialect::Sqlite => sqlite,
+        Dialect::Postgres => postgres,
+        Dialect::Mariadb => mariadb,
+    };
+    SqlText { text: text.to_owned(), syntax: SqlSyntax::Target }
+}
+
+fn same(target: &TestTarget, text: &str) -> Action {
+    own(target, text, text, text)
+}
+
+on_every_database! {
+    async fn rows_take_what_another_table_says(target: &TestTarget) {
+        let from = "UPDATE books SET sold = a.born, title = a.name FROM authors a WHERE books.author = a.id AND a.born IS NOT NULL";
+        let never = "UPDATE books SET sold = 0 WHERE NOT EXISTS (SELECT 1 FROM authors a WHERE a.id = books.author) AND author IS NOT NULL";
+        after(target, [
+            own(target, from, from, "UPDATE books b JOIN authors a ON b.author = a.id SET b.sold = a.born, b.title = a.name WHERE a.born IS NOT NULL"),
+            own(target, never, never, "UPDATE books LEFT JOIN authors ON books.author = authors.id SET books.sold = 0 WHERE authors.id IS NULL AND books.author IS NOT NULL"),
+            same(target, "UPDATE books SET sold = sold + (SELECT a.id FROM authors a WHERE a.id = books.author) WHERE author IS NOT NULL"),
+            same(target, "DELETE FROM authors WHERE id IN (SELECT id FROM (SELECT a.id FROM authors a LEFT JOIN books b ON b.author = a.id WHERE b.id IS NULL) AS lonely)"),
+        ])
+        .await
+        .unwrap();
+        assert_eq!(
+            lines(target, "SELECT id, sold, title FROM books ORDER BY id").await,
+            ["1 1951 Ann", "2 1951 Ann", "3 9 Banana", "4 7 Émile"]
+        );
+        assert_eq!(lines(target, "SELECT name FROM authors ORDER BY id").await, ["Ann", "Ben"]);
+    }
+
+    async fn truth_is_said_as_the_database_says_it(target: &TestTarget) {
+        after(target, [
+            own(
+                target,
+                "UPDATE authors SET born = 1 WHERE active IS 1 -- it's true\n;",
+                "UPDATE authors SET born = 1 WHERE active IS TRUE /* it's true */;",
+                "UPDATE authors SET born = 1 WHERE active = 1 AND active IS TRUE",
+            ),
+            same(target, "UPDATE authors SET active = '0' WHERE active IS NOT FALSE AND name <> 'Eve'"),
+            same(target, "UPDATE authors SET active = CASE WHEN name = 'Ben' THEN 1 ELSE 0 END WHERE active = false"),
+            own(
+                target,
+                "UPDATE authors SET name = 'none' WHERE token IS NULL AND born IS NOT 1",
+                "UPDATE authors SET name = 'none' WHERE token IS NULL AND born IS DISTINCT FROM 1",
+                "UPDATE authors SET name = 'none' WHERE token IS NULL AND NOT (born <=> 1)",
+            ),
+        ])
+        .await
+        .unwrap();
+        let truth = if target.dialect() == Dialect::Postgres { "active::int" } else { "active" };
+        let sql = format!("SELECT name, born, {truth} FROM authors ORDER BY id");
+        assert_eq!(lines(target, &sql).await, ["Ann 1 0", "none - 1", "Eve 1 1"]);
+    }
+
+    async fn a_table_is_copied_as_it_is(target: &TestTarget) {
+        after(target, [
+            create_table("copy", |t| {
+                t.id("id");
+                t.varchar("name", 40).not_null();
+                t.integer("born");
+                t.boolean("active").not_null();
+                t.uuid("token");
+                t.unique(["name"]);
+            }),
+            same(target, "INSERT INTO copy SELECT * FROM authors"),
+            same(target, "INSERT INTO copy (name, active) VALUES ('Zoe', TRUE)"),
+            own(
+                target,
+                "INSERT OR IGNORE INTO copy (name, active) VALUES ('Zoe', FALSE), ('Abe', FALSE)",
+                "INSERT INTO copy (name, active) VALUES ('Zoe', FALSE), ('Abe', FALSE) ON CONFLICT DO NOTHING",
+                "INSERT IGNORE INTO copy (name, active) VALUES ('Zoe', FALSE), ('Abe', FALSE)",
+            ),
+            same(target, "UPDATE copy AS c SET born = 5 WHERE c.name = 'Zoe' AND NOT EXISTS (SELECT 1 FROM copy d WHERE d.name = c.name AND d.id <> c.id)"),
+        ])
+        .await
+        .unwrap();
+        assert_eq!(
+            lines(target, "SELECT name, born FROM copy ORDER BY name").await,
+            ["Abe -", "Ann 1950", "Ben -", "Eve 1980", "Zoe 5"]
+        );
+    }
+
+    async fn what_is_asked_without_ceremony_is_answered(target: &TestTarget) {
+        let ask = |text: &str| own_text(target, text, text, text);
+        after(target, [
+            expect_rows(ask("SELECT * FROM authors WHERE id = 2"), (), [(2, "Ben", Value::Null, false, Value::Null)]),
+            expect_rows(ask("SELECT b.title, a.* FROM books b, authors a WHERE a.id = b.author AND b.sold = 7"), (),
+                [("Banana", 2, "Ben", Value::Null, false, Value::Null)]),
+            expect_rows(ask("SELECT id FROM authors LIMIT 1"), (), [(1,)]),
+            expect_rows(ask("SELECT id FROM authors LIMIT 2 OFFSET 1"), (), [(2,), (3,)]),
+            expect_rows(ask("SELECT 1 FROM authors WHERE name = 'Ann' LIMIT 1"), (), [(1,)]),
+            expect_rows(ask("SELECT DISTINCT sold FROM books LIMIT 2"), (), [(0,), (3,)]),
+            expect_rows(ask("SELECT author AS who, count(*) FROM books WHERE author IS NOT NULL GROUP BY who ORDER BY 1"), (), [(1, 2), (2, 1)]),
+            expect_rows(ask("SELECT n FROM (SELECT author, count(*) AS n FROM books GROUP BY author) AS per JOIN authors ON authors.id = per.author WHERE authors.name = 'Ann'"), (), [(2,)]),
+            expect_rows(ask("SELECT title FROM books WHERE author IN (SELECT id FROM authors WHERE name > 'A' LIMIT 1) ORDER BY id"), (), [("Zebra",), ("apple",)]),
+            expect_rows(ask("SELECT a.name FROM authors a JOIN books b ON b.title = lower(replace(a.name, 'Ann', 'APPLE'))"), (), [("Ann",)]),
+            expect_rows(own_text(target,
+                "SELECT CAST(id AS TEXT), CAST('7' || id AS INTEGER) FROM authors WHERE id = 2",
+                "SELECT id::text, CAST('7' || id AS bigint) FROM authors WHERE id = 2",
+                "SELECT CAST(id AS CHAR), CAST(concat('7', id) AS SIGNED) FROM authors WHERE id = 2"), (), [("2", 72)]),
+        ])
+        .await
+        .unwrap();
+    }
+
+    async fn a_document_tells_of_what_kind_it_is(target: &TestTarget) {
+        let kinds = own_text(target,
+            "SELECT json_type(meta) FROM books WHERE id < 3 ORDER BY id",
+            "SELECT json_typeof(meta) FROM books WHERE id < 3 ORDER BY id",
+            "SELECT json_type(meta) FROM books WHERE id < 3 ORDER BY id");
+        let (array, number) = match target.dialect() {
+            Dialect::Sqlite => ("array", "real"),
+            Dialect::Postgres => ("array", "number"),
+            Dialect::Mariadb => ("ARRAY", "DOUBLE"),
+        };
+        let mut actions = vec![
+            same(target, "UPDATE books SET meta = '[1]' WHERE id = 1"),
+            same(target, "UPDATE books SET meta = '1.5' WHERE id = 2"),
+            expect_rows(kinds, (), [(array,), (number,)]),
+        ];
+        if target.dialect() != Dialect::Mariadb {
+            actions.push(own(target,
+                "UPDATE books SET weight = CASE WHEN json_type(meta) = 'real' THEN CAST(meta AS FLOAT) ELSE NULL END",
+                "UPDATE books SET weight = CASE WHEN json_typeof(meta) = 'number' THEN meta::text::float ELSE NULL END",
+                ""));
+        }
+        after(target, actions).await.unwrap();
+        if target.dialect() != Dialect::Mariadb {
+            assert_eq!(lines(target, "SELECT id, weight FROM books WHERE weight IS NOT NULL").await, ["2 1.5"]);
+        }
+    }
+
+    async fn what_is_on_no_list_says_so(target: &TestTarget) {
+        let refused = |kind, text: &str| fails(kind, same(target, text));
+        after(target, [
+            refused(ErrorKind::Unsupported, "DELETE FROM books WHERE title REGEXP 'x'"),
+            refused(ErrorKind::Unsupported, "UPDATE books SET title = pg_read_file('x')"),
+            refused(ErrorKind::Unsupported, "TRUNCATE books"),
+            refused(ErrorKind::NotFound, "DELETE FROM nothing"),
+            refused(ErrorKind::NotFound, "UPDATE books SET nothing = 1"),
+            refused(ErrorKind::NotFound, "DELETE FROM books WHERE nothing = 1"),
+            refused(ErrorKind::NotFound, "DELETE FROM books WHERE id IN (SELECT nothing.id FROM authors)"),
+            refused(ErrorKind::Invalid, "DELETE FROM books WHERE"),
+            refused(ErrorKind::Invalid, "DELETE FROM books WHERE id IN (SELECT a.id FROM authors a WHERE a.born = books.sold LIMIT 1)"),
+            refused(ErrorKind::Invalid, "DELETE FROM books WHERE id IN (SELECT a.id FROM authors a, books b WHERE a.id > b.id)"),
+        ])
+        .await
+        .unwrap();
+    }
+}
