@@ -36,6 +36,8 @@ const MARIADB: &[&str] = &[
     "CREATE TABLE notes (id BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY, file INT, FOREIGN KEY (file) REFERENCES files (id))",
     "ALTER TABLE files MODIFY name VARCHAR(80) NOT NULL DEFAULT 'x'",
     "ALTER TABLE files DROP INDEX `uq`, ADD UNIQUE KEY `uq` (`name`)",
+    "ALTER TABLE notes ADD n INT NOT NULL, ADD UNIQUE KEY ix_file (file, n)",
+    "ALTER TABLE notes DROP INDEX ix_file, ADD UNIQUE KEY ix_file (file)",
     "ALTER TABLE files CHANGE made born DATETIME(6) NULL COMMENT 'when', ADD COLUMN kind INT",
     "ALTER TABLE files ADD CHECK (on_it IS NOT FALSE AND NOT (on_it IS TRUE))",
     "DROP INDEX ix ON files",

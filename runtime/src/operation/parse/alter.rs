@@ -7,13 +7,17 @@ use sqlparser::tokenizer::Token;
 use super::column::ColumnText;
 use super::ddl::{AddedKey, DdlReader, Result, op};
 use super::{Grammar, syntax, unsupported};
-use crate::operation::{Change, ColumnChanges, ConstraintSelector, Ident, Op, When};
+use crate::operation::{
+    Change, ColumnChanges, Constraint, ConstraintSelector, Ddl, DdlAction, Ident, Index, IndexOrder, IndexPart, Op,
+    When,
+};
 
 impl DdlReader<'_> {
     pub(super) fn alter_table(&mut self) -> Result<()> {
         let when = self.when(&[Keyword::IF, Keyword::EXISTS], When::TableExists);
         self.keyword(Keyword::ONLY);
         let table = self.table_name()?;
+        let first = self.done.len();
         loop {
             let before = self.done.len();
             self.alter(&table)?;
@@ -24,7 +28,35 @@ impl DdlReader<'_> {
                 break;
             }
         }
+        self.keep_covered(&table, first);
         Ok(())
+    }
+
+    /// An index that is dropped and made anew in one statement may be what a foreign key needs: another one serves it
+    /// meanwhile.
+    fn keep_covered(&mut self, table: &Ident, first: usize) {
+        let dropped = self.done.iter().enumerate().skip(first).find_map(|(at, ddl)| match &ddl.action {
+            DdlAction::Op(Op::DropIndex { name, .. }) => Some((at, name.clone())),
+            _ => None,
+        });
+        let Some((at, dropped)) = dropped else { return };
+        let made = self.done.iter().enumerate().skip(at).find_map(|(place, ddl)| match &ddl.action {
+            DdlAction::Op(Op::CreateConstraint { constraint: Constraint::Unique(key), .. })
+                if key.name.as_ref() == Some(&dropped) =>
+            {
+                let part = |name: &Ident| IndexPart::column(name.clone(), IndexOrder::Ascending);
+                Some((place, key.columns.iter().map(part).collect()))
+            }
+            DdlAction::Op(Op::CreateIndex { index, .. }) if index.name == dropped => Some((place, index.parts.clone())),
+            _ => None,
+        });
+        let Some((place, parts)) = made else { return };
+        let (table, name) = (table.clone(), Ident::internal("ptah_meanwhile"));
+        let index = Index { name: name.clone(), parts, unique: false, predicate: None };
+        let when = When::Always;
+        let gone = Ddl { action: op(Op::DropIndex { table: table.clone(), name, online: None }), when };
+        self.done.insert(place + 1, gone);
+        self.done.insert(at, Ddl { action: op(Op::CreateIndex { table, index, online: None }), when });
     }
 
     fn alter(&mut self, table: &Ident) -> Result<()> {

@@ -86,8 +86,13 @@ fn every_part_of_an_alter_is_an_operation() {
         ]
     );
     let swapped = ops(Mariadb, "ALTER TABLE t DROP INDEX `uq`, ADD UNIQUE KEY `uq` (`a`, `b`), DROP FOREIGN KEY fk");
-    let [Op::DropIndex { .. }, Op::CreateConstraint { constraint: Constraint::Unique(key), .. }, last] =
-        swapped.as_slice()
+    let [
+        Op::CreateIndex { .. },
+        Op::DropIndex { .. },
+        Op::CreateConstraint { constraint: Constraint::Unique(key), .. },
+        Op::DropIndex { .. },
+        last,
+    ] = swapped.as_slice()
     else {
         panic!("{swapped:?}")
     };
