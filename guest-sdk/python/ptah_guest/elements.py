@@ -188,8 +188,7 @@ def table(
         if keys is not None and isinstance(found, schema.ForeignKeyConstraint) and found not in keys:
             continue
         constraints.append(constraint(found, dialect))
-    if dialect.name == "postgresql":
-        constraints = _merged(constraints)
+    constraints = _merged(constraints, dialect)
     columns = [column(found, dialect, found is numbered) for found in item.columns if not found.system]
     if dialect.name != "sqlite":
         # There the key makes its columns NOT NULL, whatever they say.
@@ -203,16 +202,18 @@ def table(
     )
 
 
-def _merged(constraints: list[types.Constraint]) -> list[types.Constraint]:
+def _merged(constraints: list[types.Constraint], dialect: Dialect) -> list[types.Constraint]:
     """Of two equal keys in one CREATE TABLE PostgreSQL makes one, the primary key or the first, which gets the
-    other's name if it has none (`transformIndexConstraints` in its source)."""
+    other's name if it has none (`transformIndexConstraints` in its source). The contract has no place for a second
+    one anywhere: it would refuse the same rows."""
     kept: list[types.Constraint] = []
     for found in constraints:
         if isinstance(found, types.Constraint_Unique):
             keys = [key for key in kept if isinstance(key, (types.Constraint_PrimaryKey, types.Constraint_Unique))]
             equal = next((key for key in keys if key.value.columns == found.value.columns), None)
             if equal is not None:
-                equal.value.name = equal.value.name or found.value.name
+                if dialect.name == "postgresql":
+                    equal.value.name = equal.value.name or found.value.name
                 continue
         kept.append(found)
     return kept

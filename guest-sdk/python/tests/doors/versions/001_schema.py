@@ -81,19 +81,19 @@ def upgrade() -> None:
     op.rename_table("owned", "kept")
     op.drop_table("kept")
     op.drop_table("kept", if_exists=True)
+    op.create_table(
+        "keyed",
+        sa.Column("a", sa.Integer),
+        sa.Column("b", sa.Integer),
+        sa.PrimaryKeyConstraint("a"),
+        sa.UniqueConstraint("a", name="also_a"),
+        sa.UniqueConstraint("b"),
+    )
+    inspector = sa.inspect(op.get_bind())
     if op.get_bind().dialect.name == "postgresql":
-        op.create_table(
-            "keyed",
-            sa.Column("a", sa.Integer),
-            sa.Column("b", sa.Integer),
-            sa.PrimaryKeyConstraint("a"),
-            sa.UniqueConstraint("a", name="also_a"),
-            sa.UniqueConstraint("b"),
-        )
-        inspector = sa.inspect(op.get_bind())
         assert inspector.get_pk_constraint("keyed")["name"] == "also_a"
-        assert [key["column_names"] for key in inspector.get_unique_constraints("keyed")] == [["b"]]
-        op.drop_table("keyed")
+    assert [key["column_names"] for key in inspector.get_unique_constraints("keyed")] == [["b"]]
+    op.drop_table("keyed")
     # DDL elements of SQLAlchemy's own, executed by the script.
     metadata = sa.MetaData()
     extra = sa.Table(
