@@ -154,7 +154,7 @@ class Cursor:
         elif kind in ("insert", "update", "delete"):
             made = self._call(data.execute, text, [values.to_contract(value) for value in parameters])
             self.description, self.rowcount = None, Touched([_keep(made)])
-        elif kind in ("create", "alter", "drop") and not parameters:
+        elif sql.is_ddl_text(statement) and not parameters:
             self._call(contract.ddl_text, text)
             self.description, self.rowcount = None, -1
         elif kind == "pragma" and _FOREIGN_KEYS.fullmatch(statement):

@@ -456,7 +456,7 @@ def run_element(impl: HostImpl, element: schema.BaseDDLElement) -> None:
             raise NotInContract(f"the DDL element {type(element).__name__}")
         case schema.DDL():
             text = element.statement
-            if sql.kind(text) not in ("create", "alter", "drop"):
+            if not sql.is_ddl_text(text):
                 raise NotInContract(f"the statement {sql.first_words(text)} …")
             impl._call(contract.ddl_text, types.SqlText(text, types.SqlSyntax.TARGET))
         case _:

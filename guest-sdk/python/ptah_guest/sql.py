@@ -35,6 +35,12 @@ def first_words(text: str) -> str:
     return " ".join(found.group().upper().split()) if found else "?"
 
 
+def is_ddl_text(text: str) -> bool:
+    """Whether the contract's `ddl-text` has something to say of it: it is about a table or an index."""
+    words = first_words(text).split()
+    return words[0] in ("CREATE", "ALTER", "DROP") and not {"TABLE", "INDEX"}.isdisjoint(words[1:])
+
+
 def statements(text: str) -> list[str]:
     """The statements of a text, empty ones left out."""
     parts, begin = [], 0
