@@ -9,7 +9,8 @@ scripts with plain Alembic, and prints one JSON line a chain and database:
     {"chain", "db", "revisions", "applied", "schema_equal", "rows_equal", "raw_sql_revisions", "cpu_ratio", …}
 
 `cpu_ratio` is the runner's CPU time with a warm cache to plain Alembic's without start and imports;
-`differences` and `error` say what is not as it should be. Exits 1 if anything is not. PostgreSQL and MariaDB
+`deliberate` counts the differences of each kind that is one on purpose (DELIBERATE), `differences` and `error` say
+what is not as it should be. Exits 1 if anything is not. PostgreSQL and MariaDB
 are used if PTAH_TEST_POSTGRES and PTAH_TEST_MARIADB name a server (tests/servers.sh); databases py_corpus_…
 are made there and dropped.
 """
@@ -20,6 +21,7 @@ import argparse
 import dataclasses
 import json
 import os
+import re
 import resource
 import subprocess
 import sys
@@ -68,6 +70,27 @@ CHAINS = {
         },
     ),
 }
+
+
+# What is not the same on purpose: the database, what is said of the difference, and why.
+DELIBERATE = [
+    (
+        "postgres",
+        r"\S+ (default|identity|autoincrement): .* natively",
+        "a column that the database numbers is an identity column, and not a serial one",
+    ),
+    (
+        "sqlite",
+        r"\S+ default: '[01]' here, '(true|false)' natively",
+        "a boolean constant is written 1 or 0; TRUE and FALSE are that to SQLite",
+    ),
+    (
+        "mariadb",
+        r"\S+ indexes: only (here|natively) {'name': "
+        r"('(?P<c>\w+)', 'column_names': \['(?P=c)'\]|'(fk_\w+|\w+_ibfk_\d+)', 'column_names': \[[^]]*\]), 'unique': False.*",
+        "the index that a foreign key needs is named after the key, and goes with it",
+    ),
+]
 
 
 def unpacked(requirements: list[str]) -> Path:
@@ -220,6 +243,11 @@ def compared(
         line |= {"revisions": native["revisions"], "applied": len(steps)}
         ours, theirs = (json.loads(target.native("dump", url)) for url in target.native_urls)
         found = differences(ours["tables"], theirs["tables"]) if not failure else []
+        deliberate = {}
+        for database, said, reason in DELIBERATE:
+            alike = [one for one in found if database == kind and re.fullmatch(said, one)]
+            found = [one for one in found if one not in alike]
+            deliberate |= {reason: len(alike)} if alike else {}
         line |= {
             "schema_equal": not failure and not found,
             "rows_equal": not failure and ours["rows"] == theirs["rows"],
@@ -236,6 +264,8 @@ def compared(
                 "cpu_ms_a_revision": round(1000 * cpu / len(steps), 1),
                 "native_cpu_ms_a_revision": round(1000 * native["cpu"] / native["revisions"], 1),
             }
+        if deliberate:
+            line["deliberate"] = deliberate
         if found:
             line["differences"] = found
         if failure:

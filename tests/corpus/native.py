@@ -9,6 +9,7 @@ With the libraries of the component in PYTHONPATH, and the drivers of the server
 
 from __future__ import annotations
 
+import datetime
 import json
 import resource
 import sys
@@ -57,6 +58,18 @@ def upgrade(url: str, scripts: str, naming: str = "null") -> None:
             command.upgrade(config, "heads")
             connection.commit()
             print(json.dumps({"cpu": round(cpu() - begun, 3), "revisions": len(revisions)}))
+
+
+def shown(value: object) -> str:
+    """A value as text. What the clock said in the run is no matter of either side: a moment of today, whatever
+    the zone, is `now`."""
+    text = str(value)
+    try:
+        moment = datetime.datetime.fromisoformat(text).replace(tzinfo=None)
+    except ValueError:
+        return text
+    now = datetime.datetime.now(datetime.timezone.utc).replace(tzinfo=None)
+    return "now" if abs(now - moment) < datetime.timedelta(days=1) else text
 
 
 def dump(url: str) -> None:
@@ -112,7 +125,7 @@ def dump(url: str) -> None:
             }
             quoted = dialect.identifier_preparer.quote(table)
             found = connection.execute(sa.text(f"SELECT * FROM {quoted}"))
-            lines = sorted([str(value) for value in line] for line in found)
+            lines = sorted([shown(value) for value in line] for line in found)
             if lines:
                 rows[table] = lines
         print(json.dumps({"tables": tables, "rows": rows}, default=str))
