@@ -5299,7 +5299,7 @@ pub mod ptah {
             }
             #[allow(unused_unsafe, clippy::all)]
             /// Does what one DDL statement says: CREATE, ALTER or DROP of a table or an index. It becomes the operations above, or is
-            /// `unsupported`. IF [NOT] EXISTS is decided by the model. A statement that comes to several operations, of which one but
+            /// `unsupported`. IF EXISTS and IF NOT EXISTS are decided by the model. A statement that comes to several operations, of which one but
             /// the first fails, ends the step.
             #[allow(async_fn_in_trait)]
             pub fn ddl_text(statement: &SqlText) -> Result<(), Error> {
