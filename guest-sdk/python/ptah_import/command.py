@@ -33,6 +33,8 @@ def run(request: dict) -> dict:
         document["error"] = {"kind": failed.kind, "message": failed.message}
     except OSError as error:
         document["error"] = {"kind": "other", "message": str(error)}
+    except KeyboardInterrupt:
+        document["error"] = {"kind": "interrupted", "message": "interrupted: no component was made"}
     if made is not None:
         document["findings"] = [dataclasses.asdict(finding) for finding in made.findings.all]
     return document

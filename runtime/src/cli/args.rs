@@ -63,6 +63,19 @@ pub(super) struct Common {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Verb {
+    #[command(flatten)]
+    OnTarget(TargetVerb),
+    /// Show what a package file holds, without any database
+    Inspect(InspectArgs),
+    /// Make a package out of another tool's project
+    Import {
+        #[command(subcommand)]
+        from: ImportFrom,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum TargetVerb {
     /// Bring packages to a revision (their head without one)
     Upgrade(UpgradeArgs),
     /// Take a package back to a revision, or to base
@@ -77,13 +90,6 @@ pub(super) enum Verb {
     List,
     /// Explain a step that was begun on the target and not finished, and settle it if asked
     Repair(RepairArgs),
-    /// Show what a package file holds, without any database
-    Inspect(InspectArgs),
-    /// Make a package out of another tool's project
-    Import {
-        #[command(subcommand)]
-        from: ImportFrom,
-    },
 }
 
 #[derive(Debug, Args)]

@@ -2,10 +2,13 @@
 
 use super::CliError;
 use super::output::Output;
-use crate::import::{self, AlembicImport, Imported};
+use crate::import::{self, AlembicImport, ImportError, Imported};
 
-pub(super) fn alembic(output: &Output, args: &AlembicImport) -> Result<(), CliError> {
-    let (imported, error) = import::alembic(args);
+pub(super) async fn alembic(output: &Output, args: AlembicImport) -> Result<(), CliError> {
+    // In a thread of its own: signals are watched in this one. The Python that is at work hears of them too.
+    let done = tokio::task::spawn_blocking(move || import::alembic(&args)).await;
+    let (imported, error) =
+        done.unwrap_or_else(|error| (Imported::default(), Some(ImportError::Other(error.to_string()))));
     for finding in &imported.findings {
         output.finding(finding);
     }

@@ -17,7 +17,7 @@ use crate::import::{Finding, ImportError};
 use crate::migrate::{ErrorKind, Interrupt, MigrateError, Migrator, Options};
 use crate::rollout::{Rollout, RolloutTarget};
 use crate::sandbox::{CacheLocation, Compiler, Sandbox};
-use args::{Cli, Common, ImportFrom, Verb};
+use args::{Cli, Common, ImportFrom, TargetVerb, Verb};
 use output::Output;
 use registry::{Registry, Targets};
 
@@ -51,6 +51,7 @@ impl CliError {
                 ImportError::Usage(_) => 2,
                 ImportError::Package(_) => 3,
                 ImportError::Other(_) => 1,
+                ImportError::Interrupted(_) => 130,
             },
         }
     }
@@ -132,12 +133,12 @@ pub fn main() -> ExitCode {
 
 async fn run(cli: Cli, output: &Output, registry: &Registry, interrupt: &Interrupt) -> Result<(), CliError> {
     match cli.verb {
-        Verb::Import { from: ImportFrom::Alembic(args) } => import::alembic(output, &args.into()),
+        Verb::Import { from: ImportFrom::Alembic(args) } => import::alembic(output, args.into()).await,
         Verb::Inspect(args) => verbs::inspect(&sandbox(&cli.common, output, registry)?, output, &args),
-        Verb::Upgrade(args) if args.sql => {
+        Verb::OnTarget(TargetVerb::Upgrade(args)) if args.sql => {
             verbs::sql(&sandbox(&cli.common, output, registry)?, output, registry, &args)
         }
-        verb => {
+        Verb::OnTarget(verb) => {
             let url = match registry.targets(&cli.common, output)? {
                 Targets::One(url) => url,
                 Targets::Many(targets) => return many(verb, &cli.common, targets, output, registry, interrupt).await,
@@ -146,15 +147,13 @@ async fn run(cli: Cli, output: &Output, registry: &Registry, interrupt: &Interru
             warn_of_cache(migrator.sandbox(), output);
             let migrator = migrator.observed_by(output.observer()).interrupted_by(interrupt.clone());
             match verb {
-                Verb::Upgrade(args) => verbs::upgrade(&migrator, output, registry, &args).await,
-                Verb::Downgrade(args) => verbs::downgrade(&migrator, output, registry, &args).await,
-                Verb::Populate(args) => verbs::populate(&migrator, output, registry, &args).await,
-                Verb::Current(args) => verbs::current(&migrator, output, registry, &args).await,
-                Verb::History(args) => verbs::history(&migrator, output, registry, &args).await,
-                Verb::List => verbs::list(&migrator, output, registry).await,
-                Verb::Repair(args) => verbs::repair(&migrator, output, &args).await,
-                Verb::Inspect(args) => verbs::inspect(&sandbox(&cli.common, output, registry)?, output, &args),
-                Verb::Import { from: ImportFrom::Alembic(args) } => import::alembic(output, &args.into()),
+                TargetVerb::Upgrade(args) => verbs::upgrade(&migrator, output, registry, &args).await,
+                TargetVerb::Downgrade(args) => verbs::downgrade(&migrator, output, registry, &args).await,
+                TargetVerb::Populate(args) => verbs::populate(&migrator, output, registry, &args).await,
+                TargetVerb::Current(args) => verbs::current(&migrator, output, registry, &args).await,
+                TargetVerb::History(args) => verbs::history(&migrator, output, registry, &args).await,
+                TargetVerb::List => verbs::list(&migrator, output, registry).await,
+                TargetVerb::Repair(args) => verbs::repair(&migrator, output, &args).await,
             }
         }
     }
@@ -162,7 +161,7 @@ async fn run(cli: Cli, output: &Output, registry: &Registry, interrupt: &Interru
 
 /// The verbs that take many targets.
 async fn many(
-    verb: Verb,
+    verb: TargetVerb,
     common: &Common,
     targets: Vec<RolloutTarget>,
     output: &Output,
@@ -170,24 +169,24 @@ async fn many(
     interrupt: &Interrupt,
 ) -> Result<(), CliError> {
     let count = targets.len();
-    if !matches!(verb, Verb::Upgrade(_) | Verb::Current(_)) {
+    if !matches!(verb, TargetVerb::Upgrade(_) | TargetVerb::Current(_)) {
         let message = format!("this verb takes one target and here are {count}: say which with --target or --database");
         return Err(CliError::Usage(message));
     }
-    if matches!(&verb, Verb::Upgrade(args) if args.discard_journal) {
+    if matches!(&verb, TargetVerb::Upgrade(args) if args.discard_journal) {
         return Err(CliError::Usage(format!("--discard-journal is for one target and here are {count}")));
     }
     let mut rollout = Rollout::new(targets, options(common, registry))?.interrupted_by(interrupt.clone());
     warn_of_cache(rollout.sandbox(), output);
     rollout = rollout.observed_by(output.rollout_observer(count));
     match verb {
-        Verb::Upgrade(args) => {
+        TargetVerb::Upgrade(args) => {
             if let Some(jobs) = args.jobs {
                 rollout = rollout.jobs(jobs);
             }
             targets::upgrade(&rollout, output, registry, &args).await
         }
-        Verb::Current(args) => targets::current(&rollout, output, registry, &args).await,
+        TargetVerb::Current(args) => targets::current(&rollout, output, registry, &args).await,
         _ => Ok(()),
     }
 }

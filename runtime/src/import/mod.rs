@@ -140,6 +140,9 @@ pub enum ImportError {
     /// Python, the package index or a file.
     #[error("{0}")]
     Other(String),
+    /// It was asked to stop.
+    #[error("{0}")]
+    Interrupted(String),
 }
 
 #[derive(Deserialize)]
@@ -170,6 +173,7 @@ pub fn alembic(import: &AlembicImport) -> (Imported, Option<ImportError>) {
             let error = error.map(|Failure { kind, message }| match kind.as_str() {
                 "usage" => ImportError::Usage(message),
                 "package" => ImportError::Package(message),
+                "interrupted" => ImportError::Interrupted(message),
                 _ => ImportError::Other(message),
             });
             (imported, error)

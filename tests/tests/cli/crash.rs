@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use ptah_wasm::dialect::Dialect;
 use ptah_wasm::migrate::{Migrator, Options};
 use ptah_wasm::sandbox::Compiler;
-use ptah_wasm_tests::binary::{Done, Running, binary};
+use ptah_wasm_tests::binary::{Done, Running, binary, ptah};
 use ptah_wasm_tests::dump::{self, dump};
 use ptah_wasm_tests::guest::*;
 use ptah_wasm_tests::on_every_database;
@@ -284,4 +284,34 @@ fn bookkeeping_tables_that_were_made_in_part_are_completed() {
             assert_eq!(dump(&target).await, expected, "without {left}");
         }
     });
+}
+
+/// A Python that ends as an interrupted one does, once it is told.
+const PYTHON: &str = "#!/bin/sh
+[ \"$2\" = -c ] && exit 0
+touch at-work
+while [ ! -e go ]; do sleep 0.05; done
+echo '{\"error\": {\"kind\": \"interrupted\", \"message\": \"interrupted: no component was made\"}}'
+";
+
+#[test]
+#[cfg(unix)]
+fn an_import_that_is_interrupted_says_so_and_leaves_no_files_of_its_own() {
+    use std::os::unix::fs::PermissionsExt as _;
+    for signal in ["INT", "TERM"] {
+        let folder = tempfile::tempdir().unwrap();
+        let (python, temporary) = (folder.path().join("python"), folder.path().join("tmp"));
+        std::fs::write(&python, PYTHON).unwrap();
+        std::fs::set_permissions(&python, std::fs::Permissions::from_mode(0o755)).unwrap();
+        std::fs::create_dir(&temporary).unwrap();
+        let import = ptah(folder.path()).args("import alembic app").env("PTAH_PYTHON", &python);
+        let run = import.env("TMPDIR", &temporary).start();
+        while !folder.path().join("at-work").exists() {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        run.signal(signal);
+        std::fs::write(folder.path().join("go"), "").unwrap();
+        run.wait().ends(130).says(&["interrupted: stopping", "error: interrupted: no component was made"]);
+        assert_eq!(std::fs::read_dir(&temporary).unwrap().count(), 0);
+    }
 }
