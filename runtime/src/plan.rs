@@ -9,7 +9,7 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use crate::dialect::{self, Dialect, Rendered, Statement, Unsupported};
-use crate::operation::{Conflict, Ddl, DdlAction, Demand, Dml, Ident, Op, ParseLimits, Query, When};
+use crate::operation::{Conflict, Ddl, DdlAction, Demand, Dml, Ident, Needs, Op, ParseLimits, Query, When};
 use crate::policy::{self, Access, Limits, PolicyError};
 use crate::schema::{self, Answer, Schema, SchemaError, Table};
 
@@ -300,6 +300,15 @@ impl Planner {
         self.note_fatal(pushed)
     }
 
+    /// Whether a DDL statement finds what it needs to do anything.
+    pub fn meets(&self, needs: &Needs) -> bool {
+        match needs {
+            Needs::Nothing => true,
+            Needs::Table(name) => self.schema.tables.contains_key(name),
+            Needs::NoTable(name) => !self.schema.tables.contains_key(name),
+        }
+    }
+
     /// The operation that a part of a DDL statement comes to; none if it is left out.
     pub fn ddl(&self, ddl: Ddl) -> Result<Option<Op>, PlanError> {
         let found = match &ddl.action {
@@ -323,7 +332,6 @@ impl Planner {
             When::Always => true,
             When::Exists => self.schema.has(&op),
             When::Missing => !self.schema.has(&op),
-            When::TableExists => self.schema.tables.contains_key(op.table()),
         };
         Ok(is_done.then_some(op))
     }

@@ -260,6 +260,11 @@ pub fn bulk_insert<const N: usize, R: Row>(
     Action::BulkInsert(table.into(), owned(&columns), rows)
 }
 
+/// `schema.ddl-text`.
+pub fn ddl_text(statement: impl Into<SqlText>) -> Action {
+    Action::DdlText(statement.into())
+}
+
 /// `data.execute`; the parameters are a tuple.
 pub fn execute(statement: impl Into<SqlText>, parameters: impl Row) -> Action {
     Action::Execute(statement.into(), parameters.into_values())

@@ -27,6 +27,7 @@ fn one(action: &Action) -> Result<()> {
         Action::DropIndex(table, name, online) => schema::drop_index(table, name, *online),
         Action::CreateConstraint(table, constraint) => schema::create_constraint(table, constraint),
         Action::DropConstraint(table, which) => schema::drop_constraint(table, which),
+        Action::DdlText(statement) => schema::ddl_text(statement),
 
         Action::BulkInsert(table, columns, rows) => data::bulk_insert(table, columns, rows),
         Action::Execute(statement, parameters) => data::execute(statement, parameters).map(drop),

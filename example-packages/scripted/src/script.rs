@@ -45,6 +45,8 @@ pub enum Action {
     CreateConstraint(String, Constraint),
     /// `schema.drop-constraint`: table, which.
     DropConstraint(String, ConstraintSelector),
+    /// `schema.ddl-text`.
+    DdlText(SqlText),
 
     /// `data.bulk-insert`: table, columns, rows.
     BulkInsert(String, Vec<String>, Vec<Vec<Value>>),

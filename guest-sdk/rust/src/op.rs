@@ -95,6 +95,18 @@ impl Op {
     pub fn drop_constraint(&mut self, table: &str, which: ConstraintSelector) -> Result<()> {
         schema::drop_constraint(table, &which)
     }
+
+    /// Does what one CREATE, ALTER or DROP of a table or index says. It becomes the operations above, or the error
+    /// `unsupported`.
+    ///
+    /// ```no_run
+    /// # fn step(op: &mut ptah_guest::Op) -> ptah_guest::Result<()> {
+    /// op.ddl_text("CREATE INDEX IF NOT EXISTS pages_title ON pages (title DESC)")
+    /// # }
+    /// ```
+    pub fn ddl_text(&mut self, statement: impl Into<SqlText>) -> Result<()> {
+        schema::ddl_text(&statement.into())
+    }
 }
 
 /// Rows.

@@ -2,6 +2,26 @@
 
 use super::{Demand, Ident, Op};
 
+/// What a DDL statement comes to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DdlStatement {
+    /// Without which it does nothing at all.
+    pub needs: Needs,
+    /// Its parts in order.
+    pub parts: Vec<Ddl>,
+}
+
+/// What a DDL statement wants to find. It is asked once, before the first part.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Needs {
+    /// Nothing.
+    Nothing,
+    /// A table of this name.
+    Table(Ident),
+    /// No table of this name.
+    NoTable(Ident),
+}
+
 /// A part of a DDL statement.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ddl {
@@ -31,6 +51,4 @@ pub enum When {
     Exists,
     /// If what it makes is there.
     Missing,
-    /// If its table is not there.
-    TableExists,
 }

@@ -19,7 +19,7 @@ pub use column::{
     Constraint, ConstraintSelector, Demand, ForeignKey, Index, IndexKey, IndexOrder, IndexPart, Key, LargeSize,
     ReferentialAction, TableSpec,
 };
-pub use ddl::{Ddl, DdlAction, When};
+pub use ddl::{Ddl, DdlAction, DdlStatement, Needs, When};
 pub use dml::{Conflict, ConflictAction, Dml, InsertSource};
 pub use expr::{Aggregate, BinaryOperator, CastType, Expr, Function, Position, UnaryOperator};
 pub use ident::{Ident, IdentError, IdentKind};

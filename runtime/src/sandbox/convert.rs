@@ -5,8 +5,8 @@ use super::bindings::ptah::migration::{schema, types};
 use super::error::CallError;
 use crate::operation::{
     Change, CheckSpec, ColumnChanges, ColumnDefault, ColumnSpec, ColumnType, Comment, Computed, ComputedStorage,
-    Constraint, ConstraintSelector, Ddl, Demand, Dml, Expr, ForeignKey, Grammar, Ident, IdentKind, Index, IndexKey,
-    IndexOrder, IndexPart, Key, LargeSize, ParseLimits, Position, Query, ReferentialAction, TableSpec, Value,
+    Constraint, ConstraintSelector, DdlStatement, Demand, Dml, Expr, ForeignKey, Grammar, Ident, IdentKind, Index,
+    IndexKey, IndexOrder, IndexPart, Key, LargeSize, ParseLimits, Position, Query, ReferentialAction, TableSpec, Value,
     parse_ddl, parse_dml, parse_expr, parse_query,
 };
 use crate::plan::Planner;
@@ -63,7 +63,7 @@ impl Converter {
     }
 
     /// The parts of a DDL statement.
-    pub(super) fn ddl(&self, text: &types::SqlText) -> Result<Vec<Ddl>, CallError> {
+    pub(super) fn ddl(&self, text: &types::SqlText) -> Result<DdlStatement, CallError> {
         Ok(parse_ddl(self.grammar(text.syntax), &self.limits, &text.text)?)
     }
 

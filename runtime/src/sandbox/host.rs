@@ -10,7 +10,7 @@ use super::error::{CallError, StepError};
 use super::log::{LogEvent, LogLevel, escaped};
 use super::step::{PlannedStatement, State};
 use super::weight::Weight;
-use crate::operation::{Dml, Ident, Op};
+use crate::operation::{DdlStatement, Dml, Ident, Op};
 use crate::schema::Table;
 
 impl State {
@@ -119,7 +119,11 @@ impl schema::Host for State {
     fn ddl_text(&mut self, statement: types::SqlText) -> Result<(), CallError> {
         let planner = self.planned_call(statement.weight())?;
         let mut is_begun = false;
-        for ddl in Converter::new(planner).ddl(&statement)? {
+        let DdlStatement { needs, parts } = Converter::new(planner).ddl(&statement)?;
+        if !planner.meets(&needs) {
+            return Ok(());
+        }
+        for ddl in parts {
             let pushed = match planner.ddl(ddl) {
                 Ok(Some(op)) => planner.push(op).map(|()| is_begun = true),
                 Ok(None) => Ok(()),

@@ -55,7 +55,7 @@ on_every_database! {
             Dialect::Mariadb => MARIADB,
         };
         for text in texts {
-            for ddl in parse_ddl(target.dialect().grammar(), &ParseLimits::DEFAULT, text).unwrap() {
+            for ddl in parse_ddl(target.dialect().grammar(), &ParseLimits::DEFAULT, text).unwrap().parts {
                 let DdlAction::Op(op) = ddl.action else { panic!("{text}") };
                 twin.must(op).await;
             }

@@ -6,6 +6,7 @@
 mod adopt;
 mod blocked;
 mod crash;
+mod ddl;
 mod depends;
 mod graph;
 mod legacy;

@@ -8,34 +8,32 @@ use super::column::ColumnText;
 use super::ddl::{AddedKey, DdlReader, Result, op};
 use super::{Grammar, syntax, unsupported};
 use crate::operation::{
-    Change, ColumnChanges, Constraint, ConstraintSelector, Ddl, DdlAction, Ident, Index, IndexOrder, IndexPart, Op,
-    When,
+    Change, ColumnChanges, Constraint, ConstraintSelector, Ddl, DdlAction, Ident, Index, IndexOrder, IndexPart, Needs,
+    Op, When,
 };
 
 impl DdlReader<'_> {
     pub(super) fn alter_table(&mut self) -> Result<()> {
-        let when = self.when(&[Keyword::IF, Keyword::EXISTS], When::TableExists);
+        let if_there = self.keywords(&[Keyword::IF, Keyword::EXISTS]);
         self.keyword(Keyword::ONLY);
         let table = self.table_name()?;
-        let first = self.done.len();
+        if if_there {
+            self.needs = Needs::Table(table.clone());
+        }
         loop {
-            let before = self.done.len();
             self.alter(&table)?;
-            for ddl in self.done.iter_mut().skip(before).filter(|ddl| ddl.when == When::Always) {
-                ddl.when = when;
-            }
             if !self.parser.consume_token(&Token::Comma) {
                 break;
             }
         }
-        self.keep_covered(&table, first);
+        self.keep_covered(&table);
         Ok(())
     }
 
     /// An index that is dropped and made anew in one statement may be what a foreign key needs: another one serves it
     /// meanwhile.
-    fn keep_covered(&mut self, table: &Ident, first: usize) {
-        let dropped = self.done.iter().enumerate().skip(first).find_map(|(at, ddl)| match &ddl.action {
+    fn keep_covered(&mut self, table: &Ident) {
+        let dropped = self.done.iter().enumerate().find_map(|(at, ddl)| match &ddl.action {
             DdlAction::Op(Op::DropIndex { name, .. }) => Some((at, name.clone())),
             _ => None,
         });

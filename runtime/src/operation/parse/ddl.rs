@@ -11,8 +11,8 @@ use super::expr::Reader;
 use super::syntax::{self, Syntax};
 use super::{Grammar, ParseError, ParseLimits, refused, unsupported};
 use crate::operation::{
-    ColumnDefault, Constraint, Ddl, DdlAction, Demand, Ident, IdentKind, Index, IndexKey, IndexOrder, IndexPart, Key,
-    Op, Position, TableSpec, When,
+    ColumnDefault, Constraint, Ddl, DdlAction, DdlStatement, Demand, Ident, IdentKind, Index, IndexKey, IndexOrder,
+    IndexPart, Key, Needs, Op, Position, TableSpec, When,
 };
 
 pub(super) type Result<T> = std::result::Result<T, ParseError>;
@@ -22,6 +22,7 @@ pub(super) struct DdlReader<'a> {
     pub(super) parser: Parser<'a>,
     pub(super) syntax: &'a Syntax,
     pub(super) limits: &'a ParseLimits,
+    pub(super) needs: Needs,
     pub(super) done: Vec<Ddl>,
 }
 
@@ -31,11 +32,11 @@ pub(super) fn op(op: Op) -> DdlAction {
 
 impl<'a> DdlReader<'a> {
     pub(super) fn new(parser: Parser<'a>, syntax: &'a Syntax, limits: &'a ParseLimits) -> Self {
-        Self { parser, syntax, limits, done: Vec::new() }
+        Self { parser, syntax, limits, needs: Needs::Nothing, done: Vec::new() }
     }
 
     /// The whole statement.
-    pub(super) fn read(mut self) -> Result<Vec<Ddl>> {
+    pub(super) fn read(mut self) -> Result<DdlStatement> {
         if self.keyword(Keyword::CREATE) {
             self.create()?;
         } else if self.keyword(Keyword::DROP) {
@@ -52,7 +53,7 @@ impl<'a> DdlReader<'a> {
             return Err(unsupported("only CREATE, ALTER and DROP of tables and indexes are allowed as DDL"));
         }
         match self.parser.peek_token_ref().token {
-            Token::EOF => Ok(self.done),
+            Token::EOF => Ok(DdlStatement { needs: self.needs, parts: self.done }),
             _ => Err(unsupported(format!("what follows {} is not allowed", self.place()))),
         }
     }
@@ -82,8 +83,11 @@ impl<'a> DdlReader<'a> {
     }
 
     fn create_table(&mut self) -> Result<()> {
-        let when = self.when(&[Keyword::IF, Keyword::NOT, Keyword::EXISTS], When::Missing);
+        let if_missing = self.keywords(&[Keyword::IF, Keyword::NOT, Keyword::EXISTS]);
         let name = self.table_name()?;
+        if if_missing {
+            self.needs = Needs::NoTable(name.clone());
+        }
         if !self.parser.consume_token(&Token::LParen) {
             return Err(unsupported("CREATE TABLE … AS and LIKE are not allowed: name the columns"));
         }
@@ -106,7 +110,7 @@ impl<'a> DdlReader<'a> {
         self.table_options()?;
         self.push(
             op(Op::CreateTable { table: TableSpec { name: name.clone(), columns, constraints, comment: None } }),
-            when,
+            When::Always,
         );
         for index in indexes {
             self.push(op(Op::CreateIndex { table: name.clone(), index, online: None }), When::Always);

@@ -18,7 +18,7 @@ mod syntax;
 mod tests;
 mod types;
 
-use super::{Ddl, Dml, Expr, Position, Query, Value};
+use super::{DdlStatement, Dml, Expr, Position, Query, Value};
 use bounds::Bounds;
 use expr::Reader;
 use syntax::{Source, Syntax};
@@ -148,7 +148,7 @@ pub fn parse_query(
 }
 
 /// Parses one CREATE, ALTER or DROP of a table or index: what it comes to, in order.
-pub fn parse_ddl(grammar: Grammar, limits: &ParseLimits, text: &str) -> Result<Vec<Ddl>, ParseError> {
+pub fn parse_ddl(grammar: Grammar, limits: &ParseLimits, text: &str) -> Result<DdlStatement, ParseError> {
     let syntax = Syntax { grammar, source: Source::Guest };
     let bounds = Bounds::new(limits, limits.statement_nodes);
     let parser = syntax::ddl(&syntax, &bounds, text)?;

@@ -2,13 +2,13 @@
 
 use super::*;
 use crate::operation::{
-    Change, ColumnDefault, ColumnType, Constraint, ConstraintSelector, DdlAction, Demand, IndexKey, IndexOrder, Op,
-    ReferentialAction, When,
+    Change, ColumnDefault, ColumnType, Constraint, ConstraintSelector, DdlAction, Demand, IndexKey, IndexOrder, Needs,
+    Op, ReferentialAction, When,
 };
 
 fn ddl(grammar: Grammar, sql: &str) -> Vec<(DdlAction, When)> {
     let read = parse_ddl(grammar, &LIMITS, sql).unwrap_or_else(|error| panic!("{sql}: {error}"));
-    read.into_iter().map(|ddl| (ddl.action, ddl.when)).collect()
+    read.parts.into_iter().map(|ddl| (ddl.action, ddl.when)).collect()
 }
 
 fn ops(grammar: Grammar, sql: &str) -> Vec<Op> {
@@ -141,9 +141,9 @@ fn indexes_and_what_is_there_are_told_apart() {
         (Grammar::Portable, "DROP TABLE IF EXISTS t", DdlAction::Op(Op::DropTable { name: ident("t") }), When::Exists),
         (
             Grammar::Postgres,
-            "ALTER TABLE IF EXISTS t DROP COLUMN a CASCADE",
+            "ALTER TABLE t DROP COLUMN a CASCADE",
             DdlAction::Op(Op::DropColumn { table: ident("t"), name: ident("a") }),
-            When::TableExists,
+            When::Always,
         ),
         (
             Grammar::Postgres,
@@ -153,6 +153,13 @@ fn indexes_and_what_is_there_are_told_apart() {
         ),
     ] {
         assert_eq!(ddl(grammar, sql), [(action, when)], "{sql}");
+    }
+    for (grammar, sql, needs) in [
+        (Grammar::Postgres, "ALTER TABLE IF EXISTS t ADD COLUMN IF NOT EXISTS a integer", Needs::Table(ident("t"))),
+        (Grammar::Mariadb, "CREATE TABLE IF NOT EXISTS t (a int, key ix (a))", Needs::NoTable(ident("t"))),
+        (Grammar::Sqlite, "CREATE INDEX IF NOT EXISTS ix ON t (a)", Needs::Nothing),
+    ] {
+        assert_eq!(parse_ddl(grammar, &LIMITS, sql).unwrap().needs, needs, "{sql}");
     }
 }
 
