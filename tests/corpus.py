@@ -76,7 +76,7 @@ CHAINS = {
 DELIBERATE = [
     (
         "postgres",
-        r"\S+ (default|identity|autoincrement): .* natively",
+        r"\S+ (default: None here, \"nextval\('.*'::regclass\)\"|identity: {.*} here, None) natively",
         "a column that the database numbers is an identity column, and not a serial one",
     ),
     (
