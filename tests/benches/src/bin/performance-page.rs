@@ -9,8 +9,8 @@ What the runner costs, beside other programs that do the same work in the same r
 runs all benches and writes it. `just bench-core`, `just bench-peers` and `just bench-targets` run them one by one and print one
 JSON line a row.
 
-- The two sides take turns within a run; the numbers are medians, *best* is the ratio of the best time of each side, which
-  other programs on the machine disturb least.
+- The two sides take turns within a run, and so what disturbs a round disturbs both: *ratio* is the median of the rounds' ratios.
+  The numbers are medians, *best* is the ratio of the best time of each side.
 - The servers are private ones with durable settings (`PTAH_TEST_DURABLE=1` of `tests/servers.sh`).
 - *By hand* is [tests/benches/src/reference.rs](../tests/benches/src/reference.rs): plain sqlx that sends the same statements and
   bookkeeping writes, and nothing else: it plans, checks and locks nothing.
