@@ -43,7 +43,7 @@ pub fn counts_conflicts(dialect: Dialect) -> Result<(), Unsupported> {
 
 /// The value that a cell is. None: it is not of the column's type, as SQLite keeps what it is given, and other programs
 /// give it what they like.
-pub fn read_answer(dialect: Dialect, answer: Answer, cell: Cell) -> Option<Value> {
+pub fn read_answer(dialect: Dialect, answer: &Answer, cell: Cell) -> Option<Value> {
     if cell == Cell::Null {
         return Some(Value::Null);
     }
@@ -58,7 +58,7 @@ pub fn read_answer(dialect: Dialect, answer: Answer, cell: Cell) -> Option<Value
             Cell::Text(text) if dialect != Dialect::Sqlite => Value::numeric(&text).ok()?,
             _ => return None,
         },
-        (ColumnType::Numeric { precision, scale }, cell) => numeric(dialect, precision, scale, cell)?,
+        (ColumnType::Numeric { precision, scale }, cell) => numeric(dialect, *precision, *scale, cell)?,
         (ColumnType::Float, cell) if dialect != Dialect::Sqlite => shortest(&double(dialect, cell)?)?,
         (ColumnType::Double | ColumnType::Float, cell) => double(dialect, cell)?,
         (ColumnType::Binary | ColumnType::LargeBinary(_), cell) => Value::Binary(binary(dialect, cell)?),
@@ -103,7 +103,7 @@ fn boolean(dialect: Dialect, cell: Cell) -> Option<Value> {
 fn double(dialect: Dialect, cell: Cell) -> Option<Value> {
     match cell {
         Cell::Real(number) => Value::double(number).ok(),
-        Cell::Integer(number) => coerce(&Value::Integer(number), ColumnType::Double).ok(),
+        Cell::Integer(number) => coerce(&Value::Integer(number), &ColumnType::Double).ok(),
         Cell::Text(text) if dialect != Dialect::Sqlite => Value::double(text.parse().ok()?).ok(),
         _ => None,
     }
@@ -189,7 +189,7 @@ mod tests {
 
     #[test]
     fn a_document_that_sqlite_keeps_as_a_number_is_read_as_the_document() {
-        let read = |cell| read_answer(Dialect::Sqlite, Answer::Exact(ColumnType::Json), cell);
+        let read = |cell| read_answer(Dialect::Sqlite, &Answer::Exact(ColumnType::Json), cell);
         for (cell, text) in [(Cell::Integer(-5), "-5"), (Cell::Real(0.5), "0.5"), (Cell::Real(1e300), "1e300")] {
             assert_eq!(read(cell), Value::json(text).ok());
         }

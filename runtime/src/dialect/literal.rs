@@ -26,7 +26,7 @@ pub(super) fn quoted(mark: char, text: &str) -> String {
 
 /// A constant as SQL. With the type of the column that it goes into, in that type's own form (a UUID on
 /// SQLite, a boolean on MariaDB); without, typed so that the server takes it for what it is.
-pub fn literal(dialect: Dialect, value: &Value, into: Option<ColumnType>) -> String {
+pub fn literal(dialect: Dialect, value: &Value, into: Option<&ColumnType>) -> String {
     let coerced = into.and_then(|column_type| coerce(value, column_type).ok());
     let value = coerced.as_ref().unwrap_or(value);
     let text = |text: &str| quoted('\'', text);

@@ -311,7 +311,7 @@ fn moment(text: &str) -> Option<String> {
 /// A default in the form in which a planned and an introspected one compare equal: a constant in the
 /// canonical form of the column's type, an expression in its [`normal_form`]. A default of NULL is no
 /// default: leave it out before calling. A constant that does not fit the type stays as it is.
-pub fn default_normal_form(dialect: Dialect, default: &ColumnDefault, column_type: ColumnType) -> ColumnDefault {
+pub fn default_normal_form(dialect: Dialect, default: &ColumnDefault, column_type: &ColumnType) -> ColumnDefault {
     let constant = match default {
         ColumnDefault::Value(value) | ColumnDefault::Expression(Expr::Value(value)) => value.clone(),
         ColumnDefault::Expression(expr) => match normal_form(dialect, expr) {
@@ -322,12 +322,12 @@ pub fn default_normal_form(dialect: Dialect, default: &ColumnDefault, column_typ
     ColumnDefault::Value(column_constant(dialect, constant, column_type))
 }
 
-fn column_constant(dialect: Dialect, constant: Value, column_type: ColumnType) -> Value {
+fn column_constant(dialect: Dialect, constant: Value, column_type: &ColumnType) -> Value {
     let coerced = match (&constant, column_type) {
         (Value::Integer(number @ (0 | 1)), ColumnType::Boolean) => Ok(Value::Boolean(*number == 1)),
         (Value::Text(text), ColumnType::Timestamp(digits) | ColumnType::TimestampWithZone(digits)) => {
             let moment = Value::timestamp(text).or_else(|_| Value::timestamp_with_zone(text));
-            moment.map(|moment| cut(moment, digits))
+            moment.map(|moment| cut(moment, *digits))
         }
         _ => coerce(&constant, column_type),
     };

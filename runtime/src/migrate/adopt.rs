@@ -7,7 +7,7 @@ use super::plan::{Planning, requirements};
 use super::planned::{PlannedStep, StepKind};
 use super::{Adopt, ErrorKind, MigrateError};
 use crate::dialect::{render_portable, type_name};
-use crate::operation::Op;
+use crate::operation::{ColumnType, Op};
 use crate::revision::{self, BASE_SCHEMA, Goal};
 use crate::sandbox::StepCall;
 use crate::schema::{self, Schema};
@@ -155,7 +155,7 @@ impl Planning<'_> {
 
     /// Holds the tables that are there against one state, after what brings them to its types and names without loss.
     fn judge<'p>(&self, state: &'p Past, found: &Schema) -> Result<Judged<'p>, MigrateError> {
-        let native = |name| type_name(self.snapshot.dialect, name);
+        let native = |name: &ColumnType| type_name(self.snapshot.dialect, name);
         let operations = schema::conform(&state.schema, found, self.snapshot.dialect.rules());
         let outcome = match operations.is_empty() {
             true => None,

@@ -335,7 +335,7 @@ impl Migrator {
 fn read(dialect: Dialect, columns: &[(Ident, Answer)], rows: Vec<Vec<Cell>>) -> Result<Vec<Vec<Value>>, MigrateError> {
     let row = |cells: Vec<Cell>| {
         let each = columns.iter().zip(cells).map(|((name, answer), cell)| {
-            read_answer(dialect, *answer, cell).ok_or_else(|| ErrorKind::OddValue(name.to_string()).into())
+            read_answer(dialect, answer, cell).ok_or_else(|| ErrorKind::OddValue(name.to_string()).into())
         });
         each.collect()
     };

@@ -9,7 +9,7 @@ use super::plan::{Planning, Verb, requirements};
 use super::planned::{PlannedStep, StepKind};
 use super::{Adopt, ErrorKind, MigrateError, Populate, Start, Upgrade};
 use crate::dialect::{render_portable, type_name};
-use crate::operation::{Ident, Op};
+use crate::operation::{ColumnType, Ident, Op};
 use crate::revision::{self, BASE_SCHEMA, Goal, LATEST_SCHEMA, PopulateStep};
 use crate::sandbox::{StepCall, StepError};
 use crate::schema::{self, Schema};
@@ -121,7 +121,7 @@ impl Planning<'_> {
             if own.tables.is_empty() && !unclaimed.iter().any(|table| !owned.contains(table) && ever.contains(table)) {
                 return Ok(Found::Beside);
             }
-            let native = |name| type_name(self.snapshot.dialect, name);
+            let native = |name: &ColumnType| type_name(self.snapshot.dialect, name);
             if past.first().is_some_and(|base| schema::compare(&base.schema, &own, render_portable, &native).is_empty())
             {
                 return Ok(Found::Base);

@@ -11,11 +11,11 @@ const RANGE: &str = ": it is out of range";
 ///
 /// # Errors
 /// The value is of another kind, out of range, too long or has more digits than the column.
-pub fn coerce(value: &Value, column_type: ColumnType) -> Result<Value, ValueError> {
+pub fn coerce(value: &Value, column_type: &ColumnType) -> Result<Value, ValueError> {
     if *value == Value::Null {
         return Ok(Value::Null);
     }
-    match column_type {
+    match *column_type {
         ColumnType::Boolean => boolean(value),
         ColumnType::SmallInteger => integer(value, "small-integer", i64::from(i16::MIN), i64::from(i16::MAX)),
         ColumnType::Integer => integer(value, "integer", i64::from(i32::MIN), i64::from(i32::MAX)),
@@ -222,11 +222,11 @@ mod tests {
             (text("0"), ColumnType::Boolean, Value::Boolean(false)),
             (text("True"), ColumnType::Boolean, Value::Boolean(true)),
         ] {
-            assert_eq!(coerce(&value, column_type), Ok(expected), "{value:?} into {column_type}");
+            assert_eq!(coerce(&value, &column_type), Ok(expected), "{value:?} into {column_type}");
         }
-        assert_eq!(coerce(&numeric("1.5"), ColumnType::Double), Value::double(1.5));
-        assert_eq!(coerce(&Value::Integer(2), ColumnType::Double), Value::double(2.0));
-        assert_eq!(coerce(&numeric("0.1"), ColumnType::Float), Value::double(0.1));
+        assert_eq!(coerce(&numeric("1.5"), &ColumnType::Double), Value::double(1.5));
+        assert_eq!(coerce(&Value::Integer(2), &ColumnType::Double), Value::double(2.0));
+        assert_eq!(coerce(&numeric("0.1"), &ColumnType::Float), Value::double(0.1));
     }
 
     #[test]
@@ -254,7 +254,7 @@ mod tests {
             (Value::Integer(1), ColumnType::Text),
             (Value::Text("{".into()), ColumnType::Json),
         ] {
-            assert!(coerce(&value, column_type).is_err(), "{value:?} went into {column_type}");
+            assert!(coerce(&value, &column_type).is_err(), "{value:?} went into {column_type}");
         }
     }
 }

@@ -18,7 +18,7 @@ pub enum LargeSize {
 }
 
 /// A portable column type; the WIT `column-type`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ColumnType {
     /// True or false.
@@ -69,12 +69,12 @@ impl ColumnType {
     pub const FRACTION: u8 = 6;
 
     /// Whether it is one of the three integer types.
-    pub fn is_integer(self) -> bool {
+    pub fn is_integer(&self) -> bool {
         matches!(self, Self::SmallInteger | Self::Integer | Self::BigInteger)
     }
 
     /// Whether it is a type of numbers.
-    pub fn is_number(self) -> bool {
+    pub fn is_number(&self) -> bool {
         self.is_integer() || matches!(self, Self::Numeric { .. } | Self::Float | Self::Double)
     }
 }

@@ -23,7 +23,7 @@ pub(super) fn columns(target: Dialect, table: &Table) -> Vec<inspect::ColumnInfo
 
 fn column(target: Dialect, column: &Column) -> inspect::ColumnInfo {
     let (portable, native_type) = match &column.column_type {
-        ModelType::Portable(portable) => (Some(column_type(*portable)), dialect::type_name(target, *portable)),
+        ModelType::Portable(portable) => (Some(column_type(portable)), dialect::type_name(target, portable)),
         ModelType::Opaque(native) => (None, native.clone()),
     };
     inspect::ColumnInfo {
@@ -127,7 +127,7 @@ fn texts(names: &[Ident]) -> Vec<String> {
 /// A column of an answer.
 pub(super) fn answer_column((name, answer): &(Ident, Answer)) -> rows::AnswerColumn {
     let column_type = match answer {
-        Answer::Exact(exact) => Some(column_type(*exact)),
+        Answer::Exact(exact) => Some(column_type(exact)),
         Answer::Decimal => None,
     };
     rows::AnswerColumn { name: name.to_string(), column_type }
@@ -152,8 +152,8 @@ pub(super) fn value(value: &Value) -> types::Value {
     }
 }
 
-fn column_type(column_type: ColumnType) -> types::ColumnType {
-    match column_type {
+fn column_type(column_type: &ColumnType) -> types::ColumnType {
+    match *column_type {
         ColumnType::Boolean => types::ColumnType::Boolean,
         ColumnType::SmallInteger => types::ColumnType::SmallInteger,
         ColumnType::Integer => types::ColumnType::Integer,
@@ -367,6 +367,6 @@ mod tests {
         assert_eq!(answer.native_type, "geometry(Point,4326)");
         let Some(types::DefaultValue::Expression(text)) = answer.default else { unreachable!() };
         assert_eq!((text.text.as_str(), text.syntax), ("st_point(0, 0)", types::SqlSyntax::Target));
-        assert_eq!(dialect::type_name(Dialect::Sqlite, ColumnType::Boolean), "BOOLEAN");
+        assert_eq!(dialect::type_name(Dialect::Sqlite, &ColumnType::Boolean), "BOOLEAN");
     }
 }

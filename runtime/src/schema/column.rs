@@ -23,7 +23,7 @@ const NUMERIC_SCALE: u8 = 30;
 pub(super) fn build(rules: &Rules, table: &Ident, spec: &ColumnSpec) -> Result<Column, SchemaError> {
     let at = || format!("column {} of table {table}", spec.name);
     check_name(&spec.name)?;
-    check_type(&at(), spec.column_type)?;
+    check_type(&at(), &spec.column_type)?;
     if spec.auto_increment && !spec.column_type.is_integer() {
         return Err(invalid(format!("{} is auto-increment but not an integer", at())));
     }
@@ -41,10 +41,10 @@ pub(super) fn build(rules: &Rules, table: &Ident, spec: &ColumnSpec) -> Result<C
     let numbered = if spec.auto_increment { AutoIncrement::Yes } else { AutoIncrement::No };
     let column = Column {
         name: spec.name.clone(),
-        column_type: ModelType::Portable((rules.canonical)(spec.column_type, numbered)),
+        column_type: ModelType::Portable((rules.canonical)(spec.column_type.clone(), numbered)),
         nullable: spec.nullable,
         default: match &spec.default {
-            Some(default) => build_default(rules, &at(), default, spec.column_type)?,
+            Some(default) => build_default(rules, &at(), default, &spec.column_type)?,
             None => None,
         },
         auto_increment: spec.auto_increment,
@@ -83,8 +83,8 @@ fn check_name(name: &Ident) -> Result<(), SchemaError> {
     Ok(())
 }
 
-fn check_type(at: &str, column_type: ColumnType) -> Result<(), SchemaError> {
-    match column_type {
+fn check_type(at: &str, column_type: &ColumnType) -> Result<(), SchemaError> {
+    match *column_type {
         ColumnType::Varchar(Some(length)) if !(1..=VARCHAR_LENGTH).contains(&length) => {
             Err(invalid(format!("the length of {at} is not in 1 to {VARCHAR_LENGTH}")))
         }
@@ -108,7 +108,7 @@ fn build_default(
     rules: &Rules,
     at: &str,
     default: &ColumnDefault,
-    column_type: ColumnType,
+    column_type: &ColumnType,
 ) -> Result<Option<ModelDefault>, SchemaError> {
     let constant = match default {
         ColumnDefault::Value(value) => Some(value.clone()),
@@ -130,8 +130,8 @@ fn build_default(
         }
         (ColumnDefault::Value(_), None) => default.clone(),
     };
-    let canonical = (rules.canonical)(column_type, AutoIncrement::No);
-    Ok(Some(ModelDefault::Portable((rules.default_form)(&checked, canonical))))
+    let canonical = (rules.canonical)(column_type.clone(), AutoIncrement::No);
+    Ok(Some(ModelDefault::Portable((rules.default_form)(&checked, &canonical))))
 }
 
 /// The constant that an expression is, a negated one among them: servers take it for no expression.
@@ -143,7 +143,7 @@ fn constant(expr: &Expr) -> Option<Value> {
     }
 }
 
-fn check_default_expression(at: &str, expr: &Expr, column_type: ColumnType) -> Result<(), SchemaError> {
+fn check_default_expression(at: &str, expr: &Expr, column_type: &ColumnType) -> Result<(), SchemaError> {
     if !expr.columns().is_empty() {
         return Err(invalid(format!("the default of {at} mentions a column")));
     }
@@ -262,9 +262,9 @@ pub(super) fn alter(
         return Err(invalid(format!("no change of {at} is asked for")));
     }
     let numbered = if column.auto_increment { AutoIncrement::Yes } else { AutoIncrement::No };
-    let asked_type = changes.column_type.map(|asked| (rules.canonical)(asked, numbered));
+    let asked_type = changes.column_type.clone().map(|asked| (rules.canonical)(asked, numbered));
     let old_type = match &column.column_type {
-        ModelType::Portable(known) => Some(*known),
+        ModelType::Portable(known) => Some(known),
         ModelType::Opaque(_) => None,
     };
     let is_kept = rules.keeps_attributes && asked_type.is_none();
@@ -272,15 +272,15 @@ pub(super) fn alter(
         return Err(not_kept(&at));
     }
     let mut altered = column.clone();
-    let retyped = asked_type.filter(|new_type| column.column_type != ModelType::Portable(*new_type));
-    if let Some(asked) = changes.column_type {
+    let retyped = asked_type.filter(|new_type| column.portable_type() != Some(new_type));
+    if let Some(asked) = &changes.column_type {
         check_type(&at, asked)?;
         // On SQLite any type that numbers itself is INTEGER.
         if retyped.is_some() || (column.auto_increment && !asked.is_integer()) {
             check_retype(schema, table_name, table, column, asked)?;
         }
     }
-    if let Some(new_type) = retyped.map(ModelType::Portable) {
+    if let Some(new_type) = retyped.clone().map(ModelType::Portable) {
         names::check_json(rules, table, name, &new_type)?;
         altered.column_type = new_type;
     }
@@ -300,11 +300,11 @@ pub(super) fn alter(
             return Err(invalid(format!("{at} is computed and has no default")));
         }
         Change::Set(default) => {
-            let column_type = changes.column_type.or(old_type).ok_or_else(|| not_kept(&at))?;
+            let column_type = changes.column_type.as_ref().or(old_type).ok_or_else(|| not_kept(&at))?;
             build_default(rules, &at, default, column_type)?
         }
         Change::Clear => None,
-        Change::Keep => match (column.default.clone(), retyped) {
+        Change::Keep => match (column.default.clone(), &retyped) {
             (Some(default), Some(new_type)) => retype_default(rules, &at, &default, new_type)?,
             (same, _) => same,
         },
@@ -333,7 +333,7 @@ fn check_retype(
     table_name: &Ident,
     table: &Table,
     column: &Column,
-    asked: ColumnType,
+    asked: &ColumnType,
 ) -> Result<(), SchemaError> {
     let name = &column.name;
     let refused =
@@ -423,7 +423,7 @@ fn retype_default(
     rules: &Rules,
     at: &str,
     default: &ModelDefault,
-    new_type: ColumnType,
+    new_type: &ColumnType,
 ) -> Result<Option<ModelDefault>, SchemaError> {
     match default {
         ModelDefault::Portable(default) => build_default(rules, at, default, new_type).map_err(|_| {

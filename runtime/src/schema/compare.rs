@@ -13,7 +13,7 @@ use crate::operation::{
 type Show = fn(&Expr) -> String;
 
 /// The dialect's own name of a type.
-type Native<'a> = &'a dyn Fn(ColumnType) -> String;
+type Native<'a> = &'a dyn Fn(&ColumnType) -> String;
 
 /// The differences between an expected and a found schema, one a line: `table pages: column title: type is
 /// varchar(50), expected text`. Empty for schemas that are the same. `show` writes an expression and
@@ -92,7 +92,7 @@ fn compare_column(expected: &Column, found: &Column, show: Show, native: Native<
         matches!((&expected.column_type, &found.column_type), (ModelType::Portable(_), ModelType::Portable(_)));
     let type_of = |column: &Column| match &column.column_type {
         ModelType::Portable(name) if portable => name.to_string(),
-        ModelType::Portable(name) => native(*name).to_lowercase(),
+        ModelType::Portable(name) => native(name).to_lowercase(),
         ModelType::Opaque(text) => text.clone(),
     };
     let null = |column: &Column| if column.nullable { "nullable" } else { "not null" };

@@ -23,7 +23,7 @@ fn widened(name: &Ident, expected: &Table, found: &Table) -> Vec<Op> {
             table: name.clone(),
             name: column.name.clone(),
             changes: ColumnChanges {
-                column_type: Some(wanted),
+                column_type: Some(wanted.clone()),
                 nullable: None,
                 default: Change::Keep,
                 comment: Change::Keep,
@@ -34,7 +34,7 @@ fn widened(name: &Ident, expected: &Table, found: &Table) -> Vec<Op> {
 }
 
 /// Whether it is the same type but for fewer digits after the second.
-fn is_shorter(found: ColumnType, wanted: ColumnType) -> bool {
+fn is_shorter(found: &ColumnType, wanted: &ColumnType) -> bool {
     use ColumnType::{Time, Timestamp, TimestampWithZone};
     match (found, wanted) {
         (Time(few), Time(more))

@@ -4,8 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::{
-    AutoIncrement, Column, ModelType, Rules, Schema, SchemaError, Table, column, constraint, find, index, invalid,
-    names,
+    AutoIncrement, Column, Rules, Schema, SchemaError, Table, column, constraint, find, index, invalid, names,
 };
 use crate::operation::{ColumnType, Constraint, Ident, Key, TableSpec};
 
@@ -62,7 +61,7 @@ pub(super) fn number_key(table: &mut Table, rules: &Rules) {
     let integer = (rules.canonical)(ColumnType::Integer, AutoIncrement::Yes);
     for column in &mut table.columns {
         let alone = key == std::slice::from_ref(&column.name);
-        if alone && rules.integer_key_is_auto_increment && column.column_type == ModelType::Portable(integer) {
+        if alone && rules.integer_key_is_auto_increment && column.portable_type() == Some(&integer) {
             column.auto_increment = true;
         }
     }

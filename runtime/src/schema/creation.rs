@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::index::is_implicit;
-use super::{Check, CheckCondition, Column, ModelDefault, ModelType, Rules, Schema, Table};
+use super::{Check, CheckCondition, Column, ModelDefault, Rules, Schema, Table};
 use crate::operation::{CheckSpec, ColumnSpec, Comment, Constraint, Demand, Ident, Op, TableSpec};
 
 /// The operations that make these tables with their indexes, each after the tables that it refers to. What
@@ -53,7 +53,7 @@ fn check_spec(check: &Check) -> Option<Constraint> {
 }
 
 pub(super) fn column_spec(column: &Column) -> Option<ColumnSpec> {
-    let ModelType::Portable(column_type) = column.column_type else { return None };
+    let column_type = column.portable_type()?.clone();
     Some(ColumnSpec {
         name: column.name.clone(),
         column_type,

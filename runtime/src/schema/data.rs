@@ -2,7 +2,7 @@
 
 use super::scope::{Columns, Scope, Source};
 use super::typing::Kind;
-use super::{Column, ModelType, Rules, Schema, SchemaError, Table, find, invalid, names};
+use super::{Column, Rules, Schema, SchemaError, Table, find, invalid, names};
 use crate::operation::{ColumnType, Conflict, ConflictAction, Dml, Expr, Ident, InsertSource, Query, Value, coerce};
 
 /// Checks rows to be inserted. None at all is no error: rows that are computed may come to nothing.
@@ -210,7 +210,7 @@ fn cannot_take(table_name: &Ident, column: &Column, own: Kind, other: Kind) -> S
 
 /// Checks that a value fits a column. Messages never hold the value.
 fn check_value(rules: &Rules, table_name: &Ident, column: &Column, value: &Value) -> Result<(), SchemaError> {
-    let ModelType::Portable(column_type) = column.column_type else { return Ok(()) };
+    let Some(column_type) = column.portable_type() else { return Ok(()) };
     if *value == Value::Null {
         if column.nullable {
             return Ok(());
@@ -219,7 +219,7 @@ fn check_value(rules: &Rules, table_name: &Ident, column: &Column, value: &Value
     }
     // A SQLite column that numbers itself is an INTEGER of 64 bits, whatever was asked for.
     let wide = column.auto_increment && rules.integer_key_is_auto_increment;
-    match coerce(value, if wide { ColumnType::BigInteger } else { column_type }) {
+    match coerce(value, if wide { &ColumnType::BigInteger } else { column_type }) {
         Err(error) => Err(invalid(format!("the value for column {} of table {table_name} is {error}", column.name))),
         Ok(_) => Ok(()),
     }

@@ -10,27 +10,27 @@ fn numeric(scale: u8) -> ColumnType {
 }
 
 /// Digits after the point of an exact number.
-fn scale(exact: ColumnType) -> Option<u8> {
+fn scale(exact: &ColumnType) -> Option<u8> {
     match exact {
-        ColumnType::Numeric { scale, .. } => Some(scale),
+        ColumnType::Numeric { scale, .. } => Some(*scale),
         exact if exact.is_integer() => Some(0),
         _ => None,
     }
 }
 
 /// What holds a value of either type; none where that differs by dialect.
-pub(super) fn either(left: ColumnType, right: ColumnType) -> Option<ColumnType> {
+pub(super) fn either(left: &ColumnType, right: &ColumnType) -> Option<ColumnType> {
     use ColumnType::{
         BigInteger, Binary, Double, Float, LargeBinary, LargeText, Text, Time, Timestamp, TimestampWithZone, Varchar,
     };
     match (left, right) {
-        _ if left == right => Some(left),
+        _ if left == right => Some(left.clone()),
         (Varchar(_) | Text | LargeText(_), Varchar(_) | Text | LargeText(_)) => Some(Text),
         (Binary | LargeBinary(_), Binary | LargeBinary(_)) => Some(Binary),
         (Float | Double, Float | Double) => Some(Double),
-        (Time(left), Time(right)) => Some(Time(left.max(right))),
-        (Timestamp(left), Timestamp(right)) => Some(Timestamp(left.max(right))),
-        (TimestampWithZone(left), TimestampWithZone(right)) => Some(TimestampWithZone(left.max(right))),
+        (Time(left), Time(right)) => Some(Time(*left.max(right))),
+        (Timestamp(left), Timestamp(right)) => Some(Timestamp(*left.max(right))),
+        (TimestampWithZone(left), TimestampWithZone(right)) => Some(TimestampWithZone(*left.max(right))),
         _ if left.is_integer() && right.is_integer() => Some(BigInteger),
         _ => match (scale(left), scale(right)) {
             (Some(left), Some(right)) => Some(numeric(left.max(right))),
@@ -91,11 +91,11 @@ impl Scope<'_> {
     fn exact_binary(&self, left: &Expr, operator: BinaryOperator, right: &Expr) -> Option<ColumnType> {
         match operator {
             BinaryOperator::Add | BinaryOperator::Subtract | BinaryOperator::Modulo => {
-                either(self.exact(left)?, self.exact(right)?).map(widened)
+                either(&self.exact(left)?, &self.exact(right)?).map(widened)
             }
             BinaryOperator::Multiply => {
                 let (left, right) = (self.exact(left)?, self.exact(right)?);
-                match (either(left, right)?, scale(left), scale(right)) {
+                match (either(&left, &right)?, scale(&left), scale(&right)) {
                     (ColumnType::Numeric { .. }, Some(left), Some(right)) => {
                         left.checked_add(right).filter(|scale| *scale <= 30).map(numeric)
                     }
@@ -119,7 +119,7 @@ impl Scope<'_> {
             let exact = self.exact(result)?;
             found = Some(match found {
                 None => exact,
-                Some(before) => either(before, exact)?,
+                Some(before) => either(&before, &exact)?,
             });
         }
         found

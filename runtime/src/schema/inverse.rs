@@ -62,12 +62,12 @@ fn changes(old: &Column, new: &Column) -> Option<ColumnChanges> {
     let (ModelType::Portable(from), ModelType::Portable(to)) = (&old.column_type, &new.column_type) else {
         return None;
     };
-    if !keeps_values(*from, *to) {
+    if !keeps_values(from, to) {
         return None;
     }
     let comment = |text: &String| Comment { text: text.clone(), demand: Demand::Required };
     Some(ColumnChanges {
-        column_type: (from != to).then_some(*from),
+        column_type: (from != to).then(|| from.clone()),
         nullable: (old.nullable != new.nullable).then_some(old.nullable),
         default: match &old.default {
             old_default if *old_default == new.default => Change::Keep,
@@ -84,7 +84,7 @@ fn changes(old: &Column, new: &Column) -> Option<ColumnChanges> {
 }
 
 /// Whether every value of a column comes through a change of its type and back as it was.
-fn keeps_values(from: ColumnType, to: ColumnType) -> bool {
+fn keeps_values(from: &ColumnType, to: &ColumnType) -> bool {
     use ColumnType::{
         BigInteger, Binary, Double, Float, Integer, LargeBinary, LargeText, Numeric, SmallInteger, Text, Time,
         Timestamp, TimestampWithZone, Varchar,

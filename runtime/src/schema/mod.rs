@@ -78,7 +78,7 @@ pub struct Rules {
     /// The normal form in which two expressions compare equal when the server takes them for the same.
     pub normal_form: fn(&Expr) -> Expr,
     /// The normal form of a default for a column of that (canonical) type.
-    pub default_form: fn(&ColumnDefault, ColumnType) -> ColumnDefault,
+    pub default_form: fn(&ColumnDefault, &ColumnType) -> ColumnDefault,
 }
 
 /// Whether a column is numbered by the database.

@@ -29,7 +29,7 @@ pub(crate) struct Output {
 impl Output {
     /// Whether it is a constant that is a value of another column's type.
     fn fits(&self, other: &Self) -> bool {
-        matches!((&self.constant, other.exact), (Some(value), Some(exact)) if coerce(value, exact).is_ok())
+        matches!((&self.constant, &other.exact), (Some(value), Some(exact)) if coerce(value, exact).is_ok())
     }
 }
 
@@ -379,15 +379,15 @@ fn join_outputs(outputs: &mut [Output], others: Vec<Output>) -> Result<()> {
     for (output, other) in outputs.iter_mut().zip(others) {
         (output.kind, output.exact) = match output.kind.common(other.kind) {
             Some(kind) => {
-                let exact = match (output.exact, other.exact) {
-                    (Some(left), Some(right)) => either(left, right),
+                let exact = match (output.exact.take(), other.exact) {
+                    (Some(left), Some(right)) => either(&left, &right),
                     (exact, None) if other.kind == Kind::Any => exact,
                     (None, exact) if output.kind == Kind::Any => exact,
                     _ => None,
                 };
                 (kind, exact)
             }
-            None if other.fits(output) => (output.kind, output.exact),
+            None if other.fits(output) => (output.kind, output.exact.take()),
             None if output.fits(&other) => (other.kind, other.exact),
             None => return Err(mismatch(output.kind, other.kind)),
         };

@@ -50,9 +50,11 @@ impl<'a> Columns<'a> {
     /// Kind and type of a column.
     pub(super) fn find(self, name: &Ident) -> Option<(Kind, Option<ColumnType>)> {
         match self {
-            Self::Table(table) => table.column(name).map(|column| (Kind::of_column(column), column.portable_type())),
+            Self::Table(table) => {
+                table.column(name).map(|column| (Kind::of_column(column), column.portable_type().cloned()))
+            }
             Self::Query(outputs) => {
-                outputs.iter().find(|output| output.name == *name).map(|output| (output.kind, output.exact))
+                outputs.iter().find(|output| output.name == *name).map(|output| (output.kind, output.exact.clone()))
             }
         }
     }
@@ -102,7 +104,7 @@ impl<'a> Scope<'a> {
         match self.table {
             Some((table, table_name)) => {
                 let column = find::column(table, table_name, name)?;
-                Ok((Kind::of_column(column), column.portable_type()))
+                Ok((Kind::of_column(column), column.portable_type().cloned()))
             }
             None => Err(not_found(format!("there is no column {name} here"))),
         }

@@ -135,8 +135,8 @@ impl Column {
     }
 
     /// Its type where the contract can express it.
-    pub fn portable_type(&self) -> Option<ColumnType> {
-        match self.column_type {
+    pub fn portable_type(&self) -> Option<&ColumnType> {
+        match &self.column_type {
             ModelType::Portable(column_type) => Some(column_type),
             ModelType::Opaque(_) => None,
         }

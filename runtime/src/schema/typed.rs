@@ -10,7 +10,7 @@ use crate::operation::{
 };
 
 /// How a column of an answer is read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
     /// As a value of this type.
     Exact(ColumnType),
@@ -70,10 +70,10 @@ pub fn typed(schema: &Schema, table: &Table, statement: &Dml) -> Dml {
     };
     match statement {
         Dml::Insert { columns, source, conflict, .. } => {
-            let types: Vec<Option<ColumnType>> = columns.iter().map(type_of).collect();
+            let types: Vec<Option<ColumnType>> = columns.iter().map(|column| type_of(column).cloned()).collect();
             let cell = |(value, column_type): (&Expr, &Option<ColumnType>)| match value {
                 Expr::Value(_) => value.clone(),
-                other => constants.typed(other, *column_type),
+                other => constants.typed(other, column_type.as_ref()),
             };
             let source = match source {
                 InsertSource::Rows(rows) => {
@@ -126,7 +126,7 @@ pub fn typed(schema: &Schema, table: &Table, statement: &Dml) -> Dml {
 
 impl Scope<'_> {
     /// The expression with its constants in the form of what they are compared with, or go into.
-    pub(super) fn typed(&self, expr: &Expr, into: Option<ColumnType>) -> Expr {
+    pub(super) fn typed(&self, expr: &Expr, into: Option<&ColumnType>) -> Expr {
         // A chain of operators is as deep as it is long: what it goes through takes little of the stack.
         match expr {
             Expr::Binary(left, operator, right) => {
@@ -134,15 +134,15 @@ impl Scope<'_> {
                     true => (self.beside(right), self.beside(left)),
                     false => (None, None),
                 };
-                let left = Box::new(self.typed(left, of_left));
-                Expr::Binary(left, *operator, Box::new(self.typed(right, of_right)))
+                let left = Box::new(self.typed(left, of_left.as_ref()));
+                Expr::Binary(left, *operator, Box::new(self.typed(right, of_right.as_ref())))
             }
             other => self.typed_other(other, into),
         }
     }
 
     #[inline(never)]
-    fn typed_other(&self, expr: &Expr, into: Option<ColumnType>) -> Expr {
+    fn typed_other(&self, expr: &Expr, into: Option<&ColumnType>) -> Expr {
         let alone = |expr: &Expr| self.typed(expr, None);
         let boxed = |expr: &Expr, into| Box::new(self.typed(expr, into));
         match expr {
@@ -160,15 +160,15 @@ impl Scope<'_> {
             Expr::Cast(operand, to) => Expr::Cast(boxed(operand, None), *to),
             Expr::In { operand, items, negated } => {
                 let exact = self.beside(operand);
-                let items = items.iter().map(|item| self.typed(item, exact)).collect();
+                let items = items.iter().map(|item| self.typed(item, exact.as_ref())).collect();
                 Expr::In { operand: boxed(operand, None), items, negated: *negated }
             }
             Expr::Between { operand, low, high, negated } => {
                 let exact = self.beside(operand);
                 Expr::Between {
                     operand: boxed(operand, None),
-                    low: boxed(low, exact),
-                    high: boxed(high, exact),
+                    low: boxed(low, exact.as_ref()),
+                    high: boxed(high, exact.as_ref()),
                     negated: *negated,
                 }
             }
@@ -177,16 +177,18 @@ impl Scope<'_> {
             }
             Expr::Call(function, arguments) => {
                 let into = match function {
-                    Function::Coalesce => into.or_else(|| self.first_beside(arguments)),
-                    Function::NullIf => arguments.first().and_then(|first| self.beside(first)).or(into),
+                    Function::Coalesce => into.cloned().or_else(|| self.first_beside(arguments)),
+                    Function::NullIf => arguments.first().and_then(|first| self.beside(first)).or(into.cloned()),
                     _ => None,
                 };
+                let into = into.as_ref();
                 Expr::Call(*function, arguments.iter().map(|argument| self.typed(argument, into)).collect())
             }
             Expr::Case { operand, arms, otherwise } => {
                 let when = operand.as_deref().and_then(|operand| self.beside(operand));
-                let into =
-                    into.or_else(|| self.first_beside(arms.iter().map(|(_, then)| then).chain(otherwise.as_deref())));
+                let results = || arms.iter().map(|(_, then)| then).chain(otherwise.as_deref());
+                let into = into.cloned().or_else(|| self.first_beside(results()));
+                let (when, into) = (when.as_ref(), into.as_ref());
                 Expr::Case {
                     operand: operand.as_deref().map(alone).map(Box::new),
                     arms: arms.iter().map(|(of, then)| (self.typed(of, when), self.typed(then, into))).collect(),
@@ -198,12 +200,12 @@ impl Scope<'_> {
                 distinct: *distinct,
                 argument: argument.as_deref().map(alone).map(Box::new),
             },
-            Expr::Scalar(query) => Expr::Scalar(Box::new(self.typed_query(query, &[into]))),
+            Expr::Scalar(query) => Expr::Scalar(Box::new(self.typed_query(query, &[into.cloned()]))),
             Expr::Exists(query) => Expr::Exists(Box::new(self.typed_query(query, &[]))),
             Expr::InQuery { operand, query, negated } => {
                 let output = self.only_output(query).ok().and_then(|output| output.exact);
                 Expr::InQuery {
-                    operand: boxed(operand, output),
+                    operand: boxed(operand, output.as_ref()),
                     query: Box::new(self.typed_query(query, &[self.beside(operand)])),
                     negated: *negated,
                 }
@@ -229,7 +231,7 @@ impl Scope<'_> {
                 && let Ok(outputs) = self.outputs(query)
             {
                 for (into, output) in types.iter_mut().zip(outputs) {
-                    *into = into.or(output.exact);
+                    *into = into.take().or(output.exact);
                 }
             }
             let order = query.order.iter().map(|key| {
@@ -273,8 +275,9 @@ impl Scope<'_> {
     fn typed_select(&self, select: &Select, into: &[Option<ColumnType>]) -> Select {
         self.in_select(select, |scope| {
             let alone = |expr: &Expr| scope.typed(expr, None);
-            let item =
-                |((name, item), into): (&(Ident, Expr), &Option<ColumnType>)| (name.clone(), scope.typed(item, *into));
+            let item = |((name, item), into): (&(Ident, Expr), &Option<ColumnType>)| {
+                (name.clone(), scope.typed(item, into.as_ref()))
+            };
             let mut typed = select.clone();
             typed.items = select.items.iter().zip(into).map(item).collect();
             for join in &mut typed.joins {

@@ -48,7 +48,7 @@ impl fmt::Display for Kind {
 }
 
 impl Kind {
-    pub(super) fn of_type(column_type: ColumnType) -> Self {
+    pub(super) fn of_type(column_type: &ColumnType) -> Self {
         match column_type {
             ColumnType::Boolean => Self::Boolean,
             ColumnType::SmallInteger | ColumnType::Integer | ColumnType::BigInteger | ColumnType::Numeric { .. } => {
@@ -66,7 +66,7 @@ impl Kind {
     }
 
     pub(super) fn of_column(column: &Column) -> Self {
-        match column.column_type {
+        match &column.column_type {
             ModelType::Portable(column_type) => Self::of_type(column_type),
             ModelType::Opaque(_) => Self::Any,
         }
@@ -208,7 +208,7 @@ impl Scope<'_> {
         let (kind, output) = (self.kind(operand)?, self.only_output(query)?);
         match (kind.common(output.kind), operand, output.exact) {
             (Some(_), ..) => Ok(Kind::Boolean),
-            (None, Expr::Value(value), Some(exact)) if coerce(value, exact).is_ok() => Ok(Kind::Boolean),
+            (None, Expr::Value(value), Some(exact)) if coerce(value, &exact).is_ok() => Ok(Kind::Boolean),
             _ => Err(mismatch(kind, output.kind)),
         }
     }
@@ -234,7 +234,7 @@ impl Scope<'_> {
         let mut kind = Kind::Any;
         for result in others.into_iter().chain(constants) {
             let other = self.kind(result)?;
-            kind = match (kind.common(other), result, exact) {
+            kind = match (kind.common(other), result, &exact) {
                 (Some(common), ..) => common,
                 (None, Expr::Value(value), Some(exact)) if coerce(value, exact).is_ok() => kind,
                 _ => return Err(mismatch(kind, other)),
@@ -386,7 +386,7 @@ impl Scope<'_> {
             Some(ColumnType::Json) => false,
             Some(exact) => {
                 let is_typed = is_column || (self.schema.is_some() && !matches!(other, Expr::Value(_)));
-                is_typed && coerce(value, exact).is_ok()
+                is_typed && coerce(value, &exact).is_ok()
             }
             // A type that the model does not know.
             None => is_column,

@@ -92,7 +92,7 @@ pub(crate) const SIZES: [ColumnType; 10] = [
 ];
 
 /// A value that fits a type; `which` picks among a few, the awkward ones among them.
-pub(crate) fn value(column_type: ColumnType, which: u8) -> Value {
+pub(crate) fn value(column_type: &ColumnType, which: u8) -> Value {
     let pick = |values: &[&str]| values[usize::from(which) % values.len()].to_owned();
     match column_type {
         ColumnType::Boolean => Value::Boolean(which.is_multiple_of(2)),

@@ -180,7 +180,7 @@ on_every_database! {
         let mut twin = Twin::new(target).await;
         filled(&mut twin).await;
         for (number, (column_type, text)) in EXPRESSIONS.into_iter().enumerate() {
-            twin.must(add(stored(&format!("s{number}"), column_type, text))).await;
+            twin.must(add(stored(&format!("s{number}"), column_type.clone(), text))).await;
             let read = add(of_reading(&format!("r{number}"), column_type, text));
             if target.dialect() == Dialect::Postgres { twin.must_not(read).await } else { twin.must(read).await }
         }

@@ -19,7 +19,7 @@ pub(crate) fn condition_over(columns: &Columns, position: Position, dice: &mut D
 }
 
 /// An expression without columns for a default.
-pub(crate) fn constant(column_type: ColumnType, dice: &mut Dice) -> Option<Expr> {
+pub(crate) fn constant(column_type: &ColumnType, dice: &mut Dice) -> Option<Expr> {
     let text = match column_type {
         ColumnType::Timestamp(_) | ColumnType::TimestampWithZone(_) => "CURRENT_TIMESTAMP".to_owned(),
         ColumnType::Date => "CURRENT_DATE".to_owned(),
@@ -43,7 +43,7 @@ pub(crate) fn indexed(columns: &[Column], dice: &mut Dice) -> Option<Expr> {
 }
 
 /// What a column may be computed from.
-pub(crate) fn computed(columns: &Columns, column_type: ColumnType, dice: &mut Dice) -> Option<Expr> {
+pub(crate) fn computed(columns: &Columns, column_type: &ColumnType, dice: &mut Dice) -> Option<Expr> {
     let text = match column_type {
         _ if is_number(column_type) => number(columns, 3, dice),
         ColumnType::Boolean => boolean(columns, 2, dice),
@@ -55,7 +55,7 @@ pub(crate) fn computed(columns: &Columns, column_type: ColumnType, dice: &mut Di
 
 /// What an UPDATE may set a column to.
 pub(crate) fn assignable(columns: &[Column], column: &Column, dice: &mut Dice) -> Expr {
-    let ModelType::Portable(column_type) = column.column_type else { unreachable!() };
+    let ModelType::Portable(column_type) = &column.column_type else { unreachable!() };
     let columns = typed(columns);
     let text = match column_type {
         _ if dice.once_in(2) => None,
@@ -71,29 +71,29 @@ pub(crate) fn assignable(columns: &[Column], column: &Column, dice: &mut Dice) -
 pub(crate) fn typed(columns: &[Column]) -> Vec<(Ident, ColumnType)> {
     columns
         .iter()
-        .map(|column| match column.column_type {
-            ModelType::Portable(column_type) => (column.name.clone(), column_type),
+        .map(|column| match &column.column_type {
+            ModelType::Portable(column_type) => (column.name.clone(), column_type.clone()),
             ModelType::Opaque(_) => unreachable!("the generator makes none"),
         })
         .collect()
 }
 
-fn is_number(column_type: ColumnType) -> bool {
+fn is_number(column_type: &ColumnType) -> bool {
     column_type.is_integer() || matches!(column_type, ColumnType::Numeric { .. } | ColumnType::Double)
 }
 
-fn is_text(column_type: ColumnType) -> bool {
+fn is_text(column_type: &ColumnType) -> bool {
     matches!(column_type, ColumnType::Varchar(_) | ColumnType::Text)
 }
 
 /// Some column of a type, quoted.
-fn operand(columns: &Columns, dice: &mut Dice, fits: impl Fn(ColumnType) -> bool) -> Option<String> {
-    let fitting: Vec<&Ident> = columns.iter().filter(|(_, own)| fits(*own)).map(|(name, _)| name).collect();
+fn operand(columns: &Columns, dice: &mut Dice, fits: impl Fn(&ColumnType) -> bool) -> Option<String> {
+    let fitting: Vec<&Ident> = columns.iter().filter(|(_, own)| fits(own)).map(|(name, _)| name).collect();
     (!fitting.is_empty()).then(|| format!("\"{}\"", dice.pick(&fitting)))
 }
 
 /// A constant to compare a column with.
-fn literal(column_type: ColumnType, dice: &mut Dice) -> String {
+fn literal(column_type: &ColumnType, dice: &mut Dice) -> String {
     match value(column_type, dice.byte()) {
         Value::Null | Value::Binary(_) => "NULL".to_owned(),
         Value::Boolean(truth) => truth.to_string(),
@@ -130,22 +130,22 @@ fn boolean(columns: &Columns, depth: usize, dice: &mut Dice) -> String {
             match dice.roll(5) {
                 0 => format!("\"{name}\" IS {not}NULL"),
                 1 => {
-                    let items: Vec<String> = (0..=dice.roll(3)).map(|_| literal(*column_type, dice)).collect();
+                    let items: Vec<String> = (0..=dice.roll(3)).map(|_| literal(column_type, dice)).collect();
                     format!("\"{name}\" {not}IN ({})", items.join(", "))
                 }
                 2 => {
-                    let (low, high) = (literal(*column_type, dice), literal(*column_type, dice));
+                    let (low, high) = (literal(column_type, dice), literal(column_type, dice));
                     format!("\"{name}\" {not}BETWEEN {low} AND {high}")
                 }
-                3 => format!("{} {} \"{name}\"", literal(*column_type, dice), compare(dice)),
-                _ => format!("\"{name}\" {} {}", compare(dice), literal(*column_type, dice)),
+                3 => format!("{} {} \"{name}\"", literal(column_type, dice), compare(dice)),
+                _ => format!("\"{name}\" {} {}", compare(dice), literal(column_type, dice)),
             }
         }
         2 | 3 => {
             let pattern = dice.word(&["'a%'", "'%_x'", "'it''s%'", "'50\\%'"]);
             format!("{} {not}LIKE {pattern}", text(columns, 1, dice))
         }
-        4 => match operand(columns, dice, |own| own == ColumnType::Boolean) {
+        4 => match operand(columns, dice, |own| own == &ColumnType::Boolean) {
             Some(column) => format!("{not}{column}"),
             None => dice.word(&["TRUE", "FALSE", "1 = 1", "'a' <> 'b'"]).to_string(),
         },

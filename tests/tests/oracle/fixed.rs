@@ -23,17 +23,17 @@ on_every_database! {
         let mut twin = Twin::new(target).await;
         let mut columns = vec![id()];
         for (number, column_type) in TYPES.into_iter().chain(SIZES).enumerate() {
-            columns.push(column(&format!("n{number}"), column_type));
+            columns.push(column(&format!("n{number}"), column_type.clone()));
             columns.push(not_null(column(&format!("m{number}"), column_type)));
         }
         twin.must(table("kinds", columns, vec![Constraint::PrimaryKey(key(&["id"]))])).await;
         for (number, column_type) in TYPES.into_iter().chain(SIZES).enumerate() {
             for which in 0..6 {
                 let mut names = vec![format!("n{number}")];
-                let mut row = vec![value(column_type, which)];
+                let mut row = vec![value(&column_type, which)];
                 for (other, other_type) in TYPES.into_iter().chain(SIZES).enumerate() {
                     names.push(format!("m{other}"));
-                    row.push(value(other_type, which));
+                    row.push(value(&other_type, which));
                 }
                 let columns = names.iter().map(|name| ident(name)).collect();
                 twin.must(Op::BulkInsert { table: ident("kinds"), columns, rows: vec![row] }).await;
@@ -50,7 +50,7 @@ on_every_database! {
         let mut twin = Twin::new(target).await;
         for (number, column_type) in TYPES.into_iter().chain(SIZES).enumerate() {
             for which in 0..6 {
-                let with = with_default(column("c", column_type), value(column_type, which));
+                let with = with_default(column("c", column_type.clone()), value(&column_type, which));
                 let op = table(&format!("d{number}_{which}"), vec![with], vec![]);
                 twin.must(op).await;
             }
@@ -98,9 +98,9 @@ on_every_database! {
         let all: [fn(u8) -> ColumnType; 3] = [ColumnType::Time, ColumnType::Timestamp, ColumnType::TimestampWithZone];
         for (number, of) in all.into_iter().enumerate() {
             let name = format!("t{number}");
-            let columns = vec![id(), with_default(column("c", of(6)), value(of(6), 1))];
+            let columns = vec![id(), with_default(column("c", of(6)), value(&of(6), 1))];
             twin.must(table(&name, columns, vec![Constraint::PrimaryKey(key(&["id"]))])).await;
-            let row = vec![value(of(6), 1)];
+            let row = vec![value(&of(6), 1)];
             twin.must(Op::BulkInsert { table: ident(&name), columns: idents(&["c"]), rows: vec![row] }).await;
             for digits in [3, 0, 1, 6] {
                 twin.must(Op::AlterColumn { table: ident(&name), name: ident("c"), changes: retype(of(digits)) }).await;
@@ -264,14 +264,14 @@ on_every_database! {
             (SmallInteger, Value::Integer(-7), BigInteger, "-7"),
             (BigInteger, Value::Integer(-7), SmallInteger, "-7"),
             (Integer, Value::Integer(i64::from(i32::MIN)), Text, "-2147483648"),
-            (Integer, Value::Integer(12), cents, "12.00"),
+            (Integer, Value::Integer(12), cents.clone(), "12.00"),
             (Integer, Value::Integer(12), Double, "12"),
-            (cents, Value::numeric("-1.50").unwrap(), Varchar(Some(10)), "-1.50"),
-            (cents, Value::numeric("-1.50").unwrap(), Integer, "-2"),
-            (Double, Value::double(2.25).unwrap(), cents, "2.25"),
-            (Date, value(Date, 0), Text, "2026-02-28"),
-            (Uuid, value(Uuid, 0), Varchar(Some(36)), "67e55044-10b1-426f-9247-bb680e5fe0c8"),
-            (Json, value(Json, 0), Text, "{\"a\": [1, \"it's\"]}"),
+            (cents.clone(), Value::numeric("-1.50").unwrap(), Varchar(Some(10)), "-1.50"),
+            (cents.clone(), Value::numeric("-1.50").unwrap(), Integer, "-2"),
+            (Double, Value::double(2.25).unwrap(), cents.clone(), "2.25"),
+            (Date, value(&Date, 0), Text, "2026-02-28"),
+            (Uuid, value(&Uuid, 0), Varchar(Some(36)), "67e55044-10b1-426f-9247-bb680e5fe0c8"),
+            (Json, value(&Json, 0), Text, "{\"a\": [1, \"it's\"]}"),
             (Text, text("ünï \\ '"), Varchar(Some(7)), "ünï \\ '"),
             (Varchar(Some(5)), text("5"), Integer, "5"),
             (Text, text("1.5"), cents, "1.50"),
@@ -283,13 +283,13 @@ on_every_database! {
         ].into_iter().enumerate() {
             let name = format!("t{number}");
             let mine = || ident(&name);
-            twin.must(table(&name, vec![column("c", from)], vec![])).await;
+            twin.must(table(&name, vec![column("c", from.clone())], vec![])).await;
             twin.must(Op::BulkInsert { table: mine(), columns: idents(&["c"]), rows: vec![vec![value]] }).await;
-            let alter = Op::AlterColumn { table: mine(), name: ident("c"), changes: changes(to) };
+            let alter = Op::AlterColumn { table: mine(), name: ident("c"), changes: changes(to.clone()) };
             twin.must(alter).await;
             let found = target.fetch(&format!("SELECT concat(c, '') FROM {name}")).await;
             // SQLite shows no more digits of a number than it has, and has a UUID without dashes.
-            let same = |found: &str| match (target.dialect(), to) {
+            let same = |found: &str| match (target.dialect(), &to) {
                 (Dialect::Sqlite, Double | Numeric { .. }) => found.parse::<f64>() == expected.parse::<f64>(),
                 (Dialect::Sqlite, Uuid) => found == expected.replace('-', ""),
                 _ => found == expected,
@@ -302,7 +302,7 @@ on_every_database! {
             (Uuid, Binary), (Date, Time(6)), (Date, Integer),
         ].into_iter().enumerate() {
             let name = format!("u{number}");
-            twin.must(table(&name, vec![column("c", from)], vec![])).await;
+            twin.must(table(&name, vec![column("c", from.clone())], vec![])).await;
             twin.must_not(Op::AlterColumn { table: ident(&name), name: ident("c"), changes: changes(to) }).await;
         }
     }
@@ -314,7 +314,7 @@ on_every_database! {
         twin.must(table("samples", columns, vec![Constraint::PrimaryKey(key(&["id"]))])).await;
         for (number, column_type) in TYPES.into_iter().enumerate() {
             for which in 0..6 {
-                let value = value(column_type, which);
+                let value = value(&column_type, which);
                 twin.must(execute(&format!("INSERT INTO samples (c{number}) VALUES (?)"), std::slice::from_ref(&value))).await;
                 twin.must(execute(&format!("UPDATE samples SET c{number} = ? WHERE c{number} IS NULL"), std::slice::from_ref(&value))).await;
                 if column_type != ColumnType::Json {
@@ -339,7 +339,7 @@ on_databases! {
         for (number, (declared, rows, to)) in [
             ("DOUBLE UNIQUE ON CONFLICT IGNORE", "(1.4), (1.3)", ColumnType::Integer),
             ("DOUBLE UNIQUE ON CONFLICT REPLACE", "(1.4), (1.3)", ColumnType::Integer),
-            ("TEXT", "('123456789012345678.12')", cents),
+            ("TEXT", "('123456789012345678.12')", cents.clone()),
             ("TEXT", "('9999999999999.999')", ColumnType::Numeric { precision: 20, scale: 3 }),
             ("TEXT", "('123456789012345678901')", cents),
             ("TEXT", "('9007199254740993.0')", ColumnType::BigInteger),
@@ -347,7 +347,7 @@ on_databases! {
             let name = format!("t{number}");
             target.execute(&format!("CREATE TABLE {name} (c {declared}); INSERT INTO {name} VALUES {rows}")).await;
             let mut twin = Twin::of_what_is_there(target).await;
-            let alter = Op::AlterColumn { table: ident(&name), name: ident("c"), changes: change(to) };
+            let alter = Op::AlterColumn { table: ident(&name), name: ident("c"), changes: change(to.clone()) };
             let outcome = twin.push(&alter).await.unwrap();
             assert!(matches!(outcome, Outcome::Conflict(_)), "{declared} {rows} to {to}: {outcome:?}");
         }

@@ -155,15 +155,15 @@ fn random_type(dice: &mut Dice) -> ColumnType {
                 *dice.pick(&[ColumnType::Time, ColumnType::Timestamp, ColumnType::TimestampWithZone]);
             of(digits)
         }
-        _ => *dice.pick(&TYPES),
+        _ => dice.pick(&TYPES).clone(),
     }
 }
 
 /// A value that fits a type, whatever its length and digits.
-fn fitting(column_type: ColumnType, dice: &mut Dice) -> Value {
+fn fitting(column_type: &ColumnType, dice: &mut Dice) -> Value {
     match (column_type, value(column_type, dice.byte())) {
         (ColumnType::Varchar(Some(length)), Value::Text(text)) => {
-            Value::Text(text.chars().take(length as usize).collect())
+            Value::Text(text.chars().take(*length as usize).collect())
         }
         (ColumnType::Numeric { .. }, _) => Value::Integer(dice.roll(9) as i64),
         (_, value) => value,
@@ -172,11 +172,11 @@ fn fitting(column_type: ColumnType, dice: &mut Dice) -> Value {
 
 fn random_column(name: &str, dice: &mut Dice) -> ColumnSpec {
     let column_type = random_type(dice);
-    let mut spec = column(name, column_type);
+    let mut spec = column(name, column_type.clone());
     spec.comment = dice.once_in(4).then(|| random_comment(dice));
     match dice.roll(6) {
-        0 | 1 => spec = with_default(spec, fitting(column_type, dice)),
-        2 => spec.default = default_expression(column_type, dice),
+        0 | 1 => spec = with_default(spec, fitting(&column_type, dice)),
+        2 => spec.default = default_expression(&column_type, dice),
         _ => {}
     }
     if dice.once_in(2) { not_null(spec) } else { spec }
@@ -187,13 +187,13 @@ fn maybe_computed(spec: ColumnSpec, sources: &[(Ident, ColumnType)], dice: &mut 
     if sources.is_empty() || !dice.once_in(3) {
         return spec;
     }
-    let Some(expression) = expression::computed(sources, spec.column_type, dice) else { return spec };
+    let Some(expression) = expression::computed(sources, &spec.column_type, dice) else { return spec };
     let storage = if dice.once_in(2) { ComputedStorage::Virtual } else { ComputedStorage::Stored };
     let nullable = spec.nullable || !dice.once_in(3);
     ColumnSpec { default: None, nullable, computed: Some(Computed { expression, storage }), ..spec }
 }
 
-fn default_expression(column_type: ColumnType, dice: &mut Dice) -> Option<ColumnDefault> {
+fn default_expression(column_type: &ColumnType, dice: &mut Dice) -> Option<ColumnDefault> {
     expression::constant(column_type, dice).map(ColumnDefault::Expression)
 }
 
@@ -203,12 +203,13 @@ fn create_table(schema: &Schema, dice: &mut Dice) -> Op {
     let count = 1 + dice.roll(4);
     for name in &COLUMNS[..count] {
         let sources: Vec<(Ident, ColumnType)> =
-            columns.iter().map(|column: &ColumnSpec| (column.name.clone(), column.column_type)).collect();
+            columns.iter().map(|column: &ColumnSpec| (column.name.clone(), column.column_type.clone())).collect();
         columns.push(maybe_computed(random_column(name, dice), &sources, dice));
     }
     match dice.roll(5) {
         0 | 1 => {
-            let column_type = [ColumnType::SmallInteger, ColumnType::Integer, ColumnType::BigInteger][dice.roll(3)];
+            let column_type =
+                [ColumnType::SmallInteger, ColumnType::Integer, ColumnType::BigInteger][dice.roll(3)].clone();
             let comment = dice.once_in(3).then(|| random_comment(dice));
             columns.push(ColumnSpec { column_type, auto_increment: !dice.once_in(4), comment, ..id() });
             let name = maybe_name(dice);
@@ -232,10 +233,10 @@ fn create_table(schema: &Schema, dice: &mut Dice) -> Op {
         let (referred_table, referred, key) = *dice.pick(&keys);
         let mut own = vec![];
         for name in &key.columns {
-            let ModelType::Portable(column_type) = referred.column(name).unwrap().column_type else { unreachable!() };
+            let ModelType::Portable(column_type) = &referred.column(name).unwrap().column_type else { unreachable!() };
             let name = format!("r{}", columns.len());
             own.push(ident(&name));
-            let spec = column(&name, column_type);
+            let spec = column(&name, column_type.clone());
             columns.push(if dice.once_in(4) { not_null(spec) } else { spec });
         }
         constraints.push(Constraint::ForeignKey(ForeignKey {
@@ -254,7 +255,7 @@ fn create_table(schema: &Schema, dice: &mut Dice) -> Op {
 
 fn with_checks(mut spec: TableSpec, dice: &mut Dice) -> TableSpec {
     let columns: Vec<(Ident, ColumnType)> =
-        spec.columns.iter().map(|column| (column.name.clone(), column.column_type)).collect();
+        spec.columns.iter().map(|column| (column.name.clone(), column.column_type.clone())).collect();
     while dice.once_in(3) {
         let condition = expression::condition_over(&columns, Position::Check, dice);
         let name = maybe_name(dice);
@@ -309,16 +310,16 @@ fn action(dice: &mut Dice) -> ReferentialAction {
 
 fn alter_column(table: Ident, found: &Table, dice: &mut Dice) -> Op {
     let old = dice.pick(&found.columns);
-    let ModelType::Portable(old_type) = old.column_type else { unreachable!() };
+    let ModelType::Portable(old_type) = &old.column_type else { unreachable!() };
     let new_type = dice.once_in(2).then(|| random_type(dice));
-    let kept = new_type.unwrap_or(old_type);
+    let kept = new_type.as_ref().unwrap_or(old_type).clone();
     let changes = ColumnChanges {
         column_type: new_type,
         nullable: *dice.pick(&[None, None, Some(true), Some(false)]),
         default: match dice.roll(6) {
             0 => Change::Clear,
-            1 | 2 => Change::Set(ColumnDefault::Value(fitting(kept, dice))),
-            3 => default_expression(kept, dice).map_or(Change::Keep, Change::Set),
+            1 | 2 => Change::Set(ColumnDefault::Value(fitting(&kept, dice))),
+            3 => default_expression(&kept, dice).map_or(Change::Keep, Change::Set),
             _ => Change::Keep,
         },
         comment: match dice.roll(6) {
@@ -349,7 +350,7 @@ fn selector(table: &Table, dice: &mut Dice) -> ConstraintSelector {
 
 /// A value for a row: small numbers among them, so that rows refer to each other.
 fn row_value(column: &Column, dice: &mut Dice) -> Value {
-    let ModelType::Portable(column_type) = column.column_type else { unreachable!() };
+    let ModelType::Portable(column_type) = &column.column_type else { unreachable!() };
     if column.nullable && dice.once_in(3) {
         return Value::Null;
     }

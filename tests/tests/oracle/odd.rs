@@ -93,7 +93,7 @@ fn operation(dice: &mut Dice) -> Op {
         4 => alter("a", ColumnChanges { default: Change::Set(ColumnDefault::Value(Value::Integer(5))), ..none }),
         5 => {
             let types = [ColumnType::BigInteger, ColumnType::Text, ColumnType::Integer, ColumnType::Double];
-            alter("a", ColumnChanges { column_type: Some(*dice.pick(&types)), ..none })
+            alter("a", ColumnChanges { column_type: Some(dice.pick(&types).clone()), ..none })
         }
         6 => {
             let default = Some(ColumnDefault::Expression(expr(Position::Default, "lower('X')")));

@@ -67,7 +67,7 @@ on_every_database! {
     async fn a_row_that_is_too_wide_for_mariadb_is_refused_there_while_planned(target: &TestTarget) {
         let mut twin = Twin::new(target).await;
         let wide = |count: usize, column_type| -> Vec<ColumnSpec> {
-            (0..count).map(|number| column(&format!("c{number}"), column_type)).collect()
+            (0..count).map(|number| column(&format!("c{number}"), ColumnType::clone(&column_type))).collect()
         };
         let text = || column("t", ColumnType::Text);
         for (number, columns) in [

@@ -218,9 +218,7 @@ fn default(dialect: Dialect, text: &str, column_type: &ModelType) -> Option<Mode
         None => return Some(ModelDefault::Opaque(text.to_owned())),
     };
     Some(match column_type {
-        ModelType::Portable(column_type) => {
-            ModelDefault::Portable(default_normal_form(dialect, &default, *column_type))
-        }
+        ModelType::Portable(column_type) => ModelDefault::Portable(default_normal_form(dialect, &default, column_type)),
         ModelType::Opaque(_) => ModelDefault::Opaque(text.to_owned()),
     })
 }

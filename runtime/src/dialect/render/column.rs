@@ -62,9 +62,9 @@ fn opaque(column: &Column) -> Unsupported {
     Unsupported(format!("column {} has properties that the contract cannot express", column.name))
 }
 
-fn portable_type(column: &Column) -> Result<ColumnType, Unsupported> {
+fn portable_type(column: &Column) -> Result<&ColumnType, Unsupported> {
     match &column.column_type {
-        ModelType::Portable(column_type) => Ok(*column_type),
+        ModelType::Portable(column_type) => Ok(column_type),
         ModelType::Opaque(_) => Err(opaque(column)),
     }
 }
@@ -72,7 +72,7 @@ fn portable_type(column: &Column) -> Result<ColumnType, Unsupported> {
 pub(super) fn column_type(dialect: Dialect, column: &Column) -> Result<String, Unsupported> {
     match (dialect, portable_type(column)?) {
         // The rowid: any other spelling would not be numbered.
-        (Dialect::Sqlite, _) if column.auto_increment => Ok(type_name(dialect, ColumnType::Integer)),
+        (Dialect::Sqlite, _) if column.auto_increment => Ok(type_name(dialect, &ColumnType::Integer)),
         (_, column_type) => Ok(type_name(dialect, column_type)),
     }
 }
@@ -186,7 +186,7 @@ pub(super) fn alter(
     if dialect == Dialect::Postgres {
         return alter_postgres(table, before, after);
     }
-    if (before.portable_type(), after.portable_type()) == (Some(ColumnType::Float), Some(ColumnType::Json)) {
+    if (before.portable_type(), after.portable_type()) == (Some(&ColumnType::Float), Some(&ColumnType::Json)) {
         return Err(Unsupported(format!("MariaDB writes six digits of a float, as column {} is", before.name)));
     }
     // MODIFY replaces the whole definition: it is given whole, out of the model.
@@ -209,7 +209,7 @@ fn alter_postgres(table: &Ident, before: &Column, after: &Column) -> Result<Vec<
         }
         // An explicit cast to varchar cuts what is too long; the assignment of a text refuses it.
         let using = match (portable_type(before)?, portable_type(after)?) {
-            (_, ColumnType::Varchar(_)) => format!("{name}::{}", type_name(dialect, ColumnType::Text)),
+            (_, ColumnType::Varchar(_)) => format!("{name}::{}", type_name(dialect, &ColumnType::Text)),
             // A number has no cast to a document.
             (from, ColumnType::Json) if from.is_number() => format!("pg_catalog.to_json({name})"),
             _ => format!("{name}::{column_type}"),

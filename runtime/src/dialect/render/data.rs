@@ -285,7 +285,7 @@ fn insert(
 fn advance_sequence(table: &Ident, column: &Ident) -> Statement {
     let dialect = Dialect::Postgres;
     let (quoted_table, quoted_column) = (quote(dialect, table), quote(dialect, column));
-    let text = |text: &str| literal(dialect, &Value::Text(text.to_owned()), Some(ColumnType::Text));
+    let text = |text: &str| literal(dialect, &Value::Text(text.to_owned()), Some(&ColumnType::Text));
     data_statement(format!(
         "SELECT setval(s, m) FROM (SELECT pg_get_serial_sequence({}, {})::regclass AS s, max({quoted_column}) AS m FROM \
          {quoted_table}) AS x WHERE m > coalesce(pg_sequence_last_value(s), 0)",
@@ -294,7 +294,7 @@ fn advance_sequence(table: &Ident, column: &Ident) -> Statement {
     ))
 }
 
-fn type_of(table: &Table, column: &Ident) -> Option<ColumnType> {
+fn type_of<'a>(table: &'a Table, column: &Ident) -> Option<&'a ColumnType> {
     table.column(column)?.portable_type()
 }
 

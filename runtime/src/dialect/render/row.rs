@@ -34,7 +34,7 @@ pub(super) fn too_long(table: &Table) -> Option<String> {
 
 /// What a column takes of the row and of the page.
 fn bytes(column: &Column) -> (usize, usize) {
-    let ModelType::Portable(column_type) = column.column_type else { return (0, 0) };
+    let ModelType::Portable(column_type) = &column.column_type else { return (0, 0) };
     match column_type {
         ColumnType::Text | ColumnType::Binary => (10, POINTER),
         ColumnType::LargeText(LargeSize::Medium) | ColumnType::LargeBinary(LargeSize::Medium) => (11, POINTER),
@@ -50,8 +50,8 @@ fn bytes(column: &Column) -> (usize, usize) {
 }
 
 /// What a value of a type takes that has the same length in every row; nothing for one that has not.
-pub(super) fn fixed_bytes(column_type: ColumnType) -> usize {
-    match column_type {
+pub(super) fn fixed_bytes(column_type: &ColumnType) -> usize {
+    match *column_type {
         ColumnType::Boolean => 1,
         ColumnType::SmallInteger => 2,
         ColumnType::Integer | ColumnType::Float => 4,
@@ -92,7 +92,7 @@ mod tests {
             comment: None,
             extra: Vec::new(),
         };
-        let columns = (0..count).map(|number| column(number + 1, column_type, nullable));
+        let columns = (0..count).map(|number| column(number + 1, column_type.clone(), nullable));
         Table {
             columns: std::iter::once(column(0, ColumnType::Integer, false)).chain(columns).collect(),
             primary_key: Some(Key { name: None, columns: vec![Ident::internal("c0")] }),
@@ -120,8 +120,12 @@ mod tests {
             (997, ColumnType::Timestamp(6), true),
             (502, ColumnType::Uuid, true),
         ] {
-            assert_eq!(too_long(&table(count, column_type, nullable)), None, "{count} of {column_type}");
-            assert!(too_long(&table(count + 1, column_type, nullable)).is_some(), "{} of {column_type}", count + 1);
+            assert_eq!(too_long(&table(count, column_type.clone(), nullable)), None, "{count} of {column_type}");
+            assert!(
+                too_long(&table(count + 1, column_type.clone(), nullable)).is_some(),
+                "{} of {column_type}",
+                count + 1
+            );
         }
     }
 }

@@ -41,7 +41,7 @@ fn sqlite_strict(table: &Table) -> Vec<String> {
     if !table.opaque.iter().any(|opaque| opaque.kind == "option" && opaque.name == "STRICT") {
         return Vec::new();
     }
-    let portable = |column: &Column| match column.column_type {
+    let portable = |column: &Column| match &column.column_type {
         ModelType::Portable(column_type) if !column.auto_increment => Some(type_name(Dialect::Sqlite, column_type)),
         _ => None,
     };
@@ -56,15 +56,12 @@ fn keys(table: &Table) -> impl Iterator<Item = Vec<&Ident>> {
     keys.chain(table.indexes.iter().map(|index| index.parts.iter().filter_map(IndexPart::name).collect()))
 }
 
-fn portable(table: &Table, column: &Ident) -> Option<ColumnType> {
-    match table.column(column)?.column_type {
-        ModelType::Portable(column_type) => Some(column_type),
-        ModelType::Opaque(_) => None,
-    }
+fn portable<'a>(table: &'a Table, column: &Ident) -> Option<&'a ColumnType> {
+    table.column(column)?.portable_type()
 }
 
 fn postgres_key(table: &Table, key: &[&Ident]) -> Option<String> {
-    let json = key.iter().find(|column| portable(table, column) == Some(ColumnType::Json))?;
+    let json = key.iter().find(|column| portable(table, column) == Some(&ColumnType::Json))?;
     Some(format!("PostgreSQL has no key or index over a json column such as {json}"))
 }
 
@@ -131,7 +128,7 @@ fn mariadb_checks(table: &Table) -> Vec<String> {
 /// The big-integer column, if there is one, that an expression compares with a constant which MariaDB works out.
 pub(super) fn worked_out<'a>(table: &Table, expression: &'a Expr) -> Option<&'a Ident> {
     let big = |operand: &'a Expr| match operand {
-        Expr::Column(name) => Some(name).filter(|name| portable(table, name) == Some(ColumnType::BigInteger)),
+        Expr::Column(name) => Some(name).filter(|name| portable(table, name) == Some(&ColumnType::BigInteger)),
         _ => None,
     };
     let own = match expression {

@@ -77,5 +77,5 @@ pub(super) fn rename(dialect: Dialect, name: &Ident, new_name: &Ident) -> Vec<St
 /// The text of a comment; none clears it (PostgreSQL).
 pub(super) fn comment_literal(dialect: Dialect, text: Option<&String>) -> String {
     let value = text.map_or(Value::Null, |text| Value::Text(text.clone()));
-    literal(dialect, &value, Some(ColumnType::Text))
+    literal(dialect, &value, Some(&ColumnType::Text))
 }

@@ -19,7 +19,7 @@ fn fractional(dialect: Dialect, names: [&str; 3], zone: &str, digits: u8) -> Str
 }
 
 /// The name of a column type.
-pub fn type_name(dialect: Dialect, column_type: ColumnType) -> String {
+pub fn type_name(dialect: Dialect, column_type: &ColumnType) -> String {
     let pick = |sqlite: &str, postgres: &str, mariadb: &str| {
         match dialect {
             Dialect::Sqlite => sqlite,
@@ -45,9 +45,9 @@ pub fn type_name(dialect: Dialect, column_type: ColumnType) -> String {
         ColumnType::LargeBinary(LargeSize::Long) => pick("BLOB", "BYTEA", "LONGBLOB"),
         ColumnType::Binary => pick("BLOB", "BYTEA", "BLOB"),
         ColumnType::Date => pick("DATE", "DATE", "DATE"),
-        ColumnType::Time(digits) => fractional(dialect, ["TIME"; 3], " WITHOUT TIME ZONE", digits),
-        ColumnType::Timestamp(digits) => fractional(dialect, MOMENT, " WITHOUT TIME ZONE", digits),
-        ColumnType::TimestampWithZone(digits) => fractional(dialect, MOMENT, " WITH TIME ZONE", digits),
+        ColumnType::Time(digits) => fractional(dialect, ["TIME"; 3], " WITHOUT TIME ZONE", *digits),
+        ColumnType::Timestamp(digits) => fractional(dialect, MOMENT, " WITHOUT TIME ZONE", *digits),
+        ColumnType::TimestampWithZone(digits) => fractional(dialect, MOMENT, " WITH TIME ZONE", *digits),
         ColumnType::Uuid => pick("CHAR(32)", "UUID", "UUID"),
         ColumnType::Json => pick("JSON", "JSON", "JSON"),
     }

@@ -69,9 +69,9 @@ fn defaults() -> Vec<(ColumnType, ColumnDefault, [&'static str; 3])> {
             value(Value::Integer(i64::MIN)),
             ["-9223372036854775808", "'-9223372036854775808'::bigint", "-9223372036854775808"],
         ),
-        (numeric, value(Value::numeric("9.9").unwrap()), ["9.9", "9.9", "9.90"]),
-        (numeric, value(Value::numeric("-9.90").unwrap()), ["-9.90", "'-9.90'::numeric", "-9.90"]),
-        (numeric, value(Value::Integer(10)), ["10", "10", "10.00"]),
+        (numeric.clone(), value(Value::numeric("9.9").unwrap()), ["9.9", "9.9", "9.90"]),
+        (numeric.clone(), value(Value::numeric("-9.90").unwrap()), ["-9.90", "'-9.90'::numeric", "-9.90"]),
+        (numeric.clone(), value(Value::Integer(10)), ["10", "10", "10.00"]),
         (ColumnType::Double, value(Value::double(1.5).unwrap()), ["1.5e0", "'1.5'::double precision", "1.5"]),
         (ColumnType::Double, value(Value::double(1e300).unwrap()), ["1e300", "'1e+300'::double precision", "1e300"]),
         (ColumnType::Double, value(Value::Integer(1)), ["1e0", "1", "1"]),
@@ -159,8 +159,8 @@ fn a_default_reads_back_as_it_was_planned() {
             let back = parse_server_expr(dialect.grammar(), Position::Default, printed);
             let back = ColumnDefault::Expression(back.unwrap_or_else(|| panic!("{dialect}: {printed}")));
             assert_eq!(
-                default_normal_form(dialect, &back, column_type),
-                default_normal_form(dialect, &default, column_type),
+                default_normal_form(dialect, &back, &column_type),
+                default_normal_form(dialect, &default, &column_type),
                 "{dialect} {column_type}: {printed}"
             );
         }
@@ -200,7 +200,7 @@ fn a_constant_goes_into_a_column_in_the_form_of_its_type() {
             ],
         ),
     ] {
-        assert_eq!(Dialect::ALL.map(|dialect| literal(dialect, &value, into)), expected);
+        assert_eq!(Dialect::ALL.map(|dialect| literal(dialect, &value, into.as_ref())), expected);
     }
     let name = Ident::parse(IdentKind::Constraint, 63, "fk a`b").unwrap();
     assert_eq!(Dialect::ALL.map(|dialect| quote(dialect, &name)), ["\"fk a`b\"", "\"fk a`b\"", "`fk a``b`"]);

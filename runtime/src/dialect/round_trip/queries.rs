@@ -24,7 +24,7 @@ pub(super) fn ident(text: &str) -> Ident {
 pub(super) fn schema() -> Schema {
     let column = |(name, column_type): &(&str, ColumnType)| Column {
         name: ident(name),
-        column_type: ModelType::Portable(*column_type),
+        column_type: ModelType::Portable(column_type.clone()),
         nullable: true,
         default: None,
         auto_increment: false,

@@ -28,6 +28,7 @@ impl DdlReader<'_> {
     pub(super) fn column(&mut self) -> Result<ColumnText> {
         let name = self.name()?;
         let serial = self.is(Grammar::Postgres).then(|| self.serial()).flatten();
+        let is_serial = serial.is_some();
         let column_type = match serial {
             Some(column_type) => column_type,
             None => self.column_type()?.1,
@@ -35,9 +36,9 @@ impl DdlReader<'_> {
         let mut column = ColumnSpec {
             name: name.clone(),
             column_type,
-            nullable: serial.is_none(),
+            nullable: !is_serial,
             default: None,
-            auto_increment: serial.is_some(),
+            auto_increment: is_serial,
             computed: None,
             comment: None,
         };

@@ -5,7 +5,7 @@ use crate::dialect::render_portable;
 use crate::schema::{Opaque, compare};
 use std::sync::Arc;
 
-const NATIVE: fn(ColumnType) -> String = |name| crate::dialect::type_name(Dialect::Mariadb, name);
+const NATIVE: fn(&ColumnType) -> String = |name| crate::dialect::type_name(Dialect::Mariadb, name);
 
 #[test]
 fn a_schema_does_not_differ_from_itself() {

@@ -24,8 +24,8 @@ fn a_type_is_taken_back_only_if_every_value_comes_back() {
         (ColumnType::Integer, ColumnType::Text, false),
     ] {
         for dialect in [Dialect::Postgres, Dialect::Mariadb] {
-            let before = schema(dialect, &[create_table("t", vec![column("a", from)], vec![])]);
-            let (op, mut after) = (retype(to), before.clone());
+            let before = schema(dialect, &[create_table("t", vec![column("a", from.clone())], vec![])]);
+            let (op, mut after) = (retype(to.clone()), before.clone());
             apply(&mut after, dialect.rules(), &op).unwrap();
             let found = inverse(&op, dialect.rules(), &before, &after);
             assert_eq!(found.is_some(), comes_back, "{dialect}: {from} to {to}: {found:?}");

@@ -12,7 +12,7 @@ pub(super) struct Conversion {
 }
 
 /// The conversion for a column, given quoted; none between types of which the one does not become the other.
-pub(super) fn conversion(from: ColumnType, to: ColumnType, column: &str) -> Option<Conversion> {
+pub(super) fn conversion(from: &ColumnType, to: &ColumnType, column: &str) -> Option<Conversion> {
     use ColumnType::{
         BigInteger, Date, Double, Float, Integer, Json, Numeric, SmallInteger, Text, Timestamp, TimestampWithZone,
         Uuid, Varchar,
@@ -38,7 +38,7 @@ pub(super) fn conversion(from: ColumnType, to: ColumnType, column: &str) -> Opti
         Integer if is_number || is_text => (whole(), range(i32::MIN.into(), i32::MAX.into())),
         BigInteger if is_number || is_text => (whole(), format!("typeof({c}) = 'integer'")),
         Numeric { precision, scale } if is_number || is_text => {
-            let digits = 15 - i16::from(scale);
+            let digits = 15 - i16::from(*scale);
             let exact = if is_text { format!("abs({c}) < 1e{digits} AND ") } else { String::new() };
             (
                 match is_text {
@@ -47,7 +47,7 @@ pub(super) fn conversion(from: ColumnType, to: ColumnType, column: &str) -> Opti
                 },
                 format!(
                     "typeof({c}) IN ('integer', 'real') AND abs({c}) < 1e{} AND (typeof({c}) = 'integer' OR {exact}round({c}, {scale}) = {c})",
-                    precision.saturating_sub(scale)
+                    precision.saturating_sub(*scale)
                 ),
             )
         }
@@ -56,7 +56,7 @@ pub(super) fn conversion(from: ColumnType, to: ColumnType, column: &str) -> Opti
             let value = match from {
                 Text | Varchar(_) | Date | SmallInteger | Integer | BigInteger => c.to_owned(),
                 Json => format!("CAST({c} AS TEXT)"),
-                Numeric { scale, .. } => decimal(c, scale),
+                Numeric { scale, .. } => decimal(c, *scale),
                 Uuid => dashed(c),
                 _ => return None,
             };
@@ -68,7 +68,7 @@ pub(super) fn conversion(from: ColumnType, to: ColumnType, column: &str) -> Opti
         ColumnType::Time(_) if is_text => {
             (c.to_owned(), format!("time(substr({c}, 1, 8)) IS substr({c}, 1, 8) AND {}", fraction(c, 9)))
         }
-        Timestamp(_) | TimestampWithZone(_) if is_text || from == Date => (
+        Timestamp(_) | TimestampWithZone(_) if is_text || *from == Date => (
             format!(
                 "CASE WHEN length({c}) = 10 THEN {c} || ' 00:00:00' \
                  WHEN substr({c}, 11, 1) = 'T' THEN substr({c}, 1, 10) || ' ' || substr({c}, 12) ELSE {c} END"

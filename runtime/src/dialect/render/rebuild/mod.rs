@@ -129,7 +129,7 @@ fn copied<'a>(
         let quoted = quoted('"', &written.name.text);
         let conversion = match (former.map(|column| &column.column_type), column.map(|column| &column.column_type)) {
             (Some(ModelType::Portable(from)), Some(ModelType::Portable(to))) if from != to => {
-                let found = convert::conversion(*from, *to, &quoted);
+                let found = convert::conversion(from, to, &quoted);
                 Some(found.ok_or_else(|| refused(name, &format!("{from} does not become {to}")))?)
             }
             _ => None,
