@@ -133,6 +133,10 @@ class HostDialect:
     def do_ping(self, dbapi_connection) -> bool:
         return True
 
+    def is_disconnect(self, error, connection, cursor) -> bool:
+        """Never: a step without its host has ended."""
+        return False
+
     def get_isolation_level(self, dbapi_connection) -> str:
         return "SERIALIZABLE"
 
@@ -429,6 +433,9 @@ class MariaDB(HostDialect, MySQLDialect):
         self._allows_uuid_binds = self.supports_native_uuid = self.supports_sequences = True
         for name in ("insert_returning", "update_returning", "delete_returning", "use_insertmanyvalues"):
             setattr(self, name, False)
+
+    def _extract_error_code(self, exception) -> int:
+        return exception.args[0]
 
 
 _URLS = {

@@ -7,6 +7,7 @@ that is copied: its operations are sent one by one, and the host makes them loss
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 from collections.abc import Iterator
 from typing import Any
 
@@ -124,7 +125,7 @@ class HostImpl:
         numbered = column.table is not None and column.table._autoincrement_column is column
         primary = bool(inline_primary_key and column.primary_key)
         made = elements.column(column, self.dialect, numbered and primary)
-        self._call(contract.add_column, str(table_name), made)
+        self._add_column(str(table_name), made)
         if primary:
             key = types.Constraint_PrimaryKey(types.PrimaryKey(None, [str(column.name)]))
             self._call(contract.create_constraint, str(table_name), key)
@@ -132,6 +133,9 @@ class HostImpl:
             for found in column.table.constraints:
                 if isinstance(found, ForeignKeyConstraint) and len(found.columns) == 1:
                     self.add_constraint(found)
+
+    def _add_column(self, table_name: str, column: types.Column) -> None:
+        self._call(contract.add_column, table_name, column)
 
     def drop_column(
         self,
@@ -364,6 +368,18 @@ class PostgreSQL(HostImpl, PostgresqlImpl):
 
 class MariaDB(HostImpl, MySQLImpl):
     __dialect__ = "mysql"
+
+    def _add_column(self, table_name: str, column: types.Column) -> None:
+        """A NOT NULL column without a default: rows that are there get the value that MariaDB has for its type."""
+        implied = None
+        if not (column.nullable or column.auto_increment or column.default or column.computed):
+            implied = column_types.implied(column.column_type)
+        if implied is not None:
+            column.default = types.DefaultValue_Value(implied)
+        super()._add_column(table_name, column)
+        if implied is not None:
+            changes = dataclasses.replace(_NOTHING, default=contract.DefaultChange_Clear())
+            self._call(contract.alter_column, table_name, column.name, changes)
 
     def alter_column(self, table_name: str, column_name: str, **said: Any) -> None:
         """Alembic sends the whole column to MySQL, and what a script does not repeat of it is gone. That is

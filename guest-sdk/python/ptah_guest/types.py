@@ -205,6 +205,23 @@ def _time(is_time: bool, digits: int, dialect: Dialect) -> TypeEngine:
     return (mysql.TIME if is_time else mysql.DATETIME)(fsp=digits or None)
 
 
+def implied(type_: types.ColumnType) -> types.Value | None:
+    """What MariaDB gives to rows for a NOT NULL column without a default; none where that is a moment that no calendar
+    has, or no document."""
+    match type_:
+        case types.ColumnType_Boolean():
+            return types.Value_Boolean(False)
+        case types.ColumnType_SmallInteger() | types.ColumnType_Integer() | types.ColumnType_BigInteger():
+            return types.Value_Integer(0)
+        case types.ColumnType_Float() | types.ColumnType_Double():
+            return types.Value_Double(0.0)
+        case types.ColumnType_Numeric():
+            return types.Value_Numeric("0")
+        case types.ColumnType_Varchar() | types.ColumnType_Text() | types.ColumnType_LargeText():
+            return types.Value_Text("")
+    return None
+
+
 def is_boolean(type_: TypeEngine) -> bool:
     """Whether a resolved type is the contract's boolean: MariaDB's own name for that is a number."""
     return isinstance(type_, sqltypes.Boolean) or (

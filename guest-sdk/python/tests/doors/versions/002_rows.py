@@ -85,6 +85,14 @@ def upgrade() -> None:
     assert session.scalars(sa.select(Pet.called)).all() == ["Max"]
     reflected = sa.Table("people", sa.MetaData(), autoload_with=bind)
     assert len(bind.execute(reflected.select()).all()) == 4
+    if bind.dialect.name == "mysql":
+        # MariaDB has a value for rows that are there.
+        op.add_column("people", sa.Column("visits", sa.Integer, nullable=False))
+        op.add_column("people", sa.Column("word", sa.String(10), nullable=False))
+        assert bind.execute(sa.text("SELECT DISTINCT visits, word FROM people")).all() == [(0, "")]
+        assert all(found["default"] is None for found in sa.inspect(bind).get_columns("people")[-2:])
+        op.drop_column("people", "word")
+        op.drop_column("people", "visits")
 
 
 def downgrade() -> None:
