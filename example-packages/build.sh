@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds the example packages and the tests' scripted guest: components that are committed beside
+# Builds the example packages and the guests of tests and benches: components that are committed beside
 # their sources.
 #
 #     example-packages/build.sh              # into the places where they are committed
@@ -51,4 +51,5 @@ component() {
 }
 component crowd "$here/crowd"
 component minicms "$here/minicms"
+component hundred "$root/tests/guests"
 component scripted "$root/tests/guests"

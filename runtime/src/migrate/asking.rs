@@ -10,7 +10,7 @@ use crate::operation::Value;
 use crate::plan::{Plan, PlannedOp, Planner, Question};
 use crate::policy::Access;
 use crate::sandbox::{Answered, Asked, Desk, Guest, LogEvent, StepCall, StepError, StepOutcome};
-use crate::schema::Schema;
+use crate::schema::{Changes, Schema};
 use crate::store;
 
 /// What a step is run for.
@@ -97,9 +97,12 @@ impl Planning<'_> {
         let mut repeated = self.repeated.borrow_mut();
         repeated.operations.append(&mut asked.segment);
         let mut after = asked.schema.clone();
-        after.tables.retain(|name, _| !asking.access.referable.contains(name));
+        for name in &asking.access.referable {
+            after.tables.remove(name);
+        }
         let so_far = Plan::of(repeated.operations.clone());
-        if let Some(conflict) = self.snapshot.conflict(&self.info.name, asking.own, &after, &so_far) {
+        let changes = Changes::of(asking.own, &after);
+        if let Some(conflict) = self.snapshot.conflict(&self.info.name, asking.own, &changes, &so_far) {
             return Err(ErrorKind::Outside(conflict).into());
         }
         if let Some(answer) = self.answer_again(asking, &so_far, repeated.answers, &asked.question)? {

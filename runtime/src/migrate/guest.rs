@@ -29,7 +29,9 @@ impl Outcome {
     /// What operations of the runner's own make of it.
     pub(super) fn planned(planner: Planner, access: &Access) -> Self {
         let (plan, mut after) = planner.finish();
-        after.tables.retain(|name, _| !access.referable.contains(name));
+        for name in &access.referable {
+            after.tables.remove(name);
+        }
         Self { plan: Arc::new(plan), after, fuel: 0, reads_run_values: false, reads_rows: false }
     }
 
@@ -61,7 +63,9 @@ impl Planning<'_> {
     fn planner_with(&self, own: &Schema, referable: Schema) -> (Planner, Access) {
         let access = Access { referable: referable.tables.keys().cloned().collect() };
         let mut schema = own.clone();
-        schema.tables.extend(referable.tables);
+        for (name, table) in referable.tables {
+            schema.tables.insert(name, table);
+        }
         let planner = Planner::new(self.snapshot.dialect, schema, access.clone(), self.limits.clone());
         (planner, access)
     }

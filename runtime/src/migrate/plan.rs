@@ -14,11 +14,12 @@ use super::snapshot::Snapshot;
 use super::states::is_done;
 use super::worker::Worker;
 use super::{Adopt, ErrorKind, Interrupt, MigrateError, Migrator, Observer, Populate, Upgrade};
+use crate::operation::Ident;
 use crate::package::Package;
 use crate::policy::Limits;
 use crate::revision::{self, Dependency, Graph, Move, PackageInfo};
 use crate::sandbox::StepCall;
-use crate::schema::{Digests, Schema};
+use crate::schema::{Changes, Digests, Schema};
 
 /// What is asked for.
 #[derive(Debug, Clone)]
@@ -338,16 +339,14 @@ impl<'a> Planning<'a> {
         depends_on: &[Dependency],
     ) -> Result<PlannedStep, MigrateError> {
         let Outcome { plan, after, fuel, reads_run_values, reads_rows } = outcome;
-        if let Some(conflict) = self.snapshot.conflict(&self.info.name, before, &after, &plan) {
+        let changes = Changes::of(before, &after);
+        if let Some(conflict) = self.snapshot.conflict(&self.info.name, before, &changes, &plan) {
             return Err(MigrateError::from(ErrorKind::Outside(conflict)).at(kind.title()));
         }
-        self.snapshot.carry(&self.info.name, before, &after);
+        self.snapshot.carry(&self.info.name, &changes);
+        let mut claims: BTreeSet<String> = changes.made().map(Ident::to_string).collect();
+        let mut releases: BTreeSet<String> = changes.gone().map(Ident::to_string).collect();
         self.after = Some(after.clone());
-        let names = |from: &Schema, without: &Schema| -> BTreeSet<String> {
-            let names = from.tables.keys().filter(|name| !without.tables.contains_key(*name));
-            names.map(|name| name.as_str().to_owned()).collect()
-        };
-        let (mut claims, mut releases) = (names(&after, before), names(before, &after));
         // Only where both names tell: a table that goes by a name that another one had is a new one.
         let mut renames = plan.renamed_tables();
         renames.retain(|(from, to)| releases.contains(from) && claims.remove(to));

@@ -1,7 +1,7 @@
 //! What a target holds at one moment: its catalog and the runner's bookkeeping. Planning works on a copy
 //! and carries its own changes forward in it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::{ErrorKind, MigrateError};
@@ -9,7 +9,7 @@ use crate::database::{Connection, Target};
 use crate::dialect::{Catalog, CatalogTable, Dialect, catalog};
 use crate::operation::Ident;
 use crate::plan::Plan;
-use crate::schema::{NameScope, Schema, Table};
+use crate::schema::{Changes, NameScope, Schema, Table};
 use crate::store::{self, InFlight, State, StepRecord, StoreError, TableChange};
 
 /// How often the catalog is read while other programs change it.
@@ -144,7 +144,7 @@ impl Snapshot {
                 before.tables.insert(Ident::internal(name.as_str()), table);
             }
         }
-        rewound.carry_names(&now, &before);
+        rewound.carry_names(&Changes::of(&now, &before));
         rewound
     }
 
@@ -203,32 +203,32 @@ impl Snapshot {
     /// # Errors
     /// The table that the model cannot hold, and why.
     pub(super) fn schema<'a>(&self, names: impl IntoIterator<Item = &'a String>) -> Result<Schema, (String, String)> {
-        let mut tables = BTreeMap::new();
+        let mut schema = Schema::default();
         for name in names {
             match self.catalog.tables.get(name) {
                 Some(CatalogTable::Readable(table)) => {
-                    tables.insert(Ident::internal(name.as_str()), table.clone());
+                    schema.tables.insert(Ident::internal(name.as_str()), table.clone());
                 }
                 Some(CatalogTable::Unreadable(reason)) => return Err((name.clone(), reason.clone())),
                 None => return Err((name.clone(), "it is gone".to_owned())),
             }
         }
-        Ok(Schema { tables })
+        Ok(schema)
     }
 
     /// Carries a step's changes forward: own tables as they are afterwards, and who owns them.
-    pub(super) fn carry(&mut self, package: &str, before: &Schema, after: &Schema) {
-        for name in before.tables.keys().filter(|name| !after.tables.contains_key(*name)) {
+    pub(super) fn carry(&mut self, package: &str, changes: &Changes<'_>) {
+        for name in changes.gone() {
             self.catalog.tables.remove(name.as_str());
             self.state.tables.remove(name.as_str());
         }
-        for (name, table) in changed(after, before) {
-            self.catalog.tables.insert(name.as_str().to_owned(), CatalogTable::Readable(table.clone()));
-            if !before.tables.contains_key(name) {
-                self.claim(package, name.as_str());
-            }
+        for (name, table) in &changes.new {
+            self.catalog.tables.insert(name.as_str().to_owned(), CatalogTable::Readable(Arc::clone(table)));
         }
-        self.carry_names(before, after);
+        for name in changes.made() {
+            self.claim(package, name.as_str());
+        }
+        self.carry_names(changes);
     }
 
     /// Makes a table the package's own.
@@ -238,26 +238,27 @@ impl Snapshot {
     }
 
     /// Names that share the scope of the tables follow the model in [`Catalog::other_names`].
-    fn carry_names(&mut self, before: &Schema, after: &Schema) {
-        let (old, new) = (self.scoped_names(changed(before, after)), self.scoped_names(changed(after, before)));
+    fn carry_names(&mut self, changes: &Changes<'_>) {
+        let (old, new) = (self.scoped_names(changes.tables_before()), self.scoped_names(changes.tables_after()));
         for name in old.difference(&new) {
-            self.catalog.other_names.remove(name.as_str());
+            self.catalog.other_names.remove(*name);
         }
         for name in new.difference(&old) {
-            self.catalog.other_names.insert(name.as_str().to_owned(), "index".to_owned());
+            self.catalog.other_names.insert((*name).to_owned(), "index".to_owned());
         }
     }
 
     /// The names of indexes and keys that share the scope of the tables.
-    fn scoped_names<'a>(&self, tables: impl IntoIterator<Item = (&'a Ident, &'a Arc<Table>)>) -> BTreeSet<Ident> {
+    fn scoped_names<'a>(&self, tables: impl IntoIterator<Item = &'a Table>) -> BTreeSet<&'a str> {
         let rules = self.dialect.rules();
         let mut names = BTreeSet::new();
-        for (_, table) in tables {
+        for table in tables {
             if rules.index_scope == NameScope::Schema {
-                names.extend(table.indexes.iter().map(|index| index.name.clone()));
+                names.extend(table.indexes.iter().map(|index| index.name.as_str()));
             }
             if rules.key_scope == NameScope::Schema {
-                names.extend(table.primary_key.iter().chain(&table.uniques).filter_map(|key| key.name.clone()));
+                let keys = table.primary_key.iter().chain(&table.uniques);
+                names.extend(keys.filter_map(|key| key.name.as_ref()).map(Ident::as_str));
             }
         }
         names
@@ -265,15 +266,21 @@ impl Snapshot {
 
     /// What stands in the way of a step outside the package's own tables: a taken name, a reference from
     /// another table to something that goes.
-    pub(super) fn conflict(&self, package: &str, before: &Schema, after: &Schema, plan: &Plan) -> Option<String> {
-        self.taken_table(package, before, after)
-            .or_else(|| self.taken_name(before, after))
-            .or_else(|| self.broken_reference(before, after, plan))
+    pub(super) fn conflict(
+        &self,
+        package: &str,
+        before: &Schema,
+        changes: &Changes<'_>,
+        plan: &Plan,
+    ) -> Option<String> {
+        self.taken_table(package, before, changes)
+            .or_else(|| self.taken_name(before, changes))
+            .or_else(|| self.broken_reference(before, changes, plan))
     }
 
-    fn taken_table(&self, package: &str, before: &Schema, after: &Schema) -> Option<String> {
+    fn taken_table(&self, package: &str, before: &Schema, changes: &Changes<'_>) -> Option<String> {
         let is_own = |other: &str| before.tables.contains_key(other);
-        for name in after.tables.keys().filter(|name| !before.tables.contains_key(*name)) {
+        for name in changes.made() {
             // Also where that table is gone: the other package would take this one for its own.
             let owner = self.state.tables.get(name.as_str()).map(|owner| owner.package.as_str());
             if let Some(owner) = owner.filter(|owner| *owner != package) {
@@ -283,7 +290,7 @@ impl Snapshot {
                 return Some(format!("there is a table {name} already, which is not the package's"));
             }
             let others = self.catalog.other_names.iter().filter(|(other, _)| name.is_like(other));
-            let own = |other: &str| self.scoped_names(&before.tables).contains(other);
+            let own = |other: &str| self.scoped_names(before.tables.values().map(Arc::as_ref)).contains(other);
             if let Some((_, what)) = others.into_iter().find(|(other, _)| !own(other)) {
                 return Some(format!("there is {} {what} named {name} already", article(what)));
             }
@@ -292,12 +299,14 @@ impl Snapshot {
     }
 
     /// A new index, key or foreign key whose name is taken outside the package's own tables.
-    fn taken_name(&self, before: &Schema, after: &Schema) -> Option<String> {
+    fn taken_name(&self, before: &Schema, changes: &Changes<'_>) -> Option<String> {
         let is_own = |other: &str| before.tables.contains_key(other);
-        let (old, new) = (self.scoped_names(changed(before, after)), self.scoped_names(changed(after, before)));
+        let (old, new) = (self.scoped_names(changes.tables_before()), self.scoped_names(changes.tables_after()));
         for name in new.difference(&old) {
-            let taken =
-                |other: &String| name.is_like(other) && !self.scoped_names(&before.tables).contains(other.as_str());
+            let taken = |other: &String| {
+                name.eq_ignore_ascii_case(other)
+                    && !self.scoped_names(before.tables.values().map(Arc::as_ref)).contains(&**other)
+            };
             let table = self.catalog.tables.keys().any(|other| taken(other) && !is_own(other));
             if table || self.catalog.other_names.keys().any(taken) {
                 return Some(format!("the name {name} of an index or key is taken by something else on the target"));
@@ -306,27 +315,26 @@ impl Snapshot {
         if self.dialect.rules().foreign_key_scope != NameScope::Schema {
             return None;
         }
-        let names = |schema: &Schema, other: &Schema| -> BTreeSet<Ident> {
-            let tables = changed(schema, other).map(|(_, table)| table);
-            tables.flat_map(|table| table.foreign_keys.iter().filter_map(|key| key.name.clone())).collect()
-        };
-        let (old, new) = (names(before, after), names(after, before));
-        if new.is_subset(&old) {
-            return None;
-        }
+        let names = |table: &'_ Table| table.foreign_keys.iter().filter_map(|key| key.name.clone()).collect::<Vec<_>>();
+        let old: BTreeSet<Ident> = changes.tables_before().flat_map(names).collect();
+        let mut new = changes.tables_after().flat_map(names).filter(|name| !old.contains(name)).peekable();
+        new.peek()?;
         let others = self.catalog.tables.iter().filter(|(other, _)| !is_own(other));
         let taken: BTreeSet<String> = others
             .filter_map(|(_, table)| if let CatalogTable::Readable(table) = table { Some(table) } else { None })
             .flat_map(|table| table.foreign_keys.iter().filter_map(|key| key.name.as_ref()).map(Ident::folded))
             .collect();
-        let name = new.difference(&old).find(|name| taken.contains(&name.folded()))?;
+        let name = new.find(|name| taken.contains(&name.folded()))?;
         Some(format!("the name {name} of a foreign key is taken by another table on the target"))
     }
 
     /// A foreign key of a table outside `before` to a table that goes, is renamed, or loses the key. One that goes and is
     /// made again is gone all the same: SQLite takes the rows along that refer to it.
-    fn broken_reference(&self, before: &Schema, after: &Schema, plan: &Plan) -> Option<String> {
+    fn broken_reference(&self, before: &Schema, changes: &Changes<'_>, plan: &Plan) -> Option<String> {
         let moved = plan.moved_tables();
+        if changes.old.is_empty() && moved.is_empty() {
+            return None;
+        }
         let is_moved = |table: &Ident| moved.iter().any(|(from, _)| from == table.as_str());
         for (name, table) in &self.catalog.tables {
             let CatalogTable::Readable(table) = table else { continue };
@@ -334,20 +342,20 @@ impl Snapshot {
                 continue;
             }
             for key in &table.foreign_keys {
-                if !before.tables.contains_key(&key.referred_table) {
+                let Some(old) = before.tables.get(&key.referred_table) else { continue };
+                if !changes.old.contains_key(&key.referred_table) && !is_moved(&key.referred_table) {
                     continue;
                 }
-                let old = before.tables.get(&key.referred_table);
                 let is_key = |table: &Table| {
                     let mut keys = table.primary_key.iter().chain(&table.uniques);
                     keys.any(|found| found.columns == key.referred_columns)
                 };
-                let found = after.tables.get(&key.referred_table).filter(|_| !is_moved(&key.referred_table));
+                let found = changes.new.get(&key.referred_table).filter(|_| !is_moved(&key.referred_table));
                 let stays = found.is_some_and(|referred| {
                     // A key that the model does not know stays as it is.
-                    (is_key(referred) || !old.is_some_and(|old| is_key(old)))
+                    (is_key(referred) || !is_key(old))
                         && key.referred_columns.iter().all(|column| {
-                            let (old, new) = (old.and_then(|table| table.column(column)), referred.column(column));
+                            let (old, new) = (old.column(column), referred.column(column));
                             old.map(|column| &column.column_type) == new.map(|column| &column.column_type)
                         })
                 });
@@ -370,12 +378,6 @@ fn is_torn(kind: &ErrorKind) -> bool {
         ErrorKind::Database(error) | ErrorKind::Store(StoreError::Database(error)) => error.is_torn(),
         _ => false,
     }
-}
-
-/// The tables of a schema that another one lacks or has otherwise; those that the two share are the same ones.
-fn changed<'a>(schema: &'a Schema, other: &'a Schema) -> impl Iterator<Item = (&'a Ident, &'a Arc<Table>)> {
-    let same = |name: &Ident, table| other.tables.get(name).is_some_and(|found| Arc::ptr_eq(found, table));
-    schema.tables.iter().filter(move |(name, table)| !same(name, *table))
 }
 
 fn article(noun: &str) -> &'static str {

@@ -19,6 +19,7 @@ mod query;
 mod rename;
 mod scope;
 mod table;
+mod tables;
 mod typed;
 mod typing;
 
@@ -31,9 +32,9 @@ pub use creation::creations;
 pub(crate) use data::same_columns;
 pub use inverse::inverse;
 pub use table::{Check, CheckCondition, Column, ModelDefault, ModelType, Opaque, Schema, Table, Written};
+pub use tables::{Changes, Tables};
 pub use typed::{Answer, typed, typed_query};
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
@@ -178,30 +179,34 @@ impl Schema {
             Arc::ptr_eq(one, other) || (one == other && one.written.0 == other.written.0)
         };
         let pairs = self.tables.iter().zip(&other.tables);
-        self.tables.len() == other.tables.len()
-            && pairs.into_iter().all(|(one, other)| one.0 == other.0 && alike(one.1, other.1))
+        self.tables.is_same(&other.tables)
+            || self.tables.len() == other.tables.len()
+                && pairs.into_iter().all(|(one, other)| one.0 == other.0 && alike(one.1, other.1))
     }
 }
 
-/// Digests schemas that have most of their tables in common: a table that they share is digested once.
+/// Digests schemas that have most of their tables in common: a table that two in a row share is digested once.
 #[derive(Debug, Default)]
-pub struct Digests(BTreeMap<Ident, (Arc<Table>, [u8; 32])>);
+pub struct Digests(Vec<(Ident, Arc<Table>, [u8; 32])>);
 
 impl Digests {
     /// As [`Schema::digest`].
     pub fn of(&mut self, schema: &Schema) -> String {
         let mut hasher = Sha256::new();
+        // Both in the order of the names.
+        let mut known = std::mem::take(&mut self.0).into_iter().peekable();
         for (name, table) in &schema.tables {
-            let known = self.0.get(name).filter(|(known, _)| Arc::ptr_eq(known, table)).map(|(_, digest)| *digest);
-            let digest = known.unwrap_or_else(|| {
+            let is_it = |known: &Arc<Table>| Arc::ptr_eq(known, table);
+            while known.next_if(|(other, known, _)| !is_it(known) && other <= name).is_some() {}
+            let digest = match known.next_if(|(_, known, _)| is_it(known)) {
+                Some((_, _, digest)) => digest,
                 // Serialising plain data to memory has no failing case.
-                let digest = Sha256::digest(serde_json::to_vec(&**table).unwrap_or_default()).into();
-                self.0.insert(name.clone(), (table.clone(), digest));
-                digest
-            });
+                None => Sha256::digest(serde_json::to_vec(&**table).unwrap_or_default()).into(),
+            };
             hasher.update(name.as_str());
             hasher.update([0]);
             hasher.update(digest);
+            self.0.push((name.clone(), table.clone(), digest));
         }
         crate::hex(&hasher.finalize())
     }

@@ -1,19 +1,17 @@
 //! The schema model: what tables look like on a target, in the dialect's own terms (types lowered,
 //! default names filled in), so that a planned schema and an introspected one compare equal.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
-
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use super::tables::Tables;
 use crate::operation::{ColumnDefault, ColumnType, Computed, Expr, ForeignKey, Ident, Index, Key};
 
 /// The tables that a package owns or may refer to on one target.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct Schema {
-    /// By name. Shared, so that a copy of a large schema costs little: every planned operation takes one.
-    pub tables: BTreeMap<Ident, Arc<Table>>,
+    /// By name.
+    pub tables: Tables,
 }
 
 /// A table.

@@ -6,22 +6,22 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ptah_wasm::dialect::Dialect;
-use ptah_wasm::migrate::{Migrator, Options, Upgrade};
+use ptah_wasm::migrate::{Migrator, Options};
 use ptah_wasm::package::Package;
 use ptah_wasm::plan::Planner;
 use ptah_wasm::policy::{Access, Limits};
 use ptah_wasm::sandbox::{CacheLocation, Compiler, RunValues, Sandbox, StepCall};
 use ptah_wasm::schema::Schema;
 use ptah_wasm_benches::reference::{self, Journal, Step};
-use ptah_wasm_benches::{Kind, Row, milliseconds, rounds, size};
-use ptah_wasm_tests::guest::{Action, Dialect as GuestDialect, GuestPackage, long};
+use ptah_wasm_benches::{HUNDRED, Kind, Row, milliseconds, rounds, size, to_revision};
+use ptah_wasm_tests::guest::{Action, Dialect as GuestDialect, GuestPackage};
 use ptah_wasm_tests::target::{TestTarget, run};
 
 fn main() {
     let folder = tempfile::tempdir().unwrap();
-    let package = folder.path().join("long.wasm");
-    let revisions = size("PTAH_BENCH_REVISIONS", 100);
-    std::fs::write(&package, long("long", revisions, 1).build()).unwrap();
+    let package = folder.path().join("hundred.wasm");
+    let revisions = size("PTAH_BENCH_REVISIONS", 100).min(100);
+    std::fs::write(&package, HUNDRED).unwrap();
     let bench = Core { package, cache: CacheLocation::Directory(folder.path().join("cache")), revisions };
     sandbox(&bench);
     for dialect in Dialect::ALL {
@@ -113,7 +113,7 @@ impl Core {
 
     async fn steps(&self, target: &TestTarget) -> Vec<Step> {
         let (migrator, package) = self.open(target);
-        let plans = migrator.plan_upgrade(&[Upgrade::to_head(package)]).await.unwrap();
+        let plans = migrator.plan_upgrade(&[to_revision(package, self.revisions)]).await.unwrap();
         reference::steps(&plans[0])
     }
 
@@ -121,7 +121,7 @@ impl Core {
     async fn upgrade(&self, target: &TestTarget) -> Duration {
         let (migrator, package) = self.open(target);
         let begun = Instant::now();
-        let done = migrator.upgrade(&[Upgrade::to_head(package)]).await.unwrap();
+        let done = migrator.upgrade(&[to_revision(package, self.revisions)]).await.unwrap();
         let time = begun.elapsed();
         assert_eq!(done[0].steps.len(), self.revisions);
         time

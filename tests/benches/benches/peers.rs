@@ -6,10 +6,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-use ptah_wasm::migrate::{Migrator, Options, Upgrade};
+use ptah_wasm::migrate::{Migrator, Options};
 use ptah_wasm::sandbox::{CacheLocation, Compiler};
-use ptah_wasm_benches::{Kind, Row, median, milliseconds, rounds, size};
-use ptah_wasm_tests::guest::long;
+use ptah_wasm_benches::{HUNDRED, Kind, Row, median, milliseconds, rounds, size, to_revision};
 
 fn main() {
     let folder = tempfile::tempdir().unwrap();
@@ -24,7 +23,8 @@ fn main() {
         sqlx: program("PTAH_BENCH_SQLX"),
         dbmate: program("PTAH_BENCH_DBMATE"),
     };
-    let many = size("PTAH_BENCH_REVISIONS", 100);
+    let many = size("PTAH_BENCH_REVISIONS", 100).min(100);
+    std::fs::write(folder.path().join("hundred.wasm"), HUNDRED).unwrap();
     for revisions in [2, many] {
         bench.write(revisions);
     }
@@ -42,15 +42,13 @@ struct Peers {
 }
 
 impl Peers {
-    /// A package of so many revisions of one statement, and the same statements as the others want them.
+    /// The statements of so many revisions as the others want them.
     fn write(&self, revisions: usize) {
-        let package = self.folder.join(format!("long-{revisions}.wasm"));
-        std::fs::write(&package, long("long", revisions, 1).build()).unwrap();
         let options = Options { cache: CacheLocation::Off, compiler: Compiler::InProcess, ..Options::default() };
         let migrator = Migrator::with_options("sqlite:none.db", options).unwrap();
-        let package = migrator.open(&package).unwrap();
+        let package = migrator.open(self.folder.join("hundred.wasm")).unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let plans = runtime.block_on(migrator.plan_upgrade(&[Upgrade::to_head(package)])).unwrap();
+        let plans = runtime.block_on(migrator.plan_upgrade(&[to_revision(package, revisions)])).unwrap();
         for (number, step) in plans[0].steps.iter().enumerate() {
             let sql: String = step.plan.statements().map(|statement| format!("{};\n", statement.sql)).collect();
             let file = format!("{:04}_one_more.sql", number + 1);
@@ -72,7 +70,7 @@ impl Peers {
 
     fn ptah(&self, revisions: usize, file: &str) -> Command {
         let mut command = self.command(&self.ptah);
-        command.args(["-q", "upgrade", &format!("long-{revisions}.wasm"), "--database", &format!("sqlite:{file}")]);
+        command.args(["-q", "upgrade", &format!("hundred.wasm:r{revisions}"), "--database", &format!("sqlite:{file}")]);
         command
     }
 

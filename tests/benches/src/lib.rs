@@ -7,9 +7,22 @@
 
 pub mod reference;
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use ptah_wasm::migrate::Upgrade;
+use ptah_wasm::package::Package;
+use ptah_wasm::revision::Goal;
 use serde_json::json;
+
+/// The package that the benches upgrade with: a hundred revisions of one statement, `r1` to `r100`
+/// (`example-packages/hundred`).
+pub const HUNDRED: &[u8] = include_bytes!("../../guests/hundred.wasm");
+
+/// To one of its revisions.
+pub fn to_revision(package: Arc<Package>, revisions: usize) -> Upgrade {
+    Upgrade { goal: Goal::Revision(format!("r{revisions}")), ..Upgrade::to_head(package) }
+}
 
 /// One line of a bench's output.
 pub struct Row<'a> {

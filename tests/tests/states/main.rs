@@ -25,7 +25,6 @@ mod rollout;
 mod sqlalchemy;
 mod start;
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -171,7 +170,7 @@ impl<'t> Run<'t> {
         let owned = states.iter().find(|state| state.package == package).map(|state| state.tables.clone());
         let owned = owned.unwrap_or_default();
         let catalog = self.catalog().await;
-        let tables: BTreeMap<Ident, _> = owned
+        let tables = owned
             .iter()
             .map(|name| {
                 let CatalogTable::Readable(table) = &catalog.tables[name] else { panic!("{name} is unreadable") };

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::dialect::render_portable;
-use crate::schema::{Opaque, compare};
+use crate::schema::{Digests, Opaque, compare};
 use std::sync::Arc;
 
 const NATIVE: fn(&ColumnType) -> String = |name| crate::dialect::type_name(Dialect::Mariadb, name);
@@ -13,6 +13,27 @@ fn a_schema_does_not_differ_from_itself() {
         assert_eq!(compare(&base(dialect), &base(dialect), render_portable, &NATIVE), Vec::<String>::new());
         assert_eq!(base(dialect).digest(), base(dialect).digest());
         assert_eq!(base(dialect).digest().len(), 64);
+    }
+}
+
+#[test]
+fn schemas_in_a_row_have_the_digests_that_each_has_alone() {
+    for dialect in Dialect::ALL {
+        let (mut schema, mut digests) = (base(dialect), Digests::default());
+        let mut digested = vec![digests.of(&schema)];
+        for op in [
+            create_table("aaa", vec![not_null("id", ColumnType::Integer)], vec![]),
+            create_table("zzz", vec![not_null("id", ColumnType::Integer)], vec![]),
+            add_column("aaa", column("more", ColumnType::Text)),
+            rename_table("aaa", "yyy"),
+            Op::DropTable { name: name("zzz") },
+        ] {
+            apply(&mut schema, dialect.rules(), &op).unwrap();
+            digested.push(digests.of(&schema));
+            assert_eq!(digested.last(), Some(&schema.digest()), "{dialect}: {op:?}");
+        }
+        let count = digested.len();
+        assert_eq!(digested.into_iter().collect::<std::collections::BTreeSet<_>>().len(), count);
     }
 }
 

@@ -28,8 +28,8 @@ const PAUSE_MS: std::ops::Range<u64> = 50..250;
 /// The same for the first in the queue: while it pauses a target may lie idle.
 const SHORT_PAUSE_MS: std::ops::Range<u64> = 5..25;
 
-/// How often at most a run looks whether another one waits: those pause longer than that.
-const GLANCE: Duration = Duration::from_millis(5);
+/// How often at most a run looks whether another one waits: the first in the queue looks about as often.
+const GLANCE: Duration = Duration::from_millis(25);
 
 /// Who holds a target's lock, as far as the database tells.
 #[derive(Debug, Clone, PartialEq, Eq)]
