@@ -16,6 +16,7 @@ from sqlalchemy.dialects.sqlite.base import SQLiteCompiler, SQLiteDialect
 from sqlalchemy.engine import Engine
 from sqlalchemy.engine.default import DefaultDialect, DefaultExecutionContext
 from sqlalchemy.pool import StaticPool
+from sqlalchemy.sql.compiler import SQLCompiler
 from wit_world.imports import inspect, types
 
 from . import dbapi, errors
@@ -67,7 +68,9 @@ class _TruthByName:
 
 
 class _SQLiteCompiler(_TruthByName, SQLiteCompiler):
-    pass
+    def visit_empty_set_op_expr(self, type_, expand_op, **options):
+        """An `IN ()` as the others have it: SQLAlchemy's own compares whatever it is with a number."""
+        return SQLCompiler.visit_empty_set_op_expr(self, type_, expand_op, **options)
 
 
 class _MySQLCompiler(_TruthByName, MySQLCompiler):
