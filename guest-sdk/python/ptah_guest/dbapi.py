@@ -181,6 +181,12 @@ class Cursor:
             made.append(_last)
         self.rowcount = Touched(made)
 
+    def show(self, names: Sequence[str], lines: Sequence[tuple]) -> None:
+        """Answers with these rows."""
+        self._release()
+        self.description = [(name, "Text", None, None, None, None, None) for name in names]
+        self.rowcount, self._answer = -1, iter(lines)
+
     def _query(self, text: types.SqlText, parameters: list[types.Value]) -> None:
         self._open = rows.query(text, parameters)
         columns = self._open.columns()

@@ -7,6 +7,8 @@ at connect, reflection is answered by `ptah:migration/inspect`, and a DDL elemen
 
 from __future__ import annotations
 
+import re
+
 from sqlalchemy import create_engine, exc
 from sqlalchemy import types as sqltypes
 from sqlalchemy.dialects import registry
@@ -21,6 +23,11 @@ from wit_world.imports import inspect, types
 
 from . import dbapi, errors
 from . import types as column_types
+
+
+_TABLE_INFO = re.compile(
+    r"""\s*PRAGMA\s+table_info\s*(\(\s*|=\s*)(?P<quote>["'`]?)(?P<table>\w+)(?P=quote)\s*\)?\s*;?\s*""", re.IGNORECASE
+)
 
 
 class _Boolean(sqltypes.Boolean):
@@ -404,6 +411,21 @@ class SQLite(HostDialect, SQLiteDialect):
     statement_compiler = _SQLiteCompiler
     colspecs = {**SQLiteDialect.colspecs, sqltypes.Boolean: _Boolean, sqltypes.Numeric: _Numeric}
     default_schema_name = "main"
+
+    def do_execute(self, cursor, statement, parameters, context=None) -> None:
+        asked = _TABLE_INFO.fullmatch(statement)
+        if asked is None:
+            super().do_execute(cursor, statement, parameters, context)
+            return
+        names = ("cid", "name", "type", "notnull", "dflt_value", "pk")
+        table_name = asked.group("table")
+        found = self.get_columns(None, table_name) if table_name in inspect.tables() else []
+        lines = [
+            (place, column["name"], column["type"].compile(dialect=self), int(not column["nullable"]))
+            + (column["default"], column["primary_key"])
+            for place, column in enumerate(found)
+        ]
+        cursor.show(names, lines)
 
 
 class PostgreSQL(HostDialect, PGDialect):

@@ -2,7 +2,9 @@
 
 use super::literal::{literal, portable_literal, quote, quoted};
 use super::{Dialect, query};
-use crate::operation::{Aggregate, BinaryOperator, CastType, Conflict, Expr, Function, Ident, UnaryOperator, Value};
+use crate::operation::{
+    Aggregate, BinaryOperator, CastType, Conflict, Expr, Function, Ident, Ranking, UnaryOperator, Value,
+};
 
 /// An expression as SQL, parenthesised so that it parses back to the same tree.
 pub fn render_expr(dialect: Dialect, expr: &Expr) -> String {
@@ -151,6 +153,24 @@ pub(super) fn write(target: Target, expr: &Expr, sql: &mut String) {
             }
             sql.push(')');
         }
+        Expr::Rank { ranking, partition, order } => {
+            sql.push_str(ranking_name(*ranking));
+            sql.push_str("() OVER (");
+            for (place, key) in partition.iter().enumerate() {
+                sql.push_str(if place == 0 { "PARTITION BY " } else { ", " });
+                write(target, key, sql);
+            }
+            for (place, key) in order.iter().enumerate() {
+                sql.push_str(match (place, partition.is_empty()) {
+                    (0, true) => "ORDER BY ",
+                    (0, false) => " ORDER BY ",
+                    _ => ", ",
+                });
+                query::write_ordered(target, &key.by, key.text, sql);
+                query::write_direction(target, key.descending, sql);
+            }
+            sql.push(')');
+        }
         Expr::Scalar(query) => {
             sql.push('(');
             query::write(target, query, sql);
@@ -210,6 +230,14 @@ fn aggregate_name(function: Aggregate) -> &'static str {
         Aggregate::Avg => "avg",
         Aggregate::Min => "min",
         Aggregate::Max => "max",
+    }
+}
+
+fn ranking_name(ranking: Ranking) -> &'static str {
+    match ranking {
+        Ranking::RowNumber => "row_number",
+        Ranking::Rank => "rank",
+        Ranking::DenseRank => "dense_rank",
     }
 }
 

@@ -16,6 +16,7 @@ pub fn normal_form(dialect: Dialect, expr: &Expr) -> Expr {
         | Expr::Case { .. }
         | Expr::Cast(..)
         | Expr::Aggregate { .. }
+        | Expr::Rank { .. }
         | Expr::Scalar(_)
         | Expr::Exists(_)
         | Expr::InQuery { .. } => expr.clone(),
@@ -215,6 +216,7 @@ fn is_condition(expr: &Expr) -> bool {
         | Expr::Case { .. }
         | Expr::Cast(..)
         | Expr::Aggregate { .. }
+        | Expr::Rank { .. }
         | Expr::Scalar(_) => false,
     }
 }

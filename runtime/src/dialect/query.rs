@@ -119,14 +119,22 @@ fn write_source(target: Target, source: &Source, sql: &mut String) {
     sql.push_str(&target.quote(&source.alias));
 }
 
-/// NULLs are the smallest, which PostgreSQL has to be told.
 fn write_key(target: Target, query: &Query, key: &Ordering, sql: &mut String) {
     match &key.by {
         OrderBy::Output(name) => sql.push_str(&output(target, query, name)),
-        OrderBy::Expr(expr) if key.text => write_by_code_point(target, expr, sql),
-        OrderBy::Expr(expr) => expr::write(target, expr, sql),
+        OrderBy::Expr(expr) => write_ordered(target, expr, key.text, sql),
     }
-    sql.push_str(match (target, key.descending) {
+    write_direction(target, key.descending, sql);
+}
+
+/// What rows are ordered by.
+pub(super) fn write_ordered(target: Target, expr: &Expr, text: bool, sql: &mut String) {
+    if text { write_by_code_point(target, expr, sql) } else { expr::write(target, expr, sql) }
+}
+
+/// NULLs are the smallest, which PostgreSQL has to be told.
+pub(super) fn write_direction(target: Target, descending: bool, sql: &mut String) {
+    sql.push_str(match (target, descending) {
         (Target::Dialect(Dialect::Postgres), false) => " NULLS FIRST",
         (Target::Dialect(Dialect::Postgres), true) => " DESC NULLS LAST",
         (_, false) => "",

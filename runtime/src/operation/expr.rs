@@ -88,6 +88,16 @@ pub enum Expr {
         /// Over what; none for `count(*)`.
         argument: Option<Box<Expr>>,
     },
+    /// `row_number() OVER (PARTITION BY … ORDER BY …)` and its like: the place of a row among others. Only in what a query
+    /// yields.
+    Rank {
+        /// How rows are counted.
+        ranking: Ranking,
+        /// What the rows have in common that are counted together; all of them without any.
+        partition: Vec<Expr>,
+        /// In which order.
+        order: Vec<RankKey>,
+    },
     /// The one value of a query that yields one row at most; NULL for no row.
     Scalar(Box<Query>),
     /// `EXISTS (…)`.
@@ -129,6 +139,30 @@ pub enum Aggregate {
     Min,
     /// `max(x)`
     Max,
+}
+
+/// How rows are counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Ranking {
+    /// `row_number()`: each on its own. Which of equal ones comes first is the database's choice.
+    RowNumber,
+    /// `rank()`: equal ones alike, and as many numbers left out after them.
+    Rank,
+    /// `dense_rank()`: equal ones alike, and no number left out.
+    DenseRank,
+}
+
+/// One key of the order that rows are counted in. NULLs are the smallest, texts go by code point.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct RankKey {
+    /// What rows are ordered by.
+    pub by: Expr,
+    /// Whether the largest comes first.
+    pub descending: bool,
+    /// Whether it is texts that are ordered; known once the names are resolved.
+    pub text: bool,
 }
 
 /// A unary operator.
@@ -260,6 +294,7 @@ impl Expr {
                 operand.as_deref().into_iter().chain(arms).chain(otherwise.as_deref()).collect()
             }
             Self::Aggregate { argument, .. } => argument.as_deref().into_iter().collect(),
+            Self::Rank { partition, order, .. } => partition.iter().chain(order.iter().map(|key| &key.by)).collect(),
             Self::InQuery { operand, .. } => vec![operand],
         }
     }
@@ -299,6 +334,11 @@ impl Expr {
     /// Whether there is an aggregate in it, those of subqueries not counted.
     pub fn has_aggregate(&self) -> bool {
         matches!(self, Self::Aggregate { .. }) || self.children().into_iter().any(Self::has_aggregate)
+    }
+
+    /// Whether the place of a row is asked for in it, those of subqueries not counted.
+    pub fn has_rank(&self) -> bool {
+        matches!(self, Self::Rank { .. }) || self.children().into_iter().any(Self::has_rank)
     }
 
     /// The columns it mentions.
@@ -406,6 +446,11 @@ impl Expr {
                 distinct: *distinct,
                 argument: argument.as_deref().map(deep).transpose()?,
             },
+            Self::Rank { ranking, partition, order } => {
+                let partition = partition.iter().map(|key| key.try_map(change)).collect::<Result<_, E>>()?;
+                let key = |key: &RankKey| Ok(RankKey { by: key.by.try_map(change)?, ..key.clone() });
+                Self::Rank { ranking: *ranking, partition, order: order.iter().map(key).collect::<Result<_, E>>()? }
+            }
             Self::InQuery { operand, query, negated } => {
                 Self::InQuery { operand: deep(operand)?, query: query.clone(), negated: *negated }
             }

@@ -21,7 +21,7 @@ pub use column::{
 };
 pub use ddl::{Ddl, DdlAction, DdlStatement, Needs, When};
 pub use dml::{Conflict, ConflictAction, Dml, InsertSource};
-pub use expr::{Aggregate, BinaryOperator, CastType, Expr, Function, Position, UnaryOperator};
+pub use expr::{Aggregate, BinaryOperator, CastType, Expr, Function, Position, RankKey, Ranking, UnaryOperator};
 pub use ident::{Ident, IdentError, IdentKind};
 pub use parse::{Grammar, ParseError, ParseLimits, parse_ddl, parse_dml, parse_expr, parse_query, parse_server_expr};
 pub use query::{Join, JoinKind, OrderBy, Ordering, Query, Select, Source, Union};

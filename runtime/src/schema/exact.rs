@@ -84,6 +84,7 @@ impl Scope<'_> {
                 (Aggregate::Sum, Some(argument)) => self.exact(argument).map(widened),
                 (Aggregate::Min | Aggregate::Max, Some(argument)) => self.exact(argument),
             },
+            Expr::Rank { .. } => Some(ColumnType::BigInteger),
             Expr::Scalar(query) => self.only_output(query).ok()?.exact,
         }
     }

@@ -82,6 +82,7 @@ impl Scope<'_> {
             | Expr::Case { .. }
             | Expr::Cast(..)
             | Expr::Aggregate { .. }
+            | Expr::Rank { .. }
             | Expr::Scalar(_)
             | Expr::Exists(_)
             | Expr::InQuery { .. } => return Err("holds what belongs into a statement".to_owned()),

@@ -130,6 +130,12 @@ impl Scope<'_> {
                     }
                     Expr::Scalar(Box::new(self.query(&query)?.0))
                 }
+                Expr::Rank { ranking, partition, mut order } => {
+                    for key in &mut order {
+                        key.text = self.kind(&key.by)? == Kind::Text;
+                    }
+                    Expr::Rank { ranking, partition, order }
+                }
                 Expr::Exists(query) => Expr::Exists(Box::new(self.query(&query)?.0)),
                 Expr::InQuery { operand, query, negated } => {
                     // MariaDB takes it only in a FROM, where nothing around is in sight.
@@ -213,8 +219,8 @@ impl Scope<'_> {
         };
         let group_by = select.group_by.iter().map(key).collect::<Result<Vec<_>>>()?;
         for key in &group_by {
-            if key.has_aggregate() {
-                return Err(invalid("an aggregate may not stand in GROUP BY"));
+            if key.has_aggregate() || key.has_rank() {
+                return Err(invalid("what is worked out of groups or of other rows may not stand in GROUP BY"));
             }
             comparable(all.kind(key)?, "GROUP BY")?;
         }

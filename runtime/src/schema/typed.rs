@@ -6,7 +6,7 @@ use super::scope::{Columns, Scope, Source};
 use super::{Schema, Table};
 use crate::operation::{
     BinaryOperator, ColumnType, Conflict, ConflictAction, Dml, Expr, Function, Ident, InsertSource, Join, OrderBy,
-    Query, Select, Value, coerce,
+    Query, RankKey, Select, Value, coerce,
 };
 
 /// How a column of an answer is read.
@@ -199,6 +199,11 @@ impl Scope<'_> {
                 function: *function,
                 distinct: *distinct,
                 argument: argument.as_deref().map(alone).map(Box::new),
+            },
+            Expr::Rank { ranking, partition, order } => Expr::Rank {
+                ranking: *ranking,
+                partition: partition.iter().map(alone).collect(),
+                order: order.iter().map(|key| RankKey { by: alone(&key.by), ..key.clone() }).collect(),
             },
             Expr::Scalar(query) => Expr::Scalar(Box::new(self.typed_query(query, &[into.cloned()]))),
             Expr::Exists(query) => Expr::Exists(Box::new(self.typed_query(query, &[]))),

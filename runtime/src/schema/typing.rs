@@ -180,6 +180,10 @@ impl Scope<'_> {
             Expr::Call(function, arguments) => self.call(*function, arguments),
             Expr::Case { operand, arms, otherwise } => self.case(operand.as_deref(), arms, otherwise.as_deref()),
             Expr::Aggregate { function, argument, .. } => self.aggregate(*function, argument.as_deref()),
+            Expr::Rank { partition, order, .. } => {
+                let mut keys = partition.iter().chain(order.iter().map(|key| &key.by));
+                keys.try_for_each(|key| super::query::comparable(self.kind(key)?, "OVER")).map(|()| Kind::Number)
+            }
             Expr::Exists(_) => Ok(Kind::Boolean),
             Expr::Scalar(query) => self.scalar(query),
             Expr::InQuery { operand, query, .. } => self.in_query(operand, query),

@@ -38,6 +38,32 @@ on_databases! {
         assert_eq!(lines(target, "SELECT version_num FROM ptah_db_versions").await, ["002"]);
     }
 
+    [sqlite postgres mariadb] async fn rows_are_counted_in_an_order_within_a_partition(target: &TestTarget) {
+        let counted = "SELECT title, rank() OVER (PARTITION BY author ORDER BY price DESC) AS own, rank() OVER (ORDER BY sold DESC) AS sales, \
+                       dense_rank() OVER (ORDER BY sold DESC) AS dense, row_number() OVER (ORDER BY price) AS cheap, \
+                       row_number() OVER (ORDER BY title) AS place FROM books";
+        after(target, [
+            expect_rows(
+                format!("SELECT r.title, r.own, r.sales, r.dense, r.cheap FROM ({counted}) AS r WHERE r.own < 3 ORDER BY r.place"),
+                (),
+                [("Banana", 1, 1, 1, 3), ("Zebra", 1, 3, 2, 4), ("apple", 2, 4, 3, 2), ("Émile", 1, 1, 1, 1)],
+            ),
+            create_table("firsts", |t| {
+                t.id("id");
+                t.varchar("title", 80).not_null();
+            }),
+            execute(
+                "INSERT INTO firsts (title) SELECT r.title FROM (SELECT title, row_number() OVER (PARTITION BY author ORDER BY id) AS n \
+                 FROM books WHERE author IS NOT NULL) AS r WHERE r.n = 1",
+                (),
+            ),
+            expect_rows("SELECT title FROM firsts ORDER BY title", (), [("Banana",), ("Zebra",)]),
+            fails(ErrorKind::Invalid, expect_rows("SELECT dense_rank() OVER (ORDER BY b.id) AS n FROM books AS b GROUP BY n", (), [(1,)])),
+        ])
+        .await
+        .unwrap();
+    }
+
     [sqlite postgres mariadb] async fn an_answer_comes_in_pages(target: &TestTarget) {
         let page = |rows: &[i64]| rows.iter().map(|number| vec![Value::Integer(*number)]).collect::<Vec<_>>();
         let query = || sql("SELECT id FROM books ORDER BY id");

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use super::super::query::{render_portable_query, render_query};
 use super::*;
 use crate::operation::{
-    Aggregate, CastType, Join, JoinKind, OrderBy, Ordering, Query, Select, Source, Union, parse_query as parse,
+    Aggregate, CastType, Join, JoinKind, OrderBy, Ordering, Query, RankKey, Ranking, Select, Source, Union,
+    parse_query as parse,
 };
 use crate::schema::{Column, ModelType, Schema, Table};
 
@@ -14,7 +15,7 @@ const WORDS: &str = "SELECT DISTINCT AS FROM JOIN LEFT ON WHERE GROUP BY HAVING 
     AND OR NOT IN BETWEEN LIKE IS NULL EXISTS CASE WHEN THEN ELSE END TRUE FALSE DESC NULLS FIRST LAST \
     COLLATE BINARY pg_catalog C utf8mb4_nopad_bin DUAL CAST DOUBLE double precision bytea uuid json X \
     DATE TIME TIMESTAMP ZONE lower upper length char_length trim abs coalesce nullif replace substr concat \
-    INTEGER REAL CHAR SIGNED TEXT bigint count sum avg min max";
+    INTEGER REAL CHAR SIGNED TEXT bigint count sum avg min max dense_rank OVER PARTITION";
 
 pub(super) fn ident(text: &str) -> Ident {
     Ident::parse(IdentKind::Object, 63, text).unwrap()
@@ -110,6 +111,14 @@ fn items() -> BoxedStrategy<Expr> {
             operand: Some(Box::new(of("p", &operand))),
             arms: vec![(of("p", &when), of("p", &then))],
             otherwise: Some(Box::new(Expr::Value(Value::Integer(7)))),
+        }),
+        1 => (integers(1), integers(1), any::<bool>()).prop_map(|(partition, by, descending)| Expr::Rank {
+            ranking: Ranking::DenseRank,
+            partition: vec![of("p", &partition)],
+            order: vec![
+                RankKey { by: of("p", &by), descending, text: false },
+                RankKey { by: of("p", &column("t")), descending: false, text: true },
+            ],
         }),
         1 => (integers(1), prop::sample::select(vec![CastType::Integer, CastType::Double]))
             .prop_map(|(operand, to)| Expr::Cast(Box::new(of("p", &operand)), to)),

@@ -31,6 +31,8 @@ pub(super) struct Reader<'a> {
     pub(super) excluded: bool,
     /// Queries that are being read, one inside the other.
     pub(super) queries: usize,
+    /// Whether what is read is yielded by a query.
+    pub(super) yields: bool,
     /// Tables named in them so far.
     pub(super) sources: usize,
     pub(super) ident_limit: usize,
@@ -65,6 +67,7 @@ impl<'a> Reader<'a> {
             named: 0,
             excluded: false,
             queries: 0,
+            yields: false,
             sources: 0,
             ident_limit: limits.ident,
             depth_limit: limits.depth,

@@ -3,9 +3,10 @@
 use sqlparser::ast::{self, DataType, ExactNumberInfo, TimezoneInfo};
 
 use super::expr::{Reader, bytes, number, text_value};
+use super::query::descending;
 use super::syntax::Source;
 use super::{Grammar, ParseError, refused, too_large, unsupported};
-use crate::operation::{Aggregate, BinaryOperator, CastType, Expr, Function, Position, Value};
+use crate::operation::{Aggregate, BinaryOperator, CastType, Expr, Function, Position, RankKey, Ranking, Value};
 
 type Result<T> = std::result::Result<T, ParseError>;
 
@@ -24,13 +25,16 @@ impl Reader<'_> {
         else {
             return Err(unsupported("only plain function calls are allowed"));
         };
-        if over.is_some() || !within_group.is_empty() {
-            return Err(unsupported("window functions are not allowed"));
+        if !within_group.is_empty() {
+            return Err(unsupported("WITHIN GROUP is not allowed"));
         }
         let [ast::ObjectNamePart::Identifier(name)] = name.0.as_slice() else {
             return Err(unsupported("a function may not be qualified by a schema"));
         };
         let lower = name.value.to_ascii_lowercase();
+        if let Some(over) = over {
+            return self.rank(&lower, args, over);
+        }
         let (distinct, arguments) = match args {
             ast::FunctionArguments::None => (false, &[][..]),
             ast::FunctionArguments::Subquery(_) => return Err(unsupported("subqueries are not allowed as arguments")),
@@ -76,7 +80,42 @@ impl Reader<'_> {
         Ok(Expr::Call(closed, arguments))
     }
 
+    fn rank(&mut self, name: &str, arguments: &ast::FunctionArguments, over: &ast::WindowType) -> Result<Expr> {
+        let ranking = match name {
+            "row_number" => Ranking::RowNumber,
+            "rank" => Ranking::Rank,
+            "dense_rank" => Ranking::DenseRank,
+            _ => return Err(unsupported("of window functions only row_number(), rank() and dense_rank() are allowed")),
+        };
+        let ast::WindowType::WindowSpec(ast::WindowSpec {
+            window_name: None,
+            partition_by,
+            order_by,
+            window_frame: None,
+        }) = over
+        else {
+            return Err(unsupported("OVER takes PARTITION BY and ORDER BY only"));
+        };
+        if !matches!(arguments, ast::FunctionArguments::List(list) if list.args.is_empty() && list.clauses.is_empty()) {
+            return Err(refused(format!("{name}() takes no argument")));
+        }
+        if !self.yields {
+            return Err(unsupported(format!("{name}() is allowed in what a query yields only")));
+        }
+        // Not one inside the other.
+        self.yields = false;
+        let partition = partition_by.iter().map(|key| self.expr(key)).collect::<Result<_>>()?;
+        let mut order = Vec::with_capacity(order_by.len());
+        for key in order_by {
+            let descending = descending(key)?;
+            order.push(RankKey { by: self.expr(&key.expr)?, descending, text: false });
+        }
+        self.yields = true;
+        Ok(Expr::Rank { ranking, partition, order })
+    }
+
     fn aggregate(&mut self, function: Aggregate, distinct: bool, arguments: &[ast::FunctionArg]) -> Result<Expr> {
+        let yields = std::mem::take(&mut self.yields);
         let argument = match arguments {
             [ast::FunctionArg::Unnamed(ast::FunctionArgExpr::Wildcard)]
                 if function == Aggregate::Count && !distinct =>
@@ -89,6 +128,7 @@ impl Reader<'_> {
         if argument.as_ref().is_some_and(|argument| argument.has_aggregate()) {
             return Err(refused("an aggregate stands inside another"));
         }
+        self.yields = yields;
         Ok(Expr::Aggregate { function, distinct, argument })
     }
 

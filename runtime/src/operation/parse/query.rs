@@ -68,6 +68,7 @@ impl Reader<'_> {
             settings.is_some() || format_clause.is_some() || !pipe_operators.is_empty(),
             "this form of a query is",
         )?;
+        let around = std::mem::take(&mut self.yields);
         let with = with.as_ref().map(|with| self.with(with)).transpose()?.unwrap_or_default();
         let (select, unions) = self.union(body)?;
         let order = order_by.as_ref().map(|order| self.order(order, &select, &unions)).transpose()?.unwrap_or_default();
@@ -75,6 +76,7 @@ impl Reader<'_> {
             return Err(unsupported("a UNION is ordered by what it yields"));
         }
         let (limit, offset) = self.limit(limit_clause.as_ref())?;
+        self.yields = around;
         Ok(Query { with, select, unions, order, limit, offset })
     }
 
@@ -182,7 +184,9 @@ impl Reader<'_> {
             Some(ast::Distinct::On(_)) => return Err(unsupported("DISTINCT ON is not allowed")),
         };
         let (from, joins) = self.from(from)?;
+        self.yields = true;
         let (items, stars) = self.items(projection)?;
+        self.yields = false;
         let group_by = match group_by {
             ast::GroupByExpr::Expressions(keys, modifiers) if modifiers.is_empty() => {
                 keys.iter().map(|key| self.key(key, &items, &stars)).collect::<Result<Vec<_>>>()?
@@ -387,18 +391,9 @@ impl Reader<'_> {
             return Err(unsupported("this form of ORDER BY is not allowed"));
         };
         let mut read = Vec::with_capacity(keys.len());
-        for ast::OrderByExpr { expr, options, with_fill } in keys {
-            refuse_if(with_fill.is_some(), "WITH FILL is")?;
-            let ast::OrderByOptions { sort, nulls_first } = options;
-            let descending = match sort {
-                None | Some(ast::OrderBySort::Asc) => false,
-                Some(ast::OrderBySort::Desc) => true,
-                Some(_) => return Err(unsupported("this form of ORDER BY is not allowed")),
-            };
-            if nulls_first.is_some_and(|first| first == descending) {
-                return Err(unsupported("NULLs are the smallest here: first, with DESC last"));
-            }
-            let by = match self.key(expr, &select.items, &select.stars)? {
+        for key in keys {
+            let descending = descending(key)?;
+            let by = match self.key(&key.expr, &select.items, &select.stars)? {
                 Expr::Column(name) if select.items.iter().any(|(item, _)| *item == name) => OrderBy::Output(name),
                 Expr::Column(name) if !unions.is_empty() && !select.stars.is_empty() => OrderBy::Output(name),
                 other => match select.items.iter().find(|(_, item)| *item == other) {
@@ -438,4 +433,19 @@ impl Reader<'_> {
         }
         .ok_or_else(|| refused("LIMIT and OFFSET take a whole number that is not negative"))
     }
+}
+
+/// Whether the largest comes first by a key of an order.
+pub(super) fn descending(key: &ast::OrderByExpr) -> Result<bool> {
+    let ast::OrderByExpr { expr: _, options: ast::OrderByOptions { sort, nulls_first }, with_fill } = key;
+    refuse_if(with_fill.is_some(), "WITH FILL is")?;
+    let descending = match sort {
+        None | Some(ast::OrderBySort::Asc) => false,
+        Some(ast::OrderBySort::Desc) => true,
+        Some(_) => return Err(unsupported("this form of ORDER BY is not allowed")),
+    };
+    if nulls_first.is_some_and(|first| first == descending) {
+        return Err(unsupported("NULLs are the smallest here: first, with DESC last"));
+    }
+    Ok(descending)
 }

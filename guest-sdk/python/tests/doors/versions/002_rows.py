@@ -85,6 +85,11 @@ def upgrade() -> None:
     assert session.scalars(sa.select(Pet.called)).all() == ["Max"]
     reflected = sa.Table("people", sa.MetaData(), autoload_with=bind)
     assert len(bind.execute(reflected.select()).all()) == 4
+    if bind.dialect.name == "sqlite":
+        shown = bind.execute(sa.text('PRAGMA table_info("people")')).all()
+        assert [line[1] for line in shown] == [found["name"] for found in sa.inspect(bind).get_columns("people")]
+        assert shown[0][5] == 1 and bind.execute(sa.text("PRAGMA table_info(nothing)")).all() == []
+    assert bind.execute(people.select().where(people.c.id.in_([]))).all() == []
     if bind.dialect.name == "mysql":
         # MariaDB has a value for rows that are there.
         op.add_column("people", sa.Column("visits", sa.Integer, nullable=False))

@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::operation::{
-    Aggregate, Conflict, ConflictAction, Dml, Join, JoinKind, OrderBy, Ordering, Select, Source, Union,
+    Aggregate, Conflict, ConflictAction, Dml, Join, JoinKind, OrderBy, Ordering, RankKey, Ranking, Select, Source,
+    Union,
 };
 
 fn query(sql: &str) -> Result<Query, ParseError> {
@@ -101,6 +102,21 @@ fn subqueries_case_and_aggregates_are_expressions() {
         }
     );
     assert_eq!(
+        one("SELECT ROW_NUMBER() OVER (PARTITION BY a ORDER BY b DESC, c) + 1 FROM t"),
+        binary(
+            Expr::Rank {
+                ranking: Ranking::RowNumber,
+                partition: vec![column("a")],
+                order: vec![
+                    RankKey { by: column("b"), descending: true, text: false },
+                    RankKey { by: column("c"), descending: false, text: false }
+                ],
+            },
+            BinaryOperator::Add,
+            integer(1)
+        )
+    );
+    assert_eq!(
         one("SELECT SUM(DISTINCT a) FROM t"),
         Expr::Aggregate { function: Aggregate::Sum, distinct: true, argument: Some(Box::new(column("a"))) }
     );
@@ -178,6 +194,16 @@ fn what_a_query_cannot_express_is_refused_by_name() {
         ("SELECT a FROM t GROUP BY ROLLUP (a)", "rollup"),
         ("SELECT a FROM t GROUP BY a WITH ROLLUP", "more text"),
         ("SELECT count(*) OVER () FROM t", "window"),
+        ("SELECT row_number() OVER w FROM t WINDOW w AS (ORDER BY a)", "window"),
+        ("SELECT row_number() OVER (ORDER BY a ROWS UNBOUNDED PRECEDING) FROM t", "PARTITION BY and ORDER BY only"),
+        ("SELECT row_number(a) OVER (ORDER BY a) FROM t", "no argument"),
+        ("SELECT a FROM t WHERE row_number() OVER (ORDER BY a) = 1", "what a query yields"),
+        ("SELECT a FROM t ORDER BY row_number() OVER (ORDER BY a)", "what a query yields"),
+        ("SELECT a FROM t JOIN u ON u.a = rank() OVER (ORDER BY a)", "what a query yields"),
+        ("SELECT sum(row_number() OVER (ORDER BY a)) FROM t", "what a query yields"),
+        ("SELECT rank() OVER (ORDER BY rank() OVER (ORDER BY a)) FROM t", "what a query yields"),
+        ("SELECT (SELECT a FROM t ORDER BY rank() OVER (ORDER BY a) LIMIT 1)", "what a query yields"),
+        ("SELECT rank() OVER (ORDER BY a NULLS LAST) FROM t", "smallest"),
         ("SELECT sum(count(a)) FROM t", "inside another"),
         ("SELECT count(DISTINCT *) FROM t", "*"),
         ("SELECT sum(*) FROM t", "*"),
