@@ -132,7 +132,8 @@ pub mod ptah {
                 Float,
                 /// A 64-bit IEEE 754 number.
                 Double,
-                /// Text of at most so many characters (1 to 16,383); without a bound `unsupported` on MariaDB.
+                /// Text of at most so many characters (1 to 1,000,000,000); with more than 10,485,760 `unsupported` on PostgreSQL,
+                /// with more than 16,383 or without a bound on MariaDB.
                 Varchar(Option<u32>),
                 /// Text without a declared bound; on MariaDB of at most 65,535 bytes.
                 Text,

@@ -65,6 +65,8 @@ pub enum ColumnType {
 }
 
 impl ColumnType {
+    /// The most characters that a `varchar` may have anywhere: as long as SQLite takes any text.
+    pub const VARCHAR: u32 = 1_000_000_000;
     /// The most digits after the second that a time has.
     pub const FRACTION: u8 = 6;
 

@@ -11,8 +11,6 @@ use crate::operation::{
     ReferentialAction, UnaryOperator, Value, coerce,
 };
 
-/// The longest text that a `varchar` may hold on every dialect.
-const VARCHAR_LENGTH: u32 = 16_383;
 /// The most digits, and the most after the point, that a `numeric` may have on every dialect.
 const NUMERIC_PRECISION: u8 = 65;
 /// The longest constant that a default may be: it is kept in the catalog, where MariaDB takes no more than 64 KiB.
@@ -85,8 +83,8 @@ fn check_name(name: &Ident) -> Result<(), SchemaError> {
 
 fn check_type(at: &str, column_type: &ColumnType) -> Result<(), SchemaError> {
     match *column_type {
-        ColumnType::Varchar(Some(length)) if !(1..=VARCHAR_LENGTH).contains(&length) => {
-            Err(invalid(format!("the length of {at} is not in 1 to {VARCHAR_LENGTH}")))
+        ColumnType::Varchar(Some(length)) if !(1..=ColumnType::VARCHAR).contains(&length) => {
+            Err(invalid(format!("the length of {at} is not in 1 to {}", ColumnType::VARCHAR)))
         }
         ColumnType::Numeric { precision, .. } if !(1..=NUMERIC_PRECISION).contains(&precision) => {
             Err(invalid(format!("the precision of {at} is not in 1 to {NUMERIC_PRECISION}")))

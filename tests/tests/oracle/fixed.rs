@@ -76,6 +76,20 @@ on_every_database! {
         }
     }
 
+    async fn a_varchar_is_as_long_as_the_database_has_it(target: &TestTarget) {
+        let mut twin = Twin::new(target).await;
+        let most = match target.dialect() {
+            Dialect::Sqlite => 1_000_000_000,
+            Dialect::Postgres => 10_485_760,
+            // Beside the others of a row.
+            Dialect::Mariadb => 16_000,
+        };
+        let long = |length| vec![id(), column("c", ColumnType::Varchar(Some(length)))];
+        let keys = || vec![Constraint::PrimaryKey(key(&["id"]))];
+        twin.must(table("t", long(most), keys())).await;
+        twin.must_not(table("u", long(most + 1_000), keys())).await;
+    }
+
     async fn a_varchar_without_a_bound_is_one_or_is_refused(target: &TestTarget) {
         let mut twin = Twin::new(target).await;
         let unbounded = || with_default(column("c", ColumnType::Varchar(None)), Value::Text("x".into()));

@@ -22,6 +22,7 @@ pub(super) fn check(dialect: Dialect, before: Option<&Table>, after: &Table) -> 
 
 fn problems(dialect: Dialect, table: &Table) -> Vec<String> {
     let mut problems = computed::problems(dialect, table);
+    problems.extend(long_varchars(dialect, table));
     match dialect {
         Dialect::Sqlite => problems.extend(sqlite_strict(table)),
         Dialect::Postgres => problems.extend(keys(table).filter_map(|key| postgres_key(table, &key))),
@@ -153,6 +154,24 @@ fn changes(constant: &Expr) -> bool {
     }
     // What is written as one constant the normal form follows.
     !matches!(constant, Expr::Value(_)) && constant.columns().is_empty() && mixed(constant)
+}
+
+/// Texts that are longer than a varchar of the dialect may be.
+fn long_varchars(dialect: Dialect, table: &Table) -> Vec<String> {
+    let most = match dialect {
+        Dialect::Sqlite => ColumnType::VARCHAR,
+        Dialect::Postgres => 10_485_760,
+        // Four bytes each in the 65,535 of a row.
+        Dialect::Mariadb => 16_383,
+    };
+    let too_long = table.columns.iter().filter_map(|column| match column.portable_type() {
+        Some(ColumnType::Varchar(Some(length))) if *length > most => Some(format!(
+            "a varchar of {dialect} has at most {most} characters, and column {} is to have {length}; make it a text",
+            column.name
+        )),
+        _ => None,
+    });
+    too_long.collect()
 }
 
 /// What MariaDB has no type for, or prints less of than it keeps: a float to six digits.

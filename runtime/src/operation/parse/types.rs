@@ -73,8 +73,8 @@ fn fraction(grammar: Grammar, digits: Option<u64>) -> Result<u8, ParseError> {
 fn varchar(length: Option<&CharacterLength>) -> Result<ColumnType, ParseError> {
     match length {
         Some(CharacterLength::IntegerLength { length, unit: None }) => match u32::try_from(*length) {
-            Ok(length @ 1..=16_383) => Ok(ColumnType::Varchar(Some(length))),
-            _ => Err(unsupported("varchar takes 1 to 16383 characters")),
+            Ok(length @ 1..=ColumnType::VARCHAR) => Ok(ColumnType::Varchar(Some(length))),
+            _ => Err(unsupported(format!("varchar takes 1 to {} characters", ColumnType::VARCHAR))),
         },
         None => Ok(ColumnType::Varchar(None)),
         _ => Err(unsupported("varchar takes a number of characters")),
