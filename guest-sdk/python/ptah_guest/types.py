@@ -49,7 +49,8 @@ def _portable(type_: TypeEngine, dialect: Dialect) -> types.ColumnType | None:
             return None
         case sqltypes.CHAR() | sqltypes.NCHAR():
             return None
-        case sqltypes.Text():
+        # MySQL's own are none of SQLAlchemy's `Text`.
+        case sqltypes.Text() | mysql.TINYTEXT() | mysql.MEDIUMTEXT() | mysql.LONGTEXT():
             return _text(type_, is_mysql)
         case mysql.SET():
             return None
