@@ -1,6 +1,9 @@
 //! The plan of one step: its operations in order, judged, applied to the model and rendered one by one as
 //! the guest asks for them. Pure: knows neither the sandbox that feeds it nor the database that takes it.
 
+mod added;
+mod effect;
+
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -8,8 +11,10 @@ use std::sync::Arc;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
+pub use effect::{Effect, TableEffect};
+
 use crate::dialect::{self, Dialect, Rendered, Statement, Unsupported};
-use crate::operation::{Conflict, Ddl, DdlAction, Demand, Dml, Ident, Needs, Op, ParseLimits, Query, When};
+use crate::operation::{Conflict, Ddl, DdlAction, Demand, Dml, Ident, Label, Needs, Op, ParseLimits, Query, When};
 use crate::policy::{self, Access, Limits, PolicyError};
 use crate::schema::{self, Answer, Schema, SchemaError, Table};
 
@@ -37,64 +42,6 @@ pub struct PlannedOp {
     /// What tells whether it took effect, and takes it back; only where a step may end half way.
     #[serde(skip)]
     pub effect: Option<Effect>,
-}
-
-/// What an operation does to the tables.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Effect {
-    /// The tables that it changes.
-    pub changes: Vec<TableEffect>,
-    /// The statements that take it back, in order; none where nothing does.
-    pub undo: Option<Vec<Statement>>,
-    /// Whether rows that it inserts may be numbered by the database.
-    pub numbers_rows: bool,
-}
-
-/// One table before and after an operation; none where it is not there.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TableEffect {
-    /// Its name.
-    pub name: Ident,
-    /// Before.
-    pub before: Option<Arc<Table>>,
-    /// After.
-    pub after: Option<Arc<Table>>,
-}
-
-impl Effect {
-    fn of(dialect: Dialect, op: &Op, statements: &[Statement], before: &Schema, after: &Schema) -> Self {
-        if op.is_data() {
-            return Self::on_rows(op, after);
-        }
-        let names: BTreeSet<&Ident> = before.tables.keys().chain(after.tables.keys()).collect();
-        let changes = names.into_iter().filter_map(|name| {
-            let (old, new) = (before.tables.get(name), after.tables.get(name));
-            let same = match (old, new) {
-                (Some(old), Some(new)) => Arc::ptr_eq(old, new) || old == new,
-                _ => false,
-            };
-            (!same).then(|| TableEffect { name: name.clone(), before: old.cloned(), after: new.cloned() })
-        });
-        let undo = schema::inverse(op, dialect.rules(), before, after).and_then(|back| {
-            // It must do wherever among its statements the operation ended.
-            let mut ended = after.clone();
-            if let Some(leaves) = statements.iter().find_map(|statement| statement.leaves.clone()) {
-                ended.tables.insert(op.table().clone(), leaves);
-            }
-            match dialect::render(dialect, &back, &ended, &mut before.clone()) {
-                Ok(Rendered::Statements(statements)) => Some(statements),
-                Ok(Rendered::Rebuild) | Err(_) => None,
-            }
-        });
-        Self { changes: changes.collect(), undo, numbers_rows: false }
-    }
-
-    /// Of an operation that changes rows.
-    fn on_rows(op: &Op, schema: &Schema) -> Self {
-        let table = schema.tables.get(op.table());
-        let numbers_rows = table.is_some_and(|table| table.columns.iter().any(|column| column.auto_increment));
-        Self { changes: Vec::new(), undo: None, numbers_rows }
-    }
 }
 
 impl Plan {
@@ -155,6 +102,14 @@ impl Plan {
         renamed.into_iter().filter(|(from, to)| to.as_ref() != Some(from)).collect()
     }
 
+    /// The enumerations that it drops or renames, if only to make them again.
+    pub fn dropped_enums(&self) -> impl Iterator<Item = &Ident> {
+        self.operations.iter().filter_map(|planned| match &planned.op {
+            Op::DropEnum { name } | Op::RenameEnum { name, .. } => Some(name),
+            _ => None,
+        })
+    }
+
     /// Rows that bulk inserts carry.
     pub fn rows(&self) -> usize {
         self.operations
@@ -181,6 +136,9 @@ pub enum PlanError {
     Policy(#[from] PolicyError),
 }
 
+const NOT_WITH_AN_INDEX: &str = "on PostgreSQL a step that makes or drops an index online changes no enumeration: let \
+    another step do the one or the other";
+
 const NOT_ONE_TRANSACTION: &str = "on PostgreSQL a step that asks for rows is one transaction, and an index is made or \
     dropped online outside of any: let another step do the one or the other";
 
@@ -196,6 +154,8 @@ pub struct Planner {
     before: Option<Schema>,
     /// The tables that they make.
     made: BTreeSet<Ident>,
+    /// The labels that they add to enumerations that are types: no values yet to the server.
+    added: Vec<(Ident, Label)>,
     /// The rebuild that the last operation ended with.
     rebuild: Option<Rebuild>,
     rows: usize,
@@ -250,6 +210,7 @@ impl Planner {
             schema,
             operations: Vec::new(),
             made: BTreeSet::new(),
+            added: Vec::new(),
             rebuild: None,
             rows: 0,
             sql_bytes: 0,
@@ -316,7 +277,7 @@ impl Planner {
             DdlAction::DropIndex(name, _) | DdlAction::RenameIndex(name, _) => self.schema.table_of_index(name),
         };
         let op = match ddl.action {
-            DdlAction::Op(op) => op,
+            DdlAction::Op(op) => self.schema.with_labels(op)?,
             DdlAction::DropIndex(name, online) => match found {
                 Some(table) => Op::DropIndex { table: table.clone(), name, online },
                 None if ddl.when == When::Exists => return Ok(None),
@@ -349,6 +310,7 @@ impl Planner {
         policy::judge_query(&self.access, query)?;
         let resolved = self.schema.resolve_query(query)?;
         let (query, columns) = schema::typed_query(&self.schema, &resolved)?;
+        self.check_added(&dialect::render_query(self.dialect, &query))?;
         self.count_question()?;
         Ok(Question::Query { query: Box::new(query), columns })
     }
@@ -368,8 +330,7 @@ impl Planner {
     }
 
     fn count_question(&mut self) -> Result<(), PlanError> {
-        let mut statements = self.operations.iter().flat_map(|planned| &planned.statements);
-        if statements.any(|statement| statement.concurrent.is_some()) {
+        if self.has_concurrent() {
             return Err(Unsupported(NOT_ONE_TRANSACTION.into()).into());
         }
         self.questions += 1;
@@ -406,6 +367,9 @@ impl Planner {
         let rows = self.rows + if let Op::BulkInsert { rows, .. } = &op { rows.len() } else { 0 };
         spent("operations", self.operations.len() + 1, self.limits.operations)?;
         spent("inserted rows", rows, self.limits.rows)?;
+        if op.is_enum() && self.has_concurrent() {
+            return Err(Unsupported(NOT_WITH_AN_INDEX.into()).into());
+        }
         let mut after = self.schema.clone();
         schema::apply(&mut after, self.dialect.rules(), &op)?;
         let rendered = self.rendered(&op)?;
@@ -413,6 +377,8 @@ impl Planner {
             Rendered::Statements(statements) => (statements, None),
             Rendered::Rebuild => self.rebuild(op.table(), &after).map(|(statements, one)| (statements, Some(one)))?,
         };
+        statements.iter().try_for_each(|statement| self.check_added(&statement.sql))?;
+        self.check_added_in(&op, &after)?;
         let joined = rebuild.as_ref().is_some_and(|rebuild| rebuild.joined);
         let bytes = |statements: &[Statement]| statements.iter().map(|statement| statement.sql.len()).sum::<usize>();
         let saved = self.operations.last().filter(|_| joined).map_or(0, |planned| bytes(&planned.statements));
@@ -428,8 +394,14 @@ impl Planner {
         self.schema = after;
         self.rebuild = rebuild;
         self.follow(&op);
+        self.follow_added(&op);
         self.operations.push(PlannedOp { op, statements, effect });
         Ok(())
+    }
+
+    fn has_concurrent(&self) -> bool {
+        let mut statements = self.operations.iter().flat_map(|planned| &planned.statements);
+        statements.any(|statement| statement.concurrent.is_some())
     }
 
     /// The operation as it is carried out: outside a transaction only where that is of use to anybody.
@@ -437,12 +409,14 @@ impl Planner {
         let Some(demand) = op.online().filter(|_| self.dialect.builds_concurrently()) else {
             return Ok(Cow::Borrowed(op));
         };
+        let has_enums = self.operations.iter().any(|planned| planned.op.is_enum());
         match demand {
             // Nobody else uses it yet.
             _ if self.made.contains(op.table()) => Ok(Cow::Owned(op.not_online())),
+            Demand::IfSupported if has_enums || self.questions > 0 => Ok(Cow::Owned(op.not_online())),
+            Demand::Required if has_enums => Err(Unsupported(NOT_WITH_AN_INDEX.into())),
             _ if self.questions == 0 => Ok(Cow::Borrowed(op)),
-            Demand::IfSupported => Ok(Cow::Owned(op.not_online())),
-            Demand::Required => Err(Unsupported(NOT_ONE_TRANSACTION.into())),
+            _ => Err(Unsupported(NOT_ONE_TRANSACTION.into())),
         }
     }
 

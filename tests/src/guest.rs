@@ -38,9 +38,9 @@ pub use ptah_guest::bindings::ptah::migration::log::Level;
 pub use ptah_guest::prelude::{Cascade, NoAction, Restrict, SetNull};
 pub use ptah_guest::{
     AnswerColumn, Check, Column, ColumnChanges, ColumnInfo, ColumnType, Comment, Computed, ComputedStorage, Constraint,
-    ConstraintSelector, DefaultValue, Demand, Dialect, Error, ForeignKey, Index, IndexKey, IndexOrder, IndexPart,
-    NumericType, PrimaryKey, ReferentialAction, Row, SqlSyntax, SqlText, Table, UniqueConstraint, Value, now, sql,
-    target_sql,
+    ConstraintSelector, DefaultValue, Demand, Dialect, EnumType, Error, ForeignKey, Index, IndexKey, IndexOrder,
+    IndexPart, LabelPlace, NumericType, PrimaryKey, ReferentialAction, Row, SqlSyntax, SqlText, Table,
+    UniqueConstraint, Value, now, sql, target_sql,
 };
 pub use scripted::script::{Action, CAPACITY, ErrorKind};
 
@@ -263,6 +263,21 @@ pub fn bulk_insert<const N: usize, R: Row>(
 /// `schema.ddl-text`.
 pub fn ddl_text(statement: impl Into<SqlText>) -> Action {
     Action::DdlText(statement.into())
+}
+
+/// `schema.create-enum`.
+pub fn create_enum(of: &EnumType) -> Action {
+    Action::CreateEnum(of.name.clone().unwrap_or_default(), of.labels.clone())
+}
+
+/// `schema.drop-enum`.
+pub fn drop_enum(name: &str) -> Action {
+    Action::DropEnum(name.into())
+}
+
+/// `schema.add-enum-value` at the end.
+pub fn add_enum_value(name: &str, label: &str) -> Action {
+    Action::AddEnumValue(name.into(), label.into(), LabelPlace::End)
 }
 
 /// `data.execute`; the parameters are a tuple.

@@ -27,6 +27,11 @@ fn one(action: &Action) -> Result<()> {
         Action::DropIndex(table, name, online) => schema::drop_index(table, name, *online),
         Action::CreateConstraint(table, constraint) => schema::create_constraint(table, constraint),
         Action::DropConstraint(table, which) => schema::drop_constraint(table, which),
+        Action::CreateEnum(name, labels) => schema::create_enum(name, labels),
+        Action::DropEnum(name) => schema::drop_enum(name),
+        Action::RenameEnum(name, new_name) => schema::rename_enum(name, new_name),
+        Action::AddEnumValue(name, label, place) => schema::add_enum_value(name, label, place),
+        Action::RenameEnumValue(name, label, new_label) => schema::rename_enum_value(name, label, new_label),
         Action::DdlText(statement) => schema::ddl_text(statement),
 
         Action::BulkInsert(table, columns, rows) => data::bulk_insert(table, columns, rows),
@@ -79,6 +84,7 @@ fn one(action: &Action) -> Result<()> {
 
         Action::ExpectDialect(expected) => same("target-dialect", expected, &inspect::target_dialect()),
         Action::ExpectTables(expected) => same("tables", expected, &inspect::tables()),
+        Action::ExpectEnums(expected) => same("enums", expected, &inspect::enums()),
         Action::ExpectColumns(table, expected) => {
             let mut found = inspect::columns(table)?;
             for (found, expected) in found.iter_mut().zip(expected) {

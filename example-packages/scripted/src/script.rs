@@ -8,8 +8,8 @@
 use ptah_guest::bindings::exports::ptah::migration::migration::PackageInfo;
 use ptah_guest::bindings::ptah::migration::log::Level;
 use ptah_guest::{
-    AnswerColumn, Column, ColumnChanges, ColumnInfo, Constraint, ConstraintSelector, Demand, Dialect, Error, Index,
-    SqlText, Table, Value,
+    AnswerColumn, Column, ColumnChanges, ColumnInfo, Constraint, ConstraintSelector, Demand, Dialect, EnumType, Error,
+    Index, LabelPlace, SqlText, Table, Value,
 };
 use serde::{Deserialize, Serialize};
 
@@ -45,6 +45,16 @@ pub enum Action {
     CreateConstraint(String, Constraint),
     /// `schema.drop-constraint`: table, which.
     DropConstraint(String, ConstraintSelector),
+    /// `schema.create-enum`: name, labels.
+    CreateEnum(String, Vec<String>),
+    /// `schema.drop-enum`.
+    DropEnum(String),
+    /// `schema.rename-enum`: name, new name.
+    RenameEnum(String, String),
+    /// `schema.add-enum-value`: name, label, place.
+    AddEnumValue(String, String, LabelPlace),
+    /// `schema.rename-enum-value`: name, label, new label.
+    RenameEnumValue(String, String, String),
     /// `schema.ddl-text`.
     DdlText(SqlText),
 
@@ -78,6 +88,8 @@ pub enum Action {
     ExpectDialect(Dialect),
     /// `inspect.tables` must answer this.
     ExpectTables(Vec<String>),
+    /// `inspect.enums` must answer this.
+    ExpectEnums(Vec<EnumType>),
     /// `inspect.columns` of a table must answer this; an empty native type here matches any.
     ExpectColumns(String, Vec<ColumnInfo>),
     /// `inspect.constraints` of a table must answer this.

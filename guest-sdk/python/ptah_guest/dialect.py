@@ -215,7 +215,7 @@ class HostDialect:
         return False
 
     def has_type(self, connection, type_name, schema=None, **_options) -> bool:
-        return False
+        return schema is None and column_types.enumeration_named(type_name) is not None
 
     def get_table_names(self, connection, schema=None, **_options) -> list[str]:
         return inspect.tables() if schema is None else []
@@ -233,7 +233,20 @@ class HostDialect:
         return [self.default_schema_name] if self.default_schema_name else []
 
     def get_enums(self, connection, schema=None, **_options) -> list:
-        return []
+        if schema not in (None, "*", self.default_schema_name):
+            return []
+        return [
+            {
+                "name": found.name,
+                "schema": self.default_schema_name,
+                "visible": True,
+                "labels": list(found.labels),
+            }
+            for found in inspect.enums()
+        ]
+
+    # PostgreSQL's inspector asks so.
+    _load_enums = get_enums
 
     def get_domains(self, connection, schema=None, **_options) -> list:
         return []

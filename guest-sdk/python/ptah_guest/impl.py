@@ -21,6 +21,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.util import sqla_compat
 from sqlalchemy import ForeignKeyConstraint, MetaData, Table, schema
 from sqlalchemy import types as sqltypes
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.engine import Connection
 from sqlalchemy.sql import ClauseElement
 from sqlalchemy.sql.elements import conv
@@ -238,11 +239,17 @@ class HostImpl:
             self._call(contract.rename_column, table_name, column_name, str(name))
 
     def _using(self, table_name: str, column_name: str, using: str, type_: sqltypes.TypeEngine) -> None:
-        """The host converts by a plain cast, a number to a document too; any other USING cannot be said."""
-        native = type_.compile(dialect=self.dialect).lower()
+        """The host converts by a plain cast, by way of a text or not, and a number to a document too; any other
+        USING cannot be said."""
+        native = "".join(type_.compile(dialect=self.dialect).lower().replace('"', "").split())
         plain = "".join(using.lower().replace('"', "").split())
         to_document = native == "json" and plain == f"to_json({column_name.lower()})"
-        if not to_document and plain.strip("()") != f"{column_name.lower()}::{''.join(native.split())}":
+        first, *casts = plain.strip("()").split("::")
+        texts = ("text", "varchar", "charactervarying")
+        is_text = native in texts or native.startswith("varchar(")
+        fits = casts and (casts[-1] == native or (is_text and casts[-1] in texts))
+        is_plain = fits and first.strip("()") == column_name.lower() and {*casts} <= {native, *texts}
+        if not to_document and not is_plain:
             raise NotInContract("USING of a change of type", using[:40])
 
     def _type_of(
@@ -464,6 +471,13 @@ def run_element(impl: HostImpl, element: schema.BaseDDLElement) -> None:
             impl.add_constraint(element.element)
         case schema.DropConstraint():
             impl.drop_constraint(element.element, if_exists=element.if_exists)
+        case postgresql.CreateEnumType():
+            elements.refuse_schema(element.element.schema)
+            labels = [str(label) for label in element.element.enums]
+            impl._call(contract.create_enum, str(element.element.name), labels)
+        case postgresql.DropEnumType():
+            elements.refuse_schema(element.element.schema)
+            impl._call(contract.drop_enum, str(element.element.name))
         case schema.SetColumnComment():
             impl.create_column_comment(element.element)
         case schema.SetTableComment() | schema.DropTableComment():
@@ -491,8 +505,34 @@ class HostBatch(BatchOperationsImpl):
         operations = list(self.batch)
         if self._should_recreate():
             operations = self._as_recreated(operations)
+        else:
+            operations = self._freed_first(operations)
         for name, arguments, options in operations:
             getattr(self.impl, name)(*arguments, **options)
+
+    def _freed_first(self, operations: list[tuple]) -> list[tuple]:
+        """A foreign key that sets a column to NULL is dropped before the column may not hold NULL any more: the
+        host takes no such pair, not even for a moment."""
+        needed = {
+            str(arguments[1])
+            for name, arguments, options in operations
+            if name == "alter_column" and options.get("nullable") is False
+        }
+        if not needed or self.table_name not in inspect.tables():
+            return operations
+        setting = {
+            found.value.name
+            for found in inspect.constraints(self.table_name)
+            if isinstance(found, types.Constraint_ForeignKey)
+            and types.ReferentialAction.SET_NULL in (found.value.on_delete, found.value.on_update)
+            and not needed.isdisjoint(found.value.columns)
+        }
+        first, rest = [], []
+        for operation in operations:
+            name, arguments, _ = operation
+            is_first = name == "drop_constraint" and elements.name_of(arguments[0], self.impl.dialect) in setting
+            (first if is_first else rest).append(operation)
+        return first + rest
 
     def _as_recreated(self, operations: list[tuple]) -> list[tuple]:
         """What Alembic does by making the table anew: in which order operations were said makes no

@@ -36,9 +36,12 @@ def first_words(text: str) -> str:
 
 
 def is_ddl_text(text: str) -> bool:
-    """Whether the contract's `ddl-text` has something to say of it: it is about a table or an index."""
+    """Whether the contract's `ddl-text` has something to say of it: it is about a table, an index or a
+    type."""
     words = first_words(text).split()
-    return words[0] in ("CREATE", "ALTER", "DROP") and not {"TABLE", "INDEX"}.isdisjoint(words[1:])
+    if words[0] not in ("CREATE", "ALTER", "DROP"):
+        return False
+    return words[1:2] == ["TYPE"] or not {"TABLE", "INDEX"}.isdisjoint(words[1:])
 
 
 def statements(text: str) -> list[str]:

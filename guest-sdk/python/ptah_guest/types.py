@@ -6,7 +6,7 @@ from sqlalchemy import types as sqltypes
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator, TypeEngine
-from wit_world.imports import types
+from wit_world.imports import inspect, types
 
 from .errors import NotInContract
 
@@ -46,7 +46,7 @@ def _portable(type_: TypeEngine, dialect: Dialect) -> types.ColumnType | None:
     is_mysql, is_postgres = dialect.name == "mysql", dialect.name == "postgresql"
     match type_:
         case sqltypes.Enum() if type_.native_enum and (is_mysql or is_postgres):
-            return None
+            return types.ColumnType_Enumeration(_enumeration(type_, is_postgres))
         case sqltypes.CHAR() | sqltypes.NCHAR():
             return None
         # MySQL's own are none of SQLAlchemy's `Text`.
@@ -101,6 +101,22 @@ def _portable(type_: TypeEngine, dialect: Dialect) -> types.ColumnType | None:
         case sqltypes.JSON():
             return types.ColumnType_Json()
     return None
+
+
+def _enumeration(type_: sqltypes.Enum, is_postgres: bool) -> types.EnumType:
+    """On PostgreSQL the type of that name, whatever labels it has by now; on MariaDB its labels."""
+    labels = [str(label) for label in type_.enums]
+    if not is_postgres:
+        return types.EnumType(None, labels)
+    if type_.schema is not None or type_.name is None:
+        raise NotInContract("an enumeration without a name, or of another schema", str(type_.name))
+    there = enumeration_named(str(type_.name))
+    return types.EnumType(str(type_.name), labels if there is None else there.labels)
+
+
+def enumeration_named(name: str) -> types.EnumType | None:
+    """The enumeration of that name, where it is a type of its own."""
+    return next((found for found in inspect.enums() if found.name == name), None)
 
 
 def _text(type_: sqltypes.Text, is_mysql: bool) -> types.ColumnType | None:
@@ -184,6 +200,10 @@ def from_contract(type_: types.ColumnType | None, dialect: Dialect) -> TypeEngin
             return sqltypes.NUMERIC(precision=value.precision, scale=value.scale)
         case types.ColumnType_Varchar(value):
             return sqltypes.VARCHAR(length=value)
+        case types.ColumnType_Enumeration(value) if dialect.name == "postgresql":
+            return postgresql.ENUM(*value.labels, name=value.name)
+        case types.ColumnType_Enumeration(value):
+            return mysql.ENUM(*value.labels)
         case types.ColumnType_LargeText(value):
             return mysql.MEDIUMTEXT() if value == types.LargeSize.MEDIUM else mysql.LONGTEXT()
         case types.ColumnType_LargeBinary(value):

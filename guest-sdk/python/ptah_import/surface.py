@@ -8,12 +8,12 @@ import re
 from .findings import Findings
 from .source import Source, Unknown, dotted
 
-# Statements that the contract has no word for, by how they begin. What is left (DML, queries, DDL of tables and
-# indexes) is judged by the host when the step runs.
+# Statements that the contract has no word for, by how they begin. What is left (DML, queries, DDL of tables,
+# indexes and types) is judged by the host when the step runs.
 _STATEMENT = re.compile(
     r"""(?:\s|--[^\n]*\n|/\*.*?\*/|\()*(?P<words>
         (?:create|drop|alter)\s+(?:or\s+replace\s+)?(?:temp(?:orary)?\s+)?(?:definer\s*=\s*\S+\s+)?(?:event\s+|constraint\s+)?
-            (?:trigger|function|procedure|view|materialized\s+view|extension|type|domain|sequence|schema|database|role|user|
+            (?:trigger|function|procedure|view|materialized\s+view|extension|domain|sequence|schema|database|role|user|
                policy|rule|aggregate|operator|server|publication|subscription|collation|cast|virtual\s+table)\b
         | (?:do|pragma|set|reset|lock|unlock|vacuum|analyze|grant|revoke|call|copy|attach|detach|begin|start|commit|rollback|
              savepoint|release|load|use|refresh|reindex|cluster|listen|notify|declare|prepare|show|optimize|flush|security)\b)""",

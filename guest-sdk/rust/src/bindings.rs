@@ -114,9 +114,31 @@ pub mod ptah {
                     }
                 }
             }
+            /// An enumeration: texts of a closed list. On PostgreSQL it is a type of its own, which `schema.create-enum` makes; on
+            /// MariaDB it is part of its column, and on SQLite the column is a `varchar` of the longest label that takes any text.
+            #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[derive(Clone, PartialEq)]
+            pub struct EnumType {
+                /// Its name; none only where it is part of its column.
+                pub name: Option<_rt::String>,
+                /// Its labels in order, 1 to 255, on PostgreSQL also none: printable ASCII, at most 63 bytes, no space at the end, and no two that differ
+                /// only in case or spaces around them.
+                pub labels: _rt::Vec<_rt::String>,
+            }
+            impl ::core::fmt::Debug for EnumType {
+                fn fmt(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    f.debug_struct("EnumType")
+                        .field("name", &self.name)
+                        .field("labels", &self.labels)
+                        .finish()
+                }
+            }
             /// A portable column type. What each becomes on a dialect is listed in `docs/types.md`.
             #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[derive(Clone, Copy, PartialEq)]
+#[derive(Clone, PartialEq)]
             pub enum ColumnType {
                 /// True or false.
                 Boolean,
@@ -155,6 +177,8 @@ pub mod ptah {
                 Uuid,
                 /// A JSON document.
                 Json,
+                /// One of the labels of an enumeration. On PostgreSQL it has to be there with just these labels, and the package's own.
+                Enumeration(EnumType),
             }
             impl ::core::fmt::Debug for ColumnType {
                 fn fmt(
@@ -208,6 +232,9 @@ pub mod ptah {
                         }
                         ColumnType::Uuid => f.debug_tuple("ColumnType::Uuid").finish(),
                         ColumnType::Json => f.debug_tuple("ColumnType::Json").finish(),
+                        ColumnType::Enumeration(e) => {
+                            f.debug_tuple("ColumnType::Enumeration").field(e).finish()
+                        }
                     }
                 }
             }
@@ -1027,6 +1054,33 @@ pub mod ptah {
                         .finish()
                 }
             }
+            /// Where a new label of an enumeration goes.
+            #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[derive(Clone, PartialEq)]
+            pub enum LabelPlace {
+                /// Behind all others.
+                End,
+                /// In front of this one.
+                Before(_rt::String),
+                /// Behind this one.
+                After(_rt::String),
+            }
+            impl ::core::fmt::Debug for LabelPlace {
+                fn fmt(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    match self {
+                        LabelPlace::End => f.debug_tuple("LabelPlace::End").finish(),
+                        LabelPlace::Before(e) => {
+                            f.debug_tuple("LabelPlace::Before").field(e).finish()
+                        }
+                        LabelPlace::After(e) => {
+                            f.debug_tuple("LabelPlace::After").field(e).finish()
+                        }
+                    }
+                }
+            }
             #[allow(unused_unsafe, clippy::all)]
             /// Makes a table with its constraints and comments.
             #[allow(async_fn_in_trait)]
@@ -1053,20 +1107,20 @@ pub mod ptah {
                     let vec1 = name0;
                     let ptr1 = vec1.as_ptr().cast::<u8>();
                     let len1 = vec1.len();
-                    let vec24 = columns0;
-                    let len24 = vec24.len();
-                    let layout24 = _rt::alloc::Layout::from_size_align(
-                            vec24.len()
-                                * (40 + 14 * ::core::mem::size_of::<*const u8>()),
+                    let vec28 = columns0;
+                    let len28 = vec28.len();
+                    let layout28 = _rt::alloc::Layout::from_size_align(
+                            vec28.len()
+                                * (32 + 20 * ::core::mem::size_of::<*const u8>()),
                             8,
                         )
                         .unwrap();
-                    let (result24, _cleanup24) = ::ptah_guest::__rt::Cleanup::new(
-                        layout24,
+                    let (result28, _cleanup28) = ::ptah_guest::__rt::Cleanup::new(
+                        layout28,
                     );
-                    for (i, e) in vec24.into_iter().enumerate() {
-                        let base = result24
-                            .add(i * (40 + 14 * ::core::mem::size_of::<*const u8>()));
+                    for (i, e) in vec28.into_iter().enumerate() {
+                        let base = result28
+                            .add(i * (32 + 20 * ::core::mem::size_of::<*const u8>()));
                         {
                             let super::super::super::ptah::migration::types::Column {
                                 name: name2,
@@ -1084,29 +1138,29 @@ pub mod ptah {
                                 .add(::core::mem::size_of::<*const u8>())
                                 .cast::<usize>() = len3;
                             *base.add(0).cast::<*mut u8>() = ptr3.cast_mut();
-                            use super::super::super::ptah::migration::types::ColumnType as V5;
+                            use super::super::super::ptah::migration::types::ColumnType as V9;
                             match column_type2 {
-                                V5::Boolean => {
+                                V9::Boolean => {
                                     *base
                                         .add(2 * ::core::mem::size_of::<*const u8>())
                                         .cast::<u8>() = (0i32) as u8;
                                 }
-                                V5::SmallInteger => {
+                                V9::SmallInteger => {
                                     *base
                                         .add(2 * ::core::mem::size_of::<*const u8>())
                                         .cast::<u8>() = (1i32) as u8;
                                 }
-                                V5::Integer => {
+                                V9::Integer => {
                                     *base
                                         .add(2 * ::core::mem::size_of::<*const u8>())
                                         .cast::<u8>() = (2i32) as u8;
                                 }
-                                V5::BigInteger => {
+                                V9::BigInteger => {
                                     *base
                                         .add(2 * ::core::mem::size_of::<*const u8>())
                                         .cast::<u8>() = (3i32) as u8;
                                 }
-                                V5::Numeric(e) => {
+                                V9::Numeric(e) => {
                                     *base
                                         .add(2 * ::core::mem::size_of::<*const u8>())
                                         .cast::<u8>() = (4i32) as u8;
@@ -1115,110 +1169,170 @@ pub mod ptah {
                                         scale: scale4,
                                     } = e;
                                     *base
-                                        .add(4 + 2 * ::core::mem::size_of::<*const u8>())
+                                        .add(3 * ::core::mem::size_of::<*const u8>())
                                         .cast::<u8>() = (_rt::as_i32(precision4)) as u8;
                                     *base
-                                        .add(5 + 2 * ::core::mem::size_of::<*const u8>())
+                                        .add(1 + 3 * ::core::mem::size_of::<*const u8>())
                                         .cast::<u8>() = (_rt::as_i32(scale4)) as u8;
                                 }
-                                V5::Float => {
+                                V9::Float => {
                                     *base
                                         .add(2 * ::core::mem::size_of::<*const u8>())
                                         .cast::<u8>() = (5i32) as u8;
                                 }
-                                V5::Double => {
+                                V9::Double => {
                                     *base
                                         .add(2 * ::core::mem::size_of::<*const u8>())
                                         .cast::<u8>() = (6i32) as u8;
                                 }
-                                V5::Varchar(e) => {
+                                V9::Varchar(e) => {
                                     *base
                                         .add(2 * ::core::mem::size_of::<*const u8>())
                                         .cast::<u8>() = (7i32) as u8;
                                     match e {
                                         Some(e) => {
                                             *base
-                                                .add(4 + 2 * ::core::mem::size_of::<*const u8>())
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<u8>() = (1i32) as u8;
                                             *base
-                                                .add(8 + 2 * ::core::mem::size_of::<*const u8>())
+                                                .add(4 + 3 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<i32>() = _rt::as_i32(e);
                                         }
                                         None => {
                                             *base
-                                                .add(4 + 2 * ::core::mem::size_of::<*const u8>())
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<u8>() = (0i32) as u8;
                                         }
                                     };
                                 }
-                                V5::Text => {
+                                V9::Text => {
                                     *base
                                         .add(2 * ::core::mem::size_of::<*const u8>())
                                         .cast::<u8>() = (8i32) as u8;
                                 }
-                                V5::LargeText(e) => {
+                                V9::LargeText(e) => {
                                     *base
                                         .add(2 * ::core::mem::size_of::<*const u8>())
                                         .cast::<u8>() = (9i32) as u8;
                                     *base
-                                        .add(4 + 2 * ::core::mem::size_of::<*const u8>())
+                                        .add(3 * ::core::mem::size_of::<*const u8>())
                                         .cast::<u8>() = (e.clone() as i32) as u8;
                                 }
-                                V5::Binary => {
+                                V9::Binary => {
                                     *base
                                         .add(2 * ::core::mem::size_of::<*const u8>())
                                         .cast::<u8>() = (10i32) as u8;
                                 }
-                                V5::LargeBinary(e) => {
+                                V9::LargeBinary(e) => {
                                     *base
                                         .add(2 * ::core::mem::size_of::<*const u8>())
                                         .cast::<u8>() = (11i32) as u8;
                                     *base
-                                        .add(4 + 2 * ::core::mem::size_of::<*const u8>())
+                                        .add(3 * ::core::mem::size_of::<*const u8>())
                                         .cast::<u8>() = (e.clone() as i32) as u8;
                                 }
-                                V5::Date => {
+                                V9::Date => {
                                     *base
                                         .add(2 * ::core::mem::size_of::<*const u8>())
                                         .cast::<u8>() = (12i32) as u8;
                                 }
-                                V5::Time(e) => {
+                                V9::Time(e) => {
                                     *base
                                         .add(2 * ::core::mem::size_of::<*const u8>())
                                         .cast::<u8>() = (13i32) as u8;
                                     *base
-                                        .add(4 + 2 * ::core::mem::size_of::<*const u8>())
+                                        .add(3 * ::core::mem::size_of::<*const u8>())
                                         .cast::<u8>() = (_rt::as_i32(e)) as u8;
                                 }
-                                V5::Timestamp(e) => {
+                                V9::Timestamp(e) => {
                                     *base
                                         .add(2 * ::core::mem::size_of::<*const u8>())
                                         .cast::<u8>() = (14i32) as u8;
                                     *base
-                                        .add(4 + 2 * ::core::mem::size_of::<*const u8>())
+                                        .add(3 * ::core::mem::size_of::<*const u8>())
                                         .cast::<u8>() = (_rt::as_i32(e)) as u8;
                                 }
-                                V5::TimestampWithZone(e) => {
+                                V9::TimestampWithZone(e) => {
                                     *base
                                         .add(2 * ::core::mem::size_of::<*const u8>())
                                         .cast::<u8>() = (15i32) as u8;
                                     *base
-                                        .add(4 + 2 * ::core::mem::size_of::<*const u8>())
+                                        .add(3 * ::core::mem::size_of::<*const u8>())
                                         .cast::<u8>() = (_rt::as_i32(e)) as u8;
                                 }
-                                V5::Uuid => {
+                                V9::Uuid => {
                                     *base
                                         .add(2 * ::core::mem::size_of::<*const u8>())
                                         .cast::<u8>() = (16i32) as u8;
                                 }
-                                V5::Json => {
+                                V9::Json => {
                                     *base
                                         .add(2 * ::core::mem::size_of::<*const u8>())
                                         .cast::<u8>() = (17i32) as u8;
                                 }
+                                V9::Enumeration(e) => {
+                                    *base
+                                        .add(2 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<u8>() = (18i32) as u8;
+                                    let super::super::super::ptah::migration::types::EnumType {
+                                        name: name5,
+                                        labels: labels5,
+                                    } = e;
+                                    match name5 {
+                                        Some(e) => {
+                                            *base
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<u8>() = (1i32) as u8;
+                                            let vec6 = e;
+                                            let ptr6 = vec6.as_ptr().cast::<u8>();
+                                            let len6 = vec6.len();
+                                            *base
+                                                .add(5 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>() = len6;
+                                            *base
+                                                .add(4 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>() = ptr6.cast_mut();
+                                        }
+                                        None => {
+                                            *base
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<u8>() = (0i32) as u8;
+                                        }
+                                    };
+                                    let vec8 = labels5;
+                                    let len8 = vec8.len();
+                                    let layout8 = _rt::alloc::Layout::from_size_align(
+                                            vec8.len() * (2 * ::core::mem::size_of::<*const u8>()),
+                                            ::core::mem::size_of::<*const u8>(),
+                                        )
+                                        .unwrap();
+                                    let (result8, _cleanup8) = ::ptah_guest::__rt::Cleanup::new(
+                                        layout8,
+                                    );
+                                    cleanup_list.extend(_cleanup8);
+                                    for (i, e) in vec8.into_iter().enumerate() {
+                                        let base = result8
+                                            .add(i * (2 * ::core::mem::size_of::<*const u8>()));
+                                        {
+                                            let vec7 = e;
+                                            let ptr7 = vec7.as_ptr().cast::<u8>();
+                                            let len7 = vec7.len();
+                                            *base
+                                                .add(::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>() = len7;
+                                            *base.add(0).cast::<*mut u8>() = ptr7.cast_mut();
+                                        }
+                                    }
+                                    *base
+                                        .add(7 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<usize>() = len8;
+                                    *base
+                                        .add(6 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<*mut u8>() = result8;
+                                }
                             }
                             *base
-                                .add(12 + 2 * ::core::mem::size_of::<*const u8>())
+                                .add(8 * ::core::mem::size_of::<*const u8>())
                                 .cast::<u8>() = (match nullable2 {
                                 true => 1,
                                 false => 0,
@@ -1226,207 +1340,207 @@ pub mod ptah {
                             match default2 {
                                 Some(e) => {
                                     *base
-                                        .add(16 + 2 * ::core::mem::size_of::<*const u8>())
+                                        .add(8 + 8 * ::core::mem::size_of::<*const u8>())
                                         .cast::<u8>() = (1i32) as u8;
-                                    use super::super::super::ptah::migration::types::DefaultValue as V18;
+                                    use super::super::super::ptah::migration::types::DefaultValue as V22;
                                     match e {
-                                        V18::Value(e) => {
+                                        V22::Value(e) => {
                                             *base
-                                                .add(24 + 2 * ::core::mem::size_of::<*const u8>())
+                                                .add(16 + 8 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<u8>() = (0i32) as u8;
-                                            use super::super::super::ptah::migration::types::Value as V15;
+                                            use super::super::super::ptah::migration::types::Value as V19;
                                             match e {
-                                                V15::Null => {
+                                                V19::Null => {
                                                     *base
-                                                        .add(32 + 2 * ::core::mem::size_of::<*const u8>())
+                                                        .add(24 + 8 * ::core::mem::size_of::<*const u8>())
                                                         .cast::<u8>() = (0i32) as u8;
                                                 }
-                                                V15::Boolean(e) => {
+                                                V19::Boolean(e) => {
                                                     *base
-                                                        .add(32 + 2 * ::core::mem::size_of::<*const u8>())
+                                                        .add(24 + 8 * ::core::mem::size_of::<*const u8>())
                                                         .cast::<u8>() = (1i32) as u8;
                                                     *base
-                                                        .add(40 + 2 * ::core::mem::size_of::<*const u8>())
+                                                        .add(32 + 8 * ::core::mem::size_of::<*const u8>())
                                                         .cast::<u8>() = (match e {
                                                         true => 1,
                                                         false => 0,
                                                     }) as u8;
                                                 }
-                                                V15::Integer(e) => {
+                                                V19::Integer(e) => {
                                                     *base
-                                                        .add(32 + 2 * ::core::mem::size_of::<*const u8>())
+                                                        .add(24 + 8 * ::core::mem::size_of::<*const u8>())
                                                         .cast::<u8>() = (2i32) as u8;
                                                     *base
-                                                        .add(40 + 2 * ::core::mem::size_of::<*const u8>())
+                                                        .add(32 + 8 * ::core::mem::size_of::<*const u8>())
                                                         .cast::<i64>() = _rt::as_i64(e);
                                                 }
-                                                V15::Double(e) => {
+                                                V19::Double(e) => {
                                                     *base
-                                                        .add(32 + 2 * ::core::mem::size_of::<*const u8>())
+                                                        .add(24 + 8 * ::core::mem::size_of::<*const u8>())
                                                         .cast::<u8>() = (3i32) as u8;
                                                     *base
-                                                        .add(40 + 2 * ::core::mem::size_of::<*const u8>())
+                                                        .add(32 + 8 * ::core::mem::size_of::<*const u8>())
                                                         .cast::<f64>() = _rt::as_f64(e);
                                                 }
-                                                V15::Numeric(e) => {
+                                                V19::Numeric(e) => {
                                                     *base
-                                                        .add(32 + 2 * ::core::mem::size_of::<*const u8>())
+                                                        .add(24 + 8 * ::core::mem::size_of::<*const u8>())
                                                         .cast::<u8>() = (4i32) as u8;
-                                                    let vec6 = e;
-                                                    let ptr6 = vec6.as_ptr().cast::<u8>();
-                                                    let len6 = vec6.len();
-                                                    *base
-                                                        .add(40 + 3 * ::core::mem::size_of::<*const u8>())
-                                                        .cast::<usize>() = len6;
-                                                    *base
-                                                        .add(40 + 2 * ::core::mem::size_of::<*const u8>())
-                                                        .cast::<*mut u8>() = ptr6.cast_mut();
-                                                }
-                                                V15::Text(e) => {
-                                                    *base
-                                                        .add(32 + 2 * ::core::mem::size_of::<*const u8>())
-                                                        .cast::<u8>() = (5i32) as u8;
-                                                    let vec7 = e;
-                                                    let ptr7 = vec7.as_ptr().cast::<u8>();
-                                                    let len7 = vec7.len();
-                                                    *base
-                                                        .add(40 + 3 * ::core::mem::size_of::<*const u8>())
-                                                        .cast::<usize>() = len7;
-                                                    *base
-                                                        .add(40 + 2 * ::core::mem::size_of::<*const u8>())
-                                                        .cast::<*mut u8>() = ptr7.cast_mut();
-                                                }
-                                                V15::Binary(e) => {
-                                                    *base
-                                                        .add(32 + 2 * ::core::mem::size_of::<*const u8>())
-                                                        .cast::<u8>() = (6i32) as u8;
-                                                    let vec8 = e;
-                                                    let ptr8 = vec8.as_ptr().cast::<u8>();
-                                                    let len8 = vec8.len();
-                                                    *base
-                                                        .add(40 + 3 * ::core::mem::size_of::<*const u8>())
-                                                        .cast::<usize>() = len8;
-                                                    *base
-                                                        .add(40 + 2 * ::core::mem::size_of::<*const u8>())
-                                                        .cast::<*mut u8>() = ptr8.cast_mut();
-                                                }
-                                                V15::Date(e) => {
-                                                    *base
-                                                        .add(32 + 2 * ::core::mem::size_of::<*const u8>())
-                                                        .cast::<u8>() = (7i32) as u8;
-                                                    let vec9 = e;
-                                                    let ptr9 = vec9.as_ptr().cast::<u8>();
-                                                    let len9 = vec9.len();
-                                                    *base
-                                                        .add(40 + 3 * ::core::mem::size_of::<*const u8>())
-                                                        .cast::<usize>() = len9;
-                                                    *base
-                                                        .add(40 + 2 * ::core::mem::size_of::<*const u8>())
-                                                        .cast::<*mut u8>() = ptr9.cast_mut();
-                                                }
-                                                V15::Time(e) => {
-                                                    *base
-                                                        .add(32 + 2 * ::core::mem::size_of::<*const u8>())
-                                                        .cast::<u8>() = (8i32) as u8;
                                                     let vec10 = e;
                                                     let ptr10 = vec10.as_ptr().cast::<u8>();
                                                     let len10 = vec10.len();
                                                     *base
-                                                        .add(40 + 3 * ::core::mem::size_of::<*const u8>())
+                                                        .add(32 + 9 * ::core::mem::size_of::<*const u8>())
                                                         .cast::<usize>() = len10;
                                                     *base
-                                                        .add(40 + 2 * ::core::mem::size_of::<*const u8>())
+                                                        .add(32 + 8 * ::core::mem::size_of::<*const u8>())
                                                         .cast::<*mut u8>() = ptr10.cast_mut();
                                                 }
-                                                V15::Timestamp(e) => {
+                                                V19::Text(e) => {
                                                     *base
-                                                        .add(32 + 2 * ::core::mem::size_of::<*const u8>())
-                                                        .cast::<u8>() = (9i32) as u8;
+                                                        .add(24 + 8 * ::core::mem::size_of::<*const u8>())
+                                                        .cast::<u8>() = (5i32) as u8;
                                                     let vec11 = e;
                                                     let ptr11 = vec11.as_ptr().cast::<u8>();
                                                     let len11 = vec11.len();
                                                     *base
-                                                        .add(40 + 3 * ::core::mem::size_of::<*const u8>())
+                                                        .add(32 + 9 * ::core::mem::size_of::<*const u8>())
                                                         .cast::<usize>() = len11;
                                                     *base
-                                                        .add(40 + 2 * ::core::mem::size_of::<*const u8>())
+                                                        .add(32 + 8 * ::core::mem::size_of::<*const u8>())
                                                         .cast::<*mut u8>() = ptr11.cast_mut();
                                                 }
-                                                V15::TimestampWithZone(e) => {
+                                                V19::Binary(e) => {
                                                     *base
-                                                        .add(32 + 2 * ::core::mem::size_of::<*const u8>())
-                                                        .cast::<u8>() = (10i32) as u8;
+                                                        .add(24 + 8 * ::core::mem::size_of::<*const u8>())
+                                                        .cast::<u8>() = (6i32) as u8;
                                                     let vec12 = e;
                                                     let ptr12 = vec12.as_ptr().cast::<u8>();
                                                     let len12 = vec12.len();
                                                     *base
-                                                        .add(40 + 3 * ::core::mem::size_of::<*const u8>())
+                                                        .add(32 + 9 * ::core::mem::size_of::<*const u8>())
                                                         .cast::<usize>() = len12;
                                                     *base
-                                                        .add(40 + 2 * ::core::mem::size_of::<*const u8>())
+                                                        .add(32 + 8 * ::core::mem::size_of::<*const u8>())
                                                         .cast::<*mut u8>() = ptr12.cast_mut();
                                                 }
-                                                V15::Uuid(e) => {
+                                                V19::Date(e) => {
                                                     *base
-                                                        .add(32 + 2 * ::core::mem::size_of::<*const u8>())
-                                                        .cast::<u8>() = (11i32) as u8;
+                                                        .add(24 + 8 * ::core::mem::size_of::<*const u8>())
+                                                        .cast::<u8>() = (7i32) as u8;
                                                     let vec13 = e;
                                                     let ptr13 = vec13.as_ptr().cast::<u8>();
                                                     let len13 = vec13.len();
                                                     *base
-                                                        .add(40 + 3 * ::core::mem::size_of::<*const u8>())
+                                                        .add(32 + 9 * ::core::mem::size_of::<*const u8>())
                                                         .cast::<usize>() = len13;
                                                     *base
-                                                        .add(40 + 2 * ::core::mem::size_of::<*const u8>())
+                                                        .add(32 + 8 * ::core::mem::size_of::<*const u8>())
                                                         .cast::<*mut u8>() = ptr13.cast_mut();
                                                 }
-                                                V15::Json(e) => {
+                                                V19::Time(e) => {
                                                     *base
-                                                        .add(32 + 2 * ::core::mem::size_of::<*const u8>())
-                                                        .cast::<u8>() = (12i32) as u8;
+                                                        .add(24 + 8 * ::core::mem::size_of::<*const u8>())
+                                                        .cast::<u8>() = (8i32) as u8;
                                                     let vec14 = e;
                                                     let ptr14 = vec14.as_ptr().cast::<u8>();
                                                     let len14 = vec14.len();
                                                     *base
-                                                        .add(40 + 3 * ::core::mem::size_of::<*const u8>())
+                                                        .add(32 + 9 * ::core::mem::size_of::<*const u8>())
                                                         .cast::<usize>() = len14;
                                                     *base
-                                                        .add(40 + 2 * ::core::mem::size_of::<*const u8>())
+                                                        .add(32 + 8 * ::core::mem::size_of::<*const u8>())
                                                         .cast::<*mut u8>() = ptr14.cast_mut();
+                                                }
+                                                V19::Timestamp(e) => {
+                                                    *base
+                                                        .add(24 + 8 * ::core::mem::size_of::<*const u8>())
+                                                        .cast::<u8>() = (9i32) as u8;
+                                                    let vec15 = e;
+                                                    let ptr15 = vec15.as_ptr().cast::<u8>();
+                                                    let len15 = vec15.len();
+                                                    *base
+                                                        .add(32 + 9 * ::core::mem::size_of::<*const u8>())
+                                                        .cast::<usize>() = len15;
+                                                    *base
+                                                        .add(32 + 8 * ::core::mem::size_of::<*const u8>())
+                                                        .cast::<*mut u8>() = ptr15.cast_mut();
+                                                }
+                                                V19::TimestampWithZone(e) => {
+                                                    *base
+                                                        .add(24 + 8 * ::core::mem::size_of::<*const u8>())
+                                                        .cast::<u8>() = (10i32) as u8;
+                                                    let vec16 = e;
+                                                    let ptr16 = vec16.as_ptr().cast::<u8>();
+                                                    let len16 = vec16.len();
+                                                    *base
+                                                        .add(32 + 9 * ::core::mem::size_of::<*const u8>())
+                                                        .cast::<usize>() = len16;
+                                                    *base
+                                                        .add(32 + 8 * ::core::mem::size_of::<*const u8>())
+                                                        .cast::<*mut u8>() = ptr16.cast_mut();
+                                                }
+                                                V19::Uuid(e) => {
+                                                    *base
+                                                        .add(24 + 8 * ::core::mem::size_of::<*const u8>())
+                                                        .cast::<u8>() = (11i32) as u8;
+                                                    let vec17 = e;
+                                                    let ptr17 = vec17.as_ptr().cast::<u8>();
+                                                    let len17 = vec17.len();
+                                                    *base
+                                                        .add(32 + 9 * ::core::mem::size_of::<*const u8>())
+                                                        .cast::<usize>() = len17;
+                                                    *base
+                                                        .add(32 + 8 * ::core::mem::size_of::<*const u8>())
+                                                        .cast::<*mut u8>() = ptr17.cast_mut();
+                                                }
+                                                V19::Json(e) => {
+                                                    *base
+                                                        .add(24 + 8 * ::core::mem::size_of::<*const u8>())
+                                                        .cast::<u8>() = (12i32) as u8;
+                                                    let vec18 = e;
+                                                    let ptr18 = vec18.as_ptr().cast::<u8>();
+                                                    let len18 = vec18.len();
+                                                    *base
+                                                        .add(32 + 9 * ::core::mem::size_of::<*const u8>())
+                                                        .cast::<usize>() = len18;
+                                                    *base
+                                                        .add(32 + 8 * ::core::mem::size_of::<*const u8>())
+                                                        .cast::<*mut u8>() = ptr18.cast_mut();
                                                 }
                                             }
                                         }
-                                        V18::Expression(e) => {
+                                        V22::Expression(e) => {
                                             *base
-                                                .add(24 + 2 * ::core::mem::size_of::<*const u8>())
+                                                .add(16 + 8 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<u8>() = (1i32) as u8;
                                             let super::super::super::ptah::migration::types::SqlText {
-                                                text: text16,
-                                                syntax: syntax16,
+                                                text: text20,
+                                                syntax: syntax20,
                                             } = e;
-                                            let vec17 = text16;
-                                            let ptr17 = vec17.as_ptr().cast::<u8>();
-                                            let len17 = vec17.len();
+                                            let vec21 = text20;
+                                            let ptr21 = vec21.as_ptr().cast::<u8>();
+                                            let len21 = vec21.len();
                                             *base
-                                                .add(32 + 3 * ::core::mem::size_of::<*const u8>())
-                                                .cast::<usize>() = len17;
+                                                .add(24 + 9 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>() = len21;
                                             *base
-                                                .add(32 + 2 * ::core::mem::size_of::<*const u8>())
-                                                .cast::<*mut u8>() = ptr17.cast_mut();
+                                                .add(24 + 8 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>() = ptr21.cast_mut();
                                             *base
-                                                .add(32 + 4 * ::core::mem::size_of::<*const u8>())
-                                                .cast::<u8>() = (syntax16.clone() as i32) as u8;
+                                                .add(24 + 10 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<u8>() = (syntax20.clone() as i32) as u8;
                                         }
                                     }
                                 }
                                 None => {
                                     *base
-                                        .add(16 + 2 * ::core::mem::size_of::<*const u8>())
+                                        .add(8 + 8 * ::core::mem::size_of::<*const u8>())
                                         .cast::<u8>() = (0i32) as u8;
                                 }
                             };
                             *base
-                                .add(40 + 4 * ::core::mem::size_of::<*const u8>())
+                                .add(32 + 10 * ::core::mem::size_of::<*const u8>())
                                 .cast::<u8>() = (match auto_increment2 {
                                 true => 1,
                                 false => 0,
@@ -1434,145 +1548,87 @@ pub mod ptah {
                             match computed2 {
                                 Some(e) => {
                                     *base
-                                        .add(40 + 5 * ::core::mem::size_of::<*const u8>())
+                                        .add(32 + 11 * ::core::mem::size_of::<*const u8>())
                                         .cast::<u8>() = (1i32) as u8;
                                     let super::super::super::ptah::migration::types::Computed {
-                                        expression: expression19,
-                                        storage: storage19,
+                                        expression: expression23,
+                                        storage: storage23,
                                     } = e;
                                     let super::super::super::ptah::migration::types::SqlText {
-                                        text: text20,
-                                        syntax: syntax20,
-                                    } = expression19;
-                                    let vec21 = text20;
-                                    let ptr21 = vec21.as_ptr().cast::<u8>();
-                                    let len21 = vec21.len();
+                                        text: text24,
+                                        syntax: syntax24,
+                                    } = expression23;
+                                    let vec25 = text24;
+                                    let ptr25 = vec25.as_ptr().cast::<u8>();
+                                    let len25 = vec25.len();
                                     *base
-                                        .add(40 + 7 * ::core::mem::size_of::<*const u8>())
-                                        .cast::<usize>() = len21;
+                                        .add(32 + 13 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<usize>() = len25;
                                     *base
-                                        .add(40 + 6 * ::core::mem::size_of::<*const u8>())
-                                        .cast::<*mut u8>() = ptr21.cast_mut();
+                                        .add(32 + 12 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<*mut u8>() = ptr25.cast_mut();
                                     *base
-                                        .add(40 + 8 * ::core::mem::size_of::<*const u8>())
-                                        .cast::<u8>() = (syntax20.clone() as i32) as u8;
+                                        .add(32 + 14 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<u8>() = (syntax24.clone() as i32) as u8;
                                     *base
-                                        .add(40 + 9 * ::core::mem::size_of::<*const u8>())
-                                        .cast::<u8>() = (storage19.clone() as i32) as u8;
+                                        .add(32 + 15 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<u8>() = (storage23.clone() as i32) as u8;
                                 }
                                 None => {
                                     *base
-                                        .add(40 + 5 * ::core::mem::size_of::<*const u8>())
+                                        .add(32 + 11 * ::core::mem::size_of::<*const u8>())
                                         .cast::<u8>() = (0i32) as u8;
                                 }
                             };
                             match comment2 {
                                 Some(e) => {
                                     *base
-                                        .add(40 + 10 * ::core::mem::size_of::<*const u8>())
+                                        .add(32 + 16 * ::core::mem::size_of::<*const u8>())
                                         .cast::<u8>() = (1i32) as u8;
                                     let super::super::super::ptah::migration::types::Comment {
-                                        text: text22,
-                                        demand: demand22,
+                                        text: text26,
+                                        demand: demand26,
                                     } = e;
-                                    let vec23 = text22;
-                                    let ptr23 = vec23.as_ptr().cast::<u8>();
-                                    let len23 = vec23.len();
+                                    let vec27 = text26;
+                                    let ptr27 = vec27.as_ptr().cast::<u8>();
+                                    let len27 = vec27.len();
                                     *base
-                                        .add(40 + 12 * ::core::mem::size_of::<*const u8>())
-                                        .cast::<usize>() = len23;
+                                        .add(32 + 18 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<usize>() = len27;
                                     *base
-                                        .add(40 + 11 * ::core::mem::size_of::<*const u8>())
-                                        .cast::<*mut u8>() = ptr23.cast_mut();
+                                        .add(32 + 17 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<*mut u8>() = ptr27.cast_mut();
                                     *base
-                                        .add(40 + 13 * ::core::mem::size_of::<*const u8>())
-                                        .cast::<u8>() = (demand22.clone() as i32) as u8;
+                                        .add(32 + 19 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<u8>() = (demand26.clone() as i32) as u8;
                                 }
                                 None => {
                                     *base
-                                        .add(40 + 10 * ::core::mem::size_of::<*const u8>())
+                                        .add(32 + 16 * ::core::mem::size_of::<*const u8>())
                                         .cast::<u8>() = (0i32) as u8;
                                 }
                             };
                         }
                     }
-                    let vec45 = constraints0;
-                    let len45 = vec45.len();
-                    let layout45 = _rt::alloc::Layout::from_size_align(
-                            vec45.len() * (11 * ::core::mem::size_of::<*const u8>()),
+                    let vec49 = constraints0;
+                    let len49 = vec49.len();
+                    let layout49 = _rt::alloc::Layout::from_size_align(
+                            vec49.len() * (11 * ::core::mem::size_of::<*const u8>()),
                             ::core::mem::size_of::<*const u8>(),
                         )
                         .unwrap();
-                    let (result45, _cleanup45) = ::ptah_guest::__rt::Cleanup::new(
-                        layout45,
+                    let (result49, _cleanup49) = ::ptah_guest::__rt::Cleanup::new(
+                        layout49,
                     );
-                    for (i, e) in vec45.into_iter().enumerate() {
-                        let base = result45
+                    for (i, e) in vec49.into_iter().enumerate() {
+                        let base = result49
                             .add(i * (11 * ::core::mem::size_of::<*const u8>()));
                         {
-                            use super::super::super::ptah::migration::types::Constraint as V44;
+                            use super::super::super::ptah::migration::types::Constraint as V48;
                             match e {
-                                V44::PrimaryKey(e) => {
+                                V48::PrimaryKey(e) => {
                                     *base.add(0).cast::<u8>() = (0i32) as u8;
                                     let super::super::super::ptah::migration::types::PrimaryKey {
-                                        name: name25,
-                                        columns: columns25,
-                                    } = e;
-                                    match name25 {
-                                        Some(e) => {
-                                            *base
-                                                .add(::core::mem::size_of::<*const u8>())
-                                                .cast::<u8>() = (1i32) as u8;
-                                            let vec26 = e;
-                                            let ptr26 = vec26.as_ptr().cast::<u8>();
-                                            let len26 = vec26.len();
-                                            *base
-                                                .add(3 * ::core::mem::size_of::<*const u8>())
-                                                .cast::<usize>() = len26;
-                                            *base
-                                                .add(2 * ::core::mem::size_of::<*const u8>())
-                                                .cast::<*mut u8>() = ptr26.cast_mut();
-                                        }
-                                        None => {
-                                            *base
-                                                .add(::core::mem::size_of::<*const u8>())
-                                                .cast::<u8>() = (0i32) as u8;
-                                        }
-                                    };
-                                    let vec28 = columns25;
-                                    let len28 = vec28.len();
-                                    let layout28 = _rt::alloc::Layout::from_size_align(
-                                            vec28.len() * (2 * ::core::mem::size_of::<*const u8>()),
-                                            ::core::mem::size_of::<*const u8>(),
-                                        )
-                                        .unwrap();
-                                    let (result28, _cleanup28) = ::ptah_guest::__rt::Cleanup::new(
-                                        layout28,
-                                    );
-                                    cleanup_list.extend(_cleanup28);
-                                    for (i, e) in vec28.into_iter().enumerate() {
-                                        let base = result28
-                                            .add(i * (2 * ::core::mem::size_of::<*const u8>()));
-                                        {
-                                            let vec27 = e;
-                                            let ptr27 = vec27.as_ptr().cast::<u8>();
-                                            let len27 = vec27.len();
-                                            *base
-                                                .add(::core::mem::size_of::<*const u8>())
-                                                .cast::<usize>() = len27;
-                                            *base.add(0).cast::<*mut u8>() = ptr27.cast_mut();
-                                        }
-                                    }
-                                    *base
-                                        .add(5 * ::core::mem::size_of::<*const u8>())
-                                        .cast::<usize>() = len28;
-                                    *base
-                                        .add(4 * ::core::mem::size_of::<*const u8>())
-                                        .cast::<*mut u8>() = result28;
-                                }
-                                V44::Unique(e) => {
-                                    *base.add(0).cast::<u8>() = (1i32) as u8;
-                                    let super::super::super::ptah::migration::types::UniqueConstraint {
                                         name: name29,
                                         columns: columns29,
                                     } = e;
@@ -1628,15 +1684,11 @@ pub mod ptah {
                                         .add(4 * ::core::mem::size_of::<*const u8>())
                                         .cast::<*mut u8>() = result32;
                                 }
-                                V44::ForeignKey(e) => {
-                                    *base.add(0).cast::<u8>() = (2i32) as u8;
-                                    let super::super::super::ptah::migration::types::ForeignKey {
+                                V48::Unique(e) => {
+                                    *base.add(0).cast::<u8>() = (1i32) as u8;
+                                    let super::super::super::ptah::migration::types::UniqueConstraint {
                                         name: name33,
                                         columns: columns33,
-                                        referred_table: referred_table33,
-                                        referred_columns: referred_columns33,
-                                        on_update: on_update33,
-                                        on_delete: on_delete33,
                                     } = e;
                                     match name33 {
                                         Some(e) => {
@@ -1689,72 +1741,134 @@ pub mod ptah {
                                     *base
                                         .add(4 * ::core::mem::size_of::<*const u8>())
                                         .cast::<*mut u8>() = result36;
-                                    let vec37 = referred_table33;
-                                    let ptr37 = vec37.as_ptr().cast::<u8>();
-                                    let len37 = vec37.len();
-                                    *base
-                                        .add(7 * ::core::mem::size_of::<*const u8>())
-                                        .cast::<usize>() = len37;
-                                    *base
-                                        .add(6 * ::core::mem::size_of::<*const u8>())
-                                        .cast::<*mut u8>() = ptr37.cast_mut();
-                                    let vec39 = referred_columns33;
-                                    let len39 = vec39.len();
-                                    let layout39 = _rt::alloc::Layout::from_size_align(
-                                            vec39.len() * (2 * ::core::mem::size_of::<*const u8>()),
-                                            ::core::mem::size_of::<*const u8>(),
-                                        )
-                                        .unwrap();
-                                    let (result39, _cleanup39) = ::ptah_guest::__rt::Cleanup::new(
-                                        layout39,
-                                    );
-                                    cleanup_list.extend(_cleanup39);
-                                    for (i, e) in vec39.into_iter().enumerate() {
-                                        let base = result39
-                                            .add(i * (2 * ::core::mem::size_of::<*const u8>()));
-                                        {
-                                            let vec38 = e;
-                                            let ptr38 = vec38.as_ptr().cast::<u8>();
-                                            let len38 = vec38.len();
-                                            *base
-                                                .add(::core::mem::size_of::<*const u8>())
-                                                .cast::<usize>() = len38;
-                                            *base.add(0).cast::<*mut u8>() = ptr38.cast_mut();
-                                        }
-                                    }
-                                    *base
-                                        .add(9 * ::core::mem::size_of::<*const u8>())
-                                        .cast::<usize>() = len39;
-                                    *base
-                                        .add(8 * ::core::mem::size_of::<*const u8>())
-                                        .cast::<*mut u8>() = result39;
-                                    *base
-                                        .add(10 * ::core::mem::size_of::<*const u8>())
-                                        .cast::<u8>() = (on_update33.clone() as i32) as u8;
-                                    *base
-                                        .add(1 + 10 * ::core::mem::size_of::<*const u8>())
-                                        .cast::<u8>() = (on_delete33.clone() as i32) as u8;
                                 }
-                                V44::Check(e) => {
-                                    *base.add(0).cast::<u8>() = (3i32) as u8;
-                                    let super::super::super::ptah::migration::types::Check {
-                                        name: name40,
-                                        condition: condition40,
+                                V48::ForeignKey(e) => {
+                                    *base.add(0).cast::<u8>() = (2i32) as u8;
+                                    let super::super::super::ptah::migration::types::ForeignKey {
+                                        name: name37,
+                                        columns: columns37,
+                                        referred_table: referred_table37,
+                                        referred_columns: referred_columns37,
+                                        on_update: on_update37,
+                                        on_delete: on_delete37,
                                     } = e;
-                                    match name40 {
+                                    match name37 {
                                         Some(e) => {
                                             *base
                                                 .add(::core::mem::size_of::<*const u8>())
                                                 .cast::<u8>() = (1i32) as u8;
-                                            let vec41 = e;
-                                            let ptr41 = vec41.as_ptr().cast::<u8>();
-                                            let len41 = vec41.len();
+                                            let vec38 = e;
+                                            let ptr38 = vec38.as_ptr().cast::<u8>();
+                                            let len38 = vec38.len();
                                             *base
                                                 .add(3 * ::core::mem::size_of::<*const u8>())
-                                                .cast::<usize>() = len41;
+                                                .cast::<usize>() = len38;
                                             *base
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
-                                                .cast::<*mut u8>() = ptr41.cast_mut();
+                                                .cast::<*mut u8>() = ptr38.cast_mut();
+                                        }
+                                        None => {
+                                            *base
+                                                .add(::core::mem::size_of::<*const u8>())
+                                                .cast::<u8>() = (0i32) as u8;
+                                        }
+                                    };
+                                    let vec40 = columns37;
+                                    let len40 = vec40.len();
+                                    let layout40 = _rt::alloc::Layout::from_size_align(
+                                            vec40.len() * (2 * ::core::mem::size_of::<*const u8>()),
+                                            ::core::mem::size_of::<*const u8>(),
+                                        )
+                                        .unwrap();
+                                    let (result40, _cleanup40) = ::ptah_guest::__rt::Cleanup::new(
+                                        layout40,
+                                    );
+                                    cleanup_list.extend(_cleanup40);
+                                    for (i, e) in vec40.into_iter().enumerate() {
+                                        let base = result40
+                                            .add(i * (2 * ::core::mem::size_of::<*const u8>()));
+                                        {
+                                            let vec39 = e;
+                                            let ptr39 = vec39.as_ptr().cast::<u8>();
+                                            let len39 = vec39.len();
+                                            *base
+                                                .add(::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>() = len39;
+                                            *base.add(0).cast::<*mut u8>() = ptr39.cast_mut();
+                                        }
+                                    }
+                                    *base
+                                        .add(5 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<usize>() = len40;
+                                    *base
+                                        .add(4 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<*mut u8>() = result40;
+                                    let vec41 = referred_table37;
+                                    let ptr41 = vec41.as_ptr().cast::<u8>();
+                                    let len41 = vec41.len();
+                                    *base
+                                        .add(7 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<usize>() = len41;
+                                    *base
+                                        .add(6 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<*mut u8>() = ptr41.cast_mut();
+                                    let vec43 = referred_columns37;
+                                    let len43 = vec43.len();
+                                    let layout43 = _rt::alloc::Layout::from_size_align(
+                                            vec43.len() * (2 * ::core::mem::size_of::<*const u8>()),
+                                            ::core::mem::size_of::<*const u8>(),
+                                        )
+                                        .unwrap();
+                                    let (result43, _cleanup43) = ::ptah_guest::__rt::Cleanup::new(
+                                        layout43,
+                                    );
+                                    cleanup_list.extend(_cleanup43);
+                                    for (i, e) in vec43.into_iter().enumerate() {
+                                        let base = result43
+                                            .add(i * (2 * ::core::mem::size_of::<*const u8>()));
+                                        {
+                                            let vec42 = e;
+                                            let ptr42 = vec42.as_ptr().cast::<u8>();
+                                            let len42 = vec42.len();
+                                            *base
+                                                .add(::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>() = len42;
+                                            *base.add(0).cast::<*mut u8>() = ptr42.cast_mut();
+                                        }
+                                    }
+                                    *base
+                                        .add(9 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<usize>() = len43;
+                                    *base
+                                        .add(8 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<*mut u8>() = result43;
+                                    *base
+                                        .add(10 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<u8>() = (on_update37.clone() as i32) as u8;
+                                    *base
+                                        .add(1 + 10 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<u8>() = (on_delete37.clone() as i32) as u8;
+                                }
+                                V48::Check(e) => {
+                                    *base.add(0).cast::<u8>() = (3i32) as u8;
+                                    let super::super::super::ptah::migration::types::Check {
+                                        name: name44,
+                                        condition: condition44,
+                                    } = e;
+                                    match name44 {
+                                        Some(e) => {
+                                            *base
+                                                .add(::core::mem::size_of::<*const u8>())
+                                                .cast::<u8>() = (1i32) as u8;
+                                            let vec45 = e;
+                                            let ptr45 = vec45.as_ptr().cast::<u8>();
+                                            let len45 = vec45.len();
+                                            *base
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>() = len45;
+                                            *base
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>() = ptr45.cast_mut();
                                         }
                                         None => {
                                             *base
@@ -1763,44 +1877,44 @@ pub mod ptah {
                                         }
                                     };
                                     let super::super::super::ptah::migration::types::SqlText {
-                                        text: text42,
-                                        syntax: syntax42,
-                                    } = condition40;
-                                    let vec43 = text42;
-                                    let ptr43 = vec43.as_ptr().cast::<u8>();
-                                    let len43 = vec43.len();
+                                        text: text46,
+                                        syntax: syntax46,
+                                    } = condition44;
+                                    let vec47 = text46;
+                                    let ptr47 = vec47.as_ptr().cast::<u8>();
+                                    let len47 = vec47.len();
                                     *base
                                         .add(5 * ::core::mem::size_of::<*const u8>())
-                                        .cast::<usize>() = len43;
+                                        .cast::<usize>() = len47;
                                     *base
                                         .add(4 * ::core::mem::size_of::<*const u8>())
-                                        .cast::<*mut u8>() = ptr43.cast_mut();
+                                        .cast::<*mut u8>() = ptr47.cast_mut();
                                     *base
                                         .add(6 * ::core::mem::size_of::<*const u8>())
-                                        .cast::<u8>() = (syntax42.clone() as i32) as u8;
+                                        .cast::<u8>() = (syntax46.clone() as i32) as u8;
                                 }
                             }
                         }
                     }
-                    let (result48_0, result48_1, result48_2, result48_3) = match comment0 {
+                    let (result52_0, result52_1, result52_2, result52_3) = match comment0 {
                         Some(e) => {
                             let super::super::super::ptah::migration::types::Comment {
-                                text: text46,
-                                demand: demand46,
+                                text: text50,
+                                demand: demand50,
                             } = e;
-                            let vec47 = text46;
-                            let ptr47 = vec47.as_ptr().cast::<u8>();
-                            let len47 = vec47.len();
-                            (1i32, ptr47.cast_mut(), len47, demand46.clone() as i32)
+                            let vec51 = text50;
+                            let ptr51 = vec51.as_ptr().cast::<u8>();
+                            let len51 = vec51.len();
+                            (1i32, ptr51.cast_mut(), len51, demand50.clone() as i32)
                         }
                         None => (0i32, ::core::ptr::null_mut(), 0usize, 0i32),
                     };
-                    let ptr49 = ret_area.0.as_mut_ptr().cast::<u8>();
+                    let ptr53 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
                     #[link(wasm_import_module = "ptah:migration/schema@0.1.0")]
                     unsafe extern "C" {
                         #[link_name = "create-table"]
-                        fn wit_import50(
+                        fn wit_import54(
                             _: *mut u8,
                             _: usize,
                             _: *mut u8,
@@ -1815,7 +1929,7 @@ pub mod ptah {
                         );
                     }
                     #[cfg(not(target_arch = "wasm32"))]
-                    unsafe extern "C" fn wit_import50(
+                    unsafe extern "C" fn wit_import54(
                         _: *mut u8,
                         _: usize,
                         _: *mut u8,
@@ -1830,167 +1944,167 @@ pub mod ptah {
                     ) {
                         unreachable!()
                     }
-                    wit_import50(
+                    wit_import54(
                         ptr1.cast_mut(),
                         len1,
-                        result24,
-                        len24,
-                        result45,
-                        len45,
-                        result48_0,
-                        result48_1,
-                        result48_2,
-                        result48_3,
-                        ptr49,
+                        result28,
+                        len28,
+                        result49,
+                        len49,
+                        result52_0,
+                        result52_1,
+                        result52_2,
+                        result52_3,
+                        ptr53,
                     );
-                    let l51 = i32::from(*ptr49.add(0).cast::<u8>());
-                    let result75 = match l51 {
+                    let l55 = i32::from(*ptr53.add(0).cast::<u8>());
+                    let result79 = match l55 {
                         0 => {
                             let e = ();
                             Ok(e)
                         }
                         1 => {
                             let e = {
-                                let l52 = i32::from(
-                                    *ptr49.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
+                                let l56 = i32::from(
+                                    *ptr53.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
                                 );
-                                use super::super::super::ptah::migration::types::Error as V74;
-                                let v74 = match l52 {
+                                use super::super::super::ptah::migration::types::Error as V78;
+                                let v78 = match l56 {
                                     0 => {
-                                        let e74 = {
-                                            let l53 = *ptr49
+                                        let e78 = {
+                                            let l57 = *ptr53
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
-                                            let l54 = *ptr49
+                                            let l58 = *ptr53
                                                 .add(3 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>();
-                                            let len55 = l54;
-                                            let bytes55 = _rt::Vec::from_raw_parts(
-                                                l53.cast(),
-                                                len55,
-                                                len55,
+                                            let len59 = l58;
+                                            let bytes59 = _rt::Vec::from_raw_parts(
+                                                l57.cast(),
+                                                len59,
+                                                len59,
                                             );
-                                            _rt::string_lift(bytes55)
+                                            _rt::string_lift(bytes59)
                                         };
-                                        V74::AlreadyExists(e74)
+                                        V78::AlreadyExists(e78)
                                     }
                                     1 => {
-                                        let e74 = {
-                                            let l56 = *ptr49
+                                        let e78 = {
+                                            let l60 = *ptr53
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
-                                            let l57 = *ptr49
+                                            let l61 = *ptr53
                                                 .add(3 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>();
-                                            let len58 = l57;
-                                            let bytes58 = _rt::Vec::from_raw_parts(
-                                                l56.cast(),
-                                                len58,
-                                                len58,
+                                            let len62 = l61;
+                                            let bytes62 = _rt::Vec::from_raw_parts(
+                                                l60.cast(),
+                                                len62,
+                                                len62,
                                             );
-                                            _rt::string_lift(bytes58)
+                                            _rt::string_lift(bytes62)
                                         };
-                                        V74::NotFound(e74)
+                                        V78::NotFound(e78)
                                     }
                                     2 => {
-                                        let e74 = {
-                                            let l59 = *ptr49
+                                        let e78 = {
+                                            let l63 = *ptr53
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
-                                            let l60 = *ptr49
+                                            let l64 = *ptr53
                                                 .add(3 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>();
-                                            let len61 = l60;
-                                            let bytes61 = _rt::Vec::from_raw_parts(
-                                                l59.cast(),
-                                                len61,
-                                                len61,
+                                            let len65 = l64;
+                                            let bytes65 = _rt::Vec::from_raw_parts(
+                                                l63.cast(),
+                                                len65,
+                                                len65,
                                             );
-                                            _rt::string_lift(bytes61)
+                                            _rt::string_lift(bytes65)
                                         };
-                                        V74::Invalid(e74)
+                                        V78::Invalid(e78)
                                     }
                                     3 => {
-                                        let e74 = {
-                                            let l62 = *ptr49
+                                        let e78 = {
+                                            let l66 = *ptr53
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
-                                            let l63 = *ptr49
+                                            let l67 = *ptr53
                                                 .add(3 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>();
-                                            let len64 = l63;
-                                            let bytes64 = _rt::Vec::from_raw_parts(
-                                                l62.cast(),
-                                                len64,
-                                                len64,
+                                            let len68 = l67;
+                                            let bytes68 = _rt::Vec::from_raw_parts(
+                                                l66.cast(),
+                                                len68,
+                                                len68,
                                             );
-                                            _rt::string_lift(bytes64)
+                                            _rt::string_lift(bytes68)
                                         };
-                                        V74::Denied(e74)
+                                        V78::Denied(e78)
                                     }
                                     4 => {
-                                        let e74 = {
-                                            let l65 = *ptr49
+                                        let e78 = {
+                                            let l69 = *ptr53
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
-                                            let l66 = *ptr49
+                                            let l70 = *ptr53
                                                 .add(3 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>();
-                                            let len67 = l66;
-                                            let bytes67 = _rt::Vec::from_raw_parts(
-                                                l65.cast(),
-                                                len67,
-                                                len67,
+                                            let len71 = l70;
+                                            let bytes71 = _rt::Vec::from_raw_parts(
+                                                l69.cast(),
+                                                len71,
+                                                len71,
                                             );
-                                            _rt::string_lift(bytes67)
+                                            _rt::string_lift(bytes71)
                                         };
-                                        V74::Unsupported(e74)
+                                        V78::Unsupported(e78)
                                     }
                                     5 => {
-                                        let e74 = {
-                                            let l68 = *ptr49
+                                        let e78 = {
+                                            let l72 = *ptr53
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
-                                            let l69 = *ptr49
+                                            let l73 = *ptr53
                                                 .add(3 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>();
-                                            let len70 = l69;
-                                            let bytes70 = _rt::Vec::from_raw_parts(
-                                                l68.cast(),
-                                                len70,
-                                                len70,
+                                            let len74 = l73;
+                                            let bytes74 = _rt::Vec::from_raw_parts(
+                                                l72.cast(),
+                                                len74,
+                                                len74,
                                             );
-                                            _rt::string_lift(bytes70)
+                                            _rt::string_lift(bytes74)
                                         };
-                                        V74::LimitExceeded(e74)
+                                        V78::LimitExceeded(e78)
                                     }
                                     n => {
                                         debug_assert_eq!(n, 6, "invalid enum discriminant");
-                                        let e74 = {
-                                            let l71 = *ptr49
+                                        let e78 = {
+                                            let l75 = *ptr53
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
-                                            let l72 = *ptr49
+                                            let l76 = *ptr53
                                                 .add(3 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>();
-                                            let len73 = l72;
-                                            let bytes73 = _rt::Vec::from_raw_parts(
-                                                l71.cast(),
-                                                len73,
-                                                len73,
+                                            let len77 = l76;
+                                            let bytes77 = _rt::Vec::from_raw_parts(
+                                                l75.cast(),
+                                                len77,
+                                                len77,
                                             );
-                                            _rt::string_lift(bytes73)
+                                            _rt::string_lift(bytes77)
                                         };
-                                        V74::Failed(e74)
+                                        V78::Failed(e78)
                                     }
                                 };
-                                v74
+                                v78
                             };
                             Err(e)
                         }
                         _ => _rt::invalid_enum_discriminant(),
                     };
-                    result75
+                    result79
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
@@ -2375,15 +2489,16 @@ pub mod ptah {
             #[allow(async_fn_in_trait)]
             pub fn add_column(table: &str, column: &Column) -> Result<(), Error> {
                 unsafe {
+                    let mut cleanup_list = _rt::Vec::new();
                     #[repr(align(8))]
                     struct RetArea(
                         [::core::mem::MaybeUninit<
                             u8,
-                        >; 40 + 16 * ::core::mem::size_of::<*const u8>()],
+                        >; 32 + 22 * ::core::mem::size_of::<*const u8>()],
                     );
                     let mut ret_area = RetArea(
-                        [::core::mem::MaybeUninit::uninit(); 40
-                            + 16 * ::core::mem::size_of::<*const u8>()],
+                        [::core::mem::MaybeUninit::uninit(); 32
+                            + 22 * ::core::mem::size_of::<*const u8>()],
                     );
                     let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
                     let vec1 = table;
@@ -2407,29 +2522,29 @@ pub mod ptah {
                     *ptr0
                         .add(2 * ::core::mem::size_of::<*const u8>())
                         .cast::<*mut u8>() = ptr3.cast_mut();
-                    use super::super::super::ptah::migration::types::ColumnType as V5;
+                    use super::super::super::ptah::migration::types::ColumnType as V9;
                     match column_type2 {
-                        V5::Boolean => {
+                        V9::Boolean => {
                             *ptr0
                                 .add(4 * ::core::mem::size_of::<*const u8>())
                                 .cast::<u8>() = (0i32) as u8;
                         }
-                        V5::SmallInteger => {
+                        V9::SmallInteger => {
                             *ptr0
                                 .add(4 * ::core::mem::size_of::<*const u8>())
                                 .cast::<u8>() = (1i32) as u8;
                         }
-                        V5::Integer => {
+                        V9::Integer => {
                             *ptr0
                                 .add(4 * ::core::mem::size_of::<*const u8>())
                                 .cast::<u8>() = (2i32) as u8;
                         }
-                        V5::BigInteger => {
+                        V9::BigInteger => {
                             *ptr0
                                 .add(4 * ::core::mem::size_of::<*const u8>())
                                 .cast::<u8>() = (3i32) as u8;
                         }
-                        V5::Numeric(e) => {
+                        V9::Numeric(e) => {
                             *ptr0
                                 .add(4 * ::core::mem::size_of::<*const u8>())
                                 .cast::<u8>() = (4i32) as u8;
@@ -2438,318 +2553,376 @@ pub mod ptah {
                                 scale: scale4,
                             } = e;
                             *ptr0
-                                .add(4 + 4 * ::core::mem::size_of::<*const u8>())
+                                .add(5 * ::core::mem::size_of::<*const u8>())
                                 .cast::<u8>() = (_rt::as_i32(precision4)) as u8;
                             *ptr0
-                                .add(5 + 4 * ::core::mem::size_of::<*const u8>())
+                                .add(1 + 5 * ::core::mem::size_of::<*const u8>())
                                 .cast::<u8>() = (_rt::as_i32(scale4)) as u8;
                         }
-                        V5::Float => {
+                        V9::Float => {
                             *ptr0
                                 .add(4 * ::core::mem::size_of::<*const u8>())
                                 .cast::<u8>() = (5i32) as u8;
                         }
-                        V5::Double => {
+                        V9::Double => {
                             *ptr0
                                 .add(4 * ::core::mem::size_of::<*const u8>())
                                 .cast::<u8>() = (6i32) as u8;
                         }
-                        V5::Varchar(e) => {
+                        V9::Varchar(e) => {
                             *ptr0
                                 .add(4 * ::core::mem::size_of::<*const u8>())
                                 .cast::<u8>() = (7i32) as u8;
                             match e {
                                 Some(e) => {
                                     *ptr0
-                                        .add(4 + 4 * ::core::mem::size_of::<*const u8>())
+                                        .add(5 * ::core::mem::size_of::<*const u8>())
                                         .cast::<u8>() = (1i32) as u8;
                                     *ptr0
-                                        .add(8 + 4 * ::core::mem::size_of::<*const u8>())
+                                        .add(4 + 5 * ::core::mem::size_of::<*const u8>())
                                         .cast::<i32>() = _rt::as_i32(e);
                                 }
                                 None => {
                                     *ptr0
-                                        .add(4 + 4 * ::core::mem::size_of::<*const u8>())
+                                        .add(5 * ::core::mem::size_of::<*const u8>())
                                         .cast::<u8>() = (0i32) as u8;
                                 }
                             };
                         }
-                        V5::Text => {
+                        V9::Text => {
                             *ptr0
                                 .add(4 * ::core::mem::size_of::<*const u8>())
                                 .cast::<u8>() = (8i32) as u8;
                         }
-                        V5::LargeText(e) => {
+                        V9::LargeText(e) => {
                             *ptr0
                                 .add(4 * ::core::mem::size_of::<*const u8>())
                                 .cast::<u8>() = (9i32) as u8;
                             *ptr0
-                                .add(4 + 4 * ::core::mem::size_of::<*const u8>())
+                                .add(5 * ::core::mem::size_of::<*const u8>())
                                 .cast::<u8>() = (e.clone() as i32) as u8;
                         }
-                        V5::Binary => {
+                        V9::Binary => {
                             *ptr0
                                 .add(4 * ::core::mem::size_of::<*const u8>())
                                 .cast::<u8>() = (10i32) as u8;
                         }
-                        V5::LargeBinary(e) => {
+                        V9::LargeBinary(e) => {
                             *ptr0
                                 .add(4 * ::core::mem::size_of::<*const u8>())
                                 .cast::<u8>() = (11i32) as u8;
                             *ptr0
-                                .add(4 + 4 * ::core::mem::size_of::<*const u8>())
+                                .add(5 * ::core::mem::size_of::<*const u8>())
                                 .cast::<u8>() = (e.clone() as i32) as u8;
                         }
-                        V5::Date => {
+                        V9::Date => {
                             *ptr0
                                 .add(4 * ::core::mem::size_of::<*const u8>())
                                 .cast::<u8>() = (12i32) as u8;
                         }
-                        V5::Time(e) => {
+                        V9::Time(e) => {
                             *ptr0
                                 .add(4 * ::core::mem::size_of::<*const u8>())
                                 .cast::<u8>() = (13i32) as u8;
                             *ptr0
-                                .add(4 + 4 * ::core::mem::size_of::<*const u8>())
+                                .add(5 * ::core::mem::size_of::<*const u8>())
                                 .cast::<u8>() = (_rt::as_i32(e)) as u8;
                         }
-                        V5::Timestamp(e) => {
+                        V9::Timestamp(e) => {
                             *ptr0
                                 .add(4 * ::core::mem::size_of::<*const u8>())
                                 .cast::<u8>() = (14i32) as u8;
                             *ptr0
-                                .add(4 + 4 * ::core::mem::size_of::<*const u8>())
+                                .add(5 * ::core::mem::size_of::<*const u8>())
                                 .cast::<u8>() = (_rt::as_i32(e)) as u8;
                         }
-                        V5::TimestampWithZone(e) => {
+                        V9::TimestampWithZone(e) => {
                             *ptr0
                                 .add(4 * ::core::mem::size_of::<*const u8>())
                                 .cast::<u8>() = (15i32) as u8;
                             *ptr0
-                                .add(4 + 4 * ::core::mem::size_of::<*const u8>())
+                                .add(5 * ::core::mem::size_of::<*const u8>())
                                 .cast::<u8>() = (_rt::as_i32(e)) as u8;
                         }
-                        V5::Uuid => {
+                        V9::Uuid => {
                             *ptr0
                                 .add(4 * ::core::mem::size_of::<*const u8>())
                                 .cast::<u8>() = (16i32) as u8;
                         }
-                        V5::Json => {
+                        V9::Json => {
                             *ptr0
                                 .add(4 * ::core::mem::size_of::<*const u8>())
                                 .cast::<u8>() = (17i32) as u8;
                         }
+                        V9::Enumeration(e) => {
+                            *ptr0
+                                .add(4 * ::core::mem::size_of::<*const u8>())
+                                .cast::<u8>() = (18i32) as u8;
+                            let super::super::super::ptah::migration::types::EnumType {
+                                name: name5,
+                                labels: labels5,
+                            } = e;
+                            match name5 {
+                                Some(e) => {
+                                    *ptr0
+                                        .add(5 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<u8>() = (1i32) as u8;
+                                    let vec6 = e;
+                                    let ptr6 = vec6.as_ptr().cast::<u8>();
+                                    let len6 = vec6.len();
+                                    *ptr0
+                                        .add(7 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<usize>() = len6;
+                                    *ptr0
+                                        .add(6 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<*mut u8>() = ptr6.cast_mut();
+                                }
+                                None => {
+                                    *ptr0
+                                        .add(5 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<u8>() = (0i32) as u8;
+                                }
+                            };
+                            let vec8 = labels5;
+                            let len8 = vec8.len();
+                            let layout8 = _rt::alloc::Layout::from_size_align(
+                                    vec8.len() * (2 * ::core::mem::size_of::<*const u8>()),
+                                    ::core::mem::size_of::<*const u8>(),
+                                )
+                                .unwrap();
+                            let (result8, _cleanup8) = ::ptah_guest::__rt::Cleanup::new(
+                                layout8,
+                            );
+                            cleanup_list.extend(_cleanup8);
+                            for (i, e) in vec8.into_iter().enumerate() {
+                                let base = result8
+                                    .add(i * (2 * ::core::mem::size_of::<*const u8>()));
+                                {
+                                    let vec7 = e;
+                                    let ptr7 = vec7.as_ptr().cast::<u8>();
+                                    let len7 = vec7.len();
+                                    *base
+                                        .add(::core::mem::size_of::<*const u8>())
+                                        .cast::<usize>() = len7;
+                                    *base.add(0).cast::<*mut u8>() = ptr7.cast_mut();
+                                }
+                            }
+                            *ptr0
+                                .add(9 * ::core::mem::size_of::<*const u8>())
+                                .cast::<usize>() = len8;
+                            *ptr0
+                                .add(8 * ::core::mem::size_of::<*const u8>())
+                                .cast::<*mut u8>() = result8;
+                        }
                     }
-                    *ptr0
-                        .add(12 + 4 * ::core::mem::size_of::<*const u8>())
-                        .cast::<u8>() = (match nullable2 {
+                    *ptr0.add(10 * ::core::mem::size_of::<*const u8>()).cast::<u8>() = (match nullable2 {
                         true => 1,
                         false => 0,
                     }) as u8;
                     match default2 {
                         Some(e) => {
                             *ptr0
-                                .add(16 + 4 * ::core::mem::size_of::<*const u8>())
+                                .add(8 + 10 * ::core::mem::size_of::<*const u8>())
                                 .cast::<u8>() = (1i32) as u8;
-                            use super::super::super::ptah::migration::types::DefaultValue as V18;
+                            use super::super::super::ptah::migration::types::DefaultValue as V22;
                             match e {
-                                V18::Value(e) => {
+                                V22::Value(e) => {
                                     *ptr0
-                                        .add(24 + 4 * ::core::mem::size_of::<*const u8>())
+                                        .add(16 + 10 * ::core::mem::size_of::<*const u8>())
                                         .cast::<u8>() = (0i32) as u8;
-                                    use super::super::super::ptah::migration::types::Value as V15;
+                                    use super::super::super::ptah::migration::types::Value as V19;
                                     match e {
-                                        V15::Null => {
+                                        V19::Null => {
                                             *ptr0
-                                                .add(32 + 4 * ::core::mem::size_of::<*const u8>())
+                                                .add(24 + 10 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<u8>() = (0i32) as u8;
                                         }
-                                        V15::Boolean(e) => {
+                                        V19::Boolean(e) => {
                                             *ptr0
-                                                .add(32 + 4 * ::core::mem::size_of::<*const u8>())
+                                                .add(24 + 10 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<u8>() = (1i32) as u8;
                                             *ptr0
-                                                .add(40 + 4 * ::core::mem::size_of::<*const u8>())
+                                                .add(32 + 10 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<u8>() = (match e {
                                                 true => 1,
                                                 false => 0,
                                             }) as u8;
                                         }
-                                        V15::Integer(e) => {
+                                        V19::Integer(e) => {
                                             *ptr0
-                                                .add(32 + 4 * ::core::mem::size_of::<*const u8>())
+                                                .add(24 + 10 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<u8>() = (2i32) as u8;
                                             *ptr0
-                                                .add(40 + 4 * ::core::mem::size_of::<*const u8>())
+                                                .add(32 + 10 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<i64>() = _rt::as_i64(e);
                                         }
-                                        V15::Double(e) => {
+                                        V19::Double(e) => {
                                             *ptr0
-                                                .add(32 + 4 * ::core::mem::size_of::<*const u8>())
+                                                .add(24 + 10 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<u8>() = (3i32) as u8;
                                             *ptr0
-                                                .add(40 + 4 * ::core::mem::size_of::<*const u8>())
+                                                .add(32 + 10 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<f64>() = _rt::as_f64(e);
                                         }
-                                        V15::Numeric(e) => {
+                                        V19::Numeric(e) => {
                                             *ptr0
-                                                .add(32 + 4 * ::core::mem::size_of::<*const u8>())
+                                                .add(24 + 10 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<u8>() = (4i32) as u8;
-                                            let vec6 = e;
-                                            let ptr6 = vec6.as_ptr().cast::<u8>();
-                                            let len6 = vec6.len();
-                                            *ptr0
-                                                .add(40 + 5 * ::core::mem::size_of::<*const u8>())
-                                                .cast::<usize>() = len6;
-                                            *ptr0
-                                                .add(40 + 4 * ::core::mem::size_of::<*const u8>())
-                                                .cast::<*mut u8>() = ptr6.cast_mut();
-                                        }
-                                        V15::Text(e) => {
-                                            *ptr0
-                                                .add(32 + 4 * ::core::mem::size_of::<*const u8>())
-                                                .cast::<u8>() = (5i32) as u8;
-                                            let vec7 = e;
-                                            let ptr7 = vec7.as_ptr().cast::<u8>();
-                                            let len7 = vec7.len();
-                                            *ptr0
-                                                .add(40 + 5 * ::core::mem::size_of::<*const u8>())
-                                                .cast::<usize>() = len7;
-                                            *ptr0
-                                                .add(40 + 4 * ::core::mem::size_of::<*const u8>())
-                                                .cast::<*mut u8>() = ptr7.cast_mut();
-                                        }
-                                        V15::Binary(e) => {
-                                            *ptr0
-                                                .add(32 + 4 * ::core::mem::size_of::<*const u8>())
-                                                .cast::<u8>() = (6i32) as u8;
-                                            let vec8 = e;
-                                            let ptr8 = vec8.as_ptr().cast::<u8>();
-                                            let len8 = vec8.len();
-                                            *ptr0
-                                                .add(40 + 5 * ::core::mem::size_of::<*const u8>())
-                                                .cast::<usize>() = len8;
-                                            *ptr0
-                                                .add(40 + 4 * ::core::mem::size_of::<*const u8>())
-                                                .cast::<*mut u8>() = ptr8.cast_mut();
-                                        }
-                                        V15::Date(e) => {
-                                            *ptr0
-                                                .add(32 + 4 * ::core::mem::size_of::<*const u8>())
-                                                .cast::<u8>() = (7i32) as u8;
-                                            let vec9 = e;
-                                            let ptr9 = vec9.as_ptr().cast::<u8>();
-                                            let len9 = vec9.len();
-                                            *ptr0
-                                                .add(40 + 5 * ::core::mem::size_of::<*const u8>())
-                                                .cast::<usize>() = len9;
-                                            *ptr0
-                                                .add(40 + 4 * ::core::mem::size_of::<*const u8>())
-                                                .cast::<*mut u8>() = ptr9.cast_mut();
-                                        }
-                                        V15::Time(e) => {
-                                            *ptr0
-                                                .add(32 + 4 * ::core::mem::size_of::<*const u8>())
-                                                .cast::<u8>() = (8i32) as u8;
                                             let vec10 = e;
                                             let ptr10 = vec10.as_ptr().cast::<u8>();
                                             let len10 = vec10.len();
                                             *ptr0
-                                                .add(40 + 5 * ::core::mem::size_of::<*const u8>())
+                                                .add(32 + 11 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>() = len10;
                                             *ptr0
-                                                .add(40 + 4 * ::core::mem::size_of::<*const u8>())
+                                                .add(32 + 10 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>() = ptr10.cast_mut();
                                         }
-                                        V15::Timestamp(e) => {
+                                        V19::Text(e) => {
                                             *ptr0
-                                                .add(32 + 4 * ::core::mem::size_of::<*const u8>())
-                                                .cast::<u8>() = (9i32) as u8;
+                                                .add(24 + 10 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<u8>() = (5i32) as u8;
                                             let vec11 = e;
                                             let ptr11 = vec11.as_ptr().cast::<u8>();
                                             let len11 = vec11.len();
                                             *ptr0
-                                                .add(40 + 5 * ::core::mem::size_of::<*const u8>())
+                                                .add(32 + 11 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>() = len11;
                                             *ptr0
-                                                .add(40 + 4 * ::core::mem::size_of::<*const u8>())
+                                                .add(32 + 10 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>() = ptr11.cast_mut();
                                         }
-                                        V15::TimestampWithZone(e) => {
+                                        V19::Binary(e) => {
                                             *ptr0
-                                                .add(32 + 4 * ::core::mem::size_of::<*const u8>())
-                                                .cast::<u8>() = (10i32) as u8;
+                                                .add(24 + 10 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<u8>() = (6i32) as u8;
                                             let vec12 = e;
                                             let ptr12 = vec12.as_ptr().cast::<u8>();
                                             let len12 = vec12.len();
                                             *ptr0
-                                                .add(40 + 5 * ::core::mem::size_of::<*const u8>())
+                                                .add(32 + 11 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>() = len12;
                                             *ptr0
-                                                .add(40 + 4 * ::core::mem::size_of::<*const u8>())
+                                                .add(32 + 10 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>() = ptr12.cast_mut();
                                         }
-                                        V15::Uuid(e) => {
+                                        V19::Date(e) => {
                                             *ptr0
-                                                .add(32 + 4 * ::core::mem::size_of::<*const u8>())
-                                                .cast::<u8>() = (11i32) as u8;
+                                                .add(24 + 10 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<u8>() = (7i32) as u8;
                                             let vec13 = e;
                                             let ptr13 = vec13.as_ptr().cast::<u8>();
                                             let len13 = vec13.len();
                                             *ptr0
-                                                .add(40 + 5 * ::core::mem::size_of::<*const u8>())
+                                                .add(32 + 11 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>() = len13;
                                             *ptr0
-                                                .add(40 + 4 * ::core::mem::size_of::<*const u8>())
+                                                .add(32 + 10 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>() = ptr13.cast_mut();
                                         }
-                                        V15::Json(e) => {
+                                        V19::Time(e) => {
                                             *ptr0
-                                                .add(32 + 4 * ::core::mem::size_of::<*const u8>())
-                                                .cast::<u8>() = (12i32) as u8;
+                                                .add(24 + 10 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<u8>() = (8i32) as u8;
                                             let vec14 = e;
                                             let ptr14 = vec14.as_ptr().cast::<u8>();
                                             let len14 = vec14.len();
                                             *ptr0
-                                                .add(40 + 5 * ::core::mem::size_of::<*const u8>())
+                                                .add(32 + 11 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>() = len14;
                                             *ptr0
-                                                .add(40 + 4 * ::core::mem::size_of::<*const u8>())
+                                                .add(32 + 10 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>() = ptr14.cast_mut();
+                                        }
+                                        V19::Timestamp(e) => {
+                                            *ptr0
+                                                .add(24 + 10 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<u8>() = (9i32) as u8;
+                                            let vec15 = e;
+                                            let ptr15 = vec15.as_ptr().cast::<u8>();
+                                            let len15 = vec15.len();
+                                            *ptr0
+                                                .add(32 + 11 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>() = len15;
+                                            *ptr0
+                                                .add(32 + 10 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>() = ptr15.cast_mut();
+                                        }
+                                        V19::TimestampWithZone(e) => {
+                                            *ptr0
+                                                .add(24 + 10 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<u8>() = (10i32) as u8;
+                                            let vec16 = e;
+                                            let ptr16 = vec16.as_ptr().cast::<u8>();
+                                            let len16 = vec16.len();
+                                            *ptr0
+                                                .add(32 + 11 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>() = len16;
+                                            *ptr0
+                                                .add(32 + 10 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>() = ptr16.cast_mut();
+                                        }
+                                        V19::Uuid(e) => {
+                                            *ptr0
+                                                .add(24 + 10 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<u8>() = (11i32) as u8;
+                                            let vec17 = e;
+                                            let ptr17 = vec17.as_ptr().cast::<u8>();
+                                            let len17 = vec17.len();
+                                            *ptr0
+                                                .add(32 + 11 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>() = len17;
+                                            *ptr0
+                                                .add(32 + 10 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>() = ptr17.cast_mut();
+                                        }
+                                        V19::Json(e) => {
+                                            *ptr0
+                                                .add(24 + 10 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<u8>() = (12i32) as u8;
+                                            let vec18 = e;
+                                            let ptr18 = vec18.as_ptr().cast::<u8>();
+                                            let len18 = vec18.len();
+                                            *ptr0
+                                                .add(32 + 11 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>() = len18;
+                                            *ptr0
+                                                .add(32 + 10 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>() = ptr18.cast_mut();
                                         }
                                     }
                                 }
-                                V18::Expression(e) => {
+                                V22::Expression(e) => {
                                     *ptr0
-                                        .add(24 + 4 * ::core::mem::size_of::<*const u8>())
+                                        .add(16 + 10 * ::core::mem::size_of::<*const u8>())
                                         .cast::<u8>() = (1i32) as u8;
                                     let super::super::super::ptah::migration::types::SqlText {
-                                        text: text16,
-                                        syntax: syntax16,
+                                        text: text20,
+                                        syntax: syntax20,
                                     } = e;
-                                    let vec17 = text16;
-                                    let ptr17 = vec17.as_ptr().cast::<u8>();
-                                    let len17 = vec17.len();
+                                    let vec21 = text20;
+                                    let ptr21 = vec21.as_ptr().cast::<u8>();
+                                    let len21 = vec21.len();
                                     *ptr0
-                                        .add(32 + 5 * ::core::mem::size_of::<*const u8>())
-                                        .cast::<usize>() = len17;
+                                        .add(24 + 11 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<usize>() = len21;
                                     *ptr0
-                                        .add(32 + 4 * ::core::mem::size_of::<*const u8>())
-                                        .cast::<*mut u8>() = ptr17.cast_mut();
+                                        .add(24 + 10 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<*mut u8>() = ptr21.cast_mut();
                                     *ptr0
-                                        .add(32 + 6 * ::core::mem::size_of::<*const u8>())
-                                        .cast::<u8>() = (syntax16.clone() as i32) as u8;
+                                        .add(24 + 12 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<u8>() = (syntax20.clone() as i32) as u8;
                                 }
                             }
                         }
                         None => {
                             *ptr0
-                                .add(16 + 4 * ::core::mem::size_of::<*const u8>())
+                                .add(8 + 10 * ::core::mem::size_of::<*const u8>())
                                 .cast::<u8>() = (0i32) as u8;
                         }
                     };
                     *ptr0
-                        .add(40 + 6 * ::core::mem::size_of::<*const u8>())
+                        .add(32 + 12 * ::core::mem::size_of::<*const u8>())
                         .cast::<u8>() = (match auto_increment2 {
                         true => 1,
                         false => 0,
@@ -2757,226 +2930,226 @@ pub mod ptah {
                     match computed2 {
                         Some(e) => {
                             *ptr0
-                                .add(40 + 7 * ::core::mem::size_of::<*const u8>())
+                                .add(32 + 13 * ::core::mem::size_of::<*const u8>())
                                 .cast::<u8>() = (1i32) as u8;
                             let super::super::super::ptah::migration::types::Computed {
-                                expression: expression19,
-                                storage: storage19,
+                                expression: expression23,
+                                storage: storage23,
                             } = e;
                             let super::super::super::ptah::migration::types::SqlText {
-                                text: text20,
-                                syntax: syntax20,
-                            } = expression19;
-                            let vec21 = text20;
-                            let ptr21 = vec21.as_ptr().cast::<u8>();
-                            let len21 = vec21.len();
+                                text: text24,
+                                syntax: syntax24,
+                            } = expression23;
+                            let vec25 = text24;
+                            let ptr25 = vec25.as_ptr().cast::<u8>();
+                            let len25 = vec25.len();
                             *ptr0
-                                .add(40 + 9 * ::core::mem::size_of::<*const u8>())
-                                .cast::<usize>() = len21;
+                                .add(32 + 15 * ::core::mem::size_of::<*const u8>())
+                                .cast::<usize>() = len25;
                             *ptr0
-                                .add(40 + 8 * ::core::mem::size_of::<*const u8>())
-                                .cast::<*mut u8>() = ptr21.cast_mut();
+                                .add(32 + 14 * ::core::mem::size_of::<*const u8>())
+                                .cast::<*mut u8>() = ptr25.cast_mut();
                             *ptr0
-                                .add(40 + 10 * ::core::mem::size_of::<*const u8>())
-                                .cast::<u8>() = (syntax20.clone() as i32) as u8;
+                                .add(32 + 16 * ::core::mem::size_of::<*const u8>())
+                                .cast::<u8>() = (syntax24.clone() as i32) as u8;
                             *ptr0
-                                .add(40 + 11 * ::core::mem::size_of::<*const u8>())
-                                .cast::<u8>() = (storage19.clone() as i32) as u8;
+                                .add(32 + 17 * ::core::mem::size_of::<*const u8>())
+                                .cast::<u8>() = (storage23.clone() as i32) as u8;
                         }
                         None => {
                             *ptr0
-                                .add(40 + 7 * ::core::mem::size_of::<*const u8>())
+                                .add(32 + 13 * ::core::mem::size_of::<*const u8>())
                                 .cast::<u8>() = (0i32) as u8;
                         }
                     };
                     match comment2 {
                         Some(e) => {
                             *ptr0
-                                .add(40 + 12 * ::core::mem::size_of::<*const u8>())
+                                .add(32 + 18 * ::core::mem::size_of::<*const u8>())
                                 .cast::<u8>() = (1i32) as u8;
                             let super::super::super::ptah::migration::types::Comment {
-                                text: text22,
-                                demand: demand22,
+                                text: text26,
+                                demand: demand26,
                             } = e;
-                            let vec23 = text22;
-                            let ptr23 = vec23.as_ptr().cast::<u8>();
-                            let len23 = vec23.len();
+                            let vec27 = text26;
+                            let ptr27 = vec27.as_ptr().cast::<u8>();
+                            let len27 = vec27.len();
                             *ptr0
-                                .add(40 + 14 * ::core::mem::size_of::<*const u8>())
-                                .cast::<usize>() = len23;
+                                .add(32 + 20 * ::core::mem::size_of::<*const u8>())
+                                .cast::<usize>() = len27;
                             *ptr0
-                                .add(40 + 13 * ::core::mem::size_of::<*const u8>())
-                                .cast::<*mut u8>() = ptr23.cast_mut();
+                                .add(32 + 19 * ::core::mem::size_of::<*const u8>())
+                                .cast::<*mut u8>() = ptr27.cast_mut();
                             *ptr0
-                                .add(40 + 15 * ::core::mem::size_of::<*const u8>())
-                                .cast::<u8>() = (demand22.clone() as i32) as u8;
+                                .add(32 + 21 * ::core::mem::size_of::<*const u8>())
+                                .cast::<u8>() = (demand26.clone() as i32) as u8;
                         }
                         None => {
                             *ptr0
-                                .add(40 + 12 * ::core::mem::size_of::<*const u8>())
+                                .add(32 + 18 * ::core::mem::size_of::<*const u8>())
                                 .cast::<u8>() = (0i32) as u8;
                         }
                     };
-                    let ptr24 = ret_area.0.as_mut_ptr().cast::<u8>();
+                    let ptr28 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
                     #[link(wasm_import_module = "ptah:migration/schema@0.1.0")]
                     unsafe extern "C" {
                         #[link_name = "add-column"]
-                        fn wit_import25(_: *mut u8, _: *mut u8);
+                        fn wit_import29(_: *mut u8, _: *mut u8);
                     }
                     #[cfg(not(target_arch = "wasm32"))]
-                    unsafe extern "C" fn wit_import25(_: *mut u8, _: *mut u8) {
+                    unsafe extern "C" fn wit_import29(_: *mut u8, _: *mut u8) {
                         unreachable!()
                     }
-                    wit_import25(ptr0, ptr24);
-                    let l26 = i32::from(*ptr24.add(0).cast::<u8>());
-                    let result50 = match l26 {
+                    wit_import29(ptr0, ptr28);
+                    let l30 = i32::from(*ptr28.add(0).cast::<u8>());
+                    let result54 = match l30 {
                         0 => {
                             let e = ();
                             Ok(e)
                         }
                         1 => {
                             let e = {
-                                let l27 = i32::from(
-                                    *ptr24.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
+                                let l31 = i32::from(
+                                    *ptr28.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
                                 );
-                                use super::super::super::ptah::migration::types::Error as V49;
-                                let v49 = match l27 {
+                                use super::super::super::ptah::migration::types::Error as V53;
+                                let v53 = match l31 {
                                     0 => {
-                                        let e49 = {
-                                            let l28 = *ptr24
+                                        let e53 = {
+                                            let l32 = *ptr28
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
-                                            let l29 = *ptr24
+                                            let l33 = *ptr28
                                                 .add(3 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>();
-                                            let len30 = l29;
-                                            let bytes30 = _rt::Vec::from_raw_parts(
-                                                l28.cast(),
-                                                len30,
-                                                len30,
+                                            let len34 = l33;
+                                            let bytes34 = _rt::Vec::from_raw_parts(
+                                                l32.cast(),
+                                                len34,
+                                                len34,
                                             );
-                                            _rt::string_lift(bytes30)
+                                            _rt::string_lift(bytes34)
                                         };
-                                        V49::AlreadyExists(e49)
+                                        V53::AlreadyExists(e53)
                                     }
                                     1 => {
-                                        let e49 = {
-                                            let l31 = *ptr24
+                                        let e53 = {
+                                            let l35 = *ptr28
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
-                                            let l32 = *ptr24
+                                            let l36 = *ptr28
                                                 .add(3 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>();
-                                            let len33 = l32;
-                                            let bytes33 = _rt::Vec::from_raw_parts(
-                                                l31.cast(),
-                                                len33,
-                                                len33,
+                                            let len37 = l36;
+                                            let bytes37 = _rt::Vec::from_raw_parts(
+                                                l35.cast(),
+                                                len37,
+                                                len37,
                                             );
-                                            _rt::string_lift(bytes33)
+                                            _rt::string_lift(bytes37)
                                         };
-                                        V49::NotFound(e49)
+                                        V53::NotFound(e53)
                                     }
                                     2 => {
-                                        let e49 = {
-                                            let l34 = *ptr24
+                                        let e53 = {
+                                            let l38 = *ptr28
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
-                                            let l35 = *ptr24
+                                            let l39 = *ptr28
                                                 .add(3 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>();
-                                            let len36 = l35;
-                                            let bytes36 = _rt::Vec::from_raw_parts(
-                                                l34.cast(),
-                                                len36,
-                                                len36,
+                                            let len40 = l39;
+                                            let bytes40 = _rt::Vec::from_raw_parts(
+                                                l38.cast(),
+                                                len40,
+                                                len40,
                                             );
-                                            _rt::string_lift(bytes36)
+                                            _rt::string_lift(bytes40)
                                         };
-                                        V49::Invalid(e49)
+                                        V53::Invalid(e53)
                                     }
                                     3 => {
-                                        let e49 = {
-                                            let l37 = *ptr24
+                                        let e53 = {
+                                            let l41 = *ptr28
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
-                                            let l38 = *ptr24
+                                            let l42 = *ptr28
                                                 .add(3 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>();
-                                            let len39 = l38;
-                                            let bytes39 = _rt::Vec::from_raw_parts(
-                                                l37.cast(),
-                                                len39,
-                                                len39,
+                                            let len43 = l42;
+                                            let bytes43 = _rt::Vec::from_raw_parts(
+                                                l41.cast(),
+                                                len43,
+                                                len43,
                                             );
-                                            _rt::string_lift(bytes39)
+                                            _rt::string_lift(bytes43)
                                         };
-                                        V49::Denied(e49)
+                                        V53::Denied(e53)
                                     }
                                     4 => {
-                                        let e49 = {
-                                            let l40 = *ptr24
+                                        let e53 = {
+                                            let l44 = *ptr28
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
-                                            let l41 = *ptr24
+                                            let l45 = *ptr28
                                                 .add(3 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>();
-                                            let len42 = l41;
-                                            let bytes42 = _rt::Vec::from_raw_parts(
-                                                l40.cast(),
-                                                len42,
-                                                len42,
+                                            let len46 = l45;
+                                            let bytes46 = _rt::Vec::from_raw_parts(
+                                                l44.cast(),
+                                                len46,
+                                                len46,
                                             );
-                                            _rt::string_lift(bytes42)
+                                            _rt::string_lift(bytes46)
                                         };
-                                        V49::Unsupported(e49)
+                                        V53::Unsupported(e53)
                                     }
                                     5 => {
-                                        let e49 = {
-                                            let l43 = *ptr24
+                                        let e53 = {
+                                            let l47 = *ptr28
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
-                                            let l44 = *ptr24
+                                            let l48 = *ptr28
                                                 .add(3 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>();
-                                            let len45 = l44;
-                                            let bytes45 = _rt::Vec::from_raw_parts(
-                                                l43.cast(),
-                                                len45,
-                                                len45,
+                                            let len49 = l48;
+                                            let bytes49 = _rt::Vec::from_raw_parts(
+                                                l47.cast(),
+                                                len49,
+                                                len49,
                                             );
-                                            _rt::string_lift(bytes45)
+                                            _rt::string_lift(bytes49)
                                         };
-                                        V49::LimitExceeded(e49)
+                                        V53::LimitExceeded(e53)
                                     }
                                     n => {
                                         debug_assert_eq!(n, 6, "invalid enum discriminant");
-                                        let e49 = {
-                                            let l46 = *ptr24
+                                        let e53 = {
+                                            let l50 = *ptr28
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
-                                            let l47 = *ptr24
+                                            let l51 = *ptr28
                                                 .add(3 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>();
-                                            let len48 = l47;
-                                            let bytes48 = _rt::Vec::from_raw_parts(
-                                                l46.cast(),
-                                                len48,
-                                                len48,
+                                            let len52 = l51;
+                                            let bytes52 = _rt::Vec::from_raw_parts(
+                                                l50.cast(),
+                                                len52,
+                                                len52,
                                             );
-                                            _rt::string_lift(bytes48)
+                                            _rt::string_lift(bytes52)
                                         };
-                                        V49::Failed(e49)
+                                        V53::Failed(e53)
                                     }
                                 };
-                                v49
+                                v53
                             };
                             Err(e)
                         }
                         _ => _rt::invalid_enum_discriminant(),
                     };
-                    result50
+                    result54
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
@@ -3400,15 +3573,16 @@ pub mod ptah {
                 changes: &ColumnChanges,
             ) -> Result<(), Error> {
                 unsafe {
+                    let mut cleanup_list = _rt::Vec::new();
                     #[repr(align(8))]
                     struct RetArea(
                         [::core::mem::MaybeUninit<
                             u8,
-                        >; 48 + 10 * ::core::mem::size_of::<*const u8>()],
+                        >; 24 + 18 * ::core::mem::size_of::<*const u8>()],
                     );
                     let mut ret_area = RetArea(
-                        [::core::mem::MaybeUninit::uninit(); 48
-                            + 10 * ::core::mem::size_of::<*const u8>()],
+                        [::core::mem::MaybeUninit::uninit(); 24
+                            + 18 * ::core::mem::size_of::<*const u8>()],
                     );
                     let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
                     let vec1 = table;
@@ -3434,137 +3608,197 @@ pub mod ptah {
                             *ptr0
                                 .add(4 * ::core::mem::size_of::<*const u8>())
                                 .cast::<u8>() = (1i32) as u8;
-                            use super::super::super::ptah::migration::types::ColumnType as V5;
+                            use super::super::super::ptah::migration::types::ColumnType as V9;
                             match e {
-                                V5::Boolean => {
+                                V9::Boolean => {
                                     *ptr0
-                                        .add(4 + 4 * ::core::mem::size_of::<*const u8>())
+                                        .add(5 * ::core::mem::size_of::<*const u8>())
                                         .cast::<u8>() = (0i32) as u8;
                                 }
-                                V5::SmallInteger => {
+                                V9::SmallInteger => {
                                     *ptr0
-                                        .add(4 + 4 * ::core::mem::size_of::<*const u8>())
+                                        .add(5 * ::core::mem::size_of::<*const u8>())
                                         .cast::<u8>() = (1i32) as u8;
                                 }
-                                V5::Integer => {
+                                V9::Integer => {
                                     *ptr0
-                                        .add(4 + 4 * ::core::mem::size_of::<*const u8>())
+                                        .add(5 * ::core::mem::size_of::<*const u8>())
                                         .cast::<u8>() = (2i32) as u8;
                                 }
-                                V5::BigInteger => {
+                                V9::BigInteger => {
                                     *ptr0
-                                        .add(4 + 4 * ::core::mem::size_of::<*const u8>())
+                                        .add(5 * ::core::mem::size_of::<*const u8>())
                                         .cast::<u8>() = (3i32) as u8;
                                 }
-                                V5::Numeric(e) => {
+                                V9::Numeric(e) => {
                                     *ptr0
-                                        .add(4 + 4 * ::core::mem::size_of::<*const u8>())
+                                        .add(5 * ::core::mem::size_of::<*const u8>())
                                         .cast::<u8>() = (4i32) as u8;
                                     let super::super::super::ptah::migration::types::NumericType {
                                         precision: precision4,
                                         scale: scale4,
                                     } = e;
                                     *ptr0
-                                        .add(8 + 4 * ::core::mem::size_of::<*const u8>())
+                                        .add(6 * ::core::mem::size_of::<*const u8>())
                                         .cast::<u8>() = (_rt::as_i32(precision4)) as u8;
                                     *ptr0
-                                        .add(9 + 4 * ::core::mem::size_of::<*const u8>())
+                                        .add(1 + 6 * ::core::mem::size_of::<*const u8>())
                                         .cast::<u8>() = (_rt::as_i32(scale4)) as u8;
                                 }
-                                V5::Float => {
+                                V9::Float => {
                                     *ptr0
-                                        .add(4 + 4 * ::core::mem::size_of::<*const u8>())
+                                        .add(5 * ::core::mem::size_of::<*const u8>())
                                         .cast::<u8>() = (5i32) as u8;
                                 }
-                                V5::Double => {
+                                V9::Double => {
                                     *ptr0
-                                        .add(4 + 4 * ::core::mem::size_of::<*const u8>())
+                                        .add(5 * ::core::mem::size_of::<*const u8>())
                                         .cast::<u8>() = (6i32) as u8;
                                 }
-                                V5::Varchar(e) => {
+                                V9::Varchar(e) => {
                                     *ptr0
-                                        .add(4 + 4 * ::core::mem::size_of::<*const u8>())
+                                        .add(5 * ::core::mem::size_of::<*const u8>())
                                         .cast::<u8>() = (7i32) as u8;
                                     match e {
                                         Some(e) => {
                                             *ptr0
-                                                .add(8 + 4 * ::core::mem::size_of::<*const u8>())
+                                                .add(6 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<u8>() = (1i32) as u8;
                                             *ptr0
-                                                .add(12 + 4 * ::core::mem::size_of::<*const u8>())
+                                                .add(4 + 6 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<i32>() = _rt::as_i32(e);
                                         }
                                         None => {
                                             *ptr0
-                                                .add(8 + 4 * ::core::mem::size_of::<*const u8>())
+                                                .add(6 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<u8>() = (0i32) as u8;
                                         }
                                     };
                                 }
-                                V5::Text => {
+                                V9::Text => {
                                     *ptr0
-                                        .add(4 + 4 * ::core::mem::size_of::<*const u8>())
+                                        .add(5 * ::core::mem::size_of::<*const u8>())
                                         .cast::<u8>() = (8i32) as u8;
                                 }
-                                V5::LargeText(e) => {
+                                V9::LargeText(e) => {
                                     *ptr0
-                                        .add(4 + 4 * ::core::mem::size_of::<*const u8>())
+                                        .add(5 * ::core::mem::size_of::<*const u8>())
                                         .cast::<u8>() = (9i32) as u8;
                                     *ptr0
-                                        .add(8 + 4 * ::core::mem::size_of::<*const u8>())
+                                        .add(6 * ::core::mem::size_of::<*const u8>())
                                         .cast::<u8>() = (e.clone() as i32) as u8;
                                 }
-                                V5::Binary => {
+                                V9::Binary => {
                                     *ptr0
-                                        .add(4 + 4 * ::core::mem::size_of::<*const u8>())
+                                        .add(5 * ::core::mem::size_of::<*const u8>())
                                         .cast::<u8>() = (10i32) as u8;
                                 }
-                                V5::LargeBinary(e) => {
+                                V9::LargeBinary(e) => {
                                     *ptr0
-                                        .add(4 + 4 * ::core::mem::size_of::<*const u8>())
+                                        .add(5 * ::core::mem::size_of::<*const u8>())
                                         .cast::<u8>() = (11i32) as u8;
                                     *ptr0
-                                        .add(8 + 4 * ::core::mem::size_of::<*const u8>())
+                                        .add(6 * ::core::mem::size_of::<*const u8>())
                                         .cast::<u8>() = (e.clone() as i32) as u8;
                                 }
-                                V5::Date => {
+                                V9::Date => {
                                     *ptr0
-                                        .add(4 + 4 * ::core::mem::size_of::<*const u8>())
+                                        .add(5 * ::core::mem::size_of::<*const u8>())
                                         .cast::<u8>() = (12i32) as u8;
                                 }
-                                V5::Time(e) => {
+                                V9::Time(e) => {
                                     *ptr0
-                                        .add(4 + 4 * ::core::mem::size_of::<*const u8>())
+                                        .add(5 * ::core::mem::size_of::<*const u8>())
                                         .cast::<u8>() = (13i32) as u8;
                                     *ptr0
-                                        .add(8 + 4 * ::core::mem::size_of::<*const u8>())
+                                        .add(6 * ::core::mem::size_of::<*const u8>())
                                         .cast::<u8>() = (_rt::as_i32(e)) as u8;
                                 }
-                                V5::Timestamp(e) => {
+                                V9::Timestamp(e) => {
                                     *ptr0
-                                        .add(4 + 4 * ::core::mem::size_of::<*const u8>())
+                                        .add(5 * ::core::mem::size_of::<*const u8>())
                                         .cast::<u8>() = (14i32) as u8;
                                     *ptr0
-                                        .add(8 + 4 * ::core::mem::size_of::<*const u8>())
+                                        .add(6 * ::core::mem::size_of::<*const u8>())
                                         .cast::<u8>() = (_rt::as_i32(e)) as u8;
                                 }
-                                V5::TimestampWithZone(e) => {
+                                V9::TimestampWithZone(e) => {
                                     *ptr0
-                                        .add(4 + 4 * ::core::mem::size_of::<*const u8>())
+                                        .add(5 * ::core::mem::size_of::<*const u8>())
                                         .cast::<u8>() = (15i32) as u8;
                                     *ptr0
-                                        .add(8 + 4 * ::core::mem::size_of::<*const u8>())
+                                        .add(6 * ::core::mem::size_of::<*const u8>())
                                         .cast::<u8>() = (_rt::as_i32(e)) as u8;
                                 }
-                                V5::Uuid => {
+                                V9::Uuid => {
                                     *ptr0
-                                        .add(4 + 4 * ::core::mem::size_of::<*const u8>())
+                                        .add(5 * ::core::mem::size_of::<*const u8>())
                                         .cast::<u8>() = (16i32) as u8;
                                 }
-                                V5::Json => {
+                                V9::Json => {
                                     *ptr0
-                                        .add(4 + 4 * ::core::mem::size_of::<*const u8>())
+                                        .add(5 * ::core::mem::size_of::<*const u8>())
                                         .cast::<u8>() = (17i32) as u8;
+                                }
+                                V9::Enumeration(e) => {
+                                    *ptr0
+                                        .add(5 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<u8>() = (18i32) as u8;
+                                    let super::super::super::ptah::migration::types::EnumType {
+                                        name: name5,
+                                        labels: labels5,
+                                    } = e;
+                                    match name5 {
+                                        Some(e) => {
+                                            *ptr0
+                                                .add(6 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<u8>() = (1i32) as u8;
+                                            let vec6 = e;
+                                            let ptr6 = vec6.as_ptr().cast::<u8>();
+                                            let len6 = vec6.len();
+                                            *ptr0
+                                                .add(8 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>() = len6;
+                                            *ptr0
+                                                .add(7 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>() = ptr6.cast_mut();
+                                        }
+                                        None => {
+                                            *ptr0
+                                                .add(6 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<u8>() = (0i32) as u8;
+                                        }
+                                    };
+                                    let vec8 = labels5;
+                                    let len8 = vec8.len();
+                                    let layout8 = _rt::alloc::Layout::from_size_align(
+                                            vec8.len() * (2 * ::core::mem::size_of::<*const u8>()),
+                                            ::core::mem::size_of::<*const u8>(),
+                                        )
+                                        .unwrap();
+                                    let (result8, _cleanup8) = ::ptah_guest::__rt::Cleanup::new(
+                                        layout8,
+                                    );
+                                    cleanup_list.extend(_cleanup8);
+                                    for (i, e) in vec8.into_iter().enumerate() {
+                                        let base = result8
+                                            .add(i * (2 * ::core::mem::size_of::<*const u8>()));
+                                        {
+                                            let vec7 = e;
+                                            let ptr7 = vec7.as_ptr().cast::<u8>();
+                                            let len7 = vec7.len();
+                                            *base
+                                                .add(::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>() = len7;
+                                            *base.add(0).cast::<*mut u8>() = ptr7.cast_mut();
+                                        }
+                                    }
+                                    *ptr0
+                                        .add(10 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<usize>() = len8;
+                                    *ptr0
+                                        .add(9 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<*mut u8>() = result8;
                                 }
                             }
                         }
@@ -3577,10 +3811,10 @@ pub mod ptah {
                     match nullable3 {
                         Some(e) => {
                             *ptr0
-                                .add(16 + 4 * ::core::mem::size_of::<*const u8>())
+                                .add(11 * ::core::mem::size_of::<*const u8>())
                                 .cast::<u8>() = (1i32) as u8;
                             *ptr0
-                                .add(17 + 4 * ::core::mem::size_of::<*const u8>())
+                                .add(1 + 11 * ::core::mem::size_of::<*const u8>())
                                 .cast::<u8>() = (match e {
                                 true => 1,
                                 false => 0,
@@ -3588,410 +3822,410 @@ pub mod ptah {
                         }
                         None => {
                             *ptr0
-                                .add(16 + 4 * ::core::mem::size_of::<*const u8>())
+                                .add(11 * ::core::mem::size_of::<*const u8>())
                                 .cast::<u8>() = (0i32) as u8;
                         }
                     };
                     match default3 {
                         DefaultChange::Keep => {
                             *ptr0
-                                .add(24 + 4 * ::core::mem::size_of::<*const u8>())
+                                .add(12 * ::core::mem::size_of::<*const u8>())
                                 .cast::<u8>() = (0i32) as u8;
                         }
                         DefaultChange::Set(e) => {
                             *ptr0
-                                .add(24 + 4 * ::core::mem::size_of::<*const u8>())
+                                .add(12 * ::core::mem::size_of::<*const u8>())
                                 .cast::<u8>() = (1i32) as u8;
-                            use super::super::super::ptah::migration::types::DefaultValue as V18;
+                            use super::super::super::ptah::migration::types::DefaultValue as V22;
                             match e {
-                                V18::Value(e) => {
+                                V22::Value(e) => {
                                     *ptr0
-                                        .add(32 + 4 * ::core::mem::size_of::<*const u8>())
+                                        .add(8 + 12 * ::core::mem::size_of::<*const u8>())
                                         .cast::<u8>() = (0i32) as u8;
-                                    use super::super::super::ptah::migration::types::Value as V15;
+                                    use super::super::super::ptah::migration::types::Value as V19;
                                     match e {
-                                        V15::Null => {
+                                        V19::Null => {
                                             *ptr0
-                                                .add(40 + 4 * ::core::mem::size_of::<*const u8>())
+                                                .add(16 + 12 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<u8>() = (0i32) as u8;
                                         }
-                                        V15::Boolean(e) => {
+                                        V19::Boolean(e) => {
                                             *ptr0
-                                                .add(40 + 4 * ::core::mem::size_of::<*const u8>())
+                                                .add(16 + 12 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<u8>() = (1i32) as u8;
                                             *ptr0
-                                                .add(48 + 4 * ::core::mem::size_of::<*const u8>())
+                                                .add(24 + 12 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<u8>() = (match e {
                                                 true => 1,
                                                 false => 0,
                                             }) as u8;
                                         }
-                                        V15::Integer(e) => {
+                                        V19::Integer(e) => {
                                             *ptr0
-                                                .add(40 + 4 * ::core::mem::size_of::<*const u8>())
+                                                .add(16 + 12 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<u8>() = (2i32) as u8;
                                             *ptr0
-                                                .add(48 + 4 * ::core::mem::size_of::<*const u8>())
+                                                .add(24 + 12 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<i64>() = _rt::as_i64(e);
                                         }
-                                        V15::Double(e) => {
+                                        V19::Double(e) => {
                                             *ptr0
-                                                .add(40 + 4 * ::core::mem::size_of::<*const u8>())
+                                                .add(16 + 12 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<u8>() = (3i32) as u8;
                                             *ptr0
-                                                .add(48 + 4 * ::core::mem::size_of::<*const u8>())
+                                                .add(24 + 12 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<f64>() = _rt::as_f64(e);
                                         }
-                                        V15::Numeric(e) => {
+                                        V19::Numeric(e) => {
                                             *ptr0
-                                                .add(40 + 4 * ::core::mem::size_of::<*const u8>())
+                                                .add(16 + 12 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<u8>() = (4i32) as u8;
-                                            let vec6 = e;
-                                            let ptr6 = vec6.as_ptr().cast::<u8>();
-                                            let len6 = vec6.len();
-                                            *ptr0
-                                                .add(48 + 5 * ::core::mem::size_of::<*const u8>())
-                                                .cast::<usize>() = len6;
-                                            *ptr0
-                                                .add(48 + 4 * ::core::mem::size_of::<*const u8>())
-                                                .cast::<*mut u8>() = ptr6.cast_mut();
-                                        }
-                                        V15::Text(e) => {
-                                            *ptr0
-                                                .add(40 + 4 * ::core::mem::size_of::<*const u8>())
-                                                .cast::<u8>() = (5i32) as u8;
-                                            let vec7 = e;
-                                            let ptr7 = vec7.as_ptr().cast::<u8>();
-                                            let len7 = vec7.len();
-                                            *ptr0
-                                                .add(48 + 5 * ::core::mem::size_of::<*const u8>())
-                                                .cast::<usize>() = len7;
-                                            *ptr0
-                                                .add(48 + 4 * ::core::mem::size_of::<*const u8>())
-                                                .cast::<*mut u8>() = ptr7.cast_mut();
-                                        }
-                                        V15::Binary(e) => {
-                                            *ptr0
-                                                .add(40 + 4 * ::core::mem::size_of::<*const u8>())
-                                                .cast::<u8>() = (6i32) as u8;
-                                            let vec8 = e;
-                                            let ptr8 = vec8.as_ptr().cast::<u8>();
-                                            let len8 = vec8.len();
-                                            *ptr0
-                                                .add(48 + 5 * ::core::mem::size_of::<*const u8>())
-                                                .cast::<usize>() = len8;
-                                            *ptr0
-                                                .add(48 + 4 * ::core::mem::size_of::<*const u8>())
-                                                .cast::<*mut u8>() = ptr8.cast_mut();
-                                        }
-                                        V15::Date(e) => {
-                                            *ptr0
-                                                .add(40 + 4 * ::core::mem::size_of::<*const u8>())
-                                                .cast::<u8>() = (7i32) as u8;
-                                            let vec9 = e;
-                                            let ptr9 = vec9.as_ptr().cast::<u8>();
-                                            let len9 = vec9.len();
-                                            *ptr0
-                                                .add(48 + 5 * ::core::mem::size_of::<*const u8>())
-                                                .cast::<usize>() = len9;
-                                            *ptr0
-                                                .add(48 + 4 * ::core::mem::size_of::<*const u8>())
-                                                .cast::<*mut u8>() = ptr9.cast_mut();
-                                        }
-                                        V15::Time(e) => {
-                                            *ptr0
-                                                .add(40 + 4 * ::core::mem::size_of::<*const u8>())
-                                                .cast::<u8>() = (8i32) as u8;
                                             let vec10 = e;
                                             let ptr10 = vec10.as_ptr().cast::<u8>();
                                             let len10 = vec10.len();
                                             *ptr0
-                                                .add(48 + 5 * ::core::mem::size_of::<*const u8>())
+                                                .add(24 + 13 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>() = len10;
                                             *ptr0
-                                                .add(48 + 4 * ::core::mem::size_of::<*const u8>())
+                                                .add(24 + 12 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>() = ptr10.cast_mut();
                                         }
-                                        V15::Timestamp(e) => {
+                                        V19::Text(e) => {
                                             *ptr0
-                                                .add(40 + 4 * ::core::mem::size_of::<*const u8>())
-                                                .cast::<u8>() = (9i32) as u8;
+                                                .add(16 + 12 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<u8>() = (5i32) as u8;
                                             let vec11 = e;
                                             let ptr11 = vec11.as_ptr().cast::<u8>();
                                             let len11 = vec11.len();
                                             *ptr0
-                                                .add(48 + 5 * ::core::mem::size_of::<*const u8>())
+                                                .add(24 + 13 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>() = len11;
                                             *ptr0
-                                                .add(48 + 4 * ::core::mem::size_of::<*const u8>())
+                                                .add(24 + 12 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>() = ptr11.cast_mut();
                                         }
-                                        V15::TimestampWithZone(e) => {
+                                        V19::Binary(e) => {
                                             *ptr0
-                                                .add(40 + 4 * ::core::mem::size_of::<*const u8>())
-                                                .cast::<u8>() = (10i32) as u8;
+                                                .add(16 + 12 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<u8>() = (6i32) as u8;
                                             let vec12 = e;
                                             let ptr12 = vec12.as_ptr().cast::<u8>();
                                             let len12 = vec12.len();
                                             *ptr0
-                                                .add(48 + 5 * ::core::mem::size_of::<*const u8>())
+                                                .add(24 + 13 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>() = len12;
                                             *ptr0
-                                                .add(48 + 4 * ::core::mem::size_of::<*const u8>())
+                                                .add(24 + 12 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>() = ptr12.cast_mut();
                                         }
-                                        V15::Uuid(e) => {
+                                        V19::Date(e) => {
                                             *ptr0
-                                                .add(40 + 4 * ::core::mem::size_of::<*const u8>())
-                                                .cast::<u8>() = (11i32) as u8;
+                                                .add(16 + 12 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<u8>() = (7i32) as u8;
                                             let vec13 = e;
                                             let ptr13 = vec13.as_ptr().cast::<u8>();
                                             let len13 = vec13.len();
                                             *ptr0
-                                                .add(48 + 5 * ::core::mem::size_of::<*const u8>())
+                                                .add(24 + 13 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>() = len13;
                                             *ptr0
-                                                .add(48 + 4 * ::core::mem::size_of::<*const u8>())
+                                                .add(24 + 12 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>() = ptr13.cast_mut();
                                         }
-                                        V15::Json(e) => {
+                                        V19::Time(e) => {
                                             *ptr0
-                                                .add(40 + 4 * ::core::mem::size_of::<*const u8>())
-                                                .cast::<u8>() = (12i32) as u8;
+                                                .add(16 + 12 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<u8>() = (8i32) as u8;
                                             let vec14 = e;
                                             let ptr14 = vec14.as_ptr().cast::<u8>();
                                             let len14 = vec14.len();
                                             *ptr0
-                                                .add(48 + 5 * ::core::mem::size_of::<*const u8>())
+                                                .add(24 + 13 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>() = len14;
                                             *ptr0
-                                                .add(48 + 4 * ::core::mem::size_of::<*const u8>())
+                                                .add(24 + 12 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>() = ptr14.cast_mut();
+                                        }
+                                        V19::Timestamp(e) => {
+                                            *ptr0
+                                                .add(16 + 12 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<u8>() = (9i32) as u8;
+                                            let vec15 = e;
+                                            let ptr15 = vec15.as_ptr().cast::<u8>();
+                                            let len15 = vec15.len();
+                                            *ptr0
+                                                .add(24 + 13 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>() = len15;
+                                            *ptr0
+                                                .add(24 + 12 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>() = ptr15.cast_mut();
+                                        }
+                                        V19::TimestampWithZone(e) => {
+                                            *ptr0
+                                                .add(16 + 12 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<u8>() = (10i32) as u8;
+                                            let vec16 = e;
+                                            let ptr16 = vec16.as_ptr().cast::<u8>();
+                                            let len16 = vec16.len();
+                                            *ptr0
+                                                .add(24 + 13 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>() = len16;
+                                            *ptr0
+                                                .add(24 + 12 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>() = ptr16.cast_mut();
+                                        }
+                                        V19::Uuid(e) => {
+                                            *ptr0
+                                                .add(16 + 12 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<u8>() = (11i32) as u8;
+                                            let vec17 = e;
+                                            let ptr17 = vec17.as_ptr().cast::<u8>();
+                                            let len17 = vec17.len();
+                                            *ptr0
+                                                .add(24 + 13 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>() = len17;
+                                            *ptr0
+                                                .add(24 + 12 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>() = ptr17.cast_mut();
+                                        }
+                                        V19::Json(e) => {
+                                            *ptr0
+                                                .add(16 + 12 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<u8>() = (12i32) as u8;
+                                            let vec18 = e;
+                                            let ptr18 = vec18.as_ptr().cast::<u8>();
+                                            let len18 = vec18.len();
+                                            *ptr0
+                                                .add(24 + 13 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>() = len18;
+                                            *ptr0
+                                                .add(24 + 12 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>() = ptr18.cast_mut();
                                         }
                                     }
                                 }
-                                V18::Expression(e) => {
+                                V22::Expression(e) => {
                                     *ptr0
-                                        .add(32 + 4 * ::core::mem::size_of::<*const u8>())
+                                        .add(8 + 12 * ::core::mem::size_of::<*const u8>())
                                         .cast::<u8>() = (1i32) as u8;
                                     let super::super::super::ptah::migration::types::SqlText {
-                                        text: text16,
-                                        syntax: syntax16,
+                                        text: text20,
+                                        syntax: syntax20,
                                     } = e;
-                                    let vec17 = text16;
-                                    let ptr17 = vec17.as_ptr().cast::<u8>();
-                                    let len17 = vec17.len();
+                                    let vec21 = text20;
+                                    let ptr21 = vec21.as_ptr().cast::<u8>();
+                                    let len21 = vec21.len();
                                     *ptr0
-                                        .add(40 + 5 * ::core::mem::size_of::<*const u8>())
-                                        .cast::<usize>() = len17;
+                                        .add(16 + 13 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<usize>() = len21;
                                     *ptr0
-                                        .add(40 + 4 * ::core::mem::size_of::<*const u8>())
-                                        .cast::<*mut u8>() = ptr17.cast_mut();
+                                        .add(16 + 12 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<*mut u8>() = ptr21.cast_mut();
                                     *ptr0
-                                        .add(40 + 6 * ::core::mem::size_of::<*const u8>())
-                                        .cast::<u8>() = (syntax16.clone() as i32) as u8;
+                                        .add(16 + 14 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<u8>() = (syntax20.clone() as i32) as u8;
                                 }
                             }
                         }
                         DefaultChange::Clear => {
                             *ptr0
-                                .add(24 + 4 * ::core::mem::size_of::<*const u8>())
+                                .add(12 * ::core::mem::size_of::<*const u8>())
                                 .cast::<u8>() = (2i32) as u8;
                         }
                     }
                     match comment3 {
                         CommentChange::Keep => {
                             *ptr0
-                                .add(48 + 6 * ::core::mem::size_of::<*const u8>())
+                                .add(24 + 14 * ::core::mem::size_of::<*const u8>())
                                 .cast::<u8>() = (0i32) as u8;
                         }
                         CommentChange::Set(e) => {
                             *ptr0
-                                .add(48 + 6 * ::core::mem::size_of::<*const u8>())
+                                .add(24 + 14 * ::core::mem::size_of::<*const u8>())
                                 .cast::<u8>() = (1i32) as u8;
                             let super::super::super::ptah::migration::types::Comment {
-                                text: text19,
-                                demand: demand19,
+                                text: text23,
+                                demand: demand23,
                             } = e;
-                            let vec20 = text19;
-                            let ptr20 = vec20.as_ptr().cast::<u8>();
-                            let len20 = vec20.len();
+                            let vec24 = text23;
+                            let ptr24 = vec24.as_ptr().cast::<u8>();
+                            let len24 = vec24.len();
                             *ptr0
-                                .add(48 + 8 * ::core::mem::size_of::<*const u8>())
-                                .cast::<usize>() = len20;
+                                .add(24 + 16 * ::core::mem::size_of::<*const u8>())
+                                .cast::<usize>() = len24;
                             *ptr0
-                                .add(48 + 7 * ::core::mem::size_of::<*const u8>())
-                                .cast::<*mut u8>() = ptr20.cast_mut();
+                                .add(24 + 15 * ::core::mem::size_of::<*const u8>())
+                                .cast::<*mut u8>() = ptr24.cast_mut();
                             *ptr0
-                                .add(48 + 9 * ::core::mem::size_of::<*const u8>())
-                                .cast::<u8>() = (demand19.clone() as i32) as u8;
+                                .add(24 + 17 * ::core::mem::size_of::<*const u8>())
+                                .cast::<u8>() = (demand23.clone() as i32) as u8;
                         }
                         CommentChange::Clear => {
                             *ptr0
-                                .add(48 + 6 * ::core::mem::size_of::<*const u8>())
+                                .add(24 + 14 * ::core::mem::size_of::<*const u8>())
                                 .cast::<u8>() = (2i32) as u8;
                         }
                     }
-                    let ptr21 = ret_area.0.as_mut_ptr().cast::<u8>();
+                    let ptr25 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
                     #[link(wasm_import_module = "ptah:migration/schema@0.1.0")]
                     unsafe extern "C" {
                         #[link_name = "alter-column"]
-                        fn wit_import22(_: *mut u8, _: *mut u8);
+                        fn wit_import26(_: *mut u8, _: *mut u8);
                     }
                     #[cfg(not(target_arch = "wasm32"))]
-                    unsafe extern "C" fn wit_import22(_: *mut u8, _: *mut u8) {
+                    unsafe extern "C" fn wit_import26(_: *mut u8, _: *mut u8) {
                         unreachable!()
                     }
-                    wit_import22(ptr0, ptr21);
-                    let l23 = i32::from(*ptr21.add(0).cast::<u8>());
-                    let result47 = match l23 {
+                    wit_import26(ptr0, ptr25);
+                    let l27 = i32::from(*ptr25.add(0).cast::<u8>());
+                    let result51 = match l27 {
                         0 => {
                             let e = ();
                             Ok(e)
                         }
                         1 => {
                             let e = {
-                                let l24 = i32::from(
-                                    *ptr21.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
+                                let l28 = i32::from(
+                                    *ptr25.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
                                 );
-                                use super::super::super::ptah::migration::types::Error as V46;
-                                let v46 = match l24 {
+                                use super::super::super::ptah::migration::types::Error as V50;
+                                let v50 = match l28 {
                                     0 => {
-                                        let e46 = {
-                                            let l25 = *ptr21
+                                        let e50 = {
+                                            let l29 = *ptr25
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
-                                            let l26 = *ptr21
+                                            let l30 = *ptr25
                                                 .add(3 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>();
-                                            let len27 = l26;
-                                            let bytes27 = _rt::Vec::from_raw_parts(
-                                                l25.cast(),
-                                                len27,
-                                                len27,
+                                            let len31 = l30;
+                                            let bytes31 = _rt::Vec::from_raw_parts(
+                                                l29.cast(),
+                                                len31,
+                                                len31,
                                             );
-                                            _rt::string_lift(bytes27)
+                                            _rt::string_lift(bytes31)
                                         };
-                                        V46::AlreadyExists(e46)
+                                        V50::AlreadyExists(e50)
                                     }
                                     1 => {
-                                        let e46 = {
-                                            let l28 = *ptr21
+                                        let e50 = {
+                                            let l32 = *ptr25
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
-                                            let l29 = *ptr21
+                                            let l33 = *ptr25
                                                 .add(3 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>();
-                                            let len30 = l29;
-                                            let bytes30 = _rt::Vec::from_raw_parts(
-                                                l28.cast(),
-                                                len30,
-                                                len30,
+                                            let len34 = l33;
+                                            let bytes34 = _rt::Vec::from_raw_parts(
+                                                l32.cast(),
+                                                len34,
+                                                len34,
                                             );
-                                            _rt::string_lift(bytes30)
+                                            _rt::string_lift(bytes34)
                                         };
-                                        V46::NotFound(e46)
+                                        V50::NotFound(e50)
                                     }
                                     2 => {
-                                        let e46 = {
-                                            let l31 = *ptr21
+                                        let e50 = {
+                                            let l35 = *ptr25
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
-                                            let l32 = *ptr21
+                                            let l36 = *ptr25
                                                 .add(3 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>();
-                                            let len33 = l32;
-                                            let bytes33 = _rt::Vec::from_raw_parts(
-                                                l31.cast(),
-                                                len33,
-                                                len33,
+                                            let len37 = l36;
+                                            let bytes37 = _rt::Vec::from_raw_parts(
+                                                l35.cast(),
+                                                len37,
+                                                len37,
                                             );
-                                            _rt::string_lift(bytes33)
+                                            _rt::string_lift(bytes37)
                                         };
-                                        V46::Invalid(e46)
+                                        V50::Invalid(e50)
                                     }
                                     3 => {
-                                        let e46 = {
-                                            let l34 = *ptr21
+                                        let e50 = {
+                                            let l38 = *ptr25
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
-                                            let l35 = *ptr21
+                                            let l39 = *ptr25
                                                 .add(3 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>();
-                                            let len36 = l35;
-                                            let bytes36 = _rt::Vec::from_raw_parts(
-                                                l34.cast(),
-                                                len36,
-                                                len36,
+                                            let len40 = l39;
+                                            let bytes40 = _rt::Vec::from_raw_parts(
+                                                l38.cast(),
+                                                len40,
+                                                len40,
                                             );
-                                            _rt::string_lift(bytes36)
+                                            _rt::string_lift(bytes40)
                                         };
-                                        V46::Denied(e46)
+                                        V50::Denied(e50)
                                     }
                                     4 => {
-                                        let e46 = {
-                                            let l37 = *ptr21
+                                        let e50 = {
+                                            let l41 = *ptr25
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
-                                            let l38 = *ptr21
+                                            let l42 = *ptr25
                                                 .add(3 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>();
-                                            let len39 = l38;
-                                            let bytes39 = _rt::Vec::from_raw_parts(
-                                                l37.cast(),
-                                                len39,
-                                                len39,
+                                            let len43 = l42;
+                                            let bytes43 = _rt::Vec::from_raw_parts(
+                                                l41.cast(),
+                                                len43,
+                                                len43,
                                             );
-                                            _rt::string_lift(bytes39)
+                                            _rt::string_lift(bytes43)
                                         };
-                                        V46::Unsupported(e46)
+                                        V50::Unsupported(e50)
                                     }
                                     5 => {
-                                        let e46 = {
-                                            let l40 = *ptr21
+                                        let e50 = {
+                                            let l44 = *ptr25
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
-                                            let l41 = *ptr21
+                                            let l45 = *ptr25
                                                 .add(3 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>();
-                                            let len42 = l41;
-                                            let bytes42 = _rt::Vec::from_raw_parts(
-                                                l40.cast(),
-                                                len42,
-                                                len42,
+                                            let len46 = l45;
+                                            let bytes46 = _rt::Vec::from_raw_parts(
+                                                l44.cast(),
+                                                len46,
+                                                len46,
                                             );
-                                            _rt::string_lift(bytes42)
+                                            _rt::string_lift(bytes46)
                                         };
-                                        V46::LimitExceeded(e46)
+                                        V50::LimitExceeded(e50)
                                     }
                                     n => {
                                         debug_assert_eq!(n, 6, "invalid enum discriminant");
-                                        let e46 = {
-                                            let l43 = *ptr21
+                                        let e50 = {
+                                            let l47 = *ptr25
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
-                                            let l44 = *ptr21
+                                            let l48 = *ptr25
                                                 .add(3 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>();
-                                            let len45 = l44;
-                                            let bytes45 = _rt::Vec::from_raw_parts(
-                                                l43.cast(),
-                                                len45,
-                                                len45,
+                                            let len49 = l48;
+                                            let bytes49 = _rt::Vec::from_raw_parts(
+                                                l47.cast(),
+                                                len49,
+                                                len49,
                                             );
-                                            _rt::string_lift(bytes45)
+                                            _rt::string_lift(bytes49)
                                         };
-                                        V46::Failed(e46)
+                                        V50::Failed(e50)
                                     }
                                 };
-                                v46
+                                v50
                             };
                             Err(e)
                         }
                         _ => _rt::invalid_enum_discriminant(),
                     };
-                    result47
+                    result51
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
@@ -5299,7 +5533,1046 @@ pub mod ptah {
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
-            /// Does what one DDL statement says: CREATE, ALTER or DROP of a table or an index. It becomes the operations above, or is
+            /// Makes an enumeration that is a type of its own, as PostgreSQL has them; its name is in the way of tables. Elsewhere it is
+            /// part of its columns, and there is nothing to do.
+            #[allow(async_fn_in_trait)]
+            pub fn create_enum(name: &str, labels: &[_rt::String]) -> Result<(), Error> {
+                unsafe {
+                    #[cfg_attr(target_pointer_width = "64", repr(align(8)))]
+                    #[cfg_attr(target_pointer_width = "32", repr(align(4)))]
+                    struct RetArea(
+                        [::core::mem::MaybeUninit<
+                            u8,
+                        >; 4 * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let mut ret_area = RetArea(
+                        [::core::mem::MaybeUninit::uninit(); 4
+                            * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let vec0 = name;
+                    let ptr0 = vec0.as_ptr().cast::<u8>();
+                    let len0 = vec0.len();
+                    let vec2 = labels;
+                    let len2 = vec2.len();
+                    let layout2 = _rt::alloc::Layout::from_size_align(
+                            vec2.len() * (2 * ::core::mem::size_of::<*const u8>()),
+                            ::core::mem::size_of::<*const u8>(),
+                        )
+                        .unwrap();
+                    let (result2, _cleanup2) = ::ptah_guest::__rt::Cleanup::new(layout2);
+                    for (i, e) in vec2.into_iter().enumerate() {
+                        let base = result2
+                            .add(i * (2 * ::core::mem::size_of::<*const u8>()));
+                        {
+                            let vec1 = e;
+                            let ptr1 = vec1.as_ptr().cast::<u8>();
+                            let len1 = vec1.len();
+                            *base
+                                .add(::core::mem::size_of::<*const u8>())
+                                .cast::<usize>() = len1;
+                            *base.add(0).cast::<*mut u8>() = ptr1.cast_mut();
+                        }
+                    }
+                    let ptr3 = ret_area.0.as_mut_ptr().cast::<u8>();
+                    #[cfg(target_arch = "wasm32")]
+                    #[link(wasm_import_module = "ptah:migration/schema@0.1.0")]
+                    unsafe extern "C" {
+                        #[link_name = "create-enum"]
+                        fn wit_import4(
+                            _: *mut u8,
+                            _: usize,
+                            _: *mut u8,
+                            _: usize,
+                            _: *mut u8,
+                        );
+                    }
+                    #[cfg(not(target_arch = "wasm32"))]
+                    unsafe extern "C" fn wit_import4(
+                        _: *mut u8,
+                        _: usize,
+                        _: *mut u8,
+                        _: usize,
+                        _: *mut u8,
+                    ) {
+                        unreachable!()
+                    }
+                    wit_import4(ptr0.cast_mut(), len0, result2, len2, ptr3);
+                    let l5 = i32::from(*ptr3.add(0).cast::<u8>());
+                    let result29 = match l5 {
+                        0 => {
+                            let e = ();
+                            Ok(e)
+                        }
+                        1 => {
+                            let e = {
+                                let l6 = i32::from(
+                                    *ptr3.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
+                                );
+                                use super::super::super::ptah::migration::types::Error as V28;
+                                let v28 = match l6 {
+                                    0 => {
+                                        let e28 = {
+                                            let l7 = *ptr3
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l8 = *ptr3
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len9 = l8;
+                                            let bytes9 = _rt::Vec::from_raw_parts(
+                                                l7.cast(),
+                                                len9,
+                                                len9,
+                                            );
+                                            _rt::string_lift(bytes9)
+                                        };
+                                        V28::AlreadyExists(e28)
+                                    }
+                                    1 => {
+                                        let e28 = {
+                                            let l10 = *ptr3
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l11 = *ptr3
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len12 = l11;
+                                            let bytes12 = _rt::Vec::from_raw_parts(
+                                                l10.cast(),
+                                                len12,
+                                                len12,
+                                            );
+                                            _rt::string_lift(bytes12)
+                                        };
+                                        V28::NotFound(e28)
+                                    }
+                                    2 => {
+                                        let e28 = {
+                                            let l13 = *ptr3
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l14 = *ptr3
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len15 = l14;
+                                            let bytes15 = _rt::Vec::from_raw_parts(
+                                                l13.cast(),
+                                                len15,
+                                                len15,
+                                            );
+                                            _rt::string_lift(bytes15)
+                                        };
+                                        V28::Invalid(e28)
+                                    }
+                                    3 => {
+                                        let e28 = {
+                                            let l16 = *ptr3
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l17 = *ptr3
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len18 = l17;
+                                            let bytes18 = _rt::Vec::from_raw_parts(
+                                                l16.cast(),
+                                                len18,
+                                                len18,
+                                            );
+                                            _rt::string_lift(bytes18)
+                                        };
+                                        V28::Denied(e28)
+                                    }
+                                    4 => {
+                                        let e28 = {
+                                            let l19 = *ptr3
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l20 = *ptr3
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len21 = l20;
+                                            let bytes21 = _rt::Vec::from_raw_parts(
+                                                l19.cast(),
+                                                len21,
+                                                len21,
+                                            );
+                                            _rt::string_lift(bytes21)
+                                        };
+                                        V28::Unsupported(e28)
+                                    }
+                                    5 => {
+                                        let e28 = {
+                                            let l22 = *ptr3
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l23 = *ptr3
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len24 = l23;
+                                            let bytes24 = _rt::Vec::from_raw_parts(
+                                                l22.cast(),
+                                                len24,
+                                                len24,
+                                            );
+                                            _rt::string_lift(bytes24)
+                                        };
+                                        V28::LimitExceeded(e28)
+                                    }
+                                    n => {
+                                        debug_assert_eq!(n, 6, "invalid enum discriminant");
+                                        let e28 = {
+                                            let l25 = *ptr3
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l26 = *ptr3
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len27 = l26;
+                                            let bytes27 = _rt::Vec::from_raw_parts(
+                                                l25.cast(),
+                                                len27,
+                                                len27,
+                                            );
+                                            _rt::string_lift(bytes27)
+                                        };
+                                        V28::Failed(e28)
+                                    }
+                                };
+                                v28
+                            };
+                            Err(e)
+                        }
+                        _ => _rt::invalid_enum_discriminant(),
+                    };
+                    result29
+                }
+            }
+            #[allow(unused_unsafe, clippy::all)]
+            /// Drops an enumeration that no column is of. Nothing to do where it is part of its columns.
+            #[allow(async_fn_in_trait)]
+            pub fn drop_enum(name: &str) -> Result<(), Error> {
+                unsafe {
+                    #[cfg_attr(target_pointer_width = "64", repr(align(8)))]
+                    #[cfg_attr(target_pointer_width = "32", repr(align(4)))]
+                    struct RetArea(
+                        [::core::mem::MaybeUninit<
+                            u8,
+                        >; 4 * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let mut ret_area = RetArea(
+                        [::core::mem::MaybeUninit::uninit(); 4
+                            * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let vec0 = name;
+                    let ptr0 = vec0.as_ptr().cast::<u8>();
+                    let len0 = vec0.len();
+                    let ptr1 = ret_area.0.as_mut_ptr().cast::<u8>();
+                    #[cfg(target_arch = "wasm32")]
+                    #[link(wasm_import_module = "ptah:migration/schema@0.1.0")]
+                    unsafe extern "C" {
+                        #[link_name = "drop-enum"]
+                        fn wit_import2(_: *mut u8, _: usize, _: *mut u8);
+                    }
+                    #[cfg(not(target_arch = "wasm32"))]
+                    unsafe extern "C" fn wit_import2(_: *mut u8, _: usize, _: *mut u8) {
+                        unreachable!()
+                    }
+                    wit_import2(ptr0.cast_mut(), len0, ptr1);
+                    let l3 = i32::from(*ptr1.add(0).cast::<u8>());
+                    let result27 = match l3 {
+                        0 => {
+                            let e = ();
+                            Ok(e)
+                        }
+                        1 => {
+                            let e = {
+                                let l4 = i32::from(
+                                    *ptr1.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
+                                );
+                                use super::super::super::ptah::migration::types::Error as V26;
+                                let v26 = match l4 {
+                                    0 => {
+                                        let e26 = {
+                                            let l5 = *ptr1
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l6 = *ptr1
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len7 = l6;
+                                            let bytes7 = _rt::Vec::from_raw_parts(
+                                                l5.cast(),
+                                                len7,
+                                                len7,
+                                            );
+                                            _rt::string_lift(bytes7)
+                                        };
+                                        V26::AlreadyExists(e26)
+                                    }
+                                    1 => {
+                                        let e26 = {
+                                            let l8 = *ptr1
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l9 = *ptr1
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len10 = l9;
+                                            let bytes10 = _rt::Vec::from_raw_parts(
+                                                l8.cast(),
+                                                len10,
+                                                len10,
+                                            );
+                                            _rt::string_lift(bytes10)
+                                        };
+                                        V26::NotFound(e26)
+                                    }
+                                    2 => {
+                                        let e26 = {
+                                            let l11 = *ptr1
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l12 = *ptr1
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len13 = l12;
+                                            let bytes13 = _rt::Vec::from_raw_parts(
+                                                l11.cast(),
+                                                len13,
+                                                len13,
+                                            );
+                                            _rt::string_lift(bytes13)
+                                        };
+                                        V26::Invalid(e26)
+                                    }
+                                    3 => {
+                                        let e26 = {
+                                            let l14 = *ptr1
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l15 = *ptr1
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len16 = l15;
+                                            let bytes16 = _rt::Vec::from_raw_parts(
+                                                l14.cast(),
+                                                len16,
+                                                len16,
+                                            );
+                                            _rt::string_lift(bytes16)
+                                        };
+                                        V26::Denied(e26)
+                                    }
+                                    4 => {
+                                        let e26 = {
+                                            let l17 = *ptr1
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l18 = *ptr1
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len19 = l18;
+                                            let bytes19 = _rt::Vec::from_raw_parts(
+                                                l17.cast(),
+                                                len19,
+                                                len19,
+                                            );
+                                            _rt::string_lift(bytes19)
+                                        };
+                                        V26::Unsupported(e26)
+                                    }
+                                    5 => {
+                                        let e26 = {
+                                            let l20 = *ptr1
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l21 = *ptr1
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len22 = l21;
+                                            let bytes22 = _rt::Vec::from_raw_parts(
+                                                l20.cast(),
+                                                len22,
+                                                len22,
+                                            );
+                                            _rt::string_lift(bytes22)
+                                        };
+                                        V26::LimitExceeded(e26)
+                                    }
+                                    n => {
+                                        debug_assert_eq!(n, 6, "invalid enum discriminant");
+                                        let e26 = {
+                                            let l23 = *ptr1
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l24 = *ptr1
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len25 = l24;
+                                            let bytes25 = _rt::Vec::from_raw_parts(
+                                                l23.cast(),
+                                                len25,
+                                                len25,
+                                            );
+                                            _rt::string_lift(bytes25)
+                                        };
+                                        V26::Failed(e26)
+                                    }
+                                };
+                                v26
+                            };
+                            Err(e)
+                        }
+                        _ => _rt::invalid_enum_discriminant(),
+                    };
+                    result27
+                }
+            }
+            #[allow(unused_unsafe, clippy::all)]
+            /// Renames an enumeration; columns follow. Nothing to do where it is part of its columns.
+            #[allow(async_fn_in_trait)]
+            pub fn rename_enum(name: &str, new_name: &str) -> Result<(), Error> {
+                unsafe {
+                    #[cfg_attr(target_pointer_width = "64", repr(align(8)))]
+                    #[cfg_attr(target_pointer_width = "32", repr(align(4)))]
+                    struct RetArea(
+                        [::core::mem::MaybeUninit<
+                            u8,
+                        >; 4 * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let mut ret_area = RetArea(
+                        [::core::mem::MaybeUninit::uninit(); 4
+                            * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let vec0 = name;
+                    let ptr0 = vec0.as_ptr().cast::<u8>();
+                    let len0 = vec0.len();
+                    let vec1 = new_name;
+                    let ptr1 = vec1.as_ptr().cast::<u8>();
+                    let len1 = vec1.len();
+                    let ptr2 = ret_area.0.as_mut_ptr().cast::<u8>();
+                    #[cfg(target_arch = "wasm32")]
+                    #[link(wasm_import_module = "ptah:migration/schema@0.1.0")]
+                    unsafe extern "C" {
+                        #[link_name = "rename-enum"]
+                        fn wit_import3(
+                            _: *mut u8,
+                            _: usize,
+                            _: *mut u8,
+                            _: usize,
+                            _: *mut u8,
+                        );
+                    }
+                    #[cfg(not(target_arch = "wasm32"))]
+                    unsafe extern "C" fn wit_import3(
+                        _: *mut u8,
+                        _: usize,
+                        _: *mut u8,
+                        _: usize,
+                        _: *mut u8,
+                    ) {
+                        unreachable!()
+                    }
+                    wit_import3(ptr0.cast_mut(), len0, ptr1.cast_mut(), len1, ptr2);
+                    let l4 = i32::from(*ptr2.add(0).cast::<u8>());
+                    let result28 = match l4 {
+                        0 => {
+                            let e = ();
+                            Ok(e)
+                        }
+                        1 => {
+                            let e = {
+                                let l5 = i32::from(
+                                    *ptr2.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
+                                );
+                                use super::super::super::ptah::migration::types::Error as V27;
+                                let v27 = match l5 {
+                                    0 => {
+                                        let e27 = {
+                                            let l6 = *ptr2
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l7 = *ptr2
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len8 = l7;
+                                            let bytes8 = _rt::Vec::from_raw_parts(
+                                                l6.cast(),
+                                                len8,
+                                                len8,
+                                            );
+                                            _rt::string_lift(bytes8)
+                                        };
+                                        V27::AlreadyExists(e27)
+                                    }
+                                    1 => {
+                                        let e27 = {
+                                            let l9 = *ptr2
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l10 = *ptr2
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len11 = l10;
+                                            let bytes11 = _rt::Vec::from_raw_parts(
+                                                l9.cast(),
+                                                len11,
+                                                len11,
+                                            );
+                                            _rt::string_lift(bytes11)
+                                        };
+                                        V27::NotFound(e27)
+                                    }
+                                    2 => {
+                                        let e27 = {
+                                            let l12 = *ptr2
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l13 = *ptr2
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len14 = l13;
+                                            let bytes14 = _rt::Vec::from_raw_parts(
+                                                l12.cast(),
+                                                len14,
+                                                len14,
+                                            );
+                                            _rt::string_lift(bytes14)
+                                        };
+                                        V27::Invalid(e27)
+                                    }
+                                    3 => {
+                                        let e27 = {
+                                            let l15 = *ptr2
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l16 = *ptr2
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len17 = l16;
+                                            let bytes17 = _rt::Vec::from_raw_parts(
+                                                l15.cast(),
+                                                len17,
+                                                len17,
+                                            );
+                                            _rt::string_lift(bytes17)
+                                        };
+                                        V27::Denied(e27)
+                                    }
+                                    4 => {
+                                        let e27 = {
+                                            let l18 = *ptr2
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l19 = *ptr2
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len20 = l19;
+                                            let bytes20 = _rt::Vec::from_raw_parts(
+                                                l18.cast(),
+                                                len20,
+                                                len20,
+                                            );
+                                            _rt::string_lift(bytes20)
+                                        };
+                                        V27::Unsupported(e27)
+                                    }
+                                    5 => {
+                                        let e27 = {
+                                            let l21 = *ptr2
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l22 = *ptr2
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len23 = l22;
+                                            let bytes23 = _rt::Vec::from_raw_parts(
+                                                l21.cast(),
+                                                len23,
+                                                len23,
+                                            );
+                                            _rt::string_lift(bytes23)
+                                        };
+                                        V27::LimitExceeded(e27)
+                                    }
+                                    n => {
+                                        debug_assert_eq!(n, 6, "invalid enum discriminant");
+                                        let e27 = {
+                                            let l24 = *ptr2
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l25 = *ptr2
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len26 = l25;
+                                            let bytes26 = _rt::Vec::from_raw_parts(
+                                                l24.cast(),
+                                                len26,
+                                                len26,
+                                            );
+                                            _rt::string_lift(bytes26)
+                                        };
+                                        V27::Failed(e27)
+                                    }
+                                };
+                                v27
+                            };
+                            Err(e)
+                        }
+                        _ => _rt::invalid_enum_discriminant(),
+                    };
+                    result28
+                }
+            }
+            #[allow(unused_unsafe, clippy::all)]
+            /// Adds a label to an enumeration. PostgreSQL takes it for a value only once the step has ended: what uses it belongs into
+            /// another one. `unsupported` where an enumeration is part of its columns: alter each of them.
+            #[allow(async_fn_in_trait)]
+            pub fn add_enum_value(
+                name: &str,
+                label: &str,
+                place: &LabelPlace,
+            ) -> Result<(), Error> {
+                unsafe {
+                    #[cfg_attr(target_pointer_width = "64", repr(align(8)))]
+                    #[cfg_attr(target_pointer_width = "32", repr(align(4)))]
+                    struct RetArea(
+                        [::core::mem::MaybeUninit<
+                            u8,
+                        >; 4 * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let mut ret_area = RetArea(
+                        [::core::mem::MaybeUninit::uninit(); 4
+                            * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let vec0 = name;
+                    let ptr0 = vec0.as_ptr().cast::<u8>();
+                    let len0 = vec0.len();
+                    let vec1 = label;
+                    let ptr1 = vec1.as_ptr().cast::<u8>();
+                    let len1 = vec1.len();
+                    let (result4_0, result4_1, result4_2) = match place {
+                        LabelPlace::End => (0i32, ::core::ptr::null_mut(), 0usize),
+                        LabelPlace::Before(e) => {
+                            let vec2 = e;
+                            let ptr2 = vec2.as_ptr().cast::<u8>();
+                            let len2 = vec2.len();
+                            (1i32, ptr2.cast_mut(), len2)
+                        }
+                        LabelPlace::After(e) => {
+                            let vec3 = e;
+                            let ptr3 = vec3.as_ptr().cast::<u8>();
+                            let len3 = vec3.len();
+                            (2i32, ptr3.cast_mut(), len3)
+                        }
+                    };
+                    let ptr5 = ret_area.0.as_mut_ptr().cast::<u8>();
+                    #[cfg(target_arch = "wasm32")]
+                    #[link(wasm_import_module = "ptah:migration/schema@0.1.0")]
+                    unsafe extern "C" {
+                        #[link_name = "add-enum-value"]
+                        fn wit_import6(
+                            _: *mut u8,
+                            _: usize,
+                            _: *mut u8,
+                            _: usize,
+                            _: i32,
+                            _: *mut u8,
+                            _: usize,
+                            _: *mut u8,
+                        );
+                    }
+                    #[cfg(not(target_arch = "wasm32"))]
+                    unsafe extern "C" fn wit_import6(
+                        _: *mut u8,
+                        _: usize,
+                        _: *mut u8,
+                        _: usize,
+                        _: i32,
+                        _: *mut u8,
+                        _: usize,
+                        _: *mut u8,
+                    ) {
+                        unreachable!()
+                    }
+                    wit_import6(
+                        ptr0.cast_mut(),
+                        len0,
+                        ptr1.cast_mut(),
+                        len1,
+                        result4_0,
+                        result4_1,
+                        result4_2,
+                        ptr5,
+                    );
+                    let l7 = i32::from(*ptr5.add(0).cast::<u8>());
+                    let result31 = match l7 {
+                        0 => {
+                            let e = ();
+                            Ok(e)
+                        }
+                        1 => {
+                            let e = {
+                                let l8 = i32::from(
+                                    *ptr5.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
+                                );
+                                use super::super::super::ptah::migration::types::Error as V30;
+                                let v30 = match l8 {
+                                    0 => {
+                                        let e30 = {
+                                            let l9 = *ptr5
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l10 = *ptr5
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len11 = l10;
+                                            let bytes11 = _rt::Vec::from_raw_parts(
+                                                l9.cast(),
+                                                len11,
+                                                len11,
+                                            );
+                                            _rt::string_lift(bytes11)
+                                        };
+                                        V30::AlreadyExists(e30)
+                                    }
+                                    1 => {
+                                        let e30 = {
+                                            let l12 = *ptr5
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l13 = *ptr5
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len14 = l13;
+                                            let bytes14 = _rt::Vec::from_raw_parts(
+                                                l12.cast(),
+                                                len14,
+                                                len14,
+                                            );
+                                            _rt::string_lift(bytes14)
+                                        };
+                                        V30::NotFound(e30)
+                                    }
+                                    2 => {
+                                        let e30 = {
+                                            let l15 = *ptr5
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l16 = *ptr5
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len17 = l16;
+                                            let bytes17 = _rt::Vec::from_raw_parts(
+                                                l15.cast(),
+                                                len17,
+                                                len17,
+                                            );
+                                            _rt::string_lift(bytes17)
+                                        };
+                                        V30::Invalid(e30)
+                                    }
+                                    3 => {
+                                        let e30 = {
+                                            let l18 = *ptr5
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l19 = *ptr5
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len20 = l19;
+                                            let bytes20 = _rt::Vec::from_raw_parts(
+                                                l18.cast(),
+                                                len20,
+                                                len20,
+                                            );
+                                            _rt::string_lift(bytes20)
+                                        };
+                                        V30::Denied(e30)
+                                    }
+                                    4 => {
+                                        let e30 = {
+                                            let l21 = *ptr5
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l22 = *ptr5
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len23 = l22;
+                                            let bytes23 = _rt::Vec::from_raw_parts(
+                                                l21.cast(),
+                                                len23,
+                                                len23,
+                                            );
+                                            _rt::string_lift(bytes23)
+                                        };
+                                        V30::Unsupported(e30)
+                                    }
+                                    5 => {
+                                        let e30 = {
+                                            let l24 = *ptr5
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l25 = *ptr5
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len26 = l25;
+                                            let bytes26 = _rt::Vec::from_raw_parts(
+                                                l24.cast(),
+                                                len26,
+                                                len26,
+                                            );
+                                            _rt::string_lift(bytes26)
+                                        };
+                                        V30::LimitExceeded(e30)
+                                    }
+                                    n => {
+                                        debug_assert_eq!(n, 6, "invalid enum discriminant");
+                                        let e30 = {
+                                            let l27 = *ptr5
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l28 = *ptr5
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len29 = l28;
+                                            let bytes29 = _rt::Vec::from_raw_parts(
+                                                l27.cast(),
+                                                len29,
+                                                len29,
+                                            );
+                                            _rt::string_lift(bytes29)
+                                        };
+                                        V30::Failed(e30)
+                                    }
+                                };
+                                v30
+                            };
+                            Err(e)
+                        }
+                        _ => _rt::invalid_enum_discriminant(),
+                    };
+                    result31
+                }
+            }
+            #[allow(unused_unsafe, clippy::all)]
+            /// Renames a label of an enumeration; rows and defaults follow. One that a check, an expression of an index or a computed
+            /// column may mention is refused. `unsupported` as for `add-enum-value`.
+            #[allow(async_fn_in_trait)]
+            pub fn rename_enum_value(
+                name: &str,
+                label: &str,
+                new_label: &str,
+            ) -> Result<(), Error> {
+                unsafe {
+                    #[cfg_attr(target_pointer_width = "64", repr(align(8)))]
+                    #[cfg_attr(target_pointer_width = "32", repr(align(4)))]
+                    struct RetArea(
+                        [::core::mem::MaybeUninit<
+                            u8,
+                        >; 4 * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let mut ret_area = RetArea(
+                        [::core::mem::MaybeUninit::uninit(); 4
+                            * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let vec0 = name;
+                    let ptr0 = vec0.as_ptr().cast::<u8>();
+                    let len0 = vec0.len();
+                    let vec1 = label;
+                    let ptr1 = vec1.as_ptr().cast::<u8>();
+                    let len1 = vec1.len();
+                    let vec2 = new_label;
+                    let ptr2 = vec2.as_ptr().cast::<u8>();
+                    let len2 = vec2.len();
+                    let ptr3 = ret_area.0.as_mut_ptr().cast::<u8>();
+                    #[cfg(target_arch = "wasm32")]
+                    #[link(wasm_import_module = "ptah:migration/schema@0.1.0")]
+                    unsafe extern "C" {
+                        #[link_name = "rename-enum-value"]
+                        fn wit_import4(
+                            _: *mut u8,
+                            _: usize,
+                            _: *mut u8,
+                            _: usize,
+                            _: *mut u8,
+                            _: usize,
+                            _: *mut u8,
+                        );
+                    }
+                    #[cfg(not(target_arch = "wasm32"))]
+                    unsafe extern "C" fn wit_import4(
+                        _: *mut u8,
+                        _: usize,
+                        _: *mut u8,
+                        _: usize,
+                        _: *mut u8,
+                        _: usize,
+                        _: *mut u8,
+                    ) {
+                        unreachable!()
+                    }
+                    wit_import4(
+                        ptr0.cast_mut(),
+                        len0,
+                        ptr1.cast_mut(),
+                        len1,
+                        ptr2.cast_mut(),
+                        len2,
+                        ptr3,
+                    );
+                    let l5 = i32::from(*ptr3.add(0).cast::<u8>());
+                    let result29 = match l5 {
+                        0 => {
+                            let e = ();
+                            Ok(e)
+                        }
+                        1 => {
+                            let e = {
+                                let l6 = i32::from(
+                                    *ptr3.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
+                                );
+                                use super::super::super::ptah::migration::types::Error as V28;
+                                let v28 = match l6 {
+                                    0 => {
+                                        let e28 = {
+                                            let l7 = *ptr3
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l8 = *ptr3
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len9 = l8;
+                                            let bytes9 = _rt::Vec::from_raw_parts(
+                                                l7.cast(),
+                                                len9,
+                                                len9,
+                                            );
+                                            _rt::string_lift(bytes9)
+                                        };
+                                        V28::AlreadyExists(e28)
+                                    }
+                                    1 => {
+                                        let e28 = {
+                                            let l10 = *ptr3
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l11 = *ptr3
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len12 = l11;
+                                            let bytes12 = _rt::Vec::from_raw_parts(
+                                                l10.cast(),
+                                                len12,
+                                                len12,
+                                            );
+                                            _rt::string_lift(bytes12)
+                                        };
+                                        V28::NotFound(e28)
+                                    }
+                                    2 => {
+                                        let e28 = {
+                                            let l13 = *ptr3
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l14 = *ptr3
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len15 = l14;
+                                            let bytes15 = _rt::Vec::from_raw_parts(
+                                                l13.cast(),
+                                                len15,
+                                                len15,
+                                            );
+                                            _rt::string_lift(bytes15)
+                                        };
+                                        V28::Invalid(e28)
+                                    }
+                                    3 => {
+                                        let e28 = {
+                                            let l16 = *ptr3
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l17 = *ptr3
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len18 = l17;
+                                            let bytes18 = _rt::Vec::from_raw_parts(
+                                                l16.cast(),
+                                                len18,
+                                                len18,
+                                            );
+                                            _rt::string_lift(bytes18)
+                                        };
+                                        V28::Denied(e28)
+                                    }
+                                    4 => {
+                                        let e28 = {
+                                            let l19 = *ptr3
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l20 = *ptr3
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len21 = l20;
+                                            let bytes21 = _rt::Vec::from_raw_parts(
+                                                l19.cast(),
+                                                len21,
+                                                len21,
+                                            );
+                                            _rt::string_lift(bytes21)
+                                        };
+                                        V28::Unsupported(e28)
+                                    }
+                                    5 => {
+                                        let e28 = {
+                                            let l22 = *ptr3
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l23 = *ptr3
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len24 = l23;
+                                            let bytes24 = _rt::Vec::from_raw_parts(
+                                                l22.cast(),
+                                                len24,
+                                                len24,
+                                            );
+                                            _rt::string_lift(bytes24)
+                                        };
+                                        V28::LimitExceeded(e28)
+                                    }
+                                    n => {
+                                        debug_assert_eq!(n, 6, "invalid enum discriminant");
+                                        let e28 = {
+                                            let l25 = *ptr3
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l26 = *ptr3
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len27 = l26;
+                                            let bytes27 = _rt::Vec::from_raw_parts(
+                                                l25.cast(),
+                                                len27,
+                                                len27,
+                                            );
+                                            _rt::string_lift(bytes27)
+                                        };
+                                        V28::Failed(e28)
+                                    }
+                                };
+                                v28
+                            };
+                            Err(e)
+                        }
+                        _ => _rt::invalid_enum_discriminant(),
+                    };
+                    result29
+                }
+            }
+            #[allow(unused_unsafe, clippy::all)]
+            /// Does what one DDL statement says: CREATE, ALTER or DROP of a table, an index or an enumeration. It becomes the operations above, or is
             /// `unsupported`. IF EXISTS and IF NOT EXISTS are decided by the model. A statement that comes to several operations, of which one but
             /// the first fails, ends the step.
             #[allow(async_fn_in_trait)]
@@ -5501,6 +6774,7 @@ pub mod ptah {
             use super::super::super::_rt;
             pub type Dialect = super::super::super::ptah::migration::types::Dialect;
             pub type ColumnType = super::super::super::ptah::migration::types::ColumnType;
+            pub type EnumType = super::super::super::ptah::migration::types::EnumType;
             pub type DefaultValue = super::super::super::ptah::migration::types::DefaultValue;
             pub type Computed = super::super::super::ptah::migration::types::Computed;
             pub type Constraint = super::super::super::ptah::migration::types::Constraint;
@@ -5624,6 +6898,115 @@ pub mod ptah {
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
+            /// The package's own enumerations that are types of their own, sorted by name; none but on PostgreSQL.
+            #[allow(async_fn_in_trait)]
+            pub fn enums() -> _rt::Vec<EnumType> {
+                unsafe {
+                    #[cfg_attr(target_pointer_width = "64", repr(align(8)))]
+                    #[cfg_attr(target_pointer_width = "32", repr(align(4)))]
+                    struct RetArea(
+                        [::core::mem::MaybeUninit<
+                            u8,
+                        >; 2 * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let mut ret_area = RetArea(
+                        [::core::mem::MaybeUninit::uninit(); 2
+                            * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
+                    #[cfg(target_arch = "wasm32")]
+                    #[link(wasm_import_module = "ptah:migration/inspect@0.1.0")]
+                    unsafe extern "C" {
+                        #[link_name = "enums"]
+                        fn wit_import1(_: *mut u8);
+                    }
+                    #[cfg(not(target_arch = "wasm32"))]
+                    unsafe extern "C" fn wit_import1(_: *mut u8) {
+                        unreachable!()
+                    }
+                    wit_import1(ptr0);
+                    let l2 = *ptr0.add(0).cast::<*mut u8>();
+                    let l3 = *ptr0
+                        .add(::core::mem::size_of::<*const u8>())
+                        .cast::<usize>();
+                    let base14 = l2;
+                    let len14 = l3;
+                    let mut result14 = _rt::Vec::with_capacity(len14);
+                    for i in 0..len14 {
+                        let base = base14
+                            .add(i * (5 * ::core::mem::size_of::<*const u8>()));
+                        let e14 = {
+                            let l4 = i32::from(*base.add(0).cast::<u8>());
+                            let l8 = *base
+                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                .cast::<*mut u8>();
+                            let l9 = *base
+                                .add(4 * ::core::mem::size_of::<*const u8>())
+                                .cast::<usize>();
+                            let base13 = l8;
+                            let len13 = l9;
+                            let mut result13 = _rt::Vec::with_capacity(len13);
+                            for i in 0..len13 {
+                                let base = base13
+                                    .add(i * (2 * ::core::mem::size_of::<*const u8>()));
+                                let e13 = {
+                                    let l10 = *base.add(0).cast::<*mut u8>();
+                                    let l11 = *base
+                                        .add(::core::mem::size_of::<*const u8>())
+                                        .cast::<usize>();
+                                    let len12 = l11;
+                                    let bytes12 = _rt::Vec::from_raw_parts(
+                                        l10.cast(),
+                                        len12,
+                                        len12,
+                                    );
+                                    _rt::string_lift(bytes12)
+                                };
+                                result13.push(e13);
+                            }
+                            _rt::cabi_dealloc(
+                                base13,
+                                len13 * (2 * ::core::mem::size_of::<*const u8>()),
+                                ::core::mem::size_of::<*const u8>(),
+                            );
+                            super::super::super::ptah::migration::types::EnumType {
+                                name: match l4 {
+                                    0 => None,
+                                    1 => {
+                                        let e = {
+                                            let l5 = *base
+                                                .add(::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l6 = *base
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len7 = l6;
+                                            let bytes7 = _rt::Vec::from_raw_parts(
+                                                l5.cast(),
+                                                len7,
+                                                len7,
+                                            );
+                                            _rt::string_lift(bytes7)
+                                        };
+                                        Some(e)
+                                    }
+                                    _ => _rt::invalid_enum_discriminant(),
+                                },
+                                labels: result13,
+                            }
+                        };
+                        result14.push(e14);
+                    }
+                    _rt::cabi_dealloc(
+                        base14,
+                        len14 * (5 * ::core::mem::size_of::<*const u8>()),
+                        ::core::mem::size_of::<*const u8>(),
+                    );
+                    let result15 = result14;
+                    result15
+                }
+            }
+            #[allow(unused_unsafe, clippy::all)]
             /// The columns of a table in order.
             #[allow(async_fn_in_trait)]
             pub fn columns(table: &str) -> Result<_rt::Vec<ColumnInfo>, Error> {
@@ -5655,7 +7038,7 @@ pub mod ptah {
                     }
                     wit_import2(ptr0.cast_mut(), len0, ptr1);
                     let l3 = i32::from(*ptr1.add(0).cast::<u8>());
-                    let result99 = match l3 {
+                    let result109 = match l3 {
                         0 => {
                             let e = {
                                 let l4 = *ptr1
@@ -5664,13 +7047,13 @@ pub mod ptah {
                                 let l5 = *ptr1
                                     .add(2 * ::core::mem::size_of::<*const u8>())
                                     .cast::<usize>();
-                                let base75 = l4;
-                                let len75 = l5;
-                                let mut result75 = _rt::Vec::with_capacity(len75);
-                                for i in 0..len75 {
-                                    let base = base75
-                                        .add(i * (56 + 14 * ::core::mem::size_of::<*const u8>()));
-                                    let e75 = {
+                                let base85 = l4;
+                                let len85 = l5;
+                                let mut result85 = _rt::Vec::with_capacity(len85);
+                                for i in 0..len85 {
+                                    let base = base85
+                                        .add(i * (32 + 22 * ::core::mem::size_of::<*const u8>()));
+                                    let e85 = {
                                         let l6 = *base.add(0).cast::<*mut u8>();
                                         let l7 = *base
                                             .add(::core::mem::size_of::<*const u8>())
@@ -5686,41 +7069,41 @@ pub mod ptah {
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<u8>(),
                                         );
-                                        let l21 = *base
-                                            .add(16 + 2 * ::core::mem::size_of::<*const u8>())
+                                        let l31 = *base
+                                            .add(9 * ::core::mem::size_of::<*const u8>())
                                             .cast::<*mut u8>();
-                                        let l22 = *base
-                                            .add(16 + 3 * ::core::mem::size_of::<*const u8>())
+                                        let l32 = *base
+                                            .add(10 * ::core::mem::size_of::<*const u8>())
                                             .cast::<usize>();
-                                        let len23 = l22;
-                                        let bytes23 = _rt::Vec::from_raw_parts(
-                                            l21.cast(),
-                                            len23,
-                                            len23,
+                                        let len33 = l32;
+                                        let bytes33 = _rt::Vec::from_raw_parts(
+                                            l31.cast(),
+                                            len33,
+                                            len33,
                                         );
-                                        let l24 = i32::from(
+                                        let l34 = i32::from(
                                             *base
-                                                .add(16 + 4 * ::core::mem::size_of::<*const u8>())
+                                                .add(11 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<u8>(),
                                         );
-                                        let l25 = i32::from(
+                                        let l35 = i32::from(
                                             *base
-                                                .add(24 + 4 * ::core::mem::size_of::<*const u8>())
+                                                .add(12 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<u8>(),
                                         );
-                                        let l64 = i32::from(
+                                        let l74 = i32::from(
                                             *base
-                                                .add(48 + 6 * ::core::mem::size_of::<*const u8>())
+                                                .add(24 + 14 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<u8>(),
                                         );
-                                        let l65 = i32::from(
+                                        let l75 = i32::from(
                                             *base
-                                                .add(48 + 7 * ::core::mem::size_of::<*const u8>())
+                                                .add(24 + 15 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<u8>(),
                                         );
-                                        let l71 = i32::from(
+                                        let l81 = i32::from(
                                             *base
-                                                .add(48 + 12 * ::core::mem::size_of::<*const u8>())
+                                                .add(24 + 20 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<u8>(),
                                         );
                                         ColumnInfo {
@@ -5731,25 +7114,25 @@ pub mod ptah {
                                                     let e = {
                                                         let l10 = i32::from(
                                                             *base
-                                                                .add(4 + 2 * ::core::mem::size_of::<*const u8>())
+                                                                .add(3 * ::core::mem::size_of::<*const u8>())
                                                                 .cast::<u8>(),
                                                         );
-                                                        use super::super::super::ptah::migration::types::ColumnType as V20;
-                                                        let v20 = match l10 {
-                                                            0 => V20::Boolean,
-                                                            1 => V20::SmallInteger,
-                                                            2 => V20::Integer,
-                                                            3 => V20::BigInteger,
+                                                        use super::super::super::ptah::migration::types::ColumnType as V30;
+                                                        let v30 = match l10 {
+                                                            0 => V30::Boolean,
+                                                            1 => V30::SmallInteger,
+                                                            2 => V30::Integer,
+                                                            3 => V30::BigInteger,
                                                             4 => {
-                                                                let e20 = {
+                                                                let e30 = {
                                                                     let l11 = i32::from(
                                                                         *base
-                                                                            .add(8 + 2 * ::core::mem::size_of::<*const u8>())
+                                                                            .add(4 * ::core::mem::size_of::<*const u8>())
                                                                             .cast::<u8>(),
                                                                     );
                                                                     let l12 = i32::from(
                                                                         *base
-                                                                            .add(9 + 2 * ::core::mem::size_of::<*const u8>())
+                                                                            .add(1 + 4 * ::core::mem::size_of::<*const u8>())
                                                                             .cast::<u8>(),
                                                                     );
                                                                     super::super::super::ptah::migration::types::NumericType {
@@ -5757,15 +7140,15 @@ pub mod ptah {
                                                                         scale: l12 as u8,
                                                                     }
                                                                 };
-                                                                V20::Numeric(e20)
+                                                                V30::Numeric(e30)
                                                             }
-                                                            5 => V20::Float,
-                                                            6 => V20::Double,
+                                                            5 => V30::Float,
+                                                            6 => V30::Double,
                                                             7 => {
-                                                                let e20 = {
+                                                                let e30 = {
                                                                     let l13 = i32::from(
                                                                         *base
-                                                                            .add(8 + 2 * ::core::mem::size_of::<*const u8>())
+                                                                            .add(4 * ::core::mem::size_of::<*const u8>())
                                                                             .cast::<u8>(),
                                                                     );
                                                                     match l13 {
@@ -5773,7 +7156,7 @@ pub mod ptah {
                                                                         1 => {
                                                                             let e = {
                                                                                 let l14 = *base
-                                                                                    .add(12 + 2 * ::core::mem::size_of::<*const u8>())
+                                                                                    .add(4 + 4 * ::core::mem::size_of::<*const u8>())
                                                                                     .cast::<i32>();
                                                                                 l14 as u32
                                                                             };
@@ -5782,371 +7165,436 @@ pub mod ptah {
                                                                         _ => _rt::invalid_enum_discriminant(),
                                                                     }
                                                                 };
-                                                                V20::Varchar(e20)
+                                                                V30::Varchar(e30)
                                                             }
-                                                            8 => V20::Text,
+                                                            8 => V30::Text,
                                                             9 => {
-                                                                let e20 = {
+                                                                let e30 = {
                                                                     let l15 = i32::from(
                                                                         *base
-                                                                            .add(8 + 2 * ::core::mem::size_of::<*const u8>())
+                                                                            .add(4 * ::core::mem::size_of::<*const u8>())
                                                                             .cast::<u8>(),
                                                                     );
                                                                     super::super::super::ptah::migration::types::LargeSize::_lift(
                                                                         l15 as u8,
                                                                     )
                                                                 };
-                                                                V20::LargeText(e20)
+                                                                V30::LargeText(e30)
                                                             }
-                                                            10 => V20::Binary,
+                                                            10 => V30::Binary,
                                                             11 => {
-                                                                let e20 = {
+                                                                let e30 = {
                                                                     let l16 = i32::from(
                                                                         *base
-                                                                            .add(8 + 2 * ::core::mem::size_of::<*const u8>())
+                                                                            .add(4 * ::core::mem::size_of::<*const u8>())
                                                                             .cast::<u8>(),
                                                                     );
                                                                     super::super::super::ptah::migration::types::LargeSize::_lift(
                                                                         l16 as u8,
                                                                     )
                                                                 };
-                                                                V20::LargeBinary(e20)
+                                                                V30::LargeBinary(e30)
                                                             }
-                                                            12 => V20::Date,
+                                                            12 => V30::Date,
                                                             13 => {
-                                                                let e20 = {
+                                                                let e30 = {
                                                                     let l17 = i32::from(
                                                                         *base
-                                                                            .add(8 + 2 * ::core::mem::size_of::<*const u8>())
+                                                                            .add(4 * ::core::mem::size_of::<*const u8>())
                                                                             .cast::<u8>(),
                                                                     );
                                                                     l17 as u8
                                                                 };
-                                                                V20::Time(e20)
+                                                                V30::Time(e30)
                                                             }
                                                             14 => {
-                                                                let e20 = {
+                                                                let e30 = {
                                                                     let l18 = i32::from(
                                                                         *base
-                                                                            .add(8 + 2 * ::core::mem::size_of::<*const u8>())
+                                                                            .add(4 * ::core::mem::size_of::<*const u8>())
                                                                             .cast::<u8>(),
                                                                     );
                                                                     l18 as u8
                                                                 };
-                                                                V20::Timestamp(e20)
+                                                                V30::Timestamp(e30)
                                                             }
                                                             15 => {
-                                                                let e20 = {
+                                                                let e30 = {
                                                                     let l19 = i32::from(
                                                                         *base
-                                                                            .add(8 + 2 * ::core::mem::size_of::<*const u8>())
+                                                                            .add(4 * ::core::mem::size_of::<*const u8>())
                                                                             .cast::<u8>(),
                                                                     );
                                                                     l19 as u8
                                                                 };
-                                                                V20::TimestampWithZone(e20)
+                                                                V30::TimestampWithZone(e30)
                                                             }
-                                                            16 => V20::Uuid,
+                                                            16 => V30::Uuid,
+                                                            17 => V30::Json,
                                                             n => {
-                                                                debug_assert_eq!(n, 17, "invalid enum discriminant");
-                                                                V20::Json
+                                                                debug_assert_eq!(n, 18, "invalid enum discriminant");
+                                                                let e30 = {
+                                                                    let l20 = i32::from(
+                                                                        *base
+                                                                            .add(4 * ::core::mem::size_of::<*const u8>())
+                                                                            .cast::<u8>(),
+                                                                    );
+                                                                    let l24 = *base
+                                                                        .add(7 * ::core::mem::size_of::<*const u8>())
+                                                                        .cast::<*mut u8>();
+                                                                    let l25 = *base
+                                                                        .add(8 * ::core::mem::size_of::<*const u8>())
+                                                                        .cast::<usize>();
+                                                                    let base29 = l24;
+                                                                    let len29 = l25;
+                                                                    let mut result29 = _rt::Vec::with_capacity(len29);
+                                                                    for i in 0..len29 {
+                                                                        let base = base29
+                                                                            .add(i * (2 * ::core::mem::size_of::<*const u8>()));
+                                                                        let e29 = {
+                                                                            let l26 = *base.add(0).cast::<*mut u8>();
+                                                                            let l27 = *base
+                                                                                .add(::core::mem::size_of::<*const u8>())
+                                                                                .cast::<usize>();
+                                                                            let len28 = l27;
+                                                                            let bytes28 = _rt::Vec::from_raw_parts(
+                                                                                l26.cast(),
+                                                                                len28,
+                                                                                len28,
+                                                                            );
+                                                                            _rt::string_lift(bytes28)
+                                                                        };
+                                                                        result29.push(e29);
+                                                                    }
+                                                                    _rt::cabi_dealloc(
+                                                                        base29,
+                                                                        len29 * (2 * ::core::mem::size_of::<*const u8>()),
+                                                                        ::core::mem::size_of::<*const u8>(),
+                                                                    );
+                                                                    super::super::super::ptah::migration::types::EnumType {
+                                                                        name: match l20 {
+                                                                            0 => None,
+                                                                            1 => {
+                                                                                let e = {
+                                                                                    let l21 = *base
+                                                                                        .add(5 * ::core::mem::size_of::<*const u8>())
+                                                                                        .cast::<*mut u8>();
+                                                                                    let l22 = *base
+                                                                                        .add(6 * ::core::mem::size_of::<*const u8>())
+                                                                                        .cast::<usize>();
+                                                                                    let len23 = l22;
+                                                                                    let bytes23 = _rt::Vec::from_raw_parts(
+                                                                                        l21.cast(),
+                                                                                        len23,
+                                                                                        len23,
+                                                                                    );
+                                                                                    _rt::string_lift(bytes23)
+                                                                                };
+                                                                                Some(e)
+                                                                            }
+                                                                            _ => _rt::invalid_enum_discriminant(),
+                                                                        },
+                                                                        labels: result29,
+                                                                    }
+                                                                };
+                                                                V30::Enumeration(e30)
                                                             }
                                                         };
-                                                        v20
+                                                        v30
                                                     };
                                                     Some(e)
                                                 }
                                                 _ => _rt::invalid_enum_discriminant(),
                                             },
-                                            native_type: _rt::string_lift(bytes23),
-                                            nullable: _rt::bool_lift(l24 as u8),
-                                            default: match l25 {
+                                            native_type: _rt::string_lift(bytes33),
+                                            nullable: _rt::bool_lift(l34 as u8),
+                                            default: match l35 {
                                                 0 => None,
                                                 1 => {
                                                     let e = {
-                                                        let l26 = i32::from(
+                                                        let l36 = i32::from(
                                                             *base
-                                                                .add(32 + 4 * ::core::mem::size_of::<*const u8>())
+                                                                .add(8 + 12 * ::core::mem::size_of::<*const u8>())
                                                                 .cast::<u8>(),
                                                         );
-                                                        use super::super::super::ptah::migration::types::DefaultValue as V63;
-                                                        let v63 = match l26 {
+                                                        use super::super::super::ptah::migration::types::DefaultValue as V73;
+                                                        let v73 = match l36 {
                                                             0 => {
-                                                                let e63 = {
-                                                                    let l27 = i32::from(
+                                                                let e73 = {
+                                                                    let l37 = i32::from(
                                                                         *base
-                                                                            .add(40 + 4 * ::core::mem::size_of::<*const u8>())
+                                                                            .add(16 + 12 * ::core::mem::size_of::<*const u8>())
                                                                             .cast::<u8>(),
                                                                     );
-                                                                    use super::super::super::ptah::migration::types::Value as V58;
-                                                                    let v58 = match l27 {
-                                                                        0 => V58::Null,
+                                                                    use super::super::super::ptah::migration::types::Value as V68;
+                                                                    let v68 = match l37 {
+                                                                        0 => V68::Null,
                                                                         1 => {
-                                                                            let e58 = {
-                                                                                let l28 = i32::from(
+                                                                            let e68 = {
+                                                                                let l38 = i32::from(
                                                                                     *base
-                                                                                        .add(48 + 4 * ::core::mem::size_of::<*const u8>())
+                                                                                        .add(24 + 12 * ::core::mem::size_of::<*const u8>())
                                                                                         .cast::<u8>(),
                                                                                 );
-                                                                                _rt::bool_lift(l28 as u8)
+                                                                                _rt::bool_lift(l38 as u8)
                                                                             };
-                                                                            V58::Boolean(e58)
+                                                                            V68::Boolean(e68)
                                                                         }
                                                                         2 => {
-                                                                            let e58 = {
-                                                                                let l29 = *base
-                                                                                    .add(48 + 4 * ::core::mem::size_of::<*const u8>())
+                                                                            let e68 = {
+                                                                                let l39 = *base
+                                                                                    .add(24 + 12 * ::core::mem::size_of::<*const u8>())
                                                                                     .cast::<i64>();
-                                                                                l29
+                                                                                l39
                                                                             };
-                                                                            V58::Integer(e58)
+                                                                            V68::Integer(e68)
                                                                         }
                                                                         3 => {
-                                                                            let e58 = {
-                                                                                let l30 = *base
-                                                                                    .add(48 + 4 * ::core::mem::size_of::<*const u8>())
+                                                                            let e68 = {
+                                                                                let l40 = *base
+                                                                                    .add(24 + 12 * ::core::mem::size_of::<*const u8>())
                                                                                     .cast::<f64>();
-                                                                                l30
+                                                                                l40
                                                                             };
-                                                                            V58::Double(e58)
+                                                                            V68::Double(e68)
                                                                         }
                                                                         4 => {
-                                                                            let e58 = {
-                                                                                let l31 = *base
-                                                                                    .add(48 + 4 * ::core::mem::size_of::<*const u8>())
+                                                                            let e68 = {
+                                                                                let l41 = *base
+                                                                                    .add(24 + 12 * ::core::mem::size_of::<*const u8>())
                                                                                     .cast::<*mut u8>();
-                                                                                let l32 = *base
-                                                                                    .add(48 + 5 * ::core::mem::size_of::<*const u8>())
+                                                                                let l42 = *base
+                                                                                    .add(24 + 13 * ::core::mem::size_of::<*const u8>())
                                                                                     .cast::<usize>();
-                                                                                let len33 = l32;
-                                                                                let bytes33 = _rt::Vec::from_raw_parts(
-                                                                                    l31.cast(),
-                                                                                    len33,
-                                                                                    len33,
+                                                                                let len43 = l42;
+                                                                                let bytes43 = _rt::Vec::from_raw_parts(
+                                                                                    l41.cast(),
+                                                                                    len43,
+                                                                                    len43,
                                                                                 );
-                                                                                _rt::string_lift(bytes33)
+                                                                                _rt::string_lift(bytes43)
                                                                             };
-                                                                            V58::Numeric(e58)
+                                                                            V68::Numeric(e68)
                                                                         }
                                                                         5 => {
-                                                                            let e58 = {
-                                                                                let l34 = *base
-                                                                                    .add(48 + 4 * ::core::mem::size_of::<*const u8>())
+                                                                            let e68 = {
+                                                                                let l44 = *base
+                                                                                    .add(24 + 12 * ::core::mem::size_of::<*const u8>())
                                                                                     .cast::<*mut u8>();
-                                                                                let l35 = *base
-                                                                                    .add(48 + 5 * ::core::mem::size_of::<*const u8>())
+                                                                                let l45 = *base
+                                                                                    .add(24 + 13 * ::core::mem::size_of::<*const u8>())
                                                                                     .cast::<usize>();
-                                                                                let len36 = l35;
-                                                                                let bytes36 = _rt::Vec::from_raw_parts(
-                                                                                    l34.cast(),
-                                                                                    len36,
-                                                                                    len36,
+                                                                                let len46 = l45;
+                                                                                let bytes46 = _rt::Vec::from_raw_parts(
+                                                                                    l44.cast(),
+                                                                                    len46,
+                                                                                    len46,
                                                                                 );
-                                                                                _rt::string_lift(bytes36)
+                                                                                _rt::string_lift(bytes46)
                                                                             };
-                                                                            V58::Text(e58)
+                                                                            V68::Text(e68)
                                                                         }
                                                                         6 => {
-                                                                            let e58 = {
-                                                                                let l37 = *base
-                                                                                    .add(48 + 4 * ::core::mem::size_of::<*const u8>())
+                                                                            let e68 = {
+                                                                                let l47 = *base
+                                                                                    .add(24 + 12 * ::core::mem::size_of::<*const u8>())
                                                                                     .cast::<*mut u8>();
-                                                                                let l38 = *base
-                                                                                    .add(48 + 5 * ::core::mem::size_of::<*const u8>())
+                                                                                let l48 = *base
+                                                                                    .add(24 + 13 * ::core::mem::size_of::<*const u8>())
                                                                                     .cast::<usize>();
-                                                                                let len39 = l38;
+                                                                                let len49 = l48;
                                                                                 <_ as From<
                                                                                     _rt::Vec<_>,
-                                                                                >>::from(_rt::Vec::from_raw_parts(l37.cast(), len39, len39))
+                                                                                >>::from(_rt::Vec::from_raw_parts(l47.cast(), len49, len49))
                                                                             };
-                                                                            V58::Binary(e58)
+                                                                            V68::Binary(e68)
                                                                         }
                                                                         7 => {
-                                                                            let e58 = {
-                                                                                let l40 = *base
-                                                                                    .add(48 + 4 * ::core::mem::size_of::<*const u8>())
+                                                                            let e68 = {
+                                                                                let l50 = *base
+                                                                                    .add(24 + 12 * ::core::mem::size_of::<*const u8>())
                                                                                     .cast::<*mut u8>();
-                                                                                let l41 = *base
-                                                                                    .add(48 + 5 * ::core::mem::size_of::<*const u8>())
+                                                                                let l51 = *base
+                                                                                    .add(24 + 13 * ::core::mem::size_of::<*const u8>())
                                                                                     .cast::<usize>();
-                                                                                let len42 = l41;
-                                                                                let bytes42 = _rt::Vec::from_raw_parts(
-                                                                                    l40.cast(),
-                                                                                    len42,
-                                                                                    len42,
+                                                                                let len52 = l51;
+                                                                                let bytes52 = _rt::Vec::from_raw_parts(
+                                                                                    l50.cast(),
+                                                                                    len52,
+                                                                                    len52,
                                                                                 );
-                                                                                _rt::string_lift(bytes42)
+                                                                                _rt::string_lift(bytes52)
                                                                             };
-                                                                            V58::Date(e58)
+                                                                            V68::Date(e68)
                                                                         }
                                                                         8 => {
-                                                                            let e58 = {
-                                                                                let l43 = *base
-                                                                                    .add(48 + 4 * ::core::mem::size_of::<*const u8>())
+                                                                            let e68 = {
+                                                                                let l53 = *base
+                                                                                    .add(24 + 12 * ::core::mem::size_of::<*const u8>())
                                                                                     .cast::<*mut u8>();
-                                                                                let l44 = *base
-                                                                                    .add(48 + 5 * ::core::mem::size_of::<*const u8>())
+                                                                                let l54 = *base
+                                                                                    .add(24 + 13 * ::core::mem::size_of::<*const u8>())
                                                                                     .cast::<usize>();
-                                                                                let len45 = l44;
-                                                                                let bytes45 = _rt::Vec::from_raw_parts(
-                                                                                    l43.cast(),
-                                                                                    len45,
-                                                                                    len45,
+                                                                                let len55 = l54;
+                                                                                let bytes55 = _rt::Vec::from_raw_parts(
+                                                                                    l53.cast(),
+                                                                                    len55,
+                                                                                    len55,
                                                                                 );
-                                                                                _rt::string_lift(bytes45)
+                                                                                _rt::string_lift(bytes55)
                                                                             };
-                                                                            V58::Time(e58)
+                                                                            V68::Time(e68)
                                                                         }
                                                                         9 => {
-                                                                            let e58 = {
-                                                                                let l46 = *base
-                                                                                    .add(48 + 4 * ::core::mem::size_of::<*const u8>())
+                                                                            let e68 = {
+                                                                                let l56 = *base
+                                                                                    .add(24 + 12 * ::core::mem::size_of::<*const u8>())
                                                                                     .cast::<*mut u8>();
-                                                                                let l47 = *base
-                                                                                    .add(48 + 5 * ::core::mem::size_of::<*const u8>())
+                                                                                let l57 = *base
+                                                                                    .add(24 + 13 * ::core::mem::size_of::<*const u8>())
                                                                                     .cast::<usize>();
-                                                                                let len48 = l47;
-                                                                                let bytes48 = _rt::Vec::from_raw_parts(
-                                                                                    l46.cast(),
-                                                                                    len48,
-                                                                                    len48,
+                                                                                let len58 = l57;
+                                                                                let bytes58 = _rt::Vec::from_raw_parts(
+                                                                                    l56.cast(),
+                                                                                    len58,
+                                                                                    len58,
                                                                                 );
-                                                                                _rt::string_lift(bytes48)
+                                                                                _rt::string_lift(bytes58)
                                                                             };
-                                                                            V58::Timestamp(e58)
+                                                                            V68::Timestamp(e68)
                                                                         }
                                                                         10 => {
-                                                                            let e58 = {
-                                                                                let l49 = *base
-                                                                                    .add(48 + 4 * ::core::mem::size_of::<*const u8>())
+                                                                            let e68 = {
+                                                                                let l59 = *base
+                                                                                    .add(24 + 12 * ::core::mem::size_of::<*const u8>())
                                                                                     .cast::<*mut u8>();
-                                                                                let l50 = *base
-                                                                                    .add(48 + 5 * ::core::mem::size_of::<*const u8>())
+                                                                                let l60 = *base
+                                                                                    .add(24 + 13 * ::core::mem::size_of::<*const u8>())
                                                                                     .cast::<usize>();
-                                                                                let len51 = l50;
-                                                                                let bytes51 = _rt::Vec::from_raw_parts(
-                                                                                    l49.cast(),
-                                                                                    len51,
-                                                                                    len51,
+                                                                                let len61 = l60;
+                                                                                let bytes61 = _rt::Vec::from_raw_parts(
+                                                                                    l59.cast(),
+                                                                                    len61,
+                                                                                    len61,
                                                                                 );
-                                                                                _rt::string_lift(bytes51)
+                                                                                _rt::string_lift(bytes61)
                                                                             };
-                                                                            V58::TimestampWithZone(e58)
+                                                                            V68::TimestampWithZone(e68)
                                                                         }
                                                                         11 => {
-                                                                            let e58 = {
-                                                                                let l52 = *base
-                                                                                    .add(48 + 4 * ::core::mem::size_of::<*const u8>())
+                                                                            let e68 = {
+                                                                                let l62 = *base
+                                                                                    .add(24 + 12 * ::core::mem::size_of::<*const u8>())
                                                                                     .cast::<*mut u8>();
-                                                                                let l53 = *base
-                                                                                    .add(48 + 5 * ::core::mem::size_of::<*const u8>())
+                                                                                let l63 = *base
+                                                                                    .add(24 + 13 * ::core::mem::size_of::<*const u8>())
                                                                                     .cast::<usize>();
-                                                                                let len54 = l53;
-                                                                                let bytes54 = _rt::Vec::from_raw_parts(
-                                                                                    l52.cast(),
-                                                                                    len54,
-                                                                                    len54,
+                                                                                let len64 = l63;
+                                                                                let bytes64 = _rt::Vec::from_raw_parts(
+                                                                                    l62.cast(),
+                                                                                    len64,
+                                                                                    len64,
                                                                                 );
-                                                                                _rt::string_lift(bytes54)
+                                                                                _rt::string_lift(bytes64)
                                                                             };
-                                                                            V58::Uuid(e58)
+                                                                            V68::Uuid(e68)
                                                                         }
                                                                         n => {
                                                                             debug_assert_eq!(n, 12, "invalid enum discriminant");
-                                                                            let e58 = {
-                                                                                let l55 = *base
-                                                                                    .add(48 + 4 * ::core::mem::size_of::<*const u8>())
+                                                                            let e68 = {
+                                                                                let l65 = *base
+                                                                                    .add(24 + 12 * ::core::mem::size_of::<*const u8>())
                                                                                     .cast::<*mut u8>();
-                                                                                let l56 = *base
-                                                                                    .add(48 + 5 * ::core::mem::size_of::<*const u8>())
+                                                                                let l66 = *base
+                                                                                    .add(24 + 13 * ::core::mem::size_of::<*const u8>())
                                                                                     .cast::<usize>();
-                                                                                let len57 = l56;
-                                                                                let bytes57 = _rt::Vec::from_raw_parts(
-                                                                                    l55.cast(),
-                                                                                    len57,
-                                                                                    len57,
+                                                                                let len67 = l66;
+                                                                                let bytes67 = _rt::Vec::from_raw_parts(
+                                                                                    l65.cast(),
+                                                                                    len67,
+                                                                                    len67,
                                                                                 );
-                                                                                _rt::string_lift(bytes57)
+                                                                                _rt::string_lift(bytes67)
                                                                             };
-                                                                            V58::Json(e58)
+                                                                            V68::Json(e68)
                                                                         }
                                                                     };
-                                                                    v58
+                                                                    v68
                                                                 };
-                                                                V63::Value(e63)
+                                                                V73::Value(e73)
                                                             }
                                                             n => {
                                                                 debug_assert_eq!(n, 1, "invalid enum discriminant");
-                                                                let e63 = {
-                                                                    let l59 = *base
-                                                                        .add(40 + 4 * ::core::mem::size_of::<*const u8>())
+                                                                let e73 = {
+                                                                    let l69 = *base
+                                                                        .add(16 + 12 * ::core::mem::size_of::<*const u8>())
                                                                         .cast::<*mut u8>();
-                                                                    let l60 = *base
-                                                                        .add(40 + 5 * ::core::mem::size_of::<*const u8>())
+                                                                    let l70 = *base
+                                                                        .add(16 + 13 * ::core::mem::size_of::<*const u8>())
                                                                         .cast::<usize>();
-                                                                    let len61 = l60;
-                                                                    let bytes61 = _rt::Vec::from_raw_parts(
-                                                                        l59.cast(),
-                                                                        len61,
-                                                                        len61,
+                                                                    let len71 = l70;
+                                                                    let bytes71 = _rt::Vec::from_raw_parts(
+                                                                        l69.cast(),
+                                                                        len71,
+                                                                        len71,
                                                                     );
-                                                                    let l62 = i32::from(
+                                                                    let l72 = i32::from(
                                                                         *base
-                                                                            .add(40 + 6 * ::core::mem::size_of::<*const u8>())
+                                                                            .add(16 + 14 * ::core::mem::size_of::<*const u8>())
                                                                             .cast::<u8>(),
                                                                     );
                                                                     super::super::super::ptah::migration::types::SqlText {
-                                                                        text: _rt::string_lift(bytes61),
+                                                                        text: _rt::string_lift(bytes71),
                                                                         syntax: super::super::super::ptah::migration::types::SqlSyntax::_lift(
-                                                                            l62 as u8,
+                                                                            l72 as u8,
                                                                         ),
                                                                     }
                                                                 };
-                                                                V63::Expression(e63)
+                                                                V73::Expression(e73)
                                                             }
                                                         };
-                                                        v63
+                                                        v73
                                                     };
                                                     Some(e)
                                                 }
                                                 _ => _rt::invalid_enum_discriminant(),
                                             },
-                                            auto_increment: _rt::bool_lift(l64 as u8),
-                                            computed: match l65 {
+                                            auto_increment: _rt::bool_lift(l74 as u8),
+                                            computed: match l75 {
                                                 0 => None,
                                                 1 => {
                                                     let e = {
-                                                        let l66 = *base
-                                                            .add(48 + 8 * ::core::mem::size_of::<*const u8>())
+                                                        let l76 = *base
+                                                            .add(24 + 16 * ::core::mem::size_of::<*const u8>())
                                                             .cast::<*mut u8>();
-                                                        let l67 = *base
-                                                            .add(48 + 9 * ::core::mem::size_of::<*const u8>())
+                                                        let l77 = *base
+                                                            .add(24 + 17 * ::core::mem::size_of::<*const u8>())
                                                             .cast::<usize>();
-                                                        let len68 = l67;
-                                                        let bytes68 = _rt::Vec::from_raw_parts(
-                                                            l66.cast(),
-                                                            len68,
-                                                            len68,
+                                                        let len78 = l77;
+                                                        let bytes78 = _rt::Vec::from_raw_parts(
+                                                            l76.cast(),
+                                                            len78,
+                                                            len78,
                                                         );
-                                                        let l69 = i32::from(
+                                                        let l79 = i32::from(
                                                             *base
-                                                                .add(48 + 10 * ::core::mem::size_of::<*const u8>())
+                                                                .add(24 + 18 * ::core::mem::size_of::<*const u8>())
                                                                 .cast::<u8>(),
                                                         );
-                                                        let l70 = i32::from(
+                                                        let l80 = i32::from(
                                                             *base
-                                                                .add(48 + 11 * ::core::mem::size_of::<*const u8>())
+                                                                .add(24 + 19 * ::core::mem::size_of::<*const u8>())
                                                                 .cast::<u8>(),
                                                         );
                                                         super::super::super::ptah::migration::types::Computed {
                                                             expression: super::super::super::ptah::migration::types::SqlText {
-                                                                text: _rt::string_lift(bytes68),
+                                                                text: _rt::string_lift(bytes78),
                                                                 syntax: super::super::super::ptah::migration::types::SqlSyntax::_lift(
-                                                                    l69 as u8,
+                                                                    l79 as u8,
                                                                 ),
                                                             },
                                                             storage: super::super::super::ptah::migration::types::ComputedStorage::_lift(
-                                                                l70 as u8,
+                                                                l80 as u8,
                                                             ),
                                                         }
                                                     };
@@ -6154,23 +7602,23 @@ pub mod ptah {
                                                 }
                                                 _ => _rt::invalid_enum_discriminant(),
                                             },
-                                            comment: match l71 {
+                                            comment: match l81 {
                                                 0 => None,
                                                 1 => {
                                                     let e = {
-                                                        let l72 = *base
-                                                            .add(48 + 13 * ::core::mem::size_of::<*const u8>())
+                                                        let l82 = *base
+                                                            .add(24 + 21 * ::core::mem::size_of::<*const u8>())
                                                             .cast::<*mut u8>();
-                                                        let l73 = *base
-                                                            .add(48 + 14 * ::core::mem::size_of::<*const u8>())
+                                                        let l83 = *base
+                                                            .add(24 + 22 * ::core::mem::size_of::<*const u8>())
                                                             .cast::<usize>();
-                                                        let len74 = l73;
-                                                        let bytes74 = _rt::Vec::from_raw_parts(
-                                                            l72.cast(),
-                                                            len74,
-                                                            len74,
+                                                        let len84 = l83;
+                                                        let bytes84 = _rt::Vec::from_raw_parts(
+                                                            l82.cast(),
+                                                            len84,
+                                                            len84,
                                                         );
-                                                        _rt::string_lift(bytes74)
+                                                        _rt::string_lift(bytes84)
                                                     };
                                                     Some(e)
                                                 }
@@ -6178,159 +7626,159 @@ pub mod ptah {
                                             },
                                         }
                                     };
-                                    result75.push(e75);
+                                    result85.push(e85);
                                 }
                                 _rt::cabi_dealloc(
-                                    base75,
-                                    len75 * (56 + 14 * ::core::mem::size_of::<*const u8>()),
+                                    base85,
+                                    len85 * (32 + 22 * ::core::mem::size_of::<*const u8>()),
                                     8,
                                 );
-                                result75
+                                result85
                             };
                             Ok(e)
                         }
                         1 => {
                             let e = {
-                                let l76 = i32::from(
+                                let l86 = i32::from(
                                     *ptr1.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
                                 );
-                                use super::super::super::ptah::migration::types::Error as V98;
-                                let v98 = match l76 {
+                                use super::super::super::ptah::migration::types::Error as V108;
+                                let v108 = match l86 {
                                     0 => {
-                                        let e98 = {
-                                            let l77 = *ptr1
+                                        let e108 = {
+                                            let l87 = *ptr1
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
-                                            let l78 = *ptr1
+                                            let l88 = *ptr1
                                                 .add(3 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>();
-                                            let len79 = l78;
-                                            let bytes79 = _rt::Vec::from_raw_parts(
-                                                l77.cast(),
-                                                len79,
-                                                len79,
+                                            let len89 = l88;
+                                            let bytes89 = _rt::Vec::from_raw_parts(
+                                                l87.cast(),
+                                                len89,
+                                                len89,
                                             );
-                                            _rt::string_lift(bytes79)
+                                            _rt::string_lift(bytes89)
                                         };
-                                        V98::AlreadyExists(e98)
+                                        V108::AlreadyExists(e108)
                                     }
                                     1 => {
-                                        let e98 = {
-                                            let l80 = *ptr1
+                                        let e108 = {
+                                            let l90 = *ptr1
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
-                                            let l81 = *ptr1
+                                            let l91 = *ptr1
                                                 .add(3 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>();
-                                            let len82 = l81;
-                                            let bytes82 = _rt::Vec::from_raw_parts(
-                                                l80.cast(),
-                                                len82,
-                                                len82,
+                                            let len92 = l91;
+                                            let bytes92 = _rt::Vec::from_raw_parts(
+                                                l90.cast(),
+                                                len92,
+                                                len92,
                                             );
-                                            _rt::string_lift(bytes82)
+                                            _rt::string_lift(bytes92)
                                         };
-                                        V98::NotFound(e98)
+                                        V108::NotFound(e108)
                                     }
                                     2 => {
-                                        let e98 = {
-                                            let l83 = *ptr1
+                                        let e108 = {
+                                            let l93 = *ptr1
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
-                                            let l84 = *ptr1
+                                            let l94 = *ptr1
                                                 .add(3 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>();
-                                            let len85 = l84;
-                                            let bytes85 = _rt::Vec::from_raw_parts(
-                                                l83.cast(),
-                                                len85,
-                                                len85,
+                                            let len95 = l94;
+                                            let bytes95 = _rt::Vec::from_raw_parts(
+                                                l93.cast(),
+                                                len95,
+                                                len95,
                                             );
-                                            _rt::string_lift(bytes85)
+                                            _rt::string_lift(bytes95)
                                         };
-                                        V98::Invalid(e98)
+                                        V108::Invalid(e108)
                                     }
                                     3 => {
-                                        let e98 = {
-                                            let l86 = *ptr1
+                                        let e108 = {
+                                            let l96 = *ptr1
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
-                                            let l87 = *ptr1
+                                            let l97 = *ptr1
                                                 .add(3 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>();
-                                            let len88 = l87;
-                                            let bytes88 = _rt::Vec::from_raw_parts(
-                                                l86.cast(),
-                                                len88,
-                                                len88,
+                                            let len98 = l97;
+                                            let bytes98 = _rt::Vec::from_raw_parts(
+                                                l96.cast(),
+                                                len98,
+                                                len98,
                                             );
-                                            _rt::string_lift(bytes88)
+                                            _rt::string_lift(bytes98)
                                         };
-                                        V98::Denied(e98)
+                                        V108::Denied(e108)
                                     }
                                     4 => {
-                                        let e98 = {
-                                            let l89 = *ptr1
+                                        let e108 = {
+                                            let l99 = *ptr1
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
-                                            let l90 = *ptr1
+                                            let l100 = *ptr1
                                                 .add(3 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>();
-                                            let len91 = l90;
-                                            let bytes91 = _rt::Vec::from_raw_parts(
-                                                l89.cast(),
-                                                len91,
-                                                len91,
+                                            let len101 = l100;
+                                            let bytes101 = _rt::Vec::from_raw_parts(
+                                                l99.cast(),
+                                                len101,
+                                                len101,
                                             );
-                                            _rt::string_lift(bytes91)
+                                            _rt::string_lift(bytes101)
                                         };
-                                        V98::Unsupported(e98)
+                                        V108::Unsupported(e108)
                                     }
                                     5 => {
-                                        let e98 = {
-                                            let l92 = *ptr1
+                                        let e108 = {
+                                            let l102 = *ptr1
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
-                                            let l93 = *ptr1
+                                            let l103 = *ptr1
                                                 .add(3 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>();
-                                            let len94 = l93;
-                                            let bytes94 = _rt::Vec::from_raw_parts(
-                                                l92.cast(),
-                                                len94,
-                                                len94,
+                                            let len104 = l103;
+                                            let bytes104 = _rt::Vec::from_raw_parts(
+                                                l102.cast(),
+                                                len104,
+                                                len104,
                                             );
-                                            _rt::string_lift(bytes94)
+                                            _rt::string_lift(bytes104)
                                         };
-                                        V98::LimitExceeded(e98)
+                                        V108::LimitExceeded(e108)
                                     }
                                     n => {
                                         debug_assert_eq!(n, 6, "invalid enum discriminant");
-                                        let e98 = {
-                                            let l95 = *ptr1
+                                        let e108 = {
+                                            let l105 = *ptr1
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
-                                            let l96 = *ptr1
+                                            let l106 = *ptr1
                                                 .add(3 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>();
-                                            let len97 = l96;
-                                            let bytes97 = _rt::Vec::from_raw_parts(
-                                                l95.cast(),
-                                                len97,
-                                                len97,
+                                            let len107 = l106;
+                                            let bytes107 = _rt::Vec::from_raw_parts(
+                                                l105.cast(),
+                                                len107,
+                                                len107,
                                             );
-                                            _rt::string_lift(bytes97)
+                                            _rt::string_lift(bytes107)
                                         };
-                                        V98::Failed(e98)
+                                        V108::Failed(e108)
                                     }
                                 };
-                                v98
+                                v108
                             };
                             Err(e)
                         }
                         _ => _rt::invalid_enum_discriminant(),
                     };
-                    result99
+                    result109
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
@@ -8283,7 +9731,7 @@ pub mod ptah {
                         }
                         wit_import1((self).handle() as i32, ptr0);
                         let l2 = i32::from(*ptr0.add(0).cast::<u8>());
-                        let result44 = match l2 {
+                        let result54 = match l2 {
                             0 => {
                                 let e = {
                                     let l3 = *ptr0
@@ -8292,13 +9740,13 @@ pub mod ptah {
                                     let l4 = *ptr0
                                         .add(2 * ::core::mem::size_of::<*const u8>())
                                         .cast::<usize>();
-                                    let base20 = l3;
-                                    let len20 = l4;
-                                    let mut result20 = _rt::Vec::with_capacity(len20);
-                                    for i in 0..len20 {
-                                        let base = base20
-                                            .add(i * (16 + 2 * ::core::mem::size_of::<*const u8>()));
-                                        let e20 = {
+                                    let base30 = l3;
+                                    let len30 = l4;
+                                    let mut result30 = _rt::Vec::with_capacity(len30);
+                                    for i in 0..len30 {
+                                        let base = base30
+                                            .add(i * (9 * ::core::mem::size_of::<*const u8>()));
+                                        let e30 = {
                                             let l5 = *base.add(0).cast::<*mut u8>();
                                             let l6 = *base
                                                 .add(::core::mem::size_of::<*const u8>())
@@ -8322,25 +9770,25 @@ pub mod ptah {
                                                         let e = {
                                                             let l9 = i32::from(
                                                                 *base
-                                                                    .add(4 + 2 * ::core::mem::size_of::<*const u8>())
+                                                                    .add(3 * ::core::mem::size_of::<*const u8>())
                                                                     .cast::<u8>(),
                                                             );
-                                                            use super::super::super::ptah::migration::types::ColumnType as V19;
-                                                            let v19 = match l9 {
-                                                                0 => V19::Boolean,
-                                                                1 => V19::SmallInteger,
-                                                                2 => V19::Integer,
-                                                                3 => V19::BigInteger,
+                                                            use super::super::super::ptah::migration::types::ColumnType as V29;
+                                                            let v29 = match l9 {
+                                                                0 => V29::Boolean,
+                                                                1 => V29::SmallInteger,
+                                                                2 => V29::Integer,
+                                                                3 => V29::BigInteger,
                                                                 4 => {
-                                                                    let e19 = {
+                                                                    let e29 = {
                                                                         let l10 = i32::from(
                                                                             *base
-                                                                                .add(8 + 2 * ::core::mem::size_of::<*const u8>())
+                                                                                .add(4 * ::core::mem::size_of::<*const u8>())
                                                                                 .cast::<u8>(),
                                                                         );
                                                                         let l11 = i32::from(
                                                                             *base
-                                                                                .add(9 + 2 * ::core::mem::size_of::<*const u8>())
+                                                                                .add(1 + 4 * ::core::mem::size_of::<*const u8>())
                                                                                 .cast::<u8>(),
                                                                         );
                                                                         super::super::super::ptah::migration::types::NumericType {
@@ -8348,15 +9796,15 @@ pub mod ptah {
                                                                             scale: l11 as u8,
                                                                         }
                                                                     };
-                                                                    V19::Numeric(e19)
+                                                                    V29::Numeric(e29)
                                                                 }
-                                                                5 => V19::Float,
-                                                                6 => V19::Double,
+                                                                5 => V29::Float,
+                                                                6 => V29::Double,
                                                                 7 => {
-                                                                    let e19 = {
+                                                                    let e29 = {
                                                                         let l12 = i32::from(
                                                                             *base
-                                                                                .add(8 + 2 * ::core::mem::size_of::<*const u8>())
+                                                                                .add(4 * ::core::mem::size_of::<*const u8>())
                                                                                 .cast::<u8>(),
                                                                         );
                                                                         match l12 {
@@ -8364,7 +9812,7 @@ pub mod ptah {
                                                                             1 => {
                                                                                 let e = {
                                                                                     let l13 = *base
-                                                                                        .add(12 + 2 * ::core::mem::size_of::<*const u8>())
+                                                                                        .add(4 + 4 * ::core::mem::size_of::<*const u8>())
                                                                                         .cast::<i32>();
                                                                                     l13 as u32
                                                                                 };
@@ -8373,77 +9821,142 @@ pub mod ptah {
                                                                             _ => _rt::invalid_enum_discriminant(),
                                                                         }
                                                                     };
-                                                                    V19::Varchar(e19)
+                                                                    V29::Varchar(e29)
                                                                 }
-                                                                8 => V19::Text,
+                                                                8 => V29::Text,
                                                                 9 => {
-                                                                    let e19 = {
+                                                                    let e29 = {
                                                                         let l14 = i32::from(
                                                                             *base
-                                                                                .add(8 + 2 * ::core::mem::size_of::<*const u8>())
+                                                                                .add(4 * ::core::mem::size_of::<*const u8>())
                                                                                 .cast::<u8>(),
                                                                         );
                                                                         super::super::super::ptah::migration::types::LargeSize::_lift(
                                                                             l14 as u8,
                                                                         )
                                                                     };
-                                                                    V19::LargeText(e19)
+                                                                    V29::LargeText(e29)
                                                                 }
-                                                                10 => V19::Binary,
+                                                                10 => V29::Binary,
                                                                 11 => {
-                                                                    let e19 = {
+                                                                    let e29 = {
                                                                         let l15 = i32::from(
                                                                             *base
-                                                                                .add(8 + 2 * ::core::mem::size_of::<*const u8>())
+                                                                                .add(4 * ::core::mem::size_of::<*const u8>())
                                                                                 .cast::<u8>(),
                                                                         );
                                                                         super::super::super::ptah::migration::types::LargeSize::_lift(
                                                                             l15 as u8,
                                                                         )
                                                                     };
-                                                                    V19::LargeBinary(e19)
+                                                                    V29::LargeBinary(e29)
                                                                 }
-                                                                12 => V19::Date,
+                                                                12 => V29::Date,
                                                                 13 => {
-                                                                    let e19 = {
+                                                                    let e29 = {
                                                                         let l16 = i32::from(
                                                                             *base
-                                                                                .add(8 + 2 * ::core::mem::size_of::<*const u8>())
+                                                                                .add(4 * ::core::mem::size_of::<*const u8>())
                                                                                 .cast::<u8>(),
                                                                         );
                                                                         l16 as u8
                                                                     };
-                                                                    V19::Time(e19)
+                                                                    V29::Time(e29)
                                                                 }
                                                                 14 => {
-                                                                    let e19 = {
+                                                                    let e29 = {
                                                                         let l17 = i32::from(
                                                                             *base
-                                                                                .add(8 + 2 * ::core::mem::size_of::<*const u8>())
+                                                                                .add(4 * ::core::mem::size_of::<*const u8>())
                                                                                 .cast::<u8>(),
                                                                         );
                                                                         l17 as u8
                                                                     };
-                                                                    V19::Timestamp(e19)
+                                                                    V29::Timestamp(e29)
                                                                 }
                                                                 15 => {
-                                                                    let e19 = {
+                                                                    let e29 = {
                                                                         let l18 = i32::from(
                                                                             *base
-                                                                                .add(8 + 2 * ::core::mem::size_of::<*const u8>())
+                                                                                .add(4 * ::core::mem::size_of::<*const u8>())
                                                                                 .cast::<u8>(),
                                                                         );
                                                                         l18 as u8
                                                                     };
-                                                                    V19::TimestampWithZone(e19)
+                                                                    V29::TimestampWithZone(e29)
                                                                 }
-                                                                16 => V19::Uuid,
+                                                                16 => V29::Uuid,
+                                                                17 => V29::Json,
                                                                 n => {
-                                                                    debug_assert_eq!(n, 17, "invalid enum discriminant");
-                                                                    V19::Json
+                                                                    debug_assert_eq!(n, 18, "invalid enum discriminant");
+                                                                    let e29 = {
+                                                                        let l19 = i32::from(
+                                                                            *base
+                                                                                .add(4 * ::core::mem::size_of::<*const u8>())
+                                                                                .cast::<u8>(),
+                                                                        );
+                                                                        let l23 = *base
+                                                                            .add(7 * ::core::mem::size_of::<*const u8>())
+                                                                            .cast::<*mut u8>();
+                                                                        let l24 = *base
+                                                                            .add(8 * ::core::mem::size_of::<*const u8>())
+                                                                            .cast::<usize>();
+                                                                        let base28 = l23;
+                                                                        let len28 = l24;
+                                                                        let mut result28 = _rt::Vec::with_capacity(len28);
+                                                                        for i in 0..len28 {
+                                                                            let base = base28
+                                                                                .add(i * (2 * ::core::mem::size_of::<*const u8>()));
+                                                                            let e28 = {
+                                                                                let l25 = *base.add(0).cast::<*mut u8>();
+                                                                                let l26 = *base
+                                                                                    .add(::core::mem::size_of::<*const u8>())
+                                                                                    .cast::<usize>();
+                                                                                let len27 = l26;
+                                                                                let bytes27 = _rt::Vec::from_raw_parts(
+                                                                                    l25.cast(),
+                                                                                    len27,
+                                                                                    len27,
+                                                                                );
+                                                                                _rt::string_lift(bytes27)
+                                                                            };
+                                                                            result28.push(e28);
+                                                                        }
+                                                                        _rt::cabi_dealloc(
+                                                                            base28,
+                                                                            len28 * (2 * ::core::mem::size_of::<*const u8>()),
+                                                                            ::core::mem::size_of::<*const u8>(),
+                                                                        );
+                                                                        super::super::super::ptah::migration::types::EnumType {
+                                                                            name: match l19 {
+                                                                                0 => None,
+                                                                                1 => {
+                                                                                    let e = {
+                                                                                        let l20 = *base
+                                                                                            .add(5 * ::core::mem::size_of::<*const u8>())
+                                                                                            .cast::<*mut u8>();
+                                                                                        let l21 = *base
+                                                                                            .add(6 * ::core::mem::size_of::<*const u8>())
+                                                                                            .cast::<usize>();
+                                                                                        let len22 = l21;
+                                                                                        let bytes22 = _rt::Vec::from_raw_parts(
+                                                                                            l20.cast(),
+                                                                                            len22,
+                                                                                            len22,
+                                                                                        );
+                                                                                        _rt::string_lift(bytes22)
+                                                                                    };
+                                                                                    Some(e)
+                                                                                }
+                                                                                _ => _rt::invalid_enum_discriminant(),
+                                                                            },
+                                                                            labels: result28,
+                                                                        }
+                                                                    };
+                                                                    V29::Enumeration(e29)
                                                                 }
                                                             };
-                                                            v19
+                                                            v29
                                                         };
                                                         Some(e)
                                                     }
@@ -8451,159 +9964,159 @@ pub mod ptah {
                                                 },
                                             }
                                         };
-                                        result20.push(e20);
+                                        result30.push(e30);
                                     }
                                     _rt::cabi_dealloc(
-                                        base20,
-                                        len20 * (16 + 2 * ::core::mem::size_of::<*const u8>()),
+                                        base30,
+                                        len30 * (9 * ::core::mem::size_of::<*const u8>()),
                                         ::core::mem::size_of::<*const u8>(),
                                     );
-                                    result20
+                                    result30
                                 };
                                 Ok(e)
                             }
                             1 => {
                                 let e = {
-                                    let l21 = i32::from(
+                                    let l31 = i32::from(
                                         *ptr0.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
                                     );
-                                    use super::super::super::ptah::migration::types::Error as V43;
-                                    let v43 = match l21 {
+                                    use super::super::super::ptah::migration::types::Error as V53;
+                                    let v53 = match l31 {
                                         0 => {
-                                            let e43 = {
-                                                let l22 = *ptr0
+                                            let e53 = {
+                                                let l32 = *ptr0
                                                     .add(2 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<*mut u8>();
-                                                let l23 = *ptr0
+                                                let l33 = *ptr0
                                                     .add(3 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<usize>();
-                                                let len24 = l23;
-                                                let bytes24 = _rt::Vec::from_raw_parts(
-                                                    l22.cast(),
-                                                    len24,
-                                                    len24,
+                                                let len34 = l33;
+                                                let bytes34 = _rt::Vec::from_raw_parts(
+                                                    l32.cast(),
+                                                    len34,
+                                                    len34,
                                                 );
-                                                _rt::string_lift(bytes24)
+                                                _rt::string_lift(bytes34)
                                             };
-                                            V43::AlreadyExists(e43)
+                                            V53::AlreadyExists(e53)
                                         }
                                         1 => {
-                                            let e43 = {
-                                                let l25 = *ptr0
+                                            let e53 = {
+                                                let l35 = *ptr0
                                                     .add(2 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<*mut u8>();
-                                                let l26 = *ptr0
+                                                let l36 = *ptr0
                                                     .add(3 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<usize>();
-                                                let len27 = l26;
-                                                let bytes27 = _rt::Vec::from_raw_parts(
-                                                    l25.cast(),
-                                                    len27,
-                                                    len27,
+                                                let len37 = l36;
+                                                let bytes37 = _rt::Vec::from_raw_parts(
+                                                    l35.cast(),
+                                                    len37,
+                                                    len37,
                                                 );
-                                                _rt::string_lift(bytes27)
+                                                _rt::string_lift(bytes37)
                                             };
-                                            V43::NotFound(e43)
+                                            V53::NotFound(e53)
                                         }
                                         2 => {
-                                            let e43 = {
-                                                let l28 = *ptr0
+                                            let e53 = {
+                                                let l38 = *ptr0
                                                     .add(2 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<*mut u8>();
-                                                let l29 = *ptr0
+                                                let l39 = *ptr0
                                                     .add(3 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<usize>();
-                                                let len30 = l29;
-                                                let bytes30 = _rt::Vec::from_raw_parts(
-                                                    l28.cast(),
-                                                    len30,
-                                                    len30,
+                                                let len40 = l39;
+                                                let bytes40 = _rt::Vec::from_raw_parts(
+                                                    l38.cast(),
+                                                    len40,
+                                                    len40,
                                                 );
-                                                _rt::string_lift(bytes30)
+                                                _rt::string_lift(bytes40)
                                             };
-                                            V43::Invalid(e43)
+                                            V53::Invalid(e53)
                                         }
                                         3 => {
-                                            let e43 = {
-                                                let l31 = *ptr0
+                                            let e53 = {
+                                                let l41 = *ptr0
                                                     .add(2 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<*mut u8>();
-                                                let l32 = *ptr0
+                                                let l42 = *ptr0
                                                     .add(3 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<usize>();
-                                                let len33 = l32;
-                                                let bytes33 = _rt::Vec::from_raw_parts(
-                                                    l31.cast(),
-                                                    len33,
-                                                    len33,
+                                                let len43 = l42;
+                                                let bytes43 = _rt::Vec::from_raw_parts(
+                                                    l41.cast(),
+                                                    len43,
+                                                    len43,
                                                 );
-                                                _rt::string_lift(bytes33)
+                                                _rt::string_lift(bytes43)
                                             };
-                                            V43::Denied(e43)
+                                            V53::Denied(e53)
                                         }
                                         4 => {
-                                            let e43 = {
-                                                let l34 = *ptr0
+                                            let e53 = {
+                                                let l44 = *ptr0
                                                     .add(2 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<*mut u8>();
-                                                let l35 = *ptr0
+                                                let l45 = *ptr0
                                                     .add(3 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<usize>();
-                                                let len36 = l35;
-                                                let bytes36 = _rt::Vec::from_raw_parts(
-                                                    l34.cast(),
-                                                    len36,
-                                                    len36,
+                                                let len46 = l45;
+                                                let bytes46 = _rt::Vec::from_raw_parts(
+                                                    l44.cast(),
+                                                    len46,
+                                                    len46,
                                                 );
-                                                _rt::string_lift(bytes36)
+                                                _rt::string_lift(bytes46)
                                             };
-                                            V43::Unsupported(e43)
+                                            V53::Unsupported(e53)
                                         }
                                         5 => {
-                                            let e43 = {
-                                                let l37 = *ptr0
+                                            let e53 = {
+                                                let l47 = *ptr0
                                                     .add(2 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<*mut u8>();
-                                                let l38 = *ptr0
+                                                let l48 = *ptr0
                                                     .add(3 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<usize>();
-                                                let len39 = l38;
-                                                let bytes39 = _rt::Vec::from_raw_parts(
-                                                    l37.cast(),
-                                                    len39,
-                                                    len39,
+                                                let len49 = l48;
+                                                let bytes49 = _rt::Vec::from_raw_parts(
+                                                    l47.cast(),
+                                                    len49,
+                                                    len49,
                                                 );
-                                                _rt::string_lift(bytes39)
+                                                _rt::string_lift(bytes49)
                                             };
-                                            V43::LimitExceeded(e43)
+                                            V53::LimitExceeded(e53)
                                         }
                                         n => {
                                             debug_assert_eq!(n, 6, "invalid enum discriminant");
-                                            let e43 = {
-                                                let l40 = *ptr0
+                                            let e53 = {
+                                                let l50 = *ptr0
                                                     .add(2 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<*mut u8>();
-                                                let l41 = *ptr0
+                                                let l51 = *ptr0
                                                     .add(3 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<usize>();
-                                                let len42 = l41;
-                                                let bytes42 = _rt::Vec::from_raw_parts(
-                                                    l40.cast(),
-                                                    len42,
-                                                    len42,
+                                                let len52 = l51;
+                                                let bytes52 = _rt::Vec::from_raw_parts(
+                                                    l50.cast(),
+                                                    len52,
+                                                    len52,
                                                 );
-                                                _rt::string_lift(bytes42)
+                                                _rt::string_lift(bytes52)
                                             };
-                                            V43::Failed(e43)
+                                            V53::Failed(e53)
                                         }
                                     };
-                                    v43
+                                    v53
                                 };
                                 Err(e)
                             }
                             _ => _rt::invalid_enum_discriminant(),
                         };
-                        result44
+                        result54
                     }
                 }
             }
@@ -11030,6 +12543,7 @@ mod _rt {
             self as i32
         }
     }
+    pub use alloc_crate::alloc;
     pub fn as_i64<T: AsI64>(t: T) -> i64 {
         t.as_i64()
     }
@@ -11070,7 +12584,6 @@ mod _rt {
             self as f64
         }
     }
-    pub use alloc_crate::alloc;
     pub unsafe fn string_lift(bytes: Vec<u8>) -> String {
         if cfg!(debug_assertions) {
             String::from_utf8(bytes).unwrap()
@@ -11217,89 +12730,96 @@ macro_rules! __export_migrations_impl {
         (link_section =
         "component-type:wit-bindgen:0.60.0:ptah:migration@0.1.0:migrations:imports and exports")]
         #[doc(hidden)] #[allow(clippy::octal_escapes)] pub static
-        __WIT_BINDGEN_COMPONENT_TYPE : [u8; 4445] = *
+        __WIT_BINDGEN_COMPONENT_TYPE : [u8; 4752] = *
         b"\
-\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xdc!\x01A\x02\x01A\x1f\
-\x01B?\x01m\x03\x06sqlite\x08postgres\x07mariadb\x04\0\x07dialect\x03\0\0\x01r\x02\
+\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\x8f$\x01A\x02\x01A\x20\
+\x01BA\x01m\x03\x06sqlite\x08postgres\x07mariadb\x04\0\x07dialect\x03\0\0\x01r\x02\
 \x09precision}\x05scale}\x04\0\x0cnumeric-type\x03\0\x02\x01m\x02\x06medium\x04l\
-ong\x04\0\x0alarge-size\x03\0\x04\x01ky\x01q\x12\x07boolean\0\0\x0dsmall-integer\
-\0\0\x07integer\0\0\x0bbig-integer\0\0\x07numeric\x01\x03\0\x05float\0\0\x06doub\
-le\0\0\x07varchar\x01\x06\0\x04text\0\0\x0alarge-text\x01\x05\0\x06binary\0\0\x0c\
-large-binary\x01\x05\0\x04date\0\0\x04time\x01}\0\x09timestamp\x01}\0\x13timesta\
-mp-with-zone\x01}\0\x04uuid\0\0\x04json\0\0\x04\0\x0bcolumn-type\x03\0\x07\x01p}\
-\x01q\x0d\x04null\0\0\x07boolean\x01\x7f\0\x07integer\x01x\0\x06double\x01u\0\x07\
-numeric\x01s\0\x04text\x01s\0\x06binary\x01\x09\0\x04date\x01s\0\x04time\x01s\0\x09\
-timestamp\x01s\0\x13timestamp-with-zone\x01s\0\x04uuid\x01s\0\x04json\x01s\0\x04\
-\0\x05value\x03\0\x0a\x01m\x02\x08portable\x06target\x04\0\x0asql-syntax\x03\0\x0c\
-\x01r\x02\x04texts\x06syntax\x0d\x04\0\x08sql-text\x03\0\x0e\x01q\x02\x05value\x01\
-\x0b\0\x0aexpression\x01\x0f\0\x04\0\x0ddefault-value\x03\0\x10\x01m\x02\x08requ\
-ired\x0cif-supported\x04\0\x06demand\x03\0\x12\x01r\x02\x04texts\x06demand\x13\x04\
-\0\x07comment\x03\0\x14\x01m\x02\x06stored\x07virtual\x04\0\x10computed-storage\x03\
-\0\x16\x01r\x02\x0aexpression\x0f\x07storage\x17\x04\0\x08computed\x03\0\x18\x01\
-k\x11\x01k\x19\x01k\x15\x01r\x07\x04names\x0bcolumn-type\x08\x08nullable\x7f\x07\
-default\x1a\x0eauto-increment\x7f\x08computed\x1b\x07comment\x1c\x04\0\x06column\
-\x03\0\x1d\x01ks\x01ps\x01r\x02\x04name\x1f\x07columns\x20\x04\0\x0bprimary-key\x03\
-\0!\x01r\x02\x04name\x1f\x07columns\x20\x04\0\x11unique-constraint\x03\0#\x01m\x04\
-\x09no-action\x08restrict\x07cascade\x08set-null\x04\0\x12referential-action\x03\
-\0%\x01r\x06\x04name\x1f\x07columns\x20\x0ereferred-tables\x10referred-columns\x20\
-\x09on-update&\x09on-delete&\x04\0\x0bforeign-key\x03\0'\x01r\x02\x04name\x1f\x09\
-condition\x0f\x04\0\x05check\x03\0)\x01q\x04\x0bprimary-key\x01\"\0\x06unique\x01\
-$\0\x0bforeign-key\x01(\0\x05check\x01*\0\x04\0\x0aconstraint\x03\0+\x01q\x05\x04\
-name\x01s\0\x0bprimary-key\0\0\x06unique\x01\x20\0\x0bforeign-key\x01\x20\0\x05c\
-heck\x01\x20\0\x04\0\x13constraint-selector\x03\0-\x01m\x02\x09ascending\x0adesc\
-ending\x04\0\x0bindex-order\x03\0/\x01q\x02\x06column\x01s\0\x0aexpression\x01\x0f\
-\0\x04\0\x09index-key\x03\01\x01r\x02\x03key2\x05order0\x04\0\x0aindex-part\x03\0\
-3\x01p4\x01k\x0f\x01r\x04\x04names\x05parts5\x06unique\x7f\x09predicate6\x04\0\x05\
-index\x03\07\x01p\x1e\x01p,\x01r\x04\x04names\x07columns9\x0bconstraints:\x07com\
-ment\x1c\x04\0\x05table\x03\0;\x01q\x07\x0ealready-exists\x01s\0\x09not-found\x01\
-s\0\x07invalid\x01s\0\x06denied\x01s\0\x0bunsupported\x01s\0\x0elimit-exceeded\x01\
-s\0\x06failed\x01s\0\x04\0\x05error\x03\0=\x03\0\x1aptah:migration/types@0.1.0\x05\
-\0\x02\x03\0\0\x05table\x02\x03\0\0\x06column\x02\x03\0\0\x0bcolumn-type\x02\x03\
-\0\0\x0ddefault-value\x02\x03\0\0\x06demand\x02\x03\0\0\x07comment\x02\x03\0\0\x05\
-index\x02\x03\0\0\x0aconstraint\x02\x03\0\0\x13constraint-selector\x02\x03\0\0\x08\
-sql-text\x02\x03\0\0\x05error\x01B8\x02\x03\x02\x01\x01\x04\0\x05table\x03\0\0\x02\
-\x03\x02\x01\x02\x04\0\x06column\x03\0\x02\x02\x03\x02\x01\x03\x04\0\x0bcolumn-t\
-ype\x03\0\x04\x02\x03\x02\x01\x04\x04\0\x0ddefault-value\x03\0\x06\x02\x03\x02\x01\
-\x05\x04\0\x06demand\x03\0\x08\x02\x03\x02\x01\x06\x04\0\x07comment\x03\0\x0a\x02\
-\x03\x02\x01\x07\x04\0\x05index\x03\0\x0c\x02\x03\x02\x01\x08\x04\0\x0aconstrain\
-t\x03\0\x0e\x02\x03\x02\x01\x09\x04\0\x13constraint-selector\x03\0\x10\x02\x03\x02\
-\x01\x0a\x04\0\x08sql-text\x03\0\x12\x02\x03\x02\x01\x0b\x04\0\x05error\x03\0\x14\
-\x01q\x03\x04keep\0\0\x03set\x01\x07\0\x05clear\0\0\x04\0\x0edefault-change\x03\0\
-\x16\x01q\x03\x04keep\0\0\x03set\x01\x0b\0\x05clear\0\0\x04\0\x0ecomment-change\x03\
-\0\x18\x01k\x05\x01k\x7f\x01r\x04\x0bcolumn-type\x1a\x08nullable\x1b\x07default\x17\
-\x07comment\x19\x04\0\x0ecolumn-changes\x03\0\x1c\x01j\0\x01\x15\x01@\x01\x05tab\
-le\x01\0\x1e\x04\0\x0ccreate-table\x01\x1f\x01@\x01\x04names\0\x1e\x04\0\x0adrop\
--table\x01\x20\x01@\x02\x04names\x08new-names\0\x1e\x04\0\x0crename-table\x01!\x01\
-@\x02\x05tables\x06column\x03\0\x1e\x04\0\x0aadd-column\x01\"\x01@\x02\x05tables\
-\x04names\0\x1e\x04\0\x0bdrop-column\x01#\x01@\x03\x05tables\x04names\x08new-nam\
-es\0\x1e\x04\0\x0drename-column\x01$\x01@\x03\x05tables\x04names\x07changes\x1d\0\
-\x1e\x04\0\x0calter-column\x01%\x01k\x09\x01@\x03\x05tables\x05index\x0d\x06onli\
-ne&\0\x1e\x04\0\x0ccreate-index\x01'\x01@\x03\x05tables\x04names\x06online&\0\x1e\
-\x04\0\x0adrop-index\x01(\x01@\x02\x05tables\x0aconstraint\x0f\0\x1e\x04\0\x11cr\
-eate-constraint\x01)\x01@\x02\x05tables\x05which\x11\0\x1e\x04\0\x0fdrop-constra\
-int\x01*\x01@\x01\x09statement\x13\0\x1e\x04\0\x08ddl-text\x01+\x03\0\x1bptah:mi\
-gration/schema@0.1.0\x05\x0c\x02\x03\0\0\x07dialect\x02\x03\0\0\x08computed\x01B\
-(\x02\x03\x02\x01\x0d\x04\0\x07dialect\x03\0\0\x02\x03\x02\x01\x03\x04\0\x0bcolu\
-mn-type\x03\0\x02\x02\x03\x02\x01\x04\x04\0\x0ddefault-value\x03\0\x04\x02\x03\x02\
-\x01\x0e\x04\0\x08computed\x03\0\x06\x02\x03\x02\x01\x08\x04\0\x0aconstraint\x03\
-\0\x08\x02\x03\x02\x01\x07\x04\0\x05index\x03\0\x0a\x02\x03\x02\x01\x0b\x04\0\x05\
-error\x03\0\x0c\x01k\x03\x01k\x05\x01k\x07\x01ks\x01r\x08\x04names\x0bcolumn-typ\
-e\x0e\x0bnative-types\x08nullable\x7f\x07default\x0f\x0eauto-increment\x7f\x08co\
-mputed\x10\x07comment\x11\x04\0\x0bcolumn-info\x03\0\x12\x01@\0\0\x01\x04\0\x0et\
-arget-dialect\x01\x14\x01ps\x01@\0\0\x15\x04\0\x06tables\x01\x16\x01p\x13\x01j\x01\
-\x17\x01\x0d\x01@\x01\x05tables\0\x18\x04\0\x07columns\x01\x19\x01p\x09\x01j\x01\
-\x1a\x01\x0d\x01@\x01\x05tables\0\x1b\x04\0\x0bconstraints\x01\x1c\x01p\x0b\x01j\
-\x01\x1d\x01\x0d\x01@\x01\x05tables\0\x1e\x04\0\x07indexes\x01\x1f\x01j\x01\x11\x01\
-\x0d\x01@\x01\x05tables\0\x20\x04\0\x0dtable-comment\x01!\x03\0\x1cptah:migratio\
-n/inspect@0.1.0\x05\x0f\x02\x03\0\0\x05value\x01B\x11\x02\x03\x02\x01\x10\x04\0\x05\
+ong\x04\0\x0alarge-size\x03\0\x04\x01ks\x01ps\x01r\x02\x04name\x06\x06labels\x07\
+\x04\0\x09enum-type\x03\0\x08\x01ky\x01q\x13\x07boolean\0\0\x0dsmall-integer\0\0\
+\x07integer\0\0\x0bbig-integer\0\0\x07numeric\x01\x03\0\x05float\0\0\x06double\0\
+\0\x07varchar\x01\x0a\0\x04text\0\0\x0alarge-text\x01\x05\0\x06binary\0\0\x0clar\
+ge-binary\x01\x05\0\x04date\0\0\x04time\x01}\0\x09timestamp\x01}\0\x13timestamp-\
+with-zone\x01}\0\x04uuid\0\0\x04json\0\0\x0benumeration\x01\x09\0\x04\0\x0bcolum\
+n-type\x03\0\x0b\x01p}\x01q\x0d\x04null\0\0\x07boolean\x01\x7f\0\x07integer\x01x\
+\0\x06double\x01u\0\x07numeric\x01s\0\x04text\x01s\0\x06binary\x01\x0d\0\x04date\
+\x01s\0\x04time\x01s\0\x09timestamp\x01s\0\x13timestamp-with-zone\x01s\0\x04uuid\
+\x01s\0\x04json\x01s\0\x04\0\x05value\x03\0\x0e\x01m\x02\x08portable\x06target\x04\
+\0\x0asql-syntax\x03\0\x10\x01r\x02\x04texts\x06syntax\x11\x04\0\x08sql-text\x03\
+\0\x12\x01q\x02\x05value\x01\x0f\0\x0aexpression\x01\x13\0\x04\0\x0ddefault-valu\
+e\x03\0\x14\x01m\x02\x08required\x0cif-supported\x04\0\x06demand\x03\0\x16\x01r\x02\
+\x04texts\x06demand\x17\x04\0\x07comment\x03\0\x18\x01m\x02\x06stored\x07virtual\
+\x04\0\x10computed-storage\x03\0\x1a\x01r\x02\x0aexpression\x13\x07storage\x1b\x04\
+\0\x08computed\x03\0\x1c\x01k\x15\x01k\x1d\x01k\x19\x01r\x07\x04names\x0bcolumn-\
+type\x0c\x08nullable\x7f\x07default\x1e\x0eauto-increment\x7f\x08computed\x1f\x07\
+comment\x20\x04\0\x06column\x03\0!\x01r\x02\x04name\x06\x07columns\x07\x04\0\x0b\
+primary-key\x03\0#\x01r\x02\x04name\x06\x07columns\x07\x04\0\x11unique-constrain\
+t\x03\0%\x01m\x04\x09no-action\x08restrict\x07cascade\x08set-null\x04\0\x12refer\
+ential-action\x03\0'\x01r\x06\x04name\x06\x07columns\x07\x0ereferred-tables\x10r\
+eferred-columns\x07\x09on-update(\x09on-delete(\x04\0\x0bforeign-key\x03\0)\x01r\
+\x02\x04name\x06\x09condition\x13\x04\0\x05check\x03\0+\x01q\x04\x0bprimary-key\x01\
+$\0\x06unique\x01&\0\x0bforeign-key\x01*\0\x05check\x01,\0\x04\0\x0aconstraint\x03\
+\0-\x01q\x05\x04name\x01s\0\x0bprimary-key\0\0\x06unique\x01\x07\0\x0bforeign-ke\
+y\x01\x07\0\x05check\x01\x07\0\x04\0\x13constraint-selector\x03\0/\x01m\x02\x09a\
+scending\x0adescending\x04\0\x0bindex-order\x03\01\x01q\x02\x06column\x01s\0\x0a\
+expression\x01\x13\0\x04\0\x09index-key\x03\03\x01r\x02\x03key4\x05order2\x04\0\x0a\
+index-part\x03\05\x01p6\x01k\x13\x01r\x04\x04names\x05parts7\x06unique\x7f\x09pr\
+edicate8\x04\0\x05index\x03\09\x01p\"\x01p.\x01r\x04\x04names\x07columns;\x0bcon\
+straints<\x07comment\x20\x04\0\x05table\x03\0=\x01q\x07\x0ealready-exists\x01s\0\
+\x09not-found\x01s\0\x07invalid\x01s\0\x06denied\x01s\0\x0bunsupported\x01s\0\x0e\
+limit-exceeded\x01s\0\x06failed\x01s\0\x04\0\x05error\x03\0?\x03\0\x1aptah:migra\
+tion/types@0.1.0\x05\0\x02\x03\0\0\x05table\x02\x03\0\0\x06column\x02\x03\0\0\x0b\
+column-type\x02\x03\0\0\x0ddefault-value\x02\x03\0\0\x06demand\x02\x03\0\0\x07co\
+mment\x02\x03\0\0\x05index\x02\x03\0\0\x0aconstraint\x02\x03\0\0\x13constraint-s\
+elector\x02\x03\0\0\x08sql-text\x02\x03\0\0\x05error\x01BC\x02\x03\x02\x01\x01\x04\
+\0\x05table\x03\0\0\x02\x03\x02\x01\x02\x04\0\x06column\x03\0\x02\x02\x03\x02\x01\
+\x03\x04\0\x0bcolumn-type\x03\0\x04\x02\x03\x02\x01\x04\x04\0\x0ddefault-value\x03\
+\0\x06\x02\x03\x02\x01\x05\x04\0\x06demand\x03\0\x08\x02\x03\x02\x01\x06\x04\0\x07\
+comment\x03\0\x0a\x02\x03\x02\x01\x07\x04\0\x05index\x03\0\x0c\x02\x03\x02\x01\x08\
+\x04\0\x0aconstraint\x03\0\x0e\x02\x03\x02\x01\x09\x04\0\x13constraint-selector\x03\
+\0\x10\x02\x03\x02\x01\x0a\x04\0\x08sql-text\x03\0\x12\x02\x03\x02\x01\x0b\x04\0\
+\x05error\x03\0\x14\x01q\x03\x04keep\0\0\x03set\x01\x07\0\x05clear\0\0\x04\0\x0e\
+default-change\x03\0\x16\x01q\x03\x04keep\0\0\x03set\x01\x0b\0\x05clear\0\0\x04\0\
+\x0ecomment-change\x03\0\x18\x01k\x05\x01k\x7f\x01r\x04\x0bcolumn-type\x1a\x08nu\
+llable\x1b\x07default\x17\x07comment\x19\x04\0\x0ecolumn-changes\x03\0\x1c\x01q\x03\
+\x03end\0\0\x06before\x01s\0\x05after\x01s\0\x04\0\x0blabel-place\x03\0\x1e\x01j\
+\0\x01\x15\x01@\x01\x05table\x01\0\x20\x04\0\x0ccreate-table\x01!\x01@\x01\x04na\
+mes\0\x20\x04\0\x0adrop-table\x01\"\x01@\x02\x04names\x08new-names\0\x20\x04\0\x0c\
+rename-table\x01#\x01@\x02\x05tables\x06column\x03\0\x20\x04\0\x0aadd-column\x01\
+$\x01@\x02\x05tables\x04names\0\x20\x04\0\x0bdrop-column\x01%\x01@\x03\x05tables\
+\x04names\x08new-names\0\x20\x04\0\x0drename-column\x01&\x01@\x03\x05tables\x04n\
+ames\x07changes\x1d\0\x20\x04\0\x0calter-column\x01'\x01k\x09\x01@\x03\x05tables\
+\x05index\x0d\x06online(\0\x20\x04\0\x0ccreate-index\x01)\x01@\x03\x05tables\x04\
+names\x06online(\0\x20\x04\0\x0adrop-index\x01*\x01@\x02\x05tables\x0aconstraint\
+\x0f\0\x20\x04\0\x11create-constraint\x01+\x01@\x02\x05tables\x05which\x11\0\x20\
+\x04\0\x0fdrop-constraint\x01,\x01ps\x01@\x02\x04names\x06labels-\0\x20\x04\0\x0b\
+create-enum\x01.\x04\0\x09drop-enum\x01\"\x04\0\x0brename-enum\x01#\x01@\x03\x04\
+names\x05labels\x05place\x1f\0\x20\x04\0\x0eadd-enum-value\x01/\x01@\x03\x04name\
+s\x05labels\x09new-labels\0\x20\x04\0\x11rename-enum-value\x010\x01@\x01\x09stat\
+ement\x13\0\x20\x04\0\x08ddl-text\x011\x03\0\x1bptah:migration/schema@0.1.0\x05\x0c\
+\x02\x03\0\0\x07dialect\x02\x03\0\0\x09enum-type\x02\x03\0\0\x08computed\x01B-\x02\
+\x03\x02\x01\x0d\x04\0\x07dialect\x03\0\0\x02\x03\x02\x01\x03\x04\0\x0bcolumn-ty\
+pe\x03\0\x02\x02\x03\x02\x01\x0e\x04\0\x09enum-type\x03\0\x04\x02\x03\x02\x01\x04\
+\x04\0\x0ddefault-value\x03\0\x06\x02\x03\x02\x01\x0f\x04\0\x08computed\x03\0\x08\
+\x02\x03\x02\x01\x08\x04\0\x0aconstraint\x03\0\x0a\x02\x03\x02\x01\x07\x04\0\x05\
+index\x03\0\x0c\x02\x03\x02\x01\x0b\x04\0\x05error\x03\0\x0e\x01k\x03\x01k\x07\x01\
+k\x09\x01ks\x01r\x08\x04names\x0bcolumn-type\x10\x0bnative-types\x08nullable\x7f\
+\x07default\x11\x0eauto-increment\x7f\x08computed\x12\x07comment\x13\x04\0\x0bco\
+lumn-info\x03\0\x14\x01@\0\0\x01\x04\0\x0etarget-dialect\x01\x16\x01ps\x01@\0\0\x17\
+\x04\0\x06tables\x01\x18\x01p\x05\x01@\0\0\x19\x04\0\x05enums\x01\x1a\x01p\x15\x01\
+j\x01\x1b\x01\x0f\x01@\x01\x05tables\0\x1c\x04\0\x07columns\x01\x1d\x01p\x0b\x01\
+j\x01\x1e\x01\x0f\x01@\x01\x05tables\0\x1f\x04\0\x0bconstraints\x01\x20\x01p\x0d\
+\x01j\x01!\x01\x0f\x01@\x01\x05tables\0\"\x04\0\x07indexes\x01#\x01j\x01\x13\x01\
+\x0f\x01@\x01\x05tables\0$\x04\0\x0dtable-comment\x01%\x03\0\x1cptah:migration/i\
+nspect@0.1.0\x05\x10\x02\x03\0\0\x05value\x01B\x11\x02\x03\x02\x01\x11\x04\0\x05\
 value\x03\0\0\x02\x03\x02\x01\x0a\x04\0\x08sql-text\x03\0\x02\x02\x03\x02\x01\x0b\
 \x04\0\x05error\x03\0\x04\x04\0\x09statement\x03\x01\x01ps\x01p\x01\x01p\x08\x01\
 j\0\x01\x05\x01@\x03\x05tables\x07columns\x07\x04rows\x09\0\x0a\x04\0\x0bbulk-in\
 sert\x01\x0b\x01i\x06\x01j\x01\x0c\x01\x05\x01@\x02\x09statement\x03\x0aparamete\
-rs\x08\0\x0d\x04\0\x07execute\x01\x0e\x03\0\x19ptah:migration/data@0.1.0\x05\x11\
+rs\x08\0\x0d\x04\0\x07execute\x01\x0e\x03\0\x19ptah:migration/data@0.1.0\x05\x12\
 \x02\x03\0\x03\x09statement\x01B\x20\x02\x03\x02\x01\x03\x04\0\x0bcolumn-type\x03\
-\0\0\x02\x03\x02\x01\x10\x04\0\x05value\x03\0\x02\x02\x03\x02\x01\x0a\x04\0\x08s\
-ql-text\x03\0\x04\x02\x03\x02\x01\x0b\x04\0\x05error\x03\0\x06\x02\x03\x02\x01\x12\
+\0\0\x02\x03\x02\x01\x11\x04\0\x05value\x03\0\x02\x02\x03\x02\x01\x0a\x04\0\x08s\
+ql-text\x03\0\x04\x02\x03\x02\x01\x0b\x04\0\x05error\x03\0\x06\x02\x03\x02\x01\x13\
 \x04\0\x09statement\x03\0\x08\x01k\x01\x01r\x02\x04names\x0bcolumn-type\x0a\x04\0\
 \x0danswer-column\x03\0\x0b\x04\0\x06cursor\x03\x01\x01h\x0d\x01p\x0c\x01j\x01\x0f\
 \x01\x07\x01@\x01\x04self\x0e\0\x10\x04\0\x16[method]cursor.columns\x01\x11\x01p\
@@ -11307,11 +12827,11 @@ ql-text\x03\0\x04\x02\x03\x02\x01\x0b\x04\0\x05error\x03\0\x06\x02\x03\x02\x01\x
 \x13[method]cursor.next\x01\x15\x01i\x0d\x01j\x01\x16\x01\x07\x01@\x02\x09statem\
 ent\x05\x0aparameters\x12\0\x17\x04\0\x05query\x01\x18\x01h\x09\x01j\x01w\x01\x07\
 \x01@\x01\x09statement\x19\0\x1a\x04\0\x07touched\x01\x1b\x03\0\x19ptah:migratio\
-n/rows@0.1.0\x05\x13\x01B\x07\x01m\x03\x05debug\x04info\x04warn\x04\0\x05level\x03\
+n/rows@0.1.0\x05\x14\x01B\x07\x01m\x03\x05debug\x04info\x04warn\x04\0\x05level\x03\
 \0\0\x01@\x02\x05level\x01\x04texts\x01\0\x04\0\x07message\x01\x02\x01kw\x01@\x02\
 \x04donew\x05total\x03\x01\0\x04\0\x08progress\x01\x04\x03\0\x18ptah:migration/l\
-og@0.1.0\x05\x14\x01B\x04\x01@\0\0s\x04\0\x07started\x01\0\x01@\0\0w\x04\0\x04se\
-ed\x01\x01\x03\0\x18ptah:migration/run@0.1.0\x05\x15\x01B\x13\x02\x03\x02\x01\x0b\
+og@0.1.0\x05\x15\x01B\x04\x01@\0\0s\x04\0\x07started\x01\0\x01@\0\0w\x04\0\x04se\
+ed\x01\x01\x03\0\x18ptah:migration/run@0.1.0\x05\x16\x01B\x13\x02\x03\x02\x01\x0b\
 \x04\0\x05error\x03\0\0\x01ps\x01r\x04\x02ids\x0edown-revisions\x02\x07messages\x0a\
 depends-on\x02\x04\0\x08revision\x03\0\x03\x01r\x05\x04names\x05titles\x06active\
 \x7f\x08requires\x02\x0adepends-on\x02\x04\0\x0dpopulate-step\x03\0\x05\x01p\x04\
@@ -11319,7 +12839,7 @@ depends-on\x02\x04\0\x08revision\x03\0\x03\x01r\x05\x04names\x05titles\x06active
 teps\x08\x04\0\x0cpackage-info\x03\0\x09\x01@\0\0\x0a\x04\0\x08describe\x01\x0b\x01\
 j\0\x01\x01\x01@\x01\x04steps\0\x0c\x04\0\x08populate\x01\x0d\x01@\x01\x08revisi\
 ons\0\x0c\x04\0\x07upgrade\x01\x0e\x04\0\x09downgrade\x01\x0e\x04\0\x1eptah:migr\
-ation/migration@0.1.0\x05\x16\x04\0\x1fptah:migration/migrations@0.1.0\x04\0\x0b\
+ation/migration@0.1.0\x05\x17\x04\0\x1fptah:migration/migrations@0.1.0\x04\0\x0b\
 \x10\x01\0\x0amigrations\x03\0\0\0G\x09producers\x01\x0cprocessed-by\x02\x0dwit-\
 component\x070.254.2\x10wit-bindgen-rust\x060.60.0";
         };
@@ -11334,88 +12854,95 @@ pub use __export_migrations_impl as __export_migrations;
 )]
 #[doc(hidden)]
 #[allow(clippy::octal_escapes)]
-pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 4165] = *b"\
-\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xa4\x1f\x01A\x02\x01\
-A\x1d\x01B?\x01m\x03\x06sqlite\x08postgres\x07mariadb\x04\0\x07dialect\x03\0\0\x01\
-r\x02\x09precision}\x05scale}\x04\0\x0cnumeric-type\x03\0\x02\x01m\x02\x06medium\
-\x04long\x04\0\x0alarge-size\x03\0\x04\x01ky\x01q\x12\x07boolean\0\0\x0dsmall-in\
-teger\0\0\x07integer\0\0\x0bbig-integer\0\0\x07numeric\x01\x03\0\x05float\0\0\x06\
-double\0\0\x07varchar\x01\x06\0\x04text\0\0\x0alarge-text\x01\x05\0\x06binary\0\0\
-\x0clarge-binary\x01\x05\0\x04date\0\0\x04time\x01}\0\x09timestamp\x01}\0\x13tim\
-estamp-with-zone\x01}\0\x04uuid\0\0\x04json\0\0\x04\0\x0bcolumn-type\x03\0\x07\x01\
-p}\x01q\x0d\x04null\0\0\x07boolean\x01\x7f\0\x07integer\x01x\0\x06double\x01u\0\x07\
-numeric\x01s\0\x04text\x01s\0\x06binary\x01\x09\0\x04date\x01s\0\x04time\x01s\0\x09\
-timestamp\x01s\0\x13timestamp-with-zone\x01s\0\x04uuid\x01s\0\x04json\x01s\0\x04\
-\0\x05value\x03\0\x0a\x01m\x02\x08portable\x06target\x04\0\x0asql-syntax\x03\0\x0c\
-\x01r\x02\x04texts\x06syntax\x0d\x04\0\x08sql-text\x03\0\x0e\x01q\x02\x05value\x01\
-\x0b\0\x0aexpression\x01\x0f\0\x04\0\x0ddefault-value\x03\0\x10\x01m\x02\x08requ\
-ired\x0cif-supported\x04\0\x06demand\x03\0\x12\x01r\x02\x04texts\x06demand\x13\x04\
-\0\x07comment\x03\0\x14\x01m\x02\x06stored\x07virtual\x04\0\x10computed-storage\x03\
-\0\x16\x01r\x02\x0aexpression\x0f\x07storage\x17\x04\0\x08computed\x03\0\x18\x01\
-k\x11\x01k\x19\x01k\x15\x01r\x07\x04names\x0bcolumn-type\x08\x08nullable\x7f\x07\
-default\x1a\x0eauto-increment\x7f\x08computed\x1b\x07comment\x1c\x04\0\x06column\
-\x03\0\x1d\x01ks\x01ps\x01r\x02\x04name\x1f\x07columns\x20\x04\0\x0bprimary-key\x03\
-\0!\x01r\x02\x04name\x1f\x07columns\x20\x04\0\x11unique-constraint\x03\0#\x01m\x04\
-\x09no-action\x08restrict\x07cascade\x08set-null\x04\0\x12referential-action\x03\
-\0%\x01r\x06\x04name\x1f\x07columns\x20\x0ereferred-tables\x10referred-columns\x20\
-\x09on-update&\x09on-delete&\x04\0\x0bforeign-key\x03\0'\x01r\x02\x04name\x1f\x09\
-condition\x0f\x04\0\x05check\x03\0)\x01q\x04\x0bprimary-key\x01\"\0\x06unique\x01\
-$\0\x0bforeign-key\x01(\0\x05check\x01*\0\x04\0\x0aconstraint\x03\0+\x01q\x05\x04\
-name\x01s\0\x0bprimary-key\0\0\x06unique\x01\x20\0\x0bforeign-key\x01\x20\0\x05c\
-heck\x01\x20\0\x04\0\x13constraint-selector\x03\0-\x01m\x02\x09ascending\x0adesc\
-ending\x04\0\x0bindex-order\x03\0/\x01q\x02\x06column\x01s\0\x0aexpression\x01\x0f\
-\0\x04\0\x09index-key\x03\01\x01r\x02\x03key2\x05order0\x04\0\x0aindex-part\x03\0\
-3\x01p4\x01k\x0f\x01r\x04\x04names\x05parts5\x06unique\x7f\x09predicate6\x04\0\x05\
-index\x03\07\x01p\x1e\x01p,\x01r\x04\x04names\x07columns9\x0bconstraints:\x07com\
-ment\x1c\x04\0\x05table\x03\0;\x01q\x07\x0ealready-exists\x01s\0\x09not-found\x01\
-s\0\x07invalid\x01s\0\x06denied\x01s\0\x0bunsupported\x01s\0\x0elimit-exceeded\x01\
-s\0\x06failed\x01s\0\x04\0\x05error\x03\0=\x03\0\x1aptah:migration/types@0.1.0\x05\
-\0\x02\x03\0\0\x05table\x02\x03\0\0\x06column\x02\x03\0\0\x0bcolumn-type\x02\x03\
-\0\0\x0ddefault-value\x02\x03\0\0\x06demand\x02\x03\0\0\x07comment\x02\x03\0\0\x05\
-index\x02\x03\0\0\x0aconstraint\x02\x03\0\0\x13constraint-selector\x02\x03\0\0\x08\
-sql-text\x02\x03\0\0\x05error\x01B8\x02\x03\x02\x01\x01\x04\0\x05table\x03\0\0\x02\
-\x03\x02\x01\x02\x04\0\x06column\x03\0\x02\x02\x03\x02\x01\x03\x04\0\x0bcolumn-t\
-ype\x03\0\x04\x02\x03\x02\x01\x04\x04\0\x0ddefault-value\x03\0\x06\x02\x03\x02\x01\
-\x05\x04\0\x06demand\x03\0\x08\x02\x03\x02\x01\x06\x04\0\x07comment\x03\0\x0a\x02\
-\x03\x02\x01\x07\x04\0\x05index\x03\0\x0c\x02\x03\x02\x01\x08\x04\0\x0aconstrain\
-t\x03\0\x0e\x02\x03\x02\x01\x09\x04\0\x13constraint-selector\x03\0\x10\x02\x03\x02\
-\x01\x0a\x04\0\x08sql-text\x03\0\x12\x02\x03\x02\x01\x0b\x04\0\x05error\x03\0\x14\
-\x01q\x03\x04keep\0\0\x03set\x01\x07\0\x05clear\0\0\x04\0\x0edefault-change\x03\0\
-\x16\x01q\x03\x04keep\0\0\x03set\x01\x0b\0\x05clear\0\0\x04\0\x0ecomment-change\x03\
-\0\x18\x01k\x05\x01k\x7f\x01r\x04\x0bcolumn-type\x1a\x08nullable\x1b\x07default\x17\
-\x07comment\x19\x04\0\x0ecolumn-changes\x03\0\x1c\x01j\0\x01\x15\x01@\x01\x05tab\
-le\x01\0\x1e\x04\0\x0ccreate-table\x01\x1f\x01@\x01\x04names\0\x1e\x04\0\x0adrop\
--table\x01\x20\x01@\x02\x04names\x08new-names\0\x1e\x04\0\x0crename-table\x01!\x01\
-@\x02\x05tables\x06column\x03\0\x1e\x04\0\x0aadd-column\x01\"\x01@\x02\x05tables\
-\x04names\0\x1e\x04\0\x0bdrop-column\x01#\x01@\x03\x05tables\x04names\x08new-nam\
-es\0\x1e\x04\0\x0drename-column\x01$\x01@\x03\x05tables\x04names\x07changes\x1d\0\
-\x1e\x04\0\x0calter-column\x01%\x01k\x09\x01@\x03\x05tables\x05index\x0d\x06onli\
-ne&\0\x1e\x04\0\x0ccreate-index\x01'\x01@\x03\x05tables\x04names\x06online&\0\x1e\
-\x04\0\x0adrop-index\x01(\x01@\x02\x05tables\x0aconstraint\x0f\0\x1e\x04\0\x11cr\
-eate-constraint\x01)\x01@\x02\x05tables\x05which\x11\0\x1e\x04\0\x0fdrop-constra\
-int\x01*\x01@\x01\x09statement\x13\0\x1e\x04\0\x08ddl-text\x01+\x03\0\x1bptah:mi\
-gration/schema@0.1.0\x05\x0c\x02\x03\0\0\x07dialect\x02\x03\0\0\x08computed\x01B\
-(\x02\x03\x02\x01\x0d\x04\0\x07dialect\x03\0\0\x02\x03\x02\x01\x03\x04\0\x0bcolu\
-mn-type\x03\0\x02\x02\x03\x02\x01\x04\x04\0\x0ddefault-value\x03\0\x04\x02\x03\x02\
-\x01\x0e\x04\0\x08computed\x03\0\x06\x02\x03\x02\x01\x08\x04\0\x0aconstraint\x03\
-\0\x08\x02\x03\x02\x01\x07\x04\0\x05index\x03\0\x0a\x02\x03\x02\x01\x0b\x04\0\x05\
-error\x03\0\x0c\x01k\x03\x01k\x05\x01k\x07\x01ks\x01r\x08\x04names\x0bcolumn-typ\
-e\x0e\x0bnative-types\x08nullable\x7f\x07default\x0f\x0eauto-increment\x7f\x08co\
-mputed\x10\x07comment\x11\x04\0\x0bcolumn-info\x03\0\x12\x01@\0\0\x01\x04\0\x0et\
-arget-dialect\x01\x14\x01ps\x01@\0\0\x15\x04\0\x06tables\x01\x16\x01p\x13\x01j\x01\
-\x17\x01\x0d\x01@\x01\x05tables\0\x18\x04\0\x07columns\x01\x19\x01p\x09\x01j\x01\
-\x1a\x01\x0d\x01@\x01\x05tables\0\x1b\x04\0\x0bconstraints\x01\x1c\x01p\x0b\x01j\
-\x01\x1d\x01\x0d\x01@\x01\x05tables\0\x1e\x04\0\x07indexes\x01\x1f\x01j\x01\x11\x01\
-\x0d\x01@\x01\x05tables\0\x20\x04\0\x0dtable-comment\x01!\x03\0\x1cptah:migratio\
-n/inspect@0.1.0\x05\x0f\x02\x03\0\0\x05value\x01B\x11\x02\x03\x02\x01\x10\x04\0\x05\
+pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 4472] = *b"\
+\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xd7!\x01A\x02\x01A\x1e\
+\x01BA\x01m\x03\x06sqlite\x08postgres\x07mariadb\x04\0\x07dialect\x03\0\0\x01r\x02\
+\x09precision}\x05scale}\x04\0\x0cnumeric-type\x03\0\x02\x01m\x02\x06medium\x04l\
+ong\x04\0\x0alarge-size\x03\0\x04\x01ks\x01ps\x01r\x02\x04name\x06\x06labels\x07\
+\x04\0\x09enum-type\x03\0\x08\x01ky\x01q\x13\x07boolean\0\0\x0dsmall-integer\0\0\
+\x07integer\0\0\x0bbig-integer\0\0\x07numeric\x01\x03\0\x05float\0\0\x06double\0\
+\0\x07varchar\x01\x0a\0\x04text\0\0\x0alarge-text\x01\x05\0\x06binary\0\0\x0clar\
+ge-binary\x01\x05\0\x04date\0\0\x04time\x01}\0\x09timestamp\x01}\0\x13timestamp-\
+with-zone\x01}\0\x04uuid\0\0\x04json\0\0\x0benumeration\x01\x09\0\x04\0\x0bcolum\
+n-type\x03\0\x0b\x01p}\x01q\x0d\x04null\0\0\x07boolean\x01\x7f\0\x07integer\x01x\
+\0\x06double\x01u\0\x07numeric\x01s\0\x04text\x01s\0\x06binary\x01\x0d\0\x04date\
+\x01s\0\x04time\x01s\0\x09timestamp\x01s\0\x13timestamp-with-zone\x01s\0\x04uuid\
+\x01s\0\x04json\x01s\0\x04\0\x05value\x03\0\x0e\x01m\x02\x08portable\x06target\x04\
+\0\x0asql-syntax\x03\0\x10\x01r\x02\x04texts\x06syntax\x11\x04\0\x08sql-text\x03\
+\0\x12\x01q\x02\x05value\x01\x0f\0\x0aexpression\x01\x13\0\x04\0\x0ddefault-valu\
+e\x03\0\x14\x01m\x02\x08required\x0cif-supported\x04\0\x06demand\x03\0\x16\x01r\x02\
+\x04texts\x06demand\x17\x04\0\x07comment\x03\0\x18\x01m\x02\x06stored\x07virtual\
+\x04\0\x10computed-storage\x03\0\x1a\x01r\x02\x0aexpression\x13\x07storage\x1b\x04\
+\0\x08computed\x03\0\x1c\x01k\x15\x01k\x1d\x01k\x19\x01r\x07\x04names\x0bcolumn-\
+type\x0c\x08nullable\x7f\x07default\x1e\x0eauto-increment\x7f\x08computed\x1f\x07\
+comment\x20\x04\0\x06column\x03\0!\x01r\x02\x04name\x06\x07columns\x07\x04\0\x0b\
+primary-key\x03\0#\x01r\x02\x04name\x06\x07columns\x07\x04\0\x11unique-constrain\
+t\x03\0%\x01m\x04\x09no-action\x08restrict\x07cascade\x08set-null\x04\0\x12refer\
+ential-action\x03\0'\x01r\x06\x04name\x06\x07columns\x07\x0ereferred-tables\x10r\
+eferred-columns\x07\x09on-update(\x09on-delete(\x04\0\x0bforeign-key\x03\0)\x01r\
+\x02\x04name\x06\x09condition\x13\x04\0\x05check\x03\0+\x01q\x04\x0bprimary-key\x01\
+$\0\x06unique\x01&\0\x0bforeign-key\x01*\0\x05check\x01,\0\x04\0\x0aconstraint\x03\
+\0-\x01q\x05\x04name\x01s\0\x0bprimary-key\0\0\x06unique\x01\x07\0\x0bforeign-ke\
+y\x01\x07\0\x05check\x01\x07\0\x04\0\x13constraint-selector\x03\0/\x01m\x02\x09a\
+scending\x0adescending\x04\0\x0bindex-order\x03\01\x01q\x02\x06column\x01s\0\x0a\
+expression\x01\x13\0\x04\0\x09index-key\x03\03\x01r\x02\x03key4\x05order2\x04\0\x0a\
+index-part\x03\05\x01p6\x01k\x13\x01r\x04\x04names\x05parts7\x06unique\x7f\x09pr\
+edicate8\x04\0\x05index\x03\09\x01p\"\x01p.\x01r\x04\x04names\x07columns;\x0bcon\
+straints<\x07comment\x20\x04\0\x05table\x03\0=\x01q\x07\x0ealready-exists\x01s\0\
+\x09not-found\x01s\0\x07invalid\x01s\0\x06denied\x01s\0\x0bunsupported\x01s\0\x0e\
+limit-exceeded\x01s\0\x06failed\x01s\0\x04\0\x05error\x03\0?\x03\0\x1aptah:migra\
+tion/types@0.1.0\x05\0\x02\x03\0\0\x05table\x02\x03\0\0\x06column\x02\x03\0\0\x0b\
+column-type\x02\x03\0\0\x0ddefault-value\x02\x03\0\0\x06demand\x02\x03\0\0\x07co\
+mment\x02\x03\0\0\x05index\x02\x03\0\0\x0aconstraint\x02\x03\0\0\x13constraint-s\
+elector\x02\x03\0\0\x08sql-text\x02\x03\0\0\x05error\x01BC\x02\x03\x02\x01\x01\x04\
+\0\x05table\x03\0\0\x02\x03\x02\x01\x02\x04\0\x06column\x03\0\x02\x02\x03\x02\x01\
+\x03\x04\0\x0bcolumn-type\x03\0\x04\x02\x03\x02\x01\x04\x04\0\x0ddefault-value\x03\
+\0\x06\x02\x03\x02\x01\x05\x04\0\x06demand\x03\0\x08\x02\x03\x02\x01\x06\x04\0\x07\
+comment\x03\0\x0a\x02\x03\x02\x01\x07\x04\0\x05index\x03\0\x0c\x02\x03\x02\x01\x08\
+\x04\0\x0aconstraint\x03\0\x0e\x02\x03\x02\x01\x09\x04\0\x13constraint-selector\x03\
+\0\x10\x02\x03\x02\x01\x0a\x04\0\x08sql-text\x03\0\x12\x02\x03\x02\x01\x0b\x04\0\
+\x05error\x03\0\x14\x01q\x03\x04keep\0\0\x03set\x01\x07\0\x05clear\0\0\x04\0\x0e\
+default-change\x03\0\x16\x01q\x03\x04keep\0\0\x03set\x01\x0b\0\x05clear\0\0\x04\0\
+\x0ecomment-change\x03\0\x18\x01k\x05\x01k\x7f\x01r\x04\x0bcolumn-type\x1a\x08nu\
+llable\x1b\x07default\x17\x07comment\x19\x04\0\x0ecolumn-changes\x03\0\x1c\x01q\x03\
+\x03end\0\0\x06before\x01s\0\x05after\x01s\0\x04\0\x0blabel-place\x03\0\x1e\x01j\
+\0\x01\x15\x01@\x01\x05table\x01\0\x20\x04\0\x0ccreate-table\x01!\x01@\x01\x04na\
+mes\0\x20\x04\0\x0adrop-table\x01\"\x01@\x02\x04names\x08new-names\0\x20\x04\0\x0c\
+rename-table\x01#\x01@\x02\x05tables\x06column\x03\0\x20\x04\0\x0aadd-column\x01\
+$\x01@\x02\x05tables\x04names\0\x20\x04\0\x0bdrop-column\x01%\x01@\x03\x05tables\
+\x04names\x08new-names\0\x20\x04\0\x0drename-column\x01&\x01@\x03\x05tables\x04n\
+ames\x07changes\x1d\0\x20\x04\0\x0calter-column\x01'\x01k\x09\x01@\x03\x05tables\
+\x05index\x0d\x06online(\0\x20\x04\0\x0ccreate-index\x01)\x01@\x03\x05tables\x04\
+names\x06online(\0\x20\x04\0\x0adrop-index\x01*\x01@\x02\x05tables\x0aconstraint\
+\x0f\0\x20\x04\0\x11create-constraint\x01+\x01@\x02\x05tables\x05which\x11\0\x20\
+\x04\0\x0fdrop-constraint\x01,\x01ps\x01@\x02\x04names\x06labels-\0\x20\x04\0\x0b\
+create-enum\x01.\x04\0\x09drop-enum\x01\"\x04\0\x0brename-enum\x01#\x01@\x03\x04\
+names\x05labels\x05place\x1f\0\x20\x04\0\x0eadd-enum-value\x01/\x01@\x03\x04name\
+s\x05labels\x09new-labels\0\x20\x04\0\x11rename-enum-value\x010\x01@\x01\x09stat\
+ement\x13\0\x20\x04\0\x08ddl-text\x011\x03\0\x1bptah:migration/schema@0.1.0\x05\x0c\
+\x02\x03\0\0\x07dialect\x02\x03\0\0\x09enum-type\x02\x03\0\0\x08computed\x01B-\x02\
+\x03\x02\x01\x0d\x04\0\x07dialect\x03\0\0\x02\x03\x02\x01\x03\x04\0\x0bcolumn-ty\
+pe\x03\0\x02\x02\x03\x02\x01\x0e\x04\0\x09enum-type\x03\0\x04\x02\x03\x02\x01\x04\
+\x04\0\x0ddefault-value\x03\0\x06\x02\x03\x02\x01\x0f\x04\0\x08computed\x03\0\x08\
+\x02\x03\x02\x01\x08\x04\0\x0aconstraint\x03\0\x0a\x02\x03\x02\x01\x07\x04\0\x05\
+index\x03\0\x0c\x02\x03\x02\x01\x0b\x04\0\x05error\x03\0\x0e\x01k\x03\x01k\x07\x01\
+k\x09\x01ks\x01r\x08\x04names\x0bcolumn-type\x10\x0bnative-types\x08nullable\x7f\
+\x07default\x11\x0eauto-increment\x7f\x08computed\x12\x07comment\x13\x04\0\x0bco\
+lumn-info\x03\0\x14\x01@\0\0\x01\x04\0\x0etarget-dialect\x01\x16\x01ps\x01@\0\0\x17\
+\x04\0\x06tables\x01\x18\x01p\x05\x01@\0\0\x19\x04\0\x05enums\x01\x1a\x01p\x15\x01\
+j\x01\x1b\x01\x0f\x01@\x01\x05tables\0\x1c\x04\0\x07columns\x01\x1d\x01p\x0b\x01\
+j\x01\x1e\x01\x0f\x01@\x01\x05tables\0\x1f\x04\0\x0bconstraints\x01\x20\x01p\x0d\
+\x01j\x01!\x01\x0f\x01@\x01\x05tables\0\"\x04\0\x07indexes\x01#\x01j\x01\x13\x01\
+\x0f\x01@\x01\x05tables\0$\x04\0\x0dtable-comment\x01%\x03\0\x1cptah:migration/i\
+nspect@0.1.0\x05\x10\x02\x03\0\0\x05value\x01B\x11\x02\x03\x02\x01\x11\x04\0\x05\
 value\x03\0\0\x02\x03\x02\x01\x0a\x04\0\x08sql-text\x03\0\x02\x02\x03\x02\x01\x0b\
 \x04\0\x05error\x03\0\x04\x04\0\x09statement\x03\x01\x01ps\x01p\x01\x01p\x08\x01\
 j\0\x01\x05\x01@\x03\x05tables\x07columns\x07\x04rows\x09\0\x0a\x04\0\x0bbulk-in\
 sert\x01\x0b\x01i\x06\x01j\x01\x0c\x01\x05\x01@\x02\x09statement\x03\x0aparamete\
-rs\x08\0\x0d\x04\0\x07execute\x01\x0e\x03\0\x19ptah:migration/data@0.1.0\x05\x11\
+rs\x08\0\x0d\x04\0\x07execute\x01\x0e\x03\0\x19ptah:migration/data@0.1.0\x05\x12\
 \x02\x03\0\x03\x09statement\x01B\x20\x02\x03\x02\x01\x03\x04\0\x0bcolumn-type\x03\
-\0\0\x02\x03\x02\x01\x10\x04\0\x05value\x03\0\x02\x02\x03\x02\x01\x0a\x04\0\x08s\
-ql-text\x03\0\x04\x02\x03\x02\x01\x0b\x04\0\x05error\x03\0\x06\x02\x03\x02\x01\x12\
+\0\0\x02\x03\x02\x01\x11\x04\0\x05value\x03\0\x02\x02\x03\x02\x01\x0a\x04\0\x08s\
+ql-text\x03\0\x04\x02\x03\x02\x01\x0b\x04\0\x05error\x03\0\x06\x02\x03\x02\x01\x13\
 \x04\0\x09statement\x03\0\x08\x01k\x01\x01r\x02\x04names\x0bcolumn-type\x0a\x04\0\
 \x0danswer-column\x03\0\x0b\x04\0\x06cursor\x03\x01\x01h\x0d\x01p\x0c\x01j\x01\x0f\
 \x01\x07\x01@\x01\x04self\x0e\0\x10\x04\0\x16[method]cursor.columns\x01\x11\x01p\
@@ -11423,11 +12950,11 @@ ql-text\x03\0\x04\x02\x03\x02\x01\x0b\x04\0\x05error\x03\0\x06\x02\x03\x02\x01\x
 \x13[method]cursor.next\x01\x15\x01i\x0d\x01j\x01\x16\x01\x07\x01@\x02\x09statem\
 ent\x05\x0aparameters\x12\0\x17\x04\0\x05query\x01\x18\x01h\x09\x01j\x01w\x01\x07\
 \x01@\x01\x09statement\x19\0\x1a\x04\0\x07touched\x01\x1b\x03\0\x19ptah:migratio\
-n/rows@0.1.0\x05\x13\x01B\x07\x01m\x03\x05debug\x04info\x04warn\x04\0\x05level\x03\
+n/rows@0.1.0\x05\x14\x01B\x07\x01m\x03\x05debug\x04info\x04warn\x04\0\x05level\x03\
 \0\0\x01@\x02\x05level\x01\x04texts\x01\0\x04\0\x07message\x01\x02\x01kw\x01@\x02\
 \x04donew\x05total\x03\x01\0\x04\0\x08progress\x01\x04\x03\0\x18ptah:migration/l\
-og@0.1.0\x05\x14\x01B\x04\x01@\0\0s\x04\0\x07started\x01\0\x01@\0\0w\x04\0\x04se\
-ed\x01\x01\x03\0\x18ptah:migration/run@0.1.0\x05\x15\x04\0?ptah:migration/migrat\
+og@0.1.0\x05\x15\x01B\x04\x01@\0\0s\x04\0\x07started\x01\0\x01@\0\0w\x04\0\x04se\
+ed\x01\x01\x03\0\x18ptah:migration/run@0.1.0\x05\x16\x04\0?ptah:migration/migrat\
 ions-with-all-of-its-exports-removed@0.1.0\x04\0\x0b0\x01\0*migrations-with-all-\
 of-its-exports-removed\x03\0\0\0G\x09producers\x01\x0cprocessed-by\x02\x0dwit-co\
 mponent\x070.254.2\x10wit-bindgen-rust\x060.60.0";

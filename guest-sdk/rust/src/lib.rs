@@ -69,10 +69,10 @@ pub use wit_bindgen::rt as __rt;
 
 pub use bindings::ptah::migration::inspect::ColumnInfo;
 pub use bindings::ptah::migration::rows::AnswerColumn;
-pub use bindings::ptah::migration::schema::{ColumnChanges, CommentChange, DefaultChange};
+pub use bindings::ptah::migration::schema::{ColumnChanges, CommentChange, DefaultChange, LabelPlace};
 pub use bindings::ptah::migration::types::{
     Check, Column, ColumnType, Comment, Computed, ComputedStorage, Constraint, ConstraintSelector, DefaultValue,
-    Demand, Dialect, Error, ForeignKey, Index, IndexKey, IndexOrder, IndexPart, NumericType, PrimaryKey,
+    Demand, Dialect, EnumType, Error, ForeignKey, Index, IndexKey, IndexOrder, IndexPart, NumericType, PrimaryKey,
     ReferentialAction, SqlSyntax, SqlText, Table, UniqueConstraint, Value,
 };
 pub use op::Op;

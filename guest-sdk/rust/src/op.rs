@@ -3,9 +3,9 @@
 use std::borrow::Borrow;
 
 use crate::bindings::ptah::migration::inspect::ColumnInfo;
-use crate::bindings::ptah::migration::schema::ColumnChanges;
+use crate::bindings::ptah::migration::schema::{ColumnChanges, LabelPlace};
 use crate::bindings::ptah::migration::types::{
-    Column, Constraint, ConstraintSelector, Demand, Dialect, Index, SqlText, Table,
+    Column, Constraint, ConstraintSelector, Demand, Dialect, EnumType, Index, SqlText, Table,
 };
 use crate::bindings::ptah::migration::{data, inspect, log, run, schema};
 use crate::rows::{Rows, Statement};
@@ -96,7 +96,7 @@ impl Op {
         schema::drop_constraint(table, &which)
     }
 
-    /// Does what one CREATE, ALTER or DROP of a table or index says. It becomes the operations above, or the error
+    /// Does what one CREATE, ALTER or DROP of a table, an index or an enumeration says. It becomes the operations above, or the error
     /// `unsupported`.
     ///
     /// ```no_run
@@ -106,6 +106,45 @@ impl Op {
     /// ```
     pub fn ddl_text(&mut self, statement: impl Into<SqlText>) -> Result<()> {
         schema::ddl_text(&statement.into())
+    }
+}
+
+/// Enumerations, which are types of their own on PostgreSQL.
+impl Op {
+    /// Makes an enumeration. Elsewhere it is part of its columns, and there is nothing to do.
+    ///
+    /// ```no_run
+    /// # use ptah_guest::EnumType;
+    /// # fn step(op: &mut ptah_guest::Op) -> ptah_guest::Result<()> {
+    /// let state = EnumType::new("page_state", ["draft", "public"]);
+    /// op.create_enum(&state)?;
+    /// op.create_table("pages", |t| {
+    ///     t.enumeration("state", &state).not_null().default("draft");
+    /// })
+    /// # }
+    /// ```
+    pub fn create_enum(&mut self, of: &EnumType) -> Result<()> {
+        schema::create_enum(of.name.as_deref().unwrap_or_default(), &of.labels)
+    }
+
+    /// Drops an enumeration that no column is of.
+    pub fn drop_enum(&mut self, name: &str) -> Result<()> {
+        schema::drop_enum(name)
+    }
+
+    /// Renames an enumeration; columns follow.
+    pub fn rename_enum(&mut self, name: &str, new_name: &str) -> Result<()> {
+        schema::rename_enum(name, new_name)
+    }
+
+    /// Adds a label, which another step may then use. `Unsupported` where an enumeration is part of its columns: alter them.
+    pub fn add_enum_value(&mut self, name: &str, label: &str, place: LabelPlace) -> Result<()> {
+        schema::add_enum_value(name, label, &place)
+    }
+
+    /// Renames a label; rows and defaults follow. `Unsupported` as [`Self::add_enum_value`].
+    pub fn rename_enum_value(&mut self, name: &str, label: &str, new_label: &str) -> Result<()> {
+        schema::rename_enum_value(name, label, new_label)
     }
 }
 
@@ -175,6 +214,11 @@ impl Op {
     /// Whether there is a table of this name.
     pub fn has_table(&self, name: &str) -> bool {
         inspect::tables().iter().any(|table| table == name)
+    }
+
+    /// The package's own enumerations that are types of their own, sorted by name.
+    pub fn enums(&self) -> Vec<EnumType> {
+        inspect::enums()
     }
 
     /// The columns of a table in order.

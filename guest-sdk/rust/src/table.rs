@@ -3,8 +3,8 @@
 use crate::bindings::ptah::migration::schema::{ColumnChanges, CommentChange, DefaultChange};
 use crate::bindings::ptah::migration::types::{
     Check, Column, ColumnType, Comment, Computed, ComputedStorage, Constraint, ConstraintSelector, DefaultValue,
-    Demand, ForeignKey, Index, IndexKey, IndexOrder, IndexPart, LargeSize, NumericType, PrimaryKey, ReferentialAction,
-    SqlText, Table, UniqueConstraint,
+    Demand, EnumType, ForeignKey, Index, IndexKey, IndexOrder, IndexPart, LargeSize, NumericType, PrimaryKey,
+    ReferentialAction, SqlText, Table, UniqueConstraint,
 };
 
 /// Names in order: of columns, mostly.
@@ -80,6 +80,20 @@ columns_of_type! {
     uuid() => ColumnType::Uuid;
     /// A JSON document.
     json() => ColumnType::Json;
+    /// One of the labels of an enumeration, see [`EnumType::new`].
+    enumeration(of: &EnumType) => ColumnType::Enumeration(of.clone());
+}
+
+impl EnumType {
+    /// An enumeration: its name and its labels in order. On PostgreSQL a column of it wants it to be there, which
+    /// [`Op::create_enum`](crate::Op::create_enum) sees to; elsewhere it is part of the column.
+    pub fn new<L>(name: &str, labels: L) -> EnumType
+    where
+        L: IntoIterator,
+        L::Item: Into<String>,
+    {
+        EnumType { name: Some(name.into()), labels: names(labels) }
+    }
 }
 
 impl Column {

@@ -62,9 +62,10 @@ pub fn read_answer(dialect: Dialect, answer: &Answer, cell: Cell) -> Option<Valu
         (ColumnType::Float, cell) if dialect != Dialect::Sqlite => shortest(&double(dialect, cell)?)?,
         (ColumnType::Double | ColumnType::Float, cell) => double(dialect, cell)?,
         (ColumnType::Binary | ColumnType::LargeBinary(_), cell) => Value::Binary(binary(dialect, cell)?),
-        (ColumnType::Varchar(_) | ColumnType::Text | ColumnType::LargeText(_), Cell::Text(text)) => {
-            Value::text(text).ok()?
-        }
+        (
+            ColumnType::Varchar(_) | ColumnType::Text | ColumnType::LargeText(_) | ColumnType::Enumeration(_),
+            Cell::Text(text),
+        ) => Value::text(text).ok()?,
         (ColumnType::Date, Cell::Text(text)) => Value::date(&text).ok()?,
         (ColumnType::Time(_), Cell::Text(text)) => Value::time(&text).ok()?,
         (ColumnType::Timestamp(_), Cell::Text(text)) => Value::timestamp(&text).ok()?,

@@ -40,6 +40,10 @@ pub fn literal(dialect: Dialect, value: &Value, into: Option<&ColumnType>) -> St
         (Dialect::Postgres, Value::Double(number)) => format!("'{:e}'::double precision", number.get()),
         (_, Value::Double(number)) => exponent(*number),
         (_, Value::Text(value)) => text(value),
+        (Dialect::Postgres, Value::Label(Some(name), label)) => {
+            format!("{}::{}", text(label.as_str()), quote(dialect, name))
+        }
+        (_, Value::Label(_, label)) => text(label.as_str()),
         (Dialect::Postgres, Value::Binary(bytes)) => format!("'\\x{}'::bytea", crate::hex(bytes)),
         (_, Value::Binary(bytes)) => format!("X'{}'", crate::hex(bytes)),
         (Dialect::Sqlite, Value::Uuid(uuid)) => text(&uuid.replace('-', "")),
@@ -72,6 +76,7 @@ pub(super) fn portable_literal(value: &Value) -> String {
         Value::Numeric(number) => number.clone(),
         Value::Double(number) => exponent(*number),
         Value::Text(value) => text(value),
+        Value::Label(_, label) => text(label.as_str()),
         Value::Binary(bytes) => format!("X'{}'", crate::hex(bytes)),
         Value::Date(value) => format!("DATE {}", text(value)),
         Value::Time(value) => format!("TIME {}", text(value)),

@@ -54,7 +54,7 @@ pub fn table_locks<'a>(
             }
         }
         match op {
-            Op::BulkInsert { .. } | Op::Execute { .. } => {}
+            op if op.is_data() || op.is_enum() => {}
             Op::CreateTable { table } => {
                 made.insert(&table.name);
             }

@@ -27,6 +27,7 @@ use serde::{Deserialize, Serialize};
 
 pub use answer::{Cell, counts_conflicts, read_answer};
 pub use expr::{render_expr, render_portable};
+use literal::quoted;
 pub use literal::{literal, quote};
 pub use locks::table_locks;
 pub use normal::{default_normal_form, normal_form};
@@ -38,7 +39,7 @@ pub use session::{
     session_statements, shadows,
 };
 
-use crate::operation::{Grammar, Ident};
+use crate::operation::{EnumType, Grammar, Ident};
 use crate::schema::{Rules, Table};
 
 /// A kind of database.
@@ -99,6 +100,8 @@ pub type TextRow = Vec<Option<String>>;
 pub struct Catalog {
     /// Every base table by its name (unchecked text), whoever owns it.
     pub tables: BTreeMap<String, CatalogTable>,
+    /// Every enumeration that is a type of its own and that the model can hold, by its name.
+    pub enums: BTreeMap<String, Arc<EnumType>>,
     /// Other names that a new table or index may collide with: views, sequences, indexes, types. Text as
     /// the database has it, with what it is.
     pub other_names: BTreeMap<String, String>,

@@ -295,7 +295,7 @@ fn without_midnight(timestamp: &str) -> String {
 }
 
 /// The one spelling of a text that PostgreSQL may take for a time, a timestamp or a UUID.
-fn moment(text: &str) -> Option<String> {
+pub(super) fn moment(text: &str) -> Option<String> {
     if text.len() > 64 {
         return None;
     }
@@ -343,6 +343,7 @@ fn column_constant(dialect: Dialect, constant: Value, column_type: &ColumnType) 
                 Value::Timestamp(text)
             }
         }
+        Ok(Value::Label(None, label)) => Value::Text(label.as_str().to_owned()),
         Ok(value) => value,
         Err(_) => constant,
     }

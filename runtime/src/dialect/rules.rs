@@ -1,8 +1,113 @@
 //! The naming and typing rules by which each dialect shapes the schema model.
 
+use std::sync::Arc;
+
 use super::{Dialect, default_normal_form, normal_form};
-use crate::operation::ColumnType;
+use crate::operation::{ColumnType, EnumType};
 use crate::schema::{AutoIncrement, DefaultNames, NameScope, Rules};
+
+/// The types of `pg_catalog`, where a name is looked up first: those of PostgreSQL 15, apart from what begins with `pg_`
+/// or `_`.
+const POSTGRES_TYPES: [&str; 98] = [
+    "aclitem",
+    "any",
+    "anyarray",
+    "anycompatible",
+    "anycompatiblearray",
+    "anycompatiblemultirange",
+    "anycompatiblenonarray",
+    "anycompatiblerange",
+    "anyelement",
+    "anyenum",
+    "anymultirange",
+    "anynonarray",
+    "anyrange",
+    "bit",
+    "bool",
+    "box",
+    "bpchar",
+    "bytea",
+    "char",
+    "cid",
+    "cidr",
+    "circle",
+    "cstring",
+    "date",
+    "datemultirange",
+    "daterange",
+    "event_trigger",
+    "fdw_handler",
+    "float4",
+    "float8",
+    "gtsvector",
+    "index_am_handler",
+    "inet",
+    "int2",
+    "int2vector",
+    "int4",
+    "int4multirange",
+    "int4range",
+    "int8",
+    "int8multirange",
+    "int8range",
+    "internal",
+    "interval",
+    "json",
+    "jsonb",
+    "jsonpath",
+    "language_handler",
+    "line",
+    "lseg",
+    "macaddr",
+    "macaddr8",
+    "money",
+    "name",
+    "numeric",
+    "nummultirange",
+    "numrange",
+    "oid",
+    "oidvector",
+    "path",
+    "point",
+    "polygon",
+    "record",
+    "refcursor",
+    "regclass",
+    "regcollation",
+    "regconfig",
+    "regdictionary",
+    "regnamespace",
+    "regoper",
+    "regoperator",
+    "regproc",
+    "regprocedure",
+    "regrole",
+    "regtype",
+    "table_am_handler",
+    "text",
+    "tid",
+    "time",
+    "timestamp",
+    "timestamptz",
+    "timetz",
+    "trigger",
+    "tsm_handler",
+    "tsmultirange",
+    "tsquery",
+    "tsrange",
+    "tstzmultirange",
+    "tstzrange",
+    "tsvector",
+    "txid_snapshot",
+    "unknown",
+    "uuid",
+    "varbit",
+    "varchar",
+    "void",
+    "xid",
+    "xid8",
+    "xml",
+];
 
 pub(super) const SQLITE: Rules = Rules {
     ident_limit: 128,
@@ -16,6 +121,8 @@ pub(super) const SQLITE: Rules = Rules {
     restrict_is_no_action: false,
     unique_index_is_constraint: false,
     json_is_check: false,
+    named_enums: false,
+    reserved_types: &[],
     keeps_attributes: true,
     comments: false,
     canonical: sqlite_type,
@@ -36,6 +143,8 @@ pub(super) const POSTGRES: Rules = Rules {
     restrict_is_no_action: false,
     unique_index_is_constraint: false,
     json_is_check: false,
+    named_enums: true,
+    reserved_types: &POSTGRES_TYPES,
     keeps_attributes: false,
     comments: true,
     canonical: |column_type, _| one_size(column_type),
@@ -56,9 +165,11 @@ pub(super) const MARIADB: Rules = Rules {
     restrict_is_no_action: true,
     unique_index_is_constraint: true,
     json_is_check: true,
+    named_enums: false,
+    reserved_types: &[],
     keeps_attributes: false,
     comments: true,
-    canonical: |column_type, _| without_zone(column_type),
+    canonical: |column_type, _| without_name(without_zone(column_type)),
     integer_key_is_auto_increment: false,
     normal_form: |expr| normal_form(Dialect::Mariadb, expr),
     default_form: |default, column_type| default_normal_form(Dialect::Mariadb, default, column_type),
@@ -68,7 +179,7 @@ pub(super) const MARIADB: Rules = Rules {
 fn sqlite_type(column_type: ColumnType, auto_increment: AutoIncrement) -> ColumnType {
     match auto_increment {
         AutoIncrement::Yes => ColumnType::Integer,
-        AutoIncrement::No => whole_fraction(one_size(without_zone(column_type))),
+        AutoIncrement::No => as_text(whole_fraction(one_size(without_zone(column_type)))),
     }
 }
 
@@ -85,6 +196,24 @@ fn one_size(column_type: ColumnType) -> ColumnType {
     match column_type {
         ColumnType::LargeText(_) => ColumnType::Text,
         ColumnType::LargeBinary(_) => ColumnType::Binary,
+        other => other,
+    }
+}
+
+/// Where an enumeration is part of its column.
+fn without_name(column_type: ColumnType) -> ColumnType {
+    match column_type {
+        ColumnType::Enumeration(of) if of.name.is_some() => {
+            ColumnType::Enumeration(Arc::new(EnumType { name: None, labels: of.labels.clone() }))
+        }
+        other => other,
+    }
+}
+
+/// Where the dialect has no enumerations.
+fn as_text(column_type: ColumnType) -> ColumnType {
+    match column_type {
+        ColumnType::Enumeration(of) => ColumnType::Varchar(u32::try_from(of.longest()).ok()),
         other => other,
     }
 }

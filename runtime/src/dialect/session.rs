@@ -145,7 +145,8 @@ pub fn script_note<'a>(dialect: Dialect, statements: impl IntoIterator<Item = &'
 /// Asks PostgreSQL for a function or operator of a schema that statements would call in place of the system's own:
 /// though that comes first on the path, one whose arguments fit better is preferred (`lower(varchar)`,
 /// `varchar = varchar`), and it runs with the rights of whoever runs the statement (CVE-2018-1058). To be sent
-/// with nothing but `pg_catalog` on the path. Operators and functions over types of an extension are no danger.
+/// with nothing but `pg_catalog` on the path. Operators and functions over types of an extension are no danger, those over
+/// an enumeration of the schema are.
 pub fn shadows(schema: &str) -> String {
     let schema = literal(Dialect::Postgres, &Value::Text(schema.to_owned()), None);
     // Functions of expressions, of sequences, and of the runner's own queries.
@@ -160,14 +161,17 @@ pub fn shadows(schema: &str) -> String {
         "SELECT 'function ' || p.oid::regprocedure::text FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace \
          WHERE n.nspname = {schema} AND (p.proname IN ({functions}) OR p.proname LIKE 'pg\\_%') AND NOT EXISTS \
          (SELECT 1 FROM unnest(p.proargtypes) AS a JOIN pg_type t ON t.oid = a \
-         WHERE t.typnamespace <> 'pg_catalog'::regnamespace) UNION ALL \
+         WHERE t.typnamespace <> 'pg_catalog'::regnamespace AND NOT (p.proname = 'count' AND t.typtype = 'e' \
+         AND t.typnamespace = n.oid)) UNION ALL \
          SELECT 'operator ' || o.oid::regoperator::text FROM pg_operator o \
          JOIN pg_namespace n ON n.oid = o.oprnamespace LEFT JOIN pg_type l ON l.oid = o.oprleft \
          LEFT JOIN pg_type r ON r.oid = o.oprright WHERE n.nspname = {schema} \
          AND o.oprname IN ('=', '<>', '<', '<=', '>', '>=', '+', '-', '*', '/', '%', '||', '~~', '!~~', '->>', '~') \
          AND NOT (o.oprname = '%' AND l.typname IN ('text', 'varchar')) \
-         AND (l.oid IS NULL OR l.typnamespace = 'pg_catalog'::regnamespace AND l.typname IN ({types})) \
-         AND (r.oid IS NULL OR r.typnamespace = 'pg_catalog'::regnamespace AND r.typname IN ({types})) ORDER BY 1"
+         AND (l.oid IS NULL OR l.typnamespace = 'pg_catalog'::regnamespace AND l.typname IN ({types}) \
+         OR l.typtype = 'e' AND l.typnamespace = n.oid) \
+         AND (r.oid IS NULL OR r.typnamespace = 'pg_catalog'::regnamespace AND r.typname IN ({types}) \
+         OR r.typtype = 'e' AND r.typnamespace = n.oid) ORDER BY 1"
     )
 }
 

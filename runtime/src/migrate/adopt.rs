@@ -30,7 +30,7 @@ impl Planning<'_> {
     /// where a step cannot be planned here, as with a dependency that is not met.
     pub(super) fn replay(&self) -> (Vec<Past>, BTreeSet<String>) {
         let mut ever = BTreeSet::new();
-        let mut note = |schema: &Schema| ever.extend(schema.tables.keys().map(|name| name.as_str().to_owned()));
+        let mut note = |schema: &Schema| ever.extend(schema.names().map(|name| name.as_str().to_owned()));
         let mut past = Vec::new();
         let base = self.made_from_nothing(BASE_SCHEMA).ok().flatten();
         let mut at = base.map_or_else(Schema::default, |outcome| outcome.after);
@@ -75,7 +75,7 @@ impl Planning<'_> {
         }
         let Some(past) = self.past_at(&self.snapshot.heads(name))? else { return Ok(()) };
         let unclaimed = self.snapshot.unclaimed(name);
-        let tables = past.schema.tables.keys().map(|table| table.as_str().to_owned());
+        let tables = past.schema.names().map(|table| table.as_str().to_owned());
         let tables: BTreeSet<String> = tables.filter(|table| unclaimed.contains(table)).collect();
         if tables.is_empty() { Ok(()) } else { self.adopt(adopt, tables, &[past]) }
     }
@@ -100,10 +100,8 @@ impl Planning<'_> {
         }
         let equal: Vec<&Judged<'_>> = judged.iter().filter(|one| one.differences.is_empty()).collect();
         if equal.is_empty() {
-            let nearest = judged
-                .into_iter()
-                .filter(|one| !one.state.schema.tables.is_empty())
-                .min_by_key(|one| one.differences.len());
+            let nearest =
+                judged.into_iter().filter(|one| !one.state.schema.is_empty()).min_by_key(|one| one.differences.len());
             let (nearest, differences) = match nearest {
                 Some(one) => (one.state.label(), one.differences),
                 None => ("base".to_owned(), tables.iter().map(|table| format!("table {table}: unexpected")).collect()),
@@ -129,9 +127,11 @@ impl Planning<'_> {
         let requires = stamped.iter().flat_map(|step| requirements(&step.id, &elsewhere(step))).collect();
         let stamps: Vec<String> = stamped.iter().map(|step| step.id.clone()).collect();
         let claims: Vec<String> = tables.difference(&self.snapshot.owned(&self.info.name)).cloned().collect();
-        for table in &claims {
-            self.snapshot.claim(&self.info.name, table);
+        for name in &claims {
+            self.snapshot.claim(&self.info.name, name);
         }
+        let (claimed_enums, claims) =
+            claims.into_iter().partition(|name| self.snapshot.catalog.enums.contains_key(name));
         self.after = None;
         let recorded = self.snapshot.heads(&self.info.name);
         let add = state.heads.iter().filter(|head| !recorded.contains(*head)).cloned().collect();
@@ -150,7 +150,7 @@ impl Planning<'_> {
         );
         let kind = StepKind::Adopt { revisions: state.heads.clone() };
         let step = self.step(kind, line, &found, outcome, &[])?;
-        self.push(PlannedStep { add, stamps, claims, requires, ..step })
+        self.push(PlannedStep { add, stamps, claims, claimed_enums, requires, ..step })
     }
 
     /// Holds the tables that are there against one state, after what brings them to its types and names without loss.

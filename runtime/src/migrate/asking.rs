@@ -190,6 +190,8 @@ fn begun(kind: StepKind) -> PlannedStep {
         stamps: Vec::new(),
         claims: Vec::new(),
         releases: Vec::new(),
+        claimed_enums: Vec::new(),
+        released_enums: Vec::new(),
         renames: Vec::new(),
         requires: Vec::new(),
         fuel: 0,

@@ -27,6 +27,9 @@ pub struct PackageState {
     pub populated: Vec<String>,
     /// The tables that it owns, sorted.
     pub tables: Vec<String>,
+    /// The enumerations that it owns, sorted.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub enums: Vec<String>,
 }
 
 impl PackageState {
@@ -70,7 +73,7 @@ impl Migrator {
         if !packages.is_empty() {
             return packages.iter().map(|package| state_of(&snapshot, package)).collect();
         }
-        let owners = snapshot.state.tables.values().map(|owner| &owner.package);
+        let owners = snapshot.state.tables.values().chain(snapshot.state.enums.values()).map(|owner| &owner.package);
         let names: BTreeSet<&String> = snapshot.state.versions.keys().chain(owners).collect();
         Ok(names.into_iter().map(|name| bare_state(&snapshot, name)).collect())
     }
@@ -150,13 +153,16 @@ impl Migrator {
 
 fn bare_state(snapshot: &Snapshot, name: &str) -> PackageState {
     let populated = snapshot.state.populated.get(name);
+    let owned = snapshot.owned(name).into_iter();
+    let (enums, tables) = owned.partition(|name| snapshot.catalog.enums.contains_key(name));
     PackageState {
         package: name.to_owned(),
         recorded: snapshot.heads(name).into_iter().collect(),
         heads: None,
         pending: Vec::new(),
         populated: populated.into_iter().flatten().cloned().collect(),
-        tables: snapshot.owned(name).into_iter().collect(),
+        tables,
+        enums,
     }
 }
 

@@ -347,6 +347,9 @@ impl<'a> Planning<'a> {
         let mut claims: BTreeSet<String> = changes.made().map(Ident::to_string).collect();
         let mut releases: BTreeSet<String> = changes.gone().map(Ident::to_string).collect();
         self.after = Some(after.clone());
+        let text = |name: &Ident| name.as_str().to_owned();
+        let claimed_enums = changes.made_enums().map(text).collect();
+        let released_enums = changes.gone_enums().map(text).collect();
         // Only where both names tell: a table that goes by a name that another one had is a new one.
         let mut renames = plan.renamed_tables();
         renames.retain(|(from, to)| releases.contains(from) && claims.remove(to));
@@ -360,6 +363,8 @@ impl<'a> Planning<'a> {
             stamps: Vec::new(),
             claims: claims.into_iter().collect(),
             releases: releases.into_iter().collect(),
+            claimed_enums,
+            released_enums,
             renames,
             requires,
             fuel,

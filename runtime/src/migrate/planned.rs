@@ -60,6 +60,12 @@ pub struct PlannedStep {
     pub claims: Vec<String>,
     /// Tables that cease to be.
     pub releases: Vec<String>,
+    /// Enumerations that become the package's own.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub claimed_enums: Vec<String>,
+    /// Enumerations that cease to be.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub released_enums: Vec<String>,
     /// Tables that get another name, old and new: their origin stays with them.
     pub renames: Vec<(String, String)>,
     /// What is relied on from now on, by this step or by one that it stamps: recorded, so that the other
@@ -103,12 +109,14 @@ impl PlannedStep {
             && flight.applied().iter().all(|applied| planned.next().is_some_and(|found| found.sql == applied.sql))
     }
 
-    /// What it makes of who owns which table.
+    /// What it makes of who owns which table and which enumeration.
     pub(super) fn table_changes(&self) -> Vec<TableChange> {
         let dropped = self.releases.iter().cloned().map(TableChange::Dropped);
         let renamed = self.renames.iter().cloned().map(|(from, to)| TableChange::Renamed { from, to });
         let owned = self.claims.iter().cloned().map(TableChange::Owned);
-        dropped.chain(renamed).chain(owned).collect()
+        let released = self.released_enums.iter().cloned().map(TableChange::EnumDropped);
+        let claimed = self.claimed_enums.iter().cloned().map(TableChange::EnumOwned);
+        dropped.chain(released).chain(renamed).chain(owned).chain(claimed).collect()
     }
 }
 

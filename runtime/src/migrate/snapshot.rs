@@ -10,7 +10,7 @@ use crate::dialect::{Catalog, CatalogTable, Dialect, catalog};
 use crate::operation::Ident;
 use crate::plan::Plan;
 use crate::schema::{Changes, NameScope, Schema, Table};
-use crate::store::{self, InFlight, State, StepRecord, StoreError, TableChange};
+use crate::store::{self, InFlight, Owner, State, StepRecord, StoreError, TableChange};
 
 /// How often the catalog is read while other programs change it.
 const ATTEMPTS: usize = 5;
@@ -181,16 +181,20 @@ impl Snapshot {
         left
     }
 
-    /// The names of the tables that a package owns here and that still exist.
+    /// The names of the tables and enumerations that a package owns here and that still exist.
     pub(super) fn owned(&self, package: &str) -> BTreeSet<String> {
-        let owned = self.state.tables.iter().filter(|(_, owner)| owner.package == package);
-        owned.map(|(table, _)| table.clone()).filter(|table| self.catalog.tables.contains_key(table)).collect()
+        let own = |(name, owner): (&String, &Owner)| (owner.package == package).then(|| name.clone());
+        let tables = self.state.tables.iter().filter_map(own).filter(|name| self.catalog.tables.contains_key(name));
+        let enums = self.state.enums.iter().filter_map(own).filter(|name| self.catalog.enums.contains_key(name));
+        tables.chain(enums).collect()
     }
 
-    /// The tables that no other package owns.
+    /// The tables and enumerations that no other package owns.
     pub(super) fn unclaimed(&self, package: &str) -> BTreeSet<String> {
-        let others = |table: &&String| self.state.tables.get(*table).is_none_or(|owner| owner.package == package);
-        self.catalog.tables.keys().filter(others).cloned().collect()
+        let free = |owner: Option<&Owner>| owner.is_none_or(|owner| owner.package == package);
+        let tables = self.catalog.tables.keys().filter(|name| free(self.state.tables.get(*name)));
+        let enums = self.catalog.enums.keys().filter(|name| free(self.state.enums.get(*name)));
+        tables.chain(enums).cloned().collect()
     }
 
     /// The recorded heads of a package.
@@ -198,13 +202,17 @@ impl Snapshot {
         self.state.versions.get(package).cloned().unwrap_or_default()
     }
 
-    /// The model of these tables.
+    /// The model of these tables and enumerations.
     ///
     /// # Errors
     /// The table that the model cannot hold, and why.
     pub(super) fn schema<'a>(&self, names: impl IntoIterator<Item = &'a String>) -> Result<Schema, (String, String)> {
         let mut schema = Schema::default();
         for name in names {
+            if let Some(of) = self.catalog.enums.get(name) {
+                schema.enums.insert(Ident::internal(name.as_str()), of.clone());
+                continue;
+            }
             match self.catalog.tables.get(name) {
                 Some(CatalogTable::Readable(table)) => {
                     schema.tables.insert(Ident::internal(name.as_str()), table.clone());
@@ -216,7 +224,7 @@ impl Snapshot {
         Ok(schema)
     }
 
-    /// Carries a step's changes forward: own tables as they are afterwards, and who owns them.
+    /// Carries a step's changes forward: own tables and enumerations as they are afterwards, and who owns them.
     pub(super) fn carry(&mut self, package: &str, changes: &Changes<'_>) {
         for name in changes.gone() {
             self.catalog.tables.remove(name.as_str());
@@ -228,13 +236,27 @@ impl Snapshot {
         for name in changes.made() {
             self.claim(package, name.as_str());
         }
+        for name in changes.gone_enums() {
+            self.catalog.enums.remove(name.as_str());
+            self.state.enums.remove(name.as_str());
+        }
+        for (name, of) in &changes.new_enums {
+            self.catalog.enums.insert(name.as_str().to_owned(), Arc::clone(of));
+        }
+        for name in changes.made_enums() {
+            self.claim(package, name.as_str());
+        }
         self.carry_names(changes);
     }
 
-    /// Makes a table the package's own.
-    pub(super) fn claim(&mut self, package: &str, table: &str) {
-        let owner = store::Owner { package: package.to_owned(), history_id: 0 };
-        self.state.tables.insert(table.to_owned(), owner);
+    /// Makes a table or an enumeration the package's own.
+    pub(super) fn claim(&mut self, package: &str, name: &str) {
+        let owner = Owner { package: package.to_owned(), history_id: 0 };
+        let kind = match self.catalog.enums.contains_key(name) {
+            true => &mut self.state.enums,
+            false => &mut self.state.tables,
+        };
+        kind.insert(name.to_owned(), owner);
     }
 
     /// Names that share the scope of the tables follow the model in [`Catalog::other_names`].
@@ -274,6 +296,8 @@ impl Snapshot {
         plan: &Plan,
     ) -> Option<String> {
         self.taken_table(package, before, changes)
+            .or_else(|| self.taken_enum(package, before, changes))
+            .or_else(|| self.used_enum(before, plan))
             .or_else(|| self.taken_name(before, changes))
             .or_else(|| self.broken_reference(before, changes, plan))
     }
@@ -289,10 +313,58 @@ impl Snapshot {
             if self.catalog.tables.keys().any(|other| name.is_like(other) && !is_own(other)) {
                 return Some(format!("there is a table {name} already, which is not the package's"));
             }
+            if self.catalog.enums.keys().any(|other| name.is_like(other) && !before.enums.contains_key(other.as_str()))
+            {
+                return Some(format!("there is an enumeration {name} already, which is not the package's"));
+            }
             let others = self.catalog.other_names.iter().filter(|(other, _)| name.is_like(other));
             let own = |other: &str| self.scoped_names(before.tables.values().map(Arc::as_ref)).contains(other);
             if let Some((_, what)) = others.into_iter().find(|(other, _)| !own(other)) {
                 return Some(format!("there is {} {what} named {name} already", article(what)));
+            }
+        }
+        None
+    }
+
+    /// A new enumeration whose name is taken outside the package: a table is a type too.
+    fn taken_enum(&self, package: &str, before: &Schema, changes: &Changes<'_>) -> Option<String> {
+        for name in changes.made_enums() {
+            let owner = self.state.enums.get(name.as_str()).map(|owner| owner.package.as_str());
+            if let Some(owner) = owner.filter(|owner| *owner != package) {
+                return Some(format!("the enumeration {name} is recorded as the package {owner}'s"));
+            }
+            if self.catalog.enums.keys().any(|other| name.is_like(other) && !before.enums.contains_key(other.as_str()))
+            {
+                return Some(format!("there is an enumeration {name} already, which is not the package's"));
+            }
+            if self
+                .catalog
+                .tables
+                .keys()
+                .any(|other| name.is_like(other) && !before.tables.contains_key(other.as_str()))
+            {
+                return Some(format!("there is a table {name} already, which is not the package's"));
+            }
+            let scoped = self.scoped_names(before.tables.values().map(Arc::as_ref));
+            let mut others = self.catalog.other_names.iter().filter(|(other, _)| name.is_like(other));
+            if let Some((_, what)) = others.find(|(other, _)| !scoped.contains(other.as_str())) {
+                return Some(format!("there is {} {what} named {name} already", article(what)));
+            }
+        }
+        None
+    }
+
+    /// A column outside the package of an enumeration that goes, if only to be made again.
+    fn used_enum(&self, before: &Schema, plan: &Plan) -> Option<String> {
+        let dropped: Vec<&Ident> = plan.dropped_enums().filter(|name| before.enums.contains_key(*name)).collect();
+        let others = self.catalog.tables.iter().filter(|(name, _)| !before.tables.contains_key(name.as_str()));
+        for (table, found) in others {
+            let CatalogTable::Readable(found) = found else { continue };
+            let used = dropped.iter().find_map(|name| Some((name, found.column_of_enum(name)?)));
+            if let Some((name, column)) = used {
+                return Some(format!(
+                    "column {column} of table {table}, which is not the package's, is of the enumeration {name}"
+                ));
             }
         }
         None

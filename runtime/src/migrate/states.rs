@@ -115,10 +115,11 @@ impl Planning<'_> {
         }
         let (past, ever) = self.replay();
         if !owned.is_empty() {
-            let chain: BTreeSet<&Ident> = past.iter().flat_map(|state| state.schema.tables.keys()).collect();
+            let chain: BTreeSet<&Ident> = past.iter().flat_map(|state| state.schema.names()).collect();
             let mut own = self.own()?;
             own.tables.retain(|name, _| chain.contains(name));
-            if own.tables.is_empty() && !unclaimed.iter().any(|table| !owned.contains(table) && ever.contains(table)) {
+            own.enums.retain(|name, _| chain.contains(name));
+            if own.is_empty() && !unclaimed.iter().any(|table| !owned.contains(table) && ever.contains(table)) {
                 return Ok(Found::Beside);
             }
             let native = |name: &ColumnType| type_name(self.snapshot.dialect, name);
@@ -180,16 +181,21 @@ impl Planning<'_> {
         let mut at = self.own()?;
         if heads.is_empty() {
             let Ok(base) = self.made_from_nothing(BASE_SCHEMA) else { return Ok(None) };
-            for (name, table) in base.into_iter().flat_map(|base| base.after.tables) {
-                at.tables.entry(name).or_insert(table);
+            for base in base.into_iter().map(|base| base.after) {
+                for (name, table) in base.tables {
+                    at.tables.entry(name).or_insert(table);
+                }
+                for (name, of) in base.enums {
+                    at.enums.entry(name).or_insert(of);
+                }
             }
         }
-        let mut made: BTreeSet<Ident> = at.tables.keys().cloned().collect();
+        let mut made: BTreeSet<Ident> = at.names().cloned().collect();
         for step in self.graph.order().iter().filter(|step| !applied.contains(step.id.as_str())) {
             let planned = self.rehearse(StepCall::Upgrade(&step.id), &at);
             let Ok(Outcome { after, .. }) = planned else { return Ok(None) };
             at = after;
-            made.extend(at.tables.keys().cloned());
+            made.extend(at.names().cloned());
         }
         Ok(Some(made))
     }
@@ -213,17 +219,19 @@ impl Planning<'_> {
         let Some(latest) = latest else { return Ok(()) };
         let mut missing = latest.after;
         missing.tables.retain(|name, _| !self.snapshot.catalog.tables.contains_key(name.as_str()));
-        if missing.tables.is_empty() {
+        missing.enums.retain(|name, _| !self.snapshot.catalog.enums.contains_key(name.as_str()));
+        if missing.is_empty() {
             return Ok(());
         }
         let Some(future) = self.future_tables()? else { return Ok(()) };
         missing.tables.retain(|name, _| !future.contains(name));
-        if missing.tables.is_empty() {
+        missing.enums.retain(|name, _| !future.contains(name));
+        if missing.is_empty() {
             return Ok(());
         }
         let kind = StepKind::Populate { name: LATEST_SCHEMA.to_owned() };
         let own = self.own()?;
-        let names: Vec<&str> = missing.tables.keys().map(Ident::as_str).collect();
+        let names: Vec<&str> = missing.names().map(Ident::as_str).collect();
         let line = format!("{}: populated {}", self.info.name, names.join(", "));
         let outcome = self.planned_by_runner(&own, schema::creations(&missing, self.snapshot.dialect.rules()))?;
         let depends_on = self.info.populate_step(LATEST_SCHEMA).map(|step| step.depends_on.clone()).unwrap_or_default();

@@ -15,6 +15,15 @@ pub fn coerce(value: &Value, column_type: &ColumnType) -> Result<Value, ValueErr
     if *value == Value::Null {
         return Ok(Value::Null);
     }
+    // A label is a text wherever it goes.
+    if let Value::Label(name, label) = value {
+        return match column_type {
+            ColumnType::Enumeration(of) if name.is_some() && of.name.is_some() && *name != of.name => {
+                Err(invalid("enumeration", OTHER_TYPE))
+            }
+            _ => coerce(&Value::Text(label.as_str().to_owned()), column_type),
+        };
+    }
     match *column_type {
         ColumnType::Boolean => boolean(value),
         ColumnType::SmallInteger => integer(value, "small-integer", i64::from(i16::MIN), i64::from(i16::MAX)),
@@ -47,6 +56,15 @@ pub fn coerce(value: &Value, column_type: &ColumnType) -> Result<Value, ValueErr
             moment.map(|moment| cut(moment, digits))
         }
         ColumnType::Uuid => text_or(value, "uuid", Value::uuid, |value| matches!(value, Value::Uuid(_))),
+        ColumnType::Enumeration(ref of) => match value {
+            Value::Text(text) => of
+                .labels
+                .iter()
+                .find(|label| label.as_str() == text)
+                .map(|label| Value::Label(of.name.clone(), label.clone()))
+                .ok_or_else(|| invalid("enumeration", ": it is none of its labels")),
+            _ => Err(invalid("enumeration", OTHER_TYPE)),
+        },
         ColumnType::Json => text_or(value, "json", |text| Value::json(text), |value| matches!(value, Value::Json(_))),
     }
 }

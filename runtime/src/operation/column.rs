@@ -2,10 +2,11 @@
 //! model holds.
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Expr, Ident, Value};
+use super::{EnumType, Expr, Ident, Value};
 
 /// How large a text or bytes may be on MariaDB.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -62,6 +63,8 @@ pub enum ColumnType {
     Uuid,
     /// A JSON document.
     Json,
+    /// One of a list of texts.
+    Enumeration(Arc<EnumType>),
 }
 
 impl ColumnType {
@@ -105,6 +108,7 @@ impl fmt::Display for ColumnType {
             Self::TimestampWithZone(digits) => write!(f, "timestamp-with-zone({digits})"),
             Self::Uuid => f.write_str("uuid"),
             Self::Json => f.write_str("json"),
+            Self::Enumeration(of) => of.fmt(f),
         }
     }
 }

@@ -5,6 +5,7 @@ mod coerce;
 mod column;
 mod ddl;
 mod dml;
+mod enumeration;
 mod expr;
 mod growth;
 mod ident;
@@ -21,6 +22,7 @@ pub use column::{
 };
 pub use ddl::{Ddl, DdlAction, DdlStatement, Needs, When};
 pub use dml::{Conflict, ConflictAction, Dml, InsertSource};
+pub use enumeration::{EnumType, Label, LabelError, LabelPlace};
 pub use expr::{Aggregate, BinaryOperator, CastType, Expr, Function, Position, RankKey, Ranking, UnaryOperator};
 pub use ident::{Ident, IdentError, IdentKind};
 pub use parse::{Grammar, ParseError, ParseLimits, parse_ddl, parse_dml, parse_expr, parse_query, parse_server_expr};
@@ -126,6 +128,43 @@ pub enum Op {
         /// Which one.
         which: ConstraintSelector,
     },
+    /// Makes an enumeration of a name of its own.
+    CreateEnum {
+        /// Its name.
+        name: Ident,
+        /// Its labels in order.
+        labels: Vec<Label>,
+    },
+    /// Drops an enumeration.
+    DropEnum {
+        /// Its name.
+        name: Ident,
+    },
+    /// Renames an enumeration.
+    RenameEnum {
+        /// Its name.
+        name: Ident,
+        /// The new one.
+        new_name: Ident,
+    },
+    /// Adds a label to an enumeration.
+    AddEnumValue {
+        /// The enumeration.
+        name: Ident,
+        /// The label.
+        label: Label,
+        /// Where it goes.
+        place: LabelPlace,
+    },
+    /// Renames a label of an enumeration.
+    RenameEnumValue {
+        /// The enumeration.
+        name: Ident,
+        /// The label.
+        label: Label,
+        /// The new one.
+        new_label: Label,
+    },
     /// Inserts rows.
     BulkInsert {
         /// The table.
@@ -158,16 +197,27 @@ impl Op {
             Self::RenameIndex { .. } => "rename-index",
             Self::CreateConstraint { .. } => "create-constraint",
             Self::DropConstraint { .. } => "drop-constraint",
+            Self::CreateEnum { .. } => "create-enum",
+            Self::DropEnum { .. } => "drop-enum",
+            Self::RenameEnum { .. } => "rename-enum",
+            Self::AddEnumValue { .. } => "add-enum-value",
+            Self::RenameEnumValue { .. } => "rename-enum-value",
             Self::BulkInsert { .. } => "bulk-insert",
             Self::Execute { .. } => "execute",
         }
     }
 
-    /// The table it is about.
+    /// The table, or the enumeration, that it is about.
     pub fn table(&self) -> &Ident {
         match self {
             Self::CreateTable { table } => &table.name,
-            Self::DropTable { name } | Self::RenameTable { name, .. } => name,
+            Self::DropTable { name }
+            | Self::RenameTable { name, .. }
+            | Self::CreateEnum { name, .. }
+            | Self::DropEnum { name }
+            | Self::RenameEnum { name, .. }
+            | Self::AddEnumValue { name, .. }
+            | Self::RenameEnumValue { name, .. } => name,
             Self::AddColumn { table, .. }
             | Self::DropColumn { table, .. }
             | Self::RenameColumn { table, .. }
@@ -206,6 +256,18 @@ impl Op {
             *online = None;
         }
         op
+    }
+
+    /// Whether it is about an enumeration and no table.
+    pub fn is_enum(&self) -> bool {
+        matches!(
+            self,
+            Self::CreateEnum { .. }
+                | Self::DropEnum { .. }
+                | Self::RenameEnum { .. }
+                | Self::AddEnumValue { .. }
+                | Self::RenameEnumValue { .. }
+        )
     }
 
     /// Whether it changes rows and not the schema.

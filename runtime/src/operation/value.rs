@@ -4,6 +4,8 @@
 use jiff::civil;
 use serde::{Deserialize, Serialize};
 
+use super::{Ident, Label};
+
 /// A constant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -34,6 +36,8 @@ pub enum Value {
     Uuid(String),
     /// A JSON document, as given once it has parsed.
     Json(String),
+    /// A label of an enumeration and its name, if it has one: what a text is that goes into such a column.
+    Label(Option<Ident>, Label),
 }
 
 /// A 64-bit number that is neither NaN nor infinite; negative zero becomes zero.
@@ -207,6 +211,7 @@ impl Value {
             | Self::TimestampWithZone(text)
             | Self::Uuid(text)
             | Self::Json(text) => text.len(),
+            Self::Label(_, label) => label.as_str().len(),
         }
     }
 
@@ -226,6 +231,7 @@ impl Value {
             Self::TimestampWithZone(_) => "timestamp-with-zone",
             Self::Uuid(_) => "uuid",
             Self::Json(_) => "json",
+            Self::Label(..) => "enumeration",
         }
     }
 }

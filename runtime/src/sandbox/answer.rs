@@ -3,8 +3,8 @@
 use super::bindings::ptah::migration::{inspect, rows, types};
 use crate::dialect::{self, Dialect};
 use crate::operation::{
-    ColumnDefault, ColumnType, Computed, ComputedStorage, Ident, Index, IndexKey, IndexOrder, Key, LargeSize,
-    ReferentialAction, Value,
+    ColumnDefault, ColumnType, Computed, ComputedStorage, EnumType, Ident, Index, IndexKey, IndexOrder, Key, Label,
+    LargeSize, ReferentialAction, Value,
 };
 use crate::schema::{Answer, CheckCondition, Column, ModelDefault, ModelType, Table};
 
@@ -141,6 +141,7 @@ pub(super) fn value(value: &Value) -> types::Value {
         Value::Double(number) => types::Value::Double(number.get()),
         Value::Numeric(text) => types::Value::Numeric(text.clone()),
         Value::Text(text) => types::Value::Text(text.clone()),
+        Value::Label(_, label) => types::Value::Text(label.to_string()),
         Value::Binary(bytes) => types::Value::Binary(bytes.clone()),
         Value::Date(text) => types::Value::Date(text.clone()),
         Value::Time(text) => types::Value::Time(text.clone()),
@@ -172,7 +173,14 @@ fn column_type(column_type: &ColumnType) -> types::ColumnType {
         ColumnType::TimestampWithZone(digits) => types::ColumnType::TimestampWithZone(digits),
         ColumnType::Uuid => types::ColumnType::Uuid,
         ColumnType::Json => types::ColumnType::Json,
+        ColumnType::Enumeration(ref of) => types::ColumnType::Enumeration(enum_type(of)),
     }
+}
+
+/// An enumeration.
+pub(super) fn enum_type(of: &EnumType) -> types::EnumType {
+    let labels = of.labels.iter().map(Label::to_string).collect();
+    types::EnumType { name: of.name.as_ref().map(Ident::to_string), labels }
 }
 
 fn large_size(size: LargeSize) -> types::LargeSize {

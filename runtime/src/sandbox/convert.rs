@@ -1,13 +1,15 @@
 //! What a guest hands over → operations. Names become an [`Ident`], texts closed expressions, and values
 //! are checked, here and nowhere further down.
 
+use std::sync::Arc;
+
 use super::bindings::ptah::migration::{schema, types};
 use super::error::CallError;
 use crate::operation::{
     Change, CheckSpec, ColumnChanges, ColumnDefault, ColumnSpec, ColumnType, Comment, Computed, ComputedStorage,
-    Constraint, ConstraintSelector, DdlStatement, Demand, Dml, Expr, ForeignKey, Grammar, Ident, IdentKind, Index,
-    IndexKey, IndexOrder, IndexPart, Key, LargeSize, ParseLimits, Position, Query, ReferentialAction, TableSpec, Value,
-    parse_ddl, parse_dml, parse_expr, parse_query,
+    Constraint, ConstraintSelector, DdlStatement, Demand, Dml, EnumType, Expr, ForeignKey, Grammar, Ident, IdentKind,
+    Index, IndexKey, IndexOrder, IndexPart, Key, Label, LabelPlace, LargeSize, ParseLimits, Position, Query,
+    ReferentialAction, TableSpec, Value, parse_ddl, parse_dml, parse_expr, parse_query,
 };
 use crate::plan::Planner;
 
@@ -114,11 +116,18 @@ impl Converter {
         })
     }
 
+    fn column_type(&self, column_type: types::ColumnType) -> Result<ColumnType, CallError> {
+        plain_type(column_type).or_else(|of| {
+            let name = of.name.map(|name| self.object(&name)).transpose()?;
+            Ok(ColumnType::Enumeration(Arc::new(EnumType { name, labels: labels(&of.labels)? })))
+        })
+    }
+
     /// A column to make.
     pub(super) fn column(&self, column: types::Column) -> Result<ColumnSpec, CallError> {
         Ok(ColumnSpec {
             name: self.object(&column.name)?,
-            column_type: column_type(column.column_type),
+            column_type: self.column_type(column.column_type)?,
             nullable: column.nullable,
             default: column.default.map(|default| self.default(default)).transpose()?,
             auto_increment: column.auto_increment,
@@ -189,7 +198,7 @@ impl Converter {
     /// The aspects of a column to change.
     pub(super) fn changes(&self, changes: schema::ColumnChanges) -> Result<ColumnChanges, CallError> {
         Ok(ColumnChanges {
-            column_type: changes.column_type.map(column_type),
+            column_type: changes.column_type.map(|column_type| self.column_type(column_type)).transpose()?,
             nullable: changes.nullable,
             default: match changes.default {
                 schema::DefaultChange::Keep => Change::Keep,
@@ -224,14 +233,33 @@ pub(super) fn value(value: types::Value) -> Result<Value, CallError> {
     })
 }
 
+/// A label of an enumeration.
+pub(super) fn label(text: &str) -> Result<Label, CallError> {
+    Ok(Label::parse(text)?)
+}
+
+/// Labels in order.
+pub(super) fn labels(texts: &[String]) -> Result<Vec<Label>, CallError> {
+    texts.iter().map(|text| label(text)).collect()
+}
+
+/// Where a label goes.
+pub(super) fn place(place: &schema::LabelPlace) -> Result<LabelPlace, CallError> {
+    Ok(match place {
+        schema::LabelPlace::End => LabelPlace::End,
+        schema::LabelPlace::Before(other) => LabelPlace::Before(label(other)?),
+        schema::LabelPlace::After(other) => LabelPlace::After(label(other)?),
+    })
+}
+
 /// Values in order.
 pub(super) fn values(row: Vec<types::Value>) -> Result<Vec<Value>, CallError> {
     row.into_iter().map(value).collect()
 }
 
-/// A type; that its numbers are in bounds is the model's to check.
-fn column_type(column_type: types::ColumnType) -> ColumnType {
-    match column_type {
+/// A type that is no enumeration; that its numbers are in bounds is the model's to check.
+fn plain_type(column_type: types::ColumnType) -> Result<ColumnType, types::EnumType> {
+    Ok(match column_type {
         types::ColumnType::Boolean => ColumnType::Boolean,
         types::ColumnType::SmallInteger => ColumnType::SmallInteger,
         types::ColumnType::Integer => ColumnType::Integer,
@@ -250,7 +278,8 @@ fn column_type(column_type: types::ColumnType) -> ColumnType {
         types::ColumnType::TimestampWithZone(digits) => ColumnType::TimestampWithZone(digits),
         types::ColumnType::Uuid => ColumnType::Uuid,
         types::ColumnType::Json => ColumnType::Json,
-    }
+        types::ColumnType::Enumeration(of) => return Err(of),
+    })
 }
 
 fn large_size(size: types::LargeSize) -> LargeSize {

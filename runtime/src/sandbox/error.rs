@@ -1,7 +1,7 @@
 //! Why a component is not taken, and why a step did not come to its end.
 
 use super::bindings::ptah::migration::types;
-use crate::operation::{IdentError, ParseError, ValueError};
+use crate::operation::{IdentError, LabelError, ParseError, ValueError};
 use crate::plan::PlanError;
 use crate::policy::PolicyError;
 use crate::schema::SchemaError;
@@ -177,6 +177,12 @@ impl From<StepError> for CallError {
 
 impl From<IdentError> for CallError {
     fn from(error: IdentError) -> Self {
+        Self::Guest(types::Error::Invalid(error.to_string()))
+    }
+}
+
+impl From<LabelError> for CallError {
+    fn from(error: LabelError) -> Self {
         Self::Guest(types::Error::Invalid(error.to_string()))
     }
 }

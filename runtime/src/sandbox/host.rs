@@ -116,6 +116,36 @@ impl schema::Host for State {
         })
     }
 
+    fn create_enum(&mut self, name: String, labels: Vec<String>) -> Result<(), CallError> {
+        self.plan(name.len() + labels.weight(), |convert| {
+            Ok(Op::CreateEnum { name: convert.object(&name)?, labels: convert::labels(&labels)? })
+        })
+    }
+
+    fn drop_enum(&mut self, name: String) -> Result<(), CallError> {
+        self.plan(name.len(), |convert| Ok(Op::DropEnum { name: convert.object(&name)? }))
+    }
+
+    fn rename_enum(&mut self, name: String, new_name: String) -> Result<(), CallError> {
+        self.plan(name.len() + new_name.len(), |convert| {
+            Ok(Op::RenameEnum { name: convert.object(&name)?, new_name: convert.object(&new_name)? })
+        })
+    }
+
+    fn add_enum_value(&mut self, name: String, label: String, place: schema::LabelPlace) -> Result<(), CallError> {
+        self.plan(name.len() + label.len() + place.weight(), |convert| {
+            let (label, place) = (convert::label(&label)?, convert::place(&place)?);
+            Ok(Op::AddEnumValue { name: convert.object(&name)?, label, place })
+        })
+    }
+
+    fn rename_enum_value(&mut self, name: String, label: String, new_label: String) -> Result<(), CallError> {
+        self.plan(name.len() + label.len() + new_label.len(), |convert| {
+            let (label, new_label) = (convert::label(&label)?, convert::label(&new_label)?);
+            Ok(Op::RenameEnumValue { name: convert.object(&name)?, label, new_label })
+        })
+    }
+
     fn ddl_text(&mut self, statement: types::SqlText) -> Result<(), CallError> {
         let planner = self.planned_call(statement.weight())?;
         let mut is_begun = false;
@@ -201,6 +231,13 @@ impl inspect::Host for State {
         let tables: Vec<String> = planner.schema().tables.keys().map(Ident::to_string).collect();
         self.budget.carry(tables.weight())?;
         Ok(tables)
+    }
+
+    fn enums(&mut self) -> wasmtime::Result<Vec<types::EnumType>> {
+        let planner = self.planned_call(0).map_err(CallError::into_trap)?;
+        let enums: Vec<types::EnumType> = planner.schema().enums.values().map(|of| answer::enum_type(of)).collect();
+        self.budget.carry(enums.weight())?;
+        Ok(enums)
     }
 
     fn columns(&mut self, table: String) -> Result<Vec<inspect::ColumnInfo>, CallError> {

@@ -81,7 +81,23 @@ impl Weight for types::Comment {
 
 impl Weight for types::Column {
     fn weight(&self) -> usize {
-        self.name.len() + self.default.weight() + self.computed.weight() + self.comment.weight()
+        self.name.len()
+            + self.column_type.weight()
+            + self.default.weight()
+            + self.computed.weight()
+            + self.comment.weight()
+    }
+}
+
+impl Weight for types::ColumnType {
+    fn weight(&self) -> usize {
+        if let Self::Enumeration(of) = self { of.weight() } else { 0 }
+    }
+}
+
+impl Weight for types::EnumType {
+    fn weight(&self) -> usize {
+        self.name.weight() + self.labels.weight()
     }
 }
 
@@ -135,6 +151,15 @@ impl Weight for types::Table {
     }
 }
 
+impl Weight for schema::LabelPlace {
+    fn weight(&self) -> usize {
+        match self {
+            Self::End => 0,
+            Self::Before(label) | Self::After(label) => label.len(),
+        }
+    }
+}
+
 impl Weight for schema::ColumnChanges {
     fn weight(&self) -> usize {
         let default = match &self.default {
@@ -145,7 +170,7 @@ impl Weight for schema::ColumnChanges {
             schema::CommentChange::Set(comment) => comment.weight(),
             schema::CommentChange::Keep | schema::CommentChange::Clear => 0,
         };
-        default + comment
+        self.column_type.weight() + default + comment
     }
 }
 

@@ -3,8 +3,8 @@
 use super::scope::Scope;
 use super::typing::{self, Kind};
 use super::{
-    AutoIncrement, CheckCondition, Column, ModelDefault, ModelType, Rules, Schema, SchemaError, Table, create, find,
-    invalid, names,
+    AutoIncrement, CheckCondition, Column, ModelDefault, ModelType, Rules, Schema, SchemaError, Table, create,
+    enumeration, find, invalid, names,
 };
 use crate::operation::{
     Change, ColumnChanges, ColumnDefault, ColumnSpec, ColumnType, Comment, Computed, Expr, Ident, Index,
@@ -101,6 +101,22 @@ fn check_type(at: &str, column_type: &ColumnType) -> Result<(), SchemaError> {
     }
 }
 
+/// Refuses a column of an enumeration that is not there as it is said to be.
+pub(super) fn check_enum(
+    schema: &Schema,
+    rules: &Rules,
+    table: &Ident,
+    name: &Ident,
+    column_type: &ColumnType,
+) -> Result<(), SchemaError> {
+    match column_type {
+        ColumnType::Enumeration(asked) => {
+            enumeration::check_type(schema, rules, &format!("column {name} of table {table}"), asked)
+        }
+        _ => Ok(()),
+    }
+}
+
 /// The default of the model; none for NULL.
 fn build_default(
     rules: &Rules,
@@ -146,7 +162,7 @@ fn check_default_expression(at: &str, expr: &Expr, column_type: &ColumnType) -> 
         return Err(invalid(format!("the default of {at} mentions a column")));
     }
     let kind = typing::kind_of_constant(expr).map_err(|error| invalid(format!("the default of {at}: {error}")))?;
-    if !Kind::of_type(column_type).takes(kind) {
+    if !Kind::of_type(column_type).takes(&kind) {
         return Err(invalid(format!("the default of {at}, a {column_type}, is {kind}")));
     }
     Ok(())
@@ -169,6 +185,7 @@ pub(super) fn add(
     table_name: &Ident,
     spec: &ColumnSpec,
 ) -> Result<(), SchemaError> {
+    check_enum(schema, rules, table_name, &spec.name, &spec.column_type)?;
     let table = find::table_mut(schema, table_name)?;
     check_free(table, table_name, &spec.name)?;
     if spec.auto_increment {
@@ -273,6 +290,7 @@ pub(super) fn alter(
     let retyped = asked_type.filter(|new_type| column.portable_type() != Some(new_type));
     if let Some(asked) = &changes.column_type {
         check_type(&at, asked)?;
+        check_enum(schema, rules, table_name, name, asked)?;
         // On SQLite any type that numbers itself is INTEGER.
         if retyped.is_some() || (column.auto_increment && !asked.is_integer()) {
             check_retype(schema, table_name, table, column, asked)?;
@@ -343,7 +361,7 @@ fn check_retype(
         return refused("it is computed; drop it and add it anew".to_owned());
     }
     let (old, new) = (Kind::of_column(column), Kind::of_type(asked));
-    if !new.converts_from(old) {
+    if !new.converts_from(&old) {
         return refused(format!("{old} does not become {new} in the same way on every database"));
     }
     if table.foreign_keys.iter().any(|key| key.columns.contains(name)) {
@@ -424,6 +442,11 @@ fn retype_default(
     new_type: &ColumnType,
 ) -> Result<Option<ModelDefault>, SchemaError> {
     match default {
+        // By its label.
+        ModelDefault::Portable(ColumnDefault::Value(Value::Label(_, label))) => {
+            let text = ColumnDefault::Value(Value::Text(label.as_str().to_owned()));
+            retype_default(rules, at, &ModelDefault::Portable(text), new_type)
+        }
         ModelDefault::Portable(default) => build_default(rules, at, default, new_type).map_err(|_| {
             invalid(format!("the default of {at} does not fit the new type: set or clear it in the same call"))
         }),

@@ -21,6 +21,17 @@ type Native<'a> = &'a dyn Fn(&ColumnType) -> String;
 pub fn compare(expected: &Schema, found: &Schema, show: Show, native: Native<'_>) -> Vec<String> {
     let names: BTreeSet<&Ident> = expected.tables.keys().chain(found.tables.keys()).collect();
     let mut report = Vec::new();
+    let enums: BTreeSet<&Ident> = expected.enums.keys().chain(found.enums.keys()).collect();
+    for name in enums {
+        match (expected.enums.get(name), found.enums.get(name)) {
+            (Some(_), None) => report.push(format!("enumeration {name} is missing")),
+            (None, Some(_)) => report.push(format!("enumeration {name} is not expected")),
+            (Some(expected), Some(found)) => {
+                differ(&mut report, &format!("enumeration {name}: it"), &expected.to_string(), &found.to_string());
+            }
+            (None, None) => {}
+        }
+    }
     for name in names {
         match (expected.tables.get(name), found.tables.get(name)) {
             (Some(_), None) => report.push(format!("table {name} is missing")),

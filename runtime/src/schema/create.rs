@@ -15,6 +15,9 @@ pub(super) fn create_table(schema: &mut Schema, rules: &Rules, spec: &TableSpec)
     if spec.columns.is_empty() {
         return Err(invalid(format!("table {} has no column", spec.name)));
     }
+    for column in &spec.columns {
+        column::check_enum(schema, rules, &spec.name, &column.name, &column.column_type)?;
+    }
     names::no_duplicates(&spec.name, spec.columns.iter().map(|column| &column.name))?;
     let columns = spec.columns.iter().map(|column| column::build(rules, &spec.name, column));
     let table = Table {

@@ -6,11 +6,13 @@ use super::index::is_implicit;
 use super::{Check, CheckCondition, Column, ModelDefault, Rules, Schema, Table};
 use crate::operation::{CheckSpec, ColumnSpec, Comment, Constraint, Demand, Ident, Op, TableSpec};
 
-/// The operations that make these tables with their indexes, each after the tables that it refers to. What
+/// The operations that make these enumerations and tables with their indexes, each after the tables that it refers to. What
 /// the contract cannot express is left out; a model that the contract made has none of it.
 pub fn creations(schema: &Schema, rules: &Rules) -> Vec<Op> {
     let mut made: BTreeSet<&Ident> = BTreeSet::new();
-    let mut operations = Vec::new();
+    let enums = schema.enums.iter();
+    let mut operations: Vec<Op> =
+        enums.map(|(name, of)| Op::CreateEnum { name: name.clone(), labels: of.labels.clone() }).collect();
     while made.len() < schema.tables.len() {
         let ready = |(name, table): &(&Ident, &std::sync::Arc<Table>)| {
             let waits = |other: &Ident| other != *name && schema.tables.contains_key(other) && !made.contains(other);

@@ -91,8 +91,8 @@ fn check_source(scope: Scope<'_>, rules: &Rules, columns: &[&Column], query: &Qu
             }
         }
         let own = Kind::of_column(column);
-        if !all_constant && !own.takes(output.kind) {
-            return Err(cannot_take(table_name, column, own, output.kind));
+        if !all_constant && !own.takes(&output.kind) {
+            return Err(cannot_take(table_name, column, &own, &output.kind));
         }
     }
     Ok(())
@@ -201,10 +201,10 @@ fn check_assigned(scope: Scope<'_>, table_name: &Ident, column: &Column, value: 
     // Its constants take the type of the column, if they can.
     let kind = scope.kind(&scope.typed(value, column.portable_type()))?;
     let own = Kind::of_column(column);
-    if own.takes(kind) { Ok(()) } else { Err(cannot_take(table_name, column, own, kind)) }
+    if own.takes(&kind) { Ok(()) } else { Err(cannot_take(table_name, column, &own, &kind)) }
 }
 
-fn cannot_take(table_name: &Ident, column: &Column, own: Kind, other: Kind) -> SchemaError {
+fn cannot_take(table_name: &Ident, column: &Column, own: &Kind, other: &Kind) -> SchemaError {
     invalid(format!("column {} of table {table_name} is {own} and cannot take {other}", column.name))
 }
 

@@ -139,7 +139,7 @@ fn widened(exact: ColumnType) -> ColumnType {
 
 fn of_value(value: &Value) -> Option<ColumnType> {
     Some(match value {
-        Value::Null | Value::Json(_) => return None,
+        Value::Null | Value::Json(_) | Value::Label(..) => return None,
         Value::Boolean(_) => ColumnType::Boolean,
         Value::Integer(_) => ColumnType::BigInteger,
         Value::Double(_) => ColumnType::Double,

@@ -33,6 +33,13 @@ impl Schema {
 
     /// Whether what an operation makes or drops is there, going by its name.
     pub fn has(&self, op: &Op) -> bool {
+        if op.is_enum() {
+            let labels = self.enums.get(op.table()).map(|of| &of.labels);
+            return match op {
+                Op::AddEnumValue { label, .. } => labels.is_some_and(|labels| labels.contains(label)),
+                _ => labels.is_some(),
+            };
+        }
         let Some(table) = self.tables.get(op.table()) else { return false };
         let index = |name: &Ident| table.indexes.iter().any(|index| index.name == *name);
         let constraint = |name: &Ident| {
@@ -87,6 +94,21 @@ pub(super) fn check_uses(check: &Check, column: &Ident) -> bool {
 pub(super) fn index_uses(index: &Index, column: &Ident) -> bool {
     index.parts.iter().any(|part| part.name() == Some(column))
         || index.expressions().any(|expression| expression.columns().contains(column))
+}
+
+/// What has an expression over a column that may hold constants of its type, for a message.
+pub(super) fn expression_over(table: &Table, column: &Ident) -> Option<String> {
+    if let Some(check) = table.checks.iter().find(|check| check_uses(check, column)) {
+        return Some(format!("the check {}", shown(check.name.as_ref())));
+    }
+    let computes = |index: &&Index| index.expressions().any(|expression| expression.columns().contains(column));
+    if let Some(index) = table.indexes.iter().find(computes) {
+        return Some(format!("the index {}", index.name));
+    }
+    if let Some(user) = table.columns.iter().find(|other| other.is_computed_from(column)) {
+        return Some(format!("the computed column {}", user.name));
+    }
+    opaque_mention(table, column)
 }
 
 /// What of a table the model does not understand and may mention a name, for a message.

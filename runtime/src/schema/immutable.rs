@@ -27,7 +27,8 @@ impl Scope<'_> {
     /// Checks what a column is computed from.
     pub(super) fn check_computed(&self, at: &str, column: &Column, expression: &Expr) -> Result<(), SchemaError> {
         let (own, kind) = (Kind::of_column(column), self.kind(expression)?);
-        if !own.takes(kind) {
+        // An enumeration becomes a text by a cast that may change.
+        if !own.takes(&kind) || (own == Kind::Text && matches!(kind, Kind::Enumeration(_))) {
             return Err(invalid(format!("{at} is {own} and cannot take {kind}")));
         }
         self.check_immutable(at, expression)?;

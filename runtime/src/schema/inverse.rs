@@ -53,7 +53,13 @@ fn candidate(op: &Op, before: &Schema, after: &Schema) -> Option<Op> {
                 old?.column(name).filter(|column| column.computed.is_some()).and_then(creation::column_spec)?;
             Op::AddColumn { table: table.clone(), column }
         }
-        Op::DropTable { .. } | Op::BulkInsert { .. } | Op::Execute { .. } => return None,
+        Op::CreateEnum { name, .. } => Op::DropEnum { name: name.clone() },
+        Op::DropEnum { name } => Op::CreateEnum { name: name.clone(), labels: before.enums.get(name)?.labels.clone() },
+        Op::RenameEnum { name, new_name } => Op::RenameEnum { name: new_name.clone(), new_name: name.clone() },
+        Op::RenameEnumValue { name, label, new_label } => {
+            Op::RenameEnumValue { name: name.clone(), label: new_label.clone(), new_label: label.clone() }
+        }
+        Op::DropTable { .. } | Op::BulkInsert { .. } | Op::Execute { .. } | Op::AddEnumValue { .. } => return None,
     })
 }
 

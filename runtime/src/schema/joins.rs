@@ -73,7 +73,7 @@ impl Scope<'_> {
             }
         }
         let each = outputs.iter().map(|output| {
-            comparable(output.kind, "what LIMIT without ORDER BY is taken of")?;
+            comparable(&output.kind, "what LIMIT without ORDER BY is taken of")?;
             Ok(Ordering {
                 by: OrderBy::Output(output.name.clone()),
                 descending: false,

@@ -8,6 +8,7 @@ mod constraint;
 mod create;
 mod creation;
 mod data;
+mod enumeration;
 mod exact;
 mod find;
 mod immutable;
@@ -68,6 +69,10 @@ pub struct Rules {
     pub unique_index_is_constraint: bool,
     /// MariaDB: a JSON column is a text with a check of the column's name.
     pub json_is_check: bool,
+    /// PostgreSQL: an enumeration is a type of its own; elsewhere it is part of its column.
+    pub named_enums: bool,
+    /// Names that no type of the schema may have, in lower case: those of the database's own come first.
+    pub reserved_types: &'static [&'static str],
     /// SQLite: altering a column leaves alone what the model cannot express of it, as its definition is changed in place.
     pub keeps_attributes: bool,
     /// Whether tables and columns can have comments.
@@ -139,7 +144,7 @@ pub fn apply(schema: &mut Schema, rules: &Rules, op: &Op) -> Result<(), SchemaEr
     let before = schema.tables.get(name).cloned();
     let result = change(schema, rules, op);
     if result.is_err() {
-        // No other table has changed: renames, which change several, are checked before they change any.
+        // No other table has changed, and no enumeration: what changes several is checked before it changes any.
         match before {
             Some(table) => schema.tables.insert(name.clone(), table),
             None => schema.tables.remove(name),
@@ -162,6 +167,13 @@ fn change(schema: &mut Schema, rules: &Rules, op: &Op) -> Result<(), SchemaError
         Op::RenameIndex { table, name, new_name } => index::rename(schema, rules, table, name, new_name),
         Op::CreateConstraint { table, constraint } => constraint::create(schema, rules, table, constraint),
         Op::DropConstraint { table, which } => constraint::drop(schema, rules, table, which),
+        Op::CreateEnum { name, labels } => enumeration::create(schema, rules, name, labels),
+        Op::DropEnum { name } => enumeration::drop(schema, rules, name),
+        Op::RenameEnum { name, new_name } => enumeration::rename(schema, rules, name, new_name),
+        Op::AddEnumValue { name, label, place } => enumeration::add_value(schema, rules, name, label, place),
+        Op::RenameEnumValue { name, label, new_label } => {
+            enumeration::rename_value(schema, rules, name, label, new_label)
+        }
         Op::BulkInsert { table, columns, rows } => data::bulk_insert(schema, rules, table, columns, rows),
         Op::Execute { statement } => data::execute(schema, rules, statement),
     }
@@ -179,9 +191,10 @@ impl Schema {
             Arc::ptr_eq(one, other) || (one == other && one.written.0 == other.written.0)
         };
         let pairs = self.tables.iter().zip(&other.tables);
-        self.tables.is_same(&other.tables)
+        let tables = self.tables.is_same(&other.tables)
             || self.tables.len() == other.tables.len()
-                && pairs.into_iter().all(|(one, other)| one.0 == other.0 && alike(one.1, other.1))
+                && pairs.into_iter().all(|(one, other)| one.0 == other.0 && alike(one.1, other.1));
+        tables && self.enums == other.enums
     }
 }
 
@@ -207,6 +220,12 @@ impl Digests {
             hasher.update([0]);
             hasher.update(digest);
             self.0.push((name.clone(), table.clone(), digest));
+        }
+        for (name, of) in &schema.enums {
+            hasher.update(name.as_str());
+            hasher.update([1]);
+            // Serialising plain data to memory has no failing case.
+            hasher.update(Sha256::digest(serde_json::to_vec(&**of).unwrap_or_default()));
         }
         crate::hex(&hasher.finalize())
     }

@@ -52,10 +52,22 @@ pub(super) fn check_table(schema: &Schema, rules: &Rules, name: &Ident) -> Resul
     if let Some(found) = schema.tables.keys().find(|table| table.is_like(&folded)) {
         return Err(exists(format!("table {found} exists already")));
     }
+    // A table is a type too.
+    if let Some(found) = schema.enums.keys().find(|other| other.is_like(&folded)) {
+        return Err(exists(format!("the name {name} is taken by the enumeration {found}")));
+    }
     match relation_owner(schema, rules, &folded) {
         Some(table) => Err(exists(format!("the name {name} is taken by an index or sequence of table {table}"))),
         None => Ok(()),
     }
+}
+
+/// Refuses the name of a new enumeration that is taken, or that the database has for a type of its own.
+pub(super) fn check_enum(schema: &Schema, rules: &Rules, name: &Ident) -> Result<(), SchemaError> {
+    if rules.reserved_types.contains(&name.folded().as_str()) {
+        return Err(SchemaError::Invalid(format!("the name {name} is that of a type that the database has")));
+    }
+    check_table(schema, rules, name)
 }
 
 /// The table that has an index or key of that name in the scope of the tables. Asked for every new name, so

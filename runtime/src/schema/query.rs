@@ -222,7 +222,7 @@ impl Scope<'_> {
             if key.has_aggregate() || key.has_rank() {
                 return Err(invalid("what is worked out of groups or of other rows may not stand in GROUP BY"));
             }
-            comparable(all.kind(key)?, "GROUP BY")?;
+            comparable(&all.kind(key)?, "GROUP BY")?;
         }
         let having = select.having.as_ref().map(|condition| all.resolve(condition)).transpose()?;
         having.iter().try_for_each(|condition| all.check_condition(condition))?;
@@ -247,7 +247,7 @@ impl Scope<'_> {
         }
         let outputs = all.items(&resolved)?;
         if resolved.distinct {
-            outputs.iter().try_for_each(|output| comparable(output.kind, "DISTINCT"))?;
+            outputs.iter().try_for_each(|output| comparable(&output.kind, "DISTINCT"))?;
         }
         if leaves.get() && !sources.is_empty() {
             self.is_bound(&resolved, &sources)?;
@@ -297,7 +297,7 @@ impl Scope<'_> {
                 OrderBy::Expr(expr) => Some(expr),
             };
             let kind = expr.map_or(Ok(Kind::Any), |expr| self.kind(expr))?;
-            comparable(kind, "ORDER BY")?;
+            comparable(&kind, "ORDER BY")?;
             Ok(Ordering { by, descending: key.descending, text: kind == Kind::Text })
         });
         each.collect()
@@ -307,7 +307,7 @@ impl Scope<'_> {
     fn aggregates_own(&self, expr: &Expr) -> Result<()> {
         if let Expr::Aggregate { distinct, argument: Some(argument), .. } = expr {
             if *distinct {
-                comparable(self.kind(argument)?, "DISTINCT")?;
+                comparable(&self.kind(argument)?, "DISTINCT")?;
             }
             let foreign = |source: &Ident| !self.sources.iter().any(|own| own.alias == source);
             if argument.fields().iter().any(|(source, _)| foreign(source)) {
@@ -383,7 +383,7 @@ impl Scope<'_> {
 /// What a UNION of the two yields.
 fn join_outputs(outputs: &mut [Output], others: Vec<Output>) -> Result<()> {
     for (output, other) in outputs.iter_mut().zip(others) {
-        (output.kind, output.exact) = match output.kind.common(other.kind) {
+        (output.kind, output.exact) = match output.kind.common(&other.kind) {
             Some(kind) => {
                 let exact = match (output.exact.take(), other.exact) {
                     (Some(left), Some(right)) => either(&left, &right),
@@ -393,9 +393,9 @@ fn join_outputs(outputs: &mut [Output], others: Vec<Output>) -> Result<()> {
                 };
                 (kind, exact)
             }
-            None if other.fits(output) => (output.kind, output.exact.take()),
+            None if other.fits(output) => (output.kind.clone(), output.exact.take()),
             None if output.fits(&other) => (other.kind, other.exact),
-            None => return Err(mismatch(output.kind, other.kind)),
+            None => return Err(mismatch(&output.kind, &other.kind)),
         };
         output.constant = None;
     }
@@ -403,7 +403,7 @@ fn join_outputs(outputs: &mut [Output], others: Vec<Output>) -> Result<()> {
 }
 
 /// Refuses what no database compares for equality.
-pub(super) fn comparable(kind: Kind, place: &str) -> Result<()> {
+pub(super) fn comparable(kind: &Kind, place: &str) -> Result<()> {
     match kind {
         Kind::Json | Kind::Any => Err(invalid(format!("{kind} may not stand in {place}"))),
         _ => Ok(()),

@@ -53,9 +53,10 @@ impl<'a> Columns<'a> {
             Self::Table(table) => {
                 table.column(name).map(|column| (Kind::of_column(column), column.portable_type().cloned()))
             }
-            Self::Query(outputs) => {
-                outputs.iter().find(|output| output.name == *name).map(|output| (output.kind, output.exact.clone()))
-            }
+            Self::Query(outputs) => outputs
+                .iter()
+                .find(|output| output.name == *name)
+                .map(|output| (output.kind.clone(), output.exact.clone())),
         }
     }
 }

@@ -1,17 +1,35 @@
 //! The schema model: what tables look like on a target, in the dialect's own terms (types lowered,
 //! default names filled in), so that a planned schema and an introspected one compare equal.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::tables::Tables;
-use crate::operation::{ColumnDefault, ColumnType, Computed, Expr, ForeignKey, Ident, Index, Key};
+use crate::operation::{ColumnDefault, ColumnType, Computed, EnumType, Expr, ForeignKey, Ident, Index, Key};
 
 /// The tables that a package owns or may refer to on one target.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct Schema {
     /// By name.
     pub tables: Tables,
+    /// The enumerations that are types of their own, by name; only those of the package.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub enums: BTreeMap<Ident, Arc<EnumType>>,
+}
+
+impl Schema {
+    /// The names of its tables and enumerations.
+    pub fn names(&self) -> impl Iterator<Item = &Ident> {
+        self.tables.keys().chain(self.enums.keys())
+    }
+
+    /// Whether nothing is in it.
+    pub fn is_empty(&self) -> bool {
+        self.tables.is_empty() && self.enums.is_empty()
+    }
 }
 
 /// A table.
@@ -139,12 +157,26 @@ impl Column {
             ModelType::Opaque(_) => None,
         }
     }
+
+    /// The enumeration that it is of.
+    pub fn enum_type(&self) -> Option<&EnumType> {
+        match self.portable_type()? {
+            ColumnType::Enumeration(of) => Some(of),
+            _ => None,
+        }
+    }
 }
 
 impl Table {
     /// The column of that name.
     pub fn column(&self, name: &Ident) -> Option<&Column> {
         self.columns.iter().find(|column| column.name == *name)
+    }
+
+    /// A column of the enumeration of that name.
+    pub fn column_of_enum(&self, name: &Ident) -> Option<&Ident> {
+        let is_of = |column: &&Column| column.enum_type().is_some_and(|of| of.is(name));
+        self.columns.iter().find(is_of).map(|column| &column.name)
     }
 
     /// The columns of its primary key, unique constraints and unique indexes; those of an index over expressions or

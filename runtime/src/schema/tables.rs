@@ -8,7 +8,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::table::{Schema, Table};
-use crate::operation::Ident;
+use crate::operation::{EnumType, Ident};
 
 /// Tables by name. Copies share the map until one of them is changed.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
@@ -60,19 +60,25 @@ impl<'a> IntoIterator for &'a Tables {
     }
 }
 
-/// The tables in which two schemas differ, each with its name: those that they share are the same ones.
+/// The tables and enumerations in which two schemas differ, each with its name: those that they share are the same ones.
 #[derive(Debug, Default)]
 pub struct Changes<'a> {
     /// As they were: altered ones and those that are gone.
     pub old: BTreeMap<&'a Ident, &'a Arc<Table>>,
     /// As they are: altered ones and those that are made.
     pub new: BTreeMap<&'a Ident, &'a Arc<Table>>,
+    /// Enumerations as they were.
+    pub old_enums: BTreeMap<&'a Ident, &'a Arc<EnumType>>,
+    /// Enumerations as they are.
+    pub new_enums: BTreeMap<&'a Ident, &'a Arc<EnumType>>,
 }
 
 impl<'a> Changes<'a> {
     /// What `after` changes of `before`.
     pub fn of(before: &'a Schema, after: &'a Schema) -> Self {
         let mut changes = Self::default();
+        changes.old_enums.extend(before.enums.iter().filter(|(name, of)| after.enums.get(*name) != Some(*of)));
+        changes.new_enums.extend(after.enums.iter().filter(|(name, of)| before.enums.get(*name) != Some(*of)));
         if before.tables.is_same(&after.tables) {
             return changes;
         }
@@ -108,6 +114,16 @@ impl<'a> Changes<'a> {
         self.new.keys().filter(|name| !self.old.contains_key(*name)).copied()
     }
 
+    /// The names of the enumerations that are made.
+    pub fn made_enums(&self) -> impl Iterator<Item = &'a Ident> {
+        self.new_enums.keys().filter(|name| !self.old_enums.contains_key(*name)).copied()
+    }
+
+    /// The names of the enumerations that are gone.
+    pub fn gone_enums(&self) -> impl Iterator<Item = &'a Ident> {
+        self.old_enums.keys().filter(|name| !self.new_enums.contains_key(*name)).copied()
+    }
+
     /// The names of the tables that are gone.
     pub fn gone(&self) -> impl Iterator<Item = &'a Ident> {
         self.old.keys().filter(|name| !self.new.contains_key(*name)).copied()
@@ -120,7 +136,7 @@ mod tests {
 
     fn schema(tables: &[(&str, &Arc<Table>)]) -> Schema {
         let named = tables.iter().map(|(name, table)| (Ident::internal(*name), Arc::clone(table)));
-        Schema { tables: named.collect() }
+        Schema { tables: named.collect(), ..Schema::default() }
     }
 
     fn names<'a>(names: impl Iterator<Item = &'a Ident>) -> Vec<&'a str> {

@@ -50,7 +50,7 @@ fn answer(output: Output) -> Result<(Ident, Answer), super::SchemaError> {
         (Some(exact), _) => Answer::Exact(exact),
         (None, Kind::Number) => Answer::Decimal,
         (None, Kind::Double) => Answer::Exact(ColumnType::Double),
-        (None, Kind::Text) => Answer::Exact(ColumnType::Text),
+        (None, Kind::Text | Kind::Enumeration(_)) => Answer::Exact(ColumnType::Text),
         (None, _) => {
             return Err(super::invalid(format!("the type of {} in the answer is not known", output.name)));
         }

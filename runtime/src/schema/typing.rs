@@ -5,13 +5,14 @@ use std::fmt;
 
 use super::query::Output;
 use super::scope::Scope;
-use super::{Column, ModelType, SchemaError, invalid};
+use super::{Column, ModelType, SchemaError, Table, invalid};
 use crate::operation::{
-    Aggregate, BinaryOperator, CastType, ColumnType, Expr, Function, Query, UnaryOperator, Value, coerce,
+    Aggregate, BinaryOperator, CastType, ColumnType, EnumType, Expr, Function, Ident, Label, Query, UnaryOperator,
+    Value, coerce,
 };
 
 /// Types that the databases' operators take alike.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Kind {
     /// NULL, and columns whose type the model does not know.
     Any,
@@ -27,6 +28,8 @@ pub(super) enum Kind {
     Timestamp,
     Uuid,
     Json,
+    /// Of that name, where it has one.
+    Enumeration(Option<Ident>),
 }
 
 impl fmt::Display for Kind {
@@ -43,6 +46,7 @@ impl fmt::Display for Kind {
             Self::Timestamp => "timestamp",
             Self::Uuid => "uuid",
             Self::Json => "json",
+            Self::Enumeration(_) => "enumeration",
         })
     }
 }
@@ -62,6 +66,7 @@ impl Kind {
             ColumnType::Timestamp(_) | ColumnType::TimestampWithZone(_) => Self::Timestamp,
             ColumnType::Uuid => Self::Uuid,
             ColumnType::Json => Self::Json,
+            ColumnType::Enumeration(of) => Self::Enumeration(of.name.clone()),
         }
     }
 
@@ -85,31 +90,32 @@ impl Kind {
             Value::Timestamp(_) | Value::TimestampWithZone(_) => Self::Timestamp,
             Value::Uuid(_) => Self::Uuid,
             Value::Json(_) => Self::Json,
+            Value::Label(name, _) => Self::Enumeration(name.clone()),
         }
     }
 
-    pub(super) fn is_number(self) -> bool {
+    pub(super) fn is_number(&self) -> bool {
         matches!(self, Self::Any | Self::Number | Self::Double)
     }
 
     /// What the two have in common as operands of a comparison; JSON has no order and no equality.
-    pub(super) fn common(self, other: Self) -> Option<Self> {
+    pub(super) fn common(&self, other: &Self) -> Option<Self> {
         match (self, other) {
             (Self::Json, _) | (_, Self::Json) => None,
-            (Self::Any, kind) | (kind, Self::Any) => Some(kind),
+            (Self::Any, kind) | (kind, Self::Any) => Some(kind.clone()),
             (Self::Number | Self::Double, Self::Number | Self::Double) if self != other => Some(Self::Double),
             (Self::Date | Self::Timestamp, Self::Date | Self::Timestamp) if self != other => Some(Self::Timestamp),
-            _ => (self == other).then_some(self),
+            _ => (self == other).then(|| self.clone()),
         }
     }
 
     /// Whether an expression of the kind `other` may be stored in a column of this kind.
-    pub(super) fn takes(self, other: Self) -> bool {
+    pub(super) fn takes(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Any, _) | (_, Self::Any) => true,
             (Self::Number | Self::Double, Self::Number | Self::Double) => true,
             (Self::Date | Self::Timestamp, Self::Date | Self::Timestamp) => true,
-            (Self::Text, Self::Number) => true,
+            (Self::Text, Self::Number | Self::Enumeration(_)) => true,
             _ => self == other,
         }
     }
@@ -117,14 +123,19 @@ impl Kind {
     /// Whether a column of the kind `other` can become one of this kind with its rows: what every database
     /// converts to the same value, or refuses for the rows that are there. Truth values and bytes have no text
     /// in common; doubles and times are written differently; a timestamp would lose its time as a date.
-    pub(super) fn converts_from(self, other: Self) -> bool {
+    pub(super) fn converts_from(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Text, kind) => {
-                matches!(kind, Self::Any | Self::Text | Self::Number | Self::Date | Self::Uuid | Self::Json)
+                matches!(
+                    kind,
+                    Self::Any | Self::Text | Self::Number | Self::Date | Self::Uuid | Self::Json | Self::Enumeration(_)
+                )
             }
             (kind, Self::Text) => !matches!(kind, Self::Boolean | Self::Binary),
             (Self::Json, Self::Number | Self::Double) => true,
             (Self::Date, Self::Timestamp) => false,
+            // By their labels.
+            (Self::Enumeration(_), Self::Enumeration(_)) => true,
             _ => self.takes(other),
         }
     }
@@ -151,6 +162,7 @@ impl Scope<'_> {
     #[inline(never)]
     fn kind_of_other(&self, expr: &Expr) -> Result<Kind, SchemaError> {
         match expr {
+            Expr::Value(Value::Label(Some(name), label)) => self.label(name, label),
             Expr::Value(value) => Ok(Kind::of_value(value)),
             Expr::Column(name) => self.column(name).map(|(kind, _)| kind),
             Expr::Field(source, name) => self.field(source, name).map(|(kind, _)| kind),
@@ -169,7 +181,7 @@ impl Scope<'_> {
                 Ok(Kind::Boolean)
             }
             Expr::Between { operand, low, high, .. } => {
-                self.all_comparable(operand, [&**low, &**high])?;
+                self.all_comparable(operand, [&**low, &**high])?.iter().try_for_each(ordered)?;
                 Ok(Kind::Boolean)
             }
             Expr::Like { operand, pattern, .. } => {
@@ -182,11 +194,25 @@ impl Scope<'_> {
             Expr::Aggregate { function, argument, .. } => self.aggregate(*function, argument.as_deref()),
             Expr::Rank { partition, order, .. } => {
                 let mut keys = partition.iter().chain(order.iter().map(|key| &key.by));
-                keys.try_for_each(|key| super::query::comparable(self.kind(key)?, "OVER")).map(|()| Kind::Number)
+                keys.try_for_each(|key| super::query::comparable(&self.kind(key)?, "OVER")).map(|()| Kind::Number)
             }
             Expr::Exists(_) => Ok(Kind::Boolean),
             Expr::Scalar(query) => self.scalar(query),
             Expr::InQuery { operand, query, .. } => self.in_query(operand, query),
+        }
+    }
+
+    /// A label that says of which enumeration it is: of one that the package has, or has a column of.
+    fn label(&self, name: &Ident, label: &Label) -> Result<Kind, SchemaError> {
+        let is_it = |of: &EnumType| of.is(name) && of.labels.contains(label);
+        let has = |table: &Table| table.columns.iter().filter_map(Column::enum_type).any(is_it);
+        let own = self.table.is_some_and(|(table, _)| has(table));
+        let known = self.schema.is_some_and(|schema| {
+            schema.enums.get(name).is_some_and(|of| is_it(of)) || schema.tables.values().any(|table| has(table))
+        });
+        match own || known {
+            true => Ok(Kind::Enumeration(Some(name.clone()))),
+            false => Err(not_found(format!("there is no enumeration {name} with the label {label}"))),
         }
     }
 
@@ -210,10 +236,10 @@ impl Scope<'_> {
 
     fn in_query(&self, operand: &Expr, query: &Query) -> Result<Kind, SchemaError> {
         let (kind, output) = (self.kind(operand)?, self.only_output(query)?);
-        match (kind.common(output.kind), operand, output.exact) {
+        match (kind.common(&output.kind), operand, output.exact) {
             (Some(_), ..) => Ok(Kind::Boolean),
             (None, Expr::Value(value), Some(exact)) if coerce(value, &exact).is_ok() => Ok(Kind::Boolean),
-            _ => Err(mismatch(kind, output.kind)),
+            _ => Err(mismatch(&kind, &output.kind)),
         }
     }
 
@@ -224,7 +250,7 @@ impl Scope<'_> {
         otherwise: Option<&Expr>,
     ) -> Result<Kind, SchemaError> {
         match operand {
-            Some(operand) => self.all_comparable(operand, arms.iter().map(|(when, _)| when))?,
+            Some(operand) => self.all_comparable(operand, arms.iter().map(|(when, _)| when)).map(|_| ())?,
             None => arms.iter().try_for_each(|(when, _)| self.check_condition(when))?,
         }
         self.common_kind(arms.iter().map(|(_, then)| then).chain(otherwise))
@@ -238,10 +264,10 @@ impl Scope<'_> {
         let mut kind = Kind::Any;
         for result in others.into_iter().chain(constants) {
             let other = self.kind(result)?;
-            kind = match (kind.common(other), result, &exact) {
+            kind = match (kind.common(&other), result, &exact) {
                 (Some(common), ..) => common,
                 (None, Expr::Value(value), Some(exact)) if coerce(value, exact).is_ok() => kind,
-                _ => return Err(mismatch(kind, other)),
+                _ => return Err(mismatch(&kind, &other)),
             };
         }
         Ok(kind)
@@ -255,7 +281,7 @@ impl Scope<'_> {
             Aggregate::Sum => self.number(argument, "an argument of sum"),
             Aggregate::Avg => self.number(argument, "an argument of avg").map(|_| Kind::Double),
             Aggregate::Min | Aggregate::Max => match self.kind(argument)? {
-                kind @ (Kind::Boolean | Kind::Binary | Kind::Uuid | Kind::Json | Kind::Any) => {
+                kind @ (Kind::Boolean | Kind::Binary | Kind::Uuid | Kind::Json | Kind::Enumeration(_) | Kind::Any) => {
                     Err(invalid(format!("{kind} has no min and no max")))
                 }
                 kind => Ok(kind),
@@ -287,12 +313,11 @@ impl Scope<'_> {
                 }
                 self.expect(left, Kind::Boolean, "an operand of AND or OR").map(|()| Kind::Boolean)
             }
-            BinaryOperator::Equal
-            | BinaryOperator::NotEqual
-            | BinaryOperator::Less
+            BinaryOperator::Equal | BinaryOperator::NotEqual => self.comparable(left, right).map(|_| Kind::Boolean),
+            BinaryOperator::Less
             | BinaryOperator::LessOrEqual
             | BinaryOperator::Greater
-            | BinaryOperator::GreaterOrEqual => self.comparable(left, right).map(|_| Kind::Boolean),
+            | BinaryOperator::GreaterOrEqual => ordered(&self.comparable(left, right)?).map(|()| Kind::Boolean),
             BinaryOperator::Add | BinaryOperator::Subtract | BinaryOperator::Multiply | BinaryOperator::Divide => {
                 let (left, right) = (self.number(left, "an operand")?, self.number(right, "an operand")?);
                 Ok(if left == Kind::Double || right == Kind::Double { Kind::Double } else { Kind::Number })
@@ -358,26 +383,27 @@ impl Scope<'_> {
     /// Two operands that are compared; a constant takes the type of the column on the other side.
     fn comparable(&self, left: &Expr, right: &Expr) -> Result<Kind, SchemaError> {
         let left_kind = self.kind(left)?;
-        self.comparable_as(left, left_kind, right)
+        self.comparable_as(left, &left_kind, right)
     }
 
-    /// The operand of IN or BETWEEN with each of the others. Its kind is found once: asked for again and again
+    /// The operand of IN or BETWEEN with each of the others, as what the two are compared. Its kind is found once: asked for again and again
     /// it would take time exponential in the depth of such operands.
     fn all_comparable<'e>(
         &self,
         operand: &Expr,
         others: impl IntoIterator<Item = &'e Expr>,
-    ) -> Result<(), SchemaError> {
+    ) -> Result<Vec<Kind>, SchemaError> {
         let kind = self.kind(operand)?;
-        others.into_iter().try_for_each(|other| self.comparable_as(operand, kind, other).map(|_| ()))
+        others.into_iter().map(|other| self.comparable_as(operand, &kind, other)).collect()
     }
 
-    fn comparable_as(&self, left: &Expr, left_kind: Kind, right: &Expr) -> Result<Kind, SchemaError> {
+    fn comparable_as(&self, left: &Expr, left_kind: &Kind, right: &Expr) -> Result<Kind, SchemaError> {
         let right_kind = self.kind(right)?;
-        match left_kind.common(right_kind) {
+        match left_kind.common(&right_kind) {
             Some(kind) => Ok(kind),
-            None if self.fits(left, right) || self.fits(right, left) => Ok(left_kind),
-            None => Err(mismatch(left_kind, right_kind)),
+            None if self.fits(left, right) => Ok(left_kind.clone()),
+            None if self.fits(right, left) => Ok(right_kind),
+            None => Err(mismatch(left_kind, &right_kind)),
         }
     }
 
@@ -432,6 +458,14 @@ pub(super) fn not_found(message: impl Into<String>) -> SchemaError {
     SchemaError::NotFound(message.into())
 }
 
-pub(super) fn mismatch(left: Kind, right: Kind) -> SchemaError {
+/// Refuses to ask which of two labels is the larger one: PostgreSQL goes by their order, MariaDB by their letters.
+fn ordered(kind: &Kind) -> Result<(), SchemaError> {
+    match kind {
+        Kind::Enumeration(_) => Err(invalid("an enumeration has no order in which its labels are compared")),
+        _ => Ok(()),
+    }
+}
+
+pub(super) fn mismatch(left: &Kind, right: &Kind) -> SchemaError {
     invalid(format!("{left} and {right} cannot be compared or mixed"))
 }

@@ -84,7 +84,7 @@ pub(super) const OBJECTS_LAYOUT: Layout = Layout {
     key: 2,
     columns: &[
         ("kind", Text(16)),
-        // A table's name, or `package:step -> package:revision` of a dependency.
+        // A table's or enumeration's name, or `package:step -> package:revision` of a dependency.
         ("name", Text(512)),
         ("package", Text(NAME_WIDTH)),
         ("step", Text(NAME_WIDTH)),

@@ -39,7 +39,7 @@ pub struct VersionChange {
     pub add: Vec<String>,
 }
 
-/// A change of who owns a table.
+/// A change of who owns a table or an enumeration.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum TableChange {
@@ -47,6 +47,10 @@ pub enum TableChange {
     Owned(String),
     /// It is gone.
     Dropped(String),
+    /// The package created or adopted the enumeration.
+    EnumOwned(String),
+    /// The enumeration is gone.
+    EnumDropped(String),
     /// It has another name; its owner and origin stay.
     Renamed {
         /// The name it had.
@@ -130,9 +134,13 @@ fn writes(dialect: Dialect, newest: Newest, steps: &[StepRecord]) -> Result<(Vec
             let mut statements = table_statements(dialect, package, newest.id, change)?;
             let last = statements.pop();
             writes.extend(statements.into_iter().map(Write::any));
-            let (TableChange::Owned(name) | TableChange::Dropped(name) | TableChange::Renamed { from: name, .. }) =
-                change;
-            let otherwise = format!("table {name} is no longer recorded as {package}'s");
+            let (what, name) = match change {
+                TableChange::Owned(name) | TableChange::Dropped(name) | TableChange::Renamed { from: name, .. } => {
+                    ("table", name)
+                }
+                TableChange::EnumOwned(name) | TableChange::EnumDropped(name) => ("enumeration", name),
+            };
+            let otherwise = format!("{what} {name} is no longer recorded as {package}'s");
             writes.extend(last.map(|sql| Write::one(sql, otherwise)));
         }
         for released in &step.releases {
@@ -202,20 +210,24 @@ pub(super) fn table_statements(
     change: &TableChange,
 ) -> Result<Vec<String>, StoreError> {
     let objects = column(dialect, OBJECTS);
+    let kind = match change {
+        TableChange::Owned(_) | TableChange::Dropped(_) | TableChange::Renamed { .. } => "table",
+        TableChange::EnumOwned(_) | TableChange::EnumDropped(_) => "enum",
+    };
     let this = |name: &str| {
-        let conditions = [("kind", "table"), ("name", name), ("package", package)];
+        let conditions = [("kind", kind), ("name", name), ("package", package)];
         conditions.map(|(of, text)| equals(dialect, of, text)).join(" AND ")
     };
     // A table of that name that somebody dropped behind the runner's back may still be recorded.
     let forget = |name: &str| format!("DELETE FROM {objects} WHERE {}", this(name));
     Ok(match change {
-        TableChange::Owned(name) => {
+        TableChange::Owned(name) | TableChange::EnumOwned(name) => {
             let empty = || words("");
             let history_id = Value::Integer(history_id);
-            let values = [words("table"), words(name), words(package), empty(), empty(), empty(), history_id];
+            let values = [words(kind), words(name), words(package), empty(), empty(), empty(), history_id];
             vec![forget(name), OBJECTS_LAYOUT.insert(dialect, &values)?]
         }
-        TableChange::Dropped(name) => vec![forget(name)],
+        TableChange::Dropped(name) | TableChange::EnumDropped(name) => vec![forget(name)],
         TableChange::Renamed { from, to } => {
             let to_value = literal(dialect, &words(to), None);
             let name = column(dialect, "name");

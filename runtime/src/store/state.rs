@@ -21,6 +21,8 @@ pub struct State {
     pub versions: BTreeMap<String, BTreeSet<String>>,
     /// Who owns each table.
     pub tables: BTreeMap<String, Owner>,
+    /// Who owns each enumeration that is a type of its own.
+    pub enums: BTreeMap<String, Owner>,
     /// What applied steps rely on.
     pub dependencies: Vec<Requirement>,
     /// A step that was announced and not finished.
@@ -36,7 +38,7 @@ pub struct State {
     pub(super) foreign_versions: Option<ForeignVersionTable>,
 }
 
-/// Who owns a table.
+/// Who owns a table or an enumeration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Owner {
     /// The package.
@@ -149,7 +151,11 @@ fn digest_entry(row: &TextRow) -> Result<HistoryEntry, StoreError> {
 impl State {
     /// Whether nothing was ever recorded here.
     pub fn is_empty(&self) -> bool {
-        self.versions.is_empty() && self.tables.is_empty() && self.journal.is_none() && self.applied.is_empty()
+        self.versions.is_empty()
+            && self.tables.is_empty()
+            && self.enums.is_empty()
+            && self.journal.is_none()
+            && self.applied.is_empty()
     }
 
     /// The tables that a package owns.
@@ -175,6 +181,12 @@ impl State {
                 }
                 TableChange::Dropped(table) => {
                     self.tables.remove(table);
+                }
+                TableChange::EnumOwned(name) => {
+                    self.enums.insert(name.clone(), Owner { package: package.clone(), history_id });
+                }
+                TableChange::EnumDropped(name) => {
+                    self.enums.remove(name);
                 }
                 TableChange::Renamed { from, to } => {
                     if let Some(owner) = self.tables.remove(from) {
@@ -258,6 +270,9 @@ impl State {
             }
             "table" => {
                 self.tables.insert(name.clone(), Owner { package: package.clone(), history_id: number });
+            }
+            "enum" => {
+                self.enums.insert(name.clone(), Owner { package: package.clone(), history_id: number });
             }
             "dependency" => self.dependencies.push(Requirement {
                 package: package.clone(),

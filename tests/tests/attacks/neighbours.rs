@@ -48,6 +48,18 @@ fn a_decoy_of_a_function_or_operator_is_never_called_on_postgres() {
              CREATE OPERATOR north.|| (leftarg = anyelement, rightarg = text, function = north.f)",
             "||(anyelement,text)",
         ),
+        (
+            "CREATE TYPE north.mood AS ENUM ('sad');
+             CREATE FUNCTION north.f(north.mood, text) RETURNS boolean LANGUAGE sql AS 'SELECT true';
+             CREATE OPERATOR north.= (leftarg = north.mood, rightarg = text, function = north.f)",
+            "=(north.mood,text)",
+        ),
+        (
+            "CREATE TYPE north.mood AS ENUM ('sad');
+             CREATE FUNCTION north.f(bigint, north.mood) RETURNS bigint LANGUAGE sql AS 'SELECT 1::bigint';
+             CREATE AGGREGATE north.count(north.mood) (sfunc = north.f, stype = bigint)",
+            "count(north.mood)",
+        ),
     ] {
         let error = error_after(decoy).unwrap_or_else(|| panic!("{named} was taken"));
         assert!(error.contains(named) && error.contains("in place of PostgreSQL's own"), "{error}");

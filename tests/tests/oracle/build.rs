@@ -95,6 +95,7 @@ pub(crate) const SIZES: [ColumnType; 10] = [
 pub(crate) fn value(column_type: &ColumnType, which: u8) -> Value {
     let pick = |values: &[&str]| values[usize::from(which) % values.len()].to_owned();
     match column_type {
+        ColumnType::Enumeration(of) => Value::Text(of.labels[usize::from(which) % of.labels.len()].as_str().to_owned()),
         ColumnType::Boolean => Value::Boolean(which.is_multiple_of(2)),
         ColumnType::SmallInteger => Value::Integer([0, -1, 32_767, -32_768][usize::from(which) % 4]),
         ColumnType::Integer => Value::Integer([0, -1, 2_147_483_647, -2_147_483_648][usize::from(which) % 4]),

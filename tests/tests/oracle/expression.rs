@@ -107,6 +107,7 @@ fn literal(column_type: &ColumnType, dice: &mut Dice) -> String {
         | Value::TimestampWithZone(text)
         | Value::Uuid(text)
         | Value::Json(text) => format!("'{}'", text.replace('\'', "''")),
+        Value::Label(..) => unreachable!("a constant is given as a text"),
     }
 }
 
@@ -126,6 +127,9 @@ fn boolean(columns: &Columns, depth: usize, dice: &mut Dice) -> String {
             let (name, column_type) = dice.pick(columns);
             if matches!(column_type, ColumnType::Json | ColumnType::Binary) {
                 return format!("\"{name}\" IS {not}NULL");
+            }
+            if matches!(column_type, ColumnType::Enumeration(_)) && dice.once_in(2) {
+                return format!("\"{name}\" {} {}", dice.word(&["=", "<>"]), literal(column_type, dice));
             }
             match dice.roll(5) {
                 0 => format!("\"{name}\" IS {not}NULL"),

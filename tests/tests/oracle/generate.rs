@@ -8,7 +8,7 @@ use ptah_wasm::operation::{
 use ptah_wasm::schema::{Column, ModelType, Schema, Table};
 
 use crate::build::{TYPES, column, id, ident, key, not_null, value, with_default};
-use crate::expression;
+use crate::{enumeration, expression};
 use ptah_wasm_tests::dice::Dice;
 
 const TABLES: [&str; 8] = ["t0", "t1", "t2", "order", "Mixed", "mixed", "t0_c0_key", LONG_TABLE];
@@ -37,6 +37,9 @@ const NAMES: [&str; 15] = [
 const COMMENTS: [&str; 5] = ["", "x'y", "a\\b \"q\" `t`", "ünï ☃\nline", "%s -- ;"];
 
 pub(crate) fn operation(schema: &Schema, dice: &mut Dice) -> Op {
+    if dice.once_in(12) {
+        return enumeration::operation(schema, dice);
+    }
     let tables: Vec<&Ident> = schema.tables.keys().collect();
     if tables.is_empty() || dice.once_in(if tables.len() < 3 { 5 } else { 30 }) {
         return create_table(schema, dice);
@@ -47,12 +50,12 @@ pub(crate) fn operation(schema: &Schema, dice: &mut Dice) -> Op {
         0 => Op::DropTable { name: table },
         1 => Op::RenameTable { name: table, new_name: ident(dice.word(&TABLES)) },
         2..4 => {
-            let column = random_column(dice.word(&COLUMNS), dice);
+            let column = random_column(dice.word(&COLUMNS), schema, dice);
             Op::AddColumn { table, column: maybe_computed(column, &expression::typed(&found.columns), dice) }
         }
         4 => Op::DropColumn { name: existing(found, dice), table },
         5 => Op::RenameColumn { name: existing(found, dice), table, new_name: ident(dice.word(&COLUMNS)) },
-        6..11 => alter_column(table, found, dice),
+        6..11 => alter_column(table, found, schema, dice),
         11 | 12 => {
             let index = random_index(found, dice);
             Op::CreateIndex { table, index, online: None }
@@ -131,8 +134,8 @@ fn random_comment(dice: &mut Dice) -> Comment {
     Comment { text: dice.word(&COMMENTS).to_owned(), demand: Demand::IfSupported }
 }
 
-fn random_type(dice: &mut Dice) -> ColumnType {
-    match dice.roll(20) {
+fn random_type(schema: &Schema, dice: &mut Dice) -> ColumnType {
+    match dice.roll(24) {
         0 => ColumnType::Varchar(*dice.pick(&[
             None,
             Some(9),
@@ -155,6 +158,7 @@ fn random_type(dice: &mut Dice) -> ColumnType {
                 *dice.pick(&[ColumnType::Time, ColumnType::Timestamp, ColumnType::TimestampWithZone]);
             of(digits)
         }
+        6..10 => ColumnType::Enumeration(enumeration::known(schema, dice)),
         _ => dice.pick(&TYPES).clone(),
     }
 }
@@ -170,8 +174,8 @@ fn fitting(column_type: &ColumnType, dice: &mut Dice) -> Value {
     }
 }
 
-fn random_column(name: &str, dice: &mut Dice) -> ColumnSpec {
-    let column_type = random_type(dice);
+fn random_column(name: &str, schema: &Schema, dice: &mut Dice) -> ColumnSpec {
+    let column_type = random_type(schema, dice);
     let mut spec = column(name, column_type.clone());
     spec.comment = dice.once_in(4).then(|| random_comment(dice));
     match dice.roll(6) {
@@ -204,7 +208,7 @@ fn create_table(schema: &Schema, dice: &mut Dice) -> Op {
     for name in &COLUMNS[..count] {
         let sources: Vec<(Ident, ColumnType)> =
             columns.iter().map(|column: &ColumnSpec| (column.name.clone(), column.column_type.clone())).collect();
-        columns.push(maybe_computed(random_column(name, dice), &sources, dice));
+        columns.push(maybe_computed(random_column(name, schema, dice), &sources, dice));
     }
     match dice.roll(5) {
         0 | 1 => {
@@ -308,10 +312,10 @@ fn action(dice: &mut Dice) -> ReferentialAction {
     *dice.pick(&[NoAction, Restrict, Cascade, SetNull])
 }
 
-fn alter_column(table: Ident, found: &Table, dice: &mut Dice) -> Op {
+fn alter_column(table: Ident, found: &Table, schema: &Schema, dice: &mut Dice) -> Op {
     let old = dice.pick(&found.columns);
     let ModelType::Portable(old_type) = &old.column_type else { unreachable!() };
-    let new_type = dice.once_in(2).then(|| random_type(dice));
+    let new_type = dice.once_in(2).then(|| random_type(schema, dice));
     let kept = new_type.as_ref().unwrap_or(old_type).clone();
     let changes = ColumnChanges {
         column_type: new_type,

@@ -7,6 +7,7 @@
 mod build;
 mod computed;
 mod ddl;
+mod enumeration;
 mod expression;
 mod fixed;
 mod generate;

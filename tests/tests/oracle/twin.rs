@@ -201,7 +201,8 @@ impl Twin {
     /// What the database holds.
     async fn found(&mut self) -> Result<Schema, String> {
         let catalog = self.connection.catalog().await.unwrap();
-        let mut found = Schema::default();
+        let enums = catalog.enums.into_iter().map(|(name, of)| (ident(&name), of)).collect();
+        let mut found = Schema { enums, ..Schema::default() };
         for (name, table) in catalog.tables {
             match table {
                 CatalogTable::Readable(table) => {

@@ -8,6 +8,7 @@ mod blocked;
 mod crash;
 mod ddl;
 mod depends;
+mod enumeration;
 mod graph;
 mod legacy;
 mod neighbours;
@@ -167,8 +168,8 @@ impl<'t> Run<'t> {
     /// The tables that a package owns are what the last plan that was applied said they would be.
     async fn model_holds(&self, package: &str) {
         let states = self.migrator.current(&[]).await.unwrap();
-        let owned = states.iter().find(|state| state.package == package).map(|state| state.tables.clone());
-        let owned = owned.unwrap_or_default();
+        let state = states.iter().find(|state| state.package == package);
+        let owned = state.map(|state| state.tables.clone()).unwrap_or_default();
         let catalog = self.catalog().await;
         let tables = owned
             .iter()
@@ -183,7 +184,11 @@ impl<'t> Run<'t> {
                 && row.entry.outcome == store::Outcome::Applied
                 && row.entry.kind != store::Kind::DiscardJournal
         });
-        let schema = Schema { tables };
+        let enums = state.map(|state| state.enums.clone()).unwrap_or_default().into_iter();
+        let enums =
+            enums.map(|name| (Ident::parse(IdentKind::Object, 128, &name).unwrap(), catalog.enums[&name].clone()));
+        let enums = enums.collect();
+        let schema = Schema { tables, enums };
         let planned = planned.and_then(|row| row.entry.schema_digest.clone());
         assert_eq!(planned, Some(schema.digest()), "{package}: {schema:#?}");
     }

@@ -2,6 +2,7 @@
 //! columns are unique constraints here, as the server does not tell the two apart.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::{
     cell, check, column_name, computed, constraint_name, default, empty_table, file, group, object_name, of, opaque,
@@ -9,7 +10,8 @@ use super::{
 };
 use crate::dialect::{Catalog, Dialect, TextRow};
 use crate::operation::{
-    ColumnType, ComputedStorage, ForeignKey, Ident, Index, IndexOrder, IndexPart, Key, LargeSize, ReferentialAction,
+    ColumnType, ComputedStorage, EnumType, ForeignKey, Ident, Index, IndexOrder, IndexPart, Key, Label, LargeSize,
+    ReferentialAction,
 };
 use crate::schema::{Column, ModelDefault, ModelType, Table};
 
@@ -235,6 +237,34 @@ fn column(row: &TextRow, checks: &[&TextRow]) -> Result<Column, String> {
     })
 }
 
+/// An enumeration from its labels as the server prints them; none for one that the model cannot hold.
+fn enum_type(printed: &str) -> Option<Arc<EnumType>> {
+    let mut labels = Vec::new();
+    let mut rest = printed;
+    loop {
+        let (mut text, mut left) = (String::new(), rest.strip_prefix('\'')?);
+        loop {
+            let (part, after) = left.split_once('\'')?;
+            text.push_str(part);
+            left = after;
+            match left.strip_prefix('\'') {
+                Some(after) => {
+                    text.push('\'');
+                    left = after;
+                }
+                None => break,
+            }
+        }
+        // Whatever the session's mode is, a backslash is printed as two.
+        labels.push(Label::parse(&text.replace("\\\\", "\\")).ok()?);
+        match left.strip_prefix(',') {
+            Some(after) => rest = after,
+            None => break (left.is_empty() && labels.len() <= EnumType::LABELS).then_some(())?,
+        }
+    }
+    Some(Arc::new(EnumType { name: None, labels }))
+}
+
 /// A default. That of a time is the clock to as many digits as the column has, whatever was asked for.
 fn column_default(text: &str, column_type: &ModelType) -> Option<ModelDefault> {
     let digits = text.strip_prefix("current_timestamp(").and_then(|rest| rest.strip_suffix(')'));
@@ -355,7 +385,12 @@ fn model_type(printed: &str) -> ModelType {
             let decimal = || decimal().map(|(precision, scale)| ColumnType::Numeric { precision, scale });
             let varchar = || number("varchar").map(|length| ColumnType::Varchar(Some(length)));
             let time = || digits("time").map(ColumnType::Time);
-            decimal().or_else(varchar).or_else(time).or_else(|| digits("datetime").map(ColumnType::Timestamp))
+            let enumeration = || arguments("enum").and_then(enum_type).map(ColumnType::Enumeration);
+            decimal()
+                .or_else(enumeration)
+                .or_else(varchar)
+                .or_else(time)
+                .or_else(|| digits("datetime").map(ColumnType::Timestamp))
         }
     };
     portable.map_or_else(|| ModelType::Opaque(printed.to_owned()), ModelType::Portable)

@@ -2,6 +2,7 @@
 //! within what the model can express, the queries decide; the rest comes as the server prints it.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::{
     cell, check, column_name, computed, constraint_name, default, empty_table, file, group, index_key, is_bookkeeping,
@@ -9,8 +10,8 @@ use super::{
 };
 use crate::dialect::{Catalog, Dialect, TextRow};
 use crate::operation::{
-    ColumnType, ComputedStorage, ForeignKey, Ident, Index, IndexKey, IndexOrder, IndexPart, Key, Position,
-    ReferentialAction,
+    ColumnType, ComputedStorage, EnumType, ForeignKey, Ident, Index, IndexKey, IndexOrder, IndexPart, Key, Label,
+    Position, ReferentialAction,
 };
 use crate::schema::{Column, ModelType, Table};
 
@@ -36,7 +37,7 @@ pub(super) const ANYTHING: &str = "SELECT 1 FROM pg_depend WHERE refclassid = 'p
 // The schema's own name is taken out of definitions: tenants differ in it.
 // What not every supported version has (`indnullsnotdistinct`, `confdelsetcols`, …) is asked of the row as JSON.
 pub(super) const QUERIES: &[&str] = &[
-    // Relations and types: name, kind, the table it belongs to, comment.
+    // Relations and types: name, kind, the table it belongs to, comment or the labels of an enumeration.
     concat!(
         r#"SELECT c.relname::text,
           CASE WHEN c.relkind IN ('r', 'p') THEN 'table' WHEN c.relkind = 'v' THEN 'view'
@@ -60,7 +61,9 @@ pub(super) const QUERIES: &[&str] = &[
         own!("pg_type"),
         r#"))
       UNION ALL
-      SELECT t.typname::text, 'type', NULL, NULL FROM pg_type t
+      SELECT t.typname::text, CASE WHEN t.typtype = 'e' THEN 'enum' ELSE 'type' END, NULL,
+          CASE WHEN t.typtype = 'e' THEN coalesce((SELECT json_agg(e.enumlabel ORDER BY e.enumsortorder)
+            FROM pg_enum e WHERE e.enumtypid = t.oid), '[]') END::text FROM pg_type t
         WHERE t.typrelid = 0 AND t.typcategory <> 'A' AND t.oid = ANY "#,
         own!("pg_type"),
         " ORDER BY 1"
@@ -201,19 +204,29 @@ struct Facts<'a> {
     constraints: BTreeMap<&'a str, Vec<&'a TextRow>>,
     indexes: BTreeMap<&'a str, Vec<&'a TextRow>>,
     others: BTreeMap<&'a str, Vec<&'a TextRow>>,
+    enums: BTreeMap<String, Arc<EnumType>>,
 }
 
 pub(super) fn read(results: &[Vec<TextRow>]) -> Catalog {
+    let mut catalog = Catalog::default();
+    for row in rows(results, 0).iter().filter(|row| cell(row, 1) == "enum") {
+        let name = cell(row, 0);
+        match enum_type(name, cell(row, 3)) {
+            Some(of) => catalog.enums.insert(name.to_owned(), of).map(|_| ()),
+            None => catalog.other_names.insert(name.to_owned(), "type".to_owned()).map(|_| ()),
+        };
+    }
     let facts = Facts {
+        enums: catalog.enums.clone(),
         columns: group(rows(results, 1), 0),
         constraints: group(rows(results, 2), 0),
         indexes: group(rows(results, 3), 0),
         others: group(rows(results, 4), 0),
     };
-    let mut catalog = Catalog::default();
     for row in rows(results, 0) {
         let (name, kind, table) = (cell(row, 0), cell(row, 1), cell(row, 2));
         match kind {
+            "enum" => {}
             "table" => file(&mut catalog, DIALECT, name, |_| facts.table(name, optional(row, 3))),
             _ if is_bookkeeping(name) || is_bookkeeping(table) => {}
             _ => {
@@ -230,7 +243,7 @@ impl Facts<'_> {
         let mut table = empty_table();
         table.comment = comment.filter(|text| !text.is_empty()).map(str::to_owned);
         for row in of(&self.columns, name) {
-            table.columns.push(column(row)?);
+            table.columns.push(column(row, &self.enums)?);
         }
         let all = table.columns.clone();
         for (row, column) in of(&self.columns, name).iter().zip(&mut table.columns) {
@@ -261,8 +274,25 @@ impl Facts<'_> {
     }
 }
 
-fn column(row: &TextRow) -> Result<Column, String> {
-    let column_type = model_type(cell(row, 2));
+/// None for an enumeration that the model cannot hold.
+fn enum_type(name: &str, labels: &str) -> Option<Arc<EnumType>> {
+    let labels: Vec<Label> = serde_json::from_str(labels).ok()?;
+    (labels.len() <= EnumType::LABELS).then_some(())?;
+    Some(Arc::new(EnumType { name: Some(object_name(DIALECT, name)?), labels }))
+}
+
+/// The schema's own type that a column is of, if it is.
+fn own_type(printed: &str) -> Option<&str> {
+    let name = printed.strip_prefix("own.")?.strip_suffix(" -1")?;
+    // A name that the model holds has no quotation mark in it.
+    Some(name.strip_prefix('"').and_then(|name| name.strip_suffix('"')).unwrap_or(name))
+}
+
+fn column(row: &TextRow, enums: &BTreeMap<String, Arc<EnumType>>) -> Result<Column, String> {
+    let column_type = match own_type(cell(row, 2)).and_then(|name| enums.get(name)) {
+        Some(of) => ModelType::Portable(ColumnType::Enumeration(of.clone())),
+        None => model_type(cell(row, 2)),
+    };
     let (expression, identity, generated) = (optional(row, 4), cell(row, 5), cell(row, 6));
     let serial = cell(row, 9) == "true";
     let mut extra = Vec::new();

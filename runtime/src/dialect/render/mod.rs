@@ -9,6 +9,7 @@ mod column;
 mod computed;
 mod constraint;
 mod data;
+mod enumeration;
 mod index;
 mod rebuild;
 mod row;
@@ -20,6 +21,8 @@ mod types;
 
 pub use rebuild::{REBUILT, rebuild};
 pub use types::type_name;
+
+use enumeration::labels;
 
 use super::{Dialect, Statement, StatementKind, Unsupported, quote};
 use crate::operation::{Change, ColumnChanges, Comment, Demand, Ident, Op};
@@ -109,6 +112,11 @@ fn statements(dialect: Dialect, op: &Op, before: &Schema, after: &Schema) -> Res
         Op::DropConstraint { table, which: _ } => {
             constraint::drop(dialect, table, find(before, table)?, find(after, table)?)
         }
+        Op::CreateEnum { name, labels } => enumeration::create(dialect, name, labels),
+        Op::DropEnum { name } => Ok(enumeration::drop(dialect, name)),
+        Op::RenameEnum { name, new_name } => Ok(enumeration::rename(dialect, name, new_name)),
+        Op::AddEnumValue { name, label, place } => enumeration::add_value(dialect, name, label, place),
+        Op::RenameEnumValue { name, label, new_label } => enumeration::rename_value(dialect, name, label, new_label),
         Op::BulkInsert { table, columns, rows } => {
             data::bulk_insert(dialect, table, columns, rows, find(after, table)?)
         }

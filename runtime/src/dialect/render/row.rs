@@ -52,7 +52,7 @@ fn bytes(column: &Column) -> (usize, usize) {
 /// What a value of a type takes that has the same length in every row; nothing for one that has not.
 pub(super) fn fixed_bytes(column_type: &ColumnType) -> usize {
     match *column_type {
-        ColumnType::Boolean => 1,
+        ColumnType::Boolean | ColumnType::Enumeration(_) => 1,
         ColumnType::SmallInteger => 2,
         ColumnType::Integer | ColumnType::Float => 4,
         ColumnType::BigInteger | ColumnType::Double => 8,

@@ -1,6 +1,6 @@
 //! What each portable column type is called on each dialect; the table is in `docs/types.md`.
 
-use crate::dialect::Dialect;
+use crate::dialect::{Dialect, quote};
 use crate::operation::{ColumnType, LargeSize};
 
 const MOMENT: [&str; 3] = ["DATETIME", "TIMESTAMP", "DATETIME"];
@@ -50,5 +50,11 @@ pub fn type_name(dialect: Dialect, column_type: &ColumnType) -> String {
         ColumnType::TimestampWithZone(digits) => fractional(dialect, MOMENT, " WITH TIME ZONE", *digits),
         ColumnType::Uuid => pick("CHAR(32)", "UUID", "UUID"),
         ColumnType::Json => pick("JSON", "JSON", "JSON"),
+        ColumnType::Enumeration(of) => match (dialect, &of.name) {
+            (Dialect::Sqlite, _) => format!("VARCHAR({})", of.longest()),
+            (Dialect::Postgres, Some(name)) => quote(dialect, name),
+            // The model has refused it on PostgreSQL.
+            (Dialect::Postgres, None) | (Dialect::Mariadb, _) => format!("ENUM({})", super::labels(&of.labels)),
+        },
     }
 }

@@ -49,7 +49,7 @@ pub(super) fn schema() -> Schema {
         ("bin", ColumnType::Binary),
     ];
     let table = Arc::new(Table { columns: columns.iter().map(column).collect(), ..Table::default() });
-    Schema { tables: [(ident("x"), table.clone()), (ident("y"), table)].into_iter().collect() }
+    Schema { tables: [(ident("x"), table.clone()), (ident("y"), table)].into_iter().collect(), ..Schema::default() }
 }
 
 /// The columns of an expression as those of a source.

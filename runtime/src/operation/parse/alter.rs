@@ -214,23 +214,23 @@ impl DdlReader<'_> {
         Ok(changes)
     }
 
-    /// The plain cast is what is done in any case.
+    /// The plain cast, by way of a text or not, is what is done in any case.
     fn check_using(&self, name: &Ident, data_type: &DataType, using: &ast::Expr) -> Result<()> {
+        let is_text =
+            |of: &DataType| matches!(of, DataType::Text | DataType::Varchar(None) | DataType::CharacterVarying(None));
         let mut using = using;
-        while let ast::Expr::Nested(inner) = using {
-            using = inner;
-        }
-        let plain = match using {
-            ast::Expr::Cast {
-                kind: ast::CastKind::DoubleColon | ast::CastKind::Cast,
-                expr,
-                data_type: to,
-                format: None,
-            } => {
-                matches!(&**expr, ast::Expr::Identifier(column) if to == data_type && self.ident(column)? == *name)
-            }
-            ast::Expr::Identifier(column) => self.ident(column)? == *name,
-            _ => false,
+        let plain = loop {
+            using = match using {
+                ast::Expr::Nested(inner) => inner,
+                ast::Expr::Cast {
+                    kind: ast::CastKind::DoubleColon | ast::CastKind::Cast,
+                    expr,
+                    data_type: to,
+                    format: None,
+                } if to == data_type || is_text(to) => expr,
+                ast::Expr::Identifier(column) => break self.ident(column)? == *name,
+                _ => break false,
+            };
         };
         if plain { Ok(()) } else { Err(unsupported("USING is allowed for the plain cast of the column only")) }
     }

@@ -20,7 +20,10 @@ pub(super) struct ColumnText {
 impl DdlReader<'_> {
     pub(super) fn column_type(&mut self) -> Result<(DataType, ColumnType)> {
         let name = self.parser.parse_data_type().map_err(|error| syntax::not_understood(&error))?;
-        let column_type = types::column_type(self.syntax.grammar, &name)?;
+        let column_type = match self.enumeration(&name)? {
+            Some(of) => ColumnType::Enumeration(of),
+            None => types::column_type(self.syntax.grammar, &name)?,
+        };
         Ok((name, column_type))
     }
 

@@ -1,4 +1,4 @@
-//! DDL: CREATE, ALTER and DROP of tables and indexes → operations. The statement is read token by token, so that nothing
+//! DDL: CREATE, ALTER and DROP of tables, indexes and enumerations → operations. The statement is read token by token, so that nothing
 //! in it can be overlooked; its expressions are read as everywhere.
 
 use sqlparser::ast;
@@ -43,6 +43,8 @@ impl<'a> DdlReader<'a> {
             self.drop()?;
         } else if self.keywords(&[Keyword::ALTER, Keyword::TABLE]) {
             self.alter_table()?;
+        } else if self.is(Grammar::Postgres) && self.keywords(&[Keyword::ALTER, Keyword::TYPE]) {
+            self.alter_type()?;
         } else if self.keywords(&[Keyword::ALTER, Keyword::INDEX]) && self.is(Grammar::Postgres) {
             let when = self.when(&[Keyword::IF, Keyword::EXISTS], When::Exists);
             let name = self.constraint_name()?;
@@ -50,7 +52,9 @@ impl<'a> DdlReader<'a> {
             let new_name = self.constraint_name()?;
             self.push(DdlAction::RenameIndex(name, new_name), when);
         } else {
-            return Err(unsupported("only CREATE, ALTER and DROP of tables and indexes are allowed as DDL"));
+            return Err(unsupported(
+                "only CREATE, ALTER and DROP of tables, indexes and enumerations are allowed as DDL",
+            ));
         }
         match self.parser.peek_token_ref().token {
             Token::EOF => Ok(DdlStatement { needs: self.needs, parts: self.done }),
@@ -61,6 +65,9 @@ impl<'a> DdlReader<'a> {
     fn create(&mut self) -> Result<()> {
         if self.keyword(Keyword::TABLE) {
             return self.create_table();
+        }
+        if self.is(Grammar::Postgres) && self.keyword(Keyword::TYPE) {
+            return self.create_type();
         }
         let unique = self.keyword(Keyword::UNIQUE);
         self.expect(&[Keyword::INDEX], "CREATE TABLE or CREATE [UNIQUE] INDEX")?;
@@ -146,6 +153,9 @@ impl<'a> DdlReader<'a> {
             }
             self.behaviour();
             return Ok(());
+        }
+        if self.is(Grammar::Postgres) && self.keyword(Keyword::TYPE) {
+            return self.drop_type();
         }
         self.expect(&[Keyword::INDEX], "DROP TABLE or DROP INDEX")?;
         let online = self.concurrently();

@@ -6,7 +6,7 @@ use super::expr::{Reader, bytes, number, text_value};
 use super::query::descending;
 use super::syntax::Source;
 use super::{Grammar, ParseError, refused, too_large, unsupported};
-use crate::operation::{Aggregate, BinaryOperator, CastType, Expr, Function, Position, RankKey, Ranking, Value};
+use crate::operation::{Aggregate, BinaryOperator, CastType, Expr, Function, Label, Position, RankKey, Ranking, Value};
 
 type Result<T> = std::result::Result<T, ParseError>;
 
@@ -285,6 +285,9 @@ impl Reader<'_> {
         {
             return Ok(Expr::Value(Value::Null));
         }
+        if let Some(label) = self.label(operand, data_type)? {
+            return Ok(Expr::Value(label));
+        }
         let target = target(data_type).ok_or_else(not_allowed)?;
         if let ast::Expr::Value(value) = operand
             && let ast::Value::SingleQuotedString(text) = &value.value
@@ -318,6 +321,31 @@ impl Reader<'_> {
             Target::Text | Target::Integer | Target::Numeric | Target::Double => self.expr(operand),
             _ => Err(not_allowed()),
         }
+    }
+
+    /// `'a'::mood`: a label of an enumeration. What a server prints so is known by the column that it stands beside; of what
+    /// a guest writes so the model has to know it.
+    fn label(&mut self, operand: &ast::Expr, data_type: &DataType) -> Result<Option<Value>> {
+        let (DataType::Custom(name, modifiers), ast::Expr::Value(value)) = (data_type, operand) else {
+            return Ok(None);
+        };
+        let [ast::ObjectNamePart::Identifier(name)] = name.0.as_slice() else { return Ok(None) };
+        if self.syntax.grammar != Grammar::Postgres || !modifiers.is_empty() {
+            return Ok(None);
+        }
+        let text = match self.value(&value.value)? {
+            Value::Text(text) => text,
+            Value::Null => return Ok(Some(Value::Null)),
+            _ => return Ok(None),
+        };
+        if self.syntax.source == Source::Server {
+            return Ok(Some(Value::Text(text)));
+        }
+        if !self.is_statement() && self.position != Position::Default {
+            return Err(unsupported("a label beside a column of an enumeration needs no cast here"));
+        }
+        let label = Label::parse(&text).map_err(|error| refused(error.to_string()))?;
+        Ok(Some(Value::Label(Some(self.ident(name)?), label)))
     }
 
     /// `x = ANY (ARRAY[…])` and `x <> ALL (ARRAY[…])`: how PostgreSQL prints IN.

@@ -9,6 +9,7 @@ mod bounds;
 mod column;
 mod ddl;
 mod dml;
+mod enumeration;
 mod expr;
 mod function;
 mod name;

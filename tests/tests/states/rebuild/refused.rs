@@ -51,7 +51,7 @@ fn values_that_do_not_become_the_new_type() {
             let make = format!(
                 "CREATE TABLE p (id INTEGER PRIMARY KEY, x {column_type}); INSERT INTO p VALUES (1, NULL), (2, {values})"
             );
-            let alter = alter_column("p", "x", ColumnChanges::new().set_type(new_type));
+            let alter = alter_column("p", "x", ColumnChanges::new().set_type(new_type.clone()));
             refused(target, &make, vec![alter], "a value of column x does not fit its new type").await;
         });
     }

@@ -29,6 +29,8 @@ pub(super) fn follow(op: &Op, before: &Schema, after: &mut Schema) -> Result<(),
         Op::CreateTable { .. } | Op::DropTable { .. } => Ok(()),
         Op::CreateIndex { .. } | Op::DropIndex { .. } | Op::RenameIndex { .. } => Ok(()),
         Op::BulkInsert { .. } | Op::Execute { .. } => Ok(()),
+        Op::CreateEnum { .. } | Op::DropEnum { .. } | Op::RenameEnum { .. } => Ok(()),
+        Op::AddEnumValue { .. } | Op::RenameEnumValue { .. } => Ok(()),
         Op::RenameTable { new_name, .. } => {
             rewrite(after, new_name, |_, definition, _| Ok(vec![named(definition, new_name)]))?;
             references(after, new_name, |referred, _| {

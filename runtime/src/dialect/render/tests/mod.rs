@@ -2,6 +2,7 @@
 //! `PTAH_UPDATE_SNAPSHOTS=1` writes it anew.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod enumerations;
 mod expressions;
 mod indexes;
 mod script;
@@ -74,7 +75,7 @@ fn the_script_has_every_operation() {
     let mut found: Vec<_> = script().iter().map(|(_, op)| op.name()).collect();
     found.sort_unstable();
     found.dedup();
-    assert_eq!(found.len(), 14, "{found:?}");
+    assert_eq!(found.len(), 19, "{found:?}");
 }
 
 fn numbers_table(dialect: Dialect) -> Schema {

@@ -139,6 +139,7 @@ pub(super) fn script() -> Vec<(&'static str, Op)> {
     script.extend(super::indexes::of_foreign_keys());
     script.extend(rows());
     script.extend(super::expressions::expressions());
+    script.extend(super::enumerations::enumerations());
     script.extend(ends());
     script
 }
