@@ -14,8 +14,9 @@ mood = postgresql.ENUM("good", "bad", name="mood", create_type=False)
 def upgrade() -> None:
     bind = op.get_bind()
     native = bind.dialect.name == "postgresql"
-    mood.create(bind, checkfirst=True)
-    mood.create(bind, checkfirst=True)
+    if native:
+        mood.create(bind, checkfirst=True)
+        mood.create(bind, checkfirst=True)
     op.create_table(
         "papers",
         sa.Column("id", sa.Integer, primary_key=True),
@@ -53,5 +54,6 @@ def upgrade() -> None:
 def downgrade() -> None:
     bind = op.get_bind()
     op.drop_table("papers")
-    mood.drop(bind)
+    if bind.dialect.name == "postgresql":
+        mood.drop(bind)
     state.drop(bind, checkfirst=True)
