@@ -157,6 +157,21 @@ fn a_linked_database_has_one_lock() {
     });
 }
 
+/// Where a link leads to before there is anything counts already.
+#[test]
+#[cfg(unix)]
+fn a_link_to_a_database_that_is_not_there_yet_has_its_lock() {
+    ptah_wasm_tests::target::run(Dialect::Sqlite, async |target| {
+        let (one, other) = (target.folder().join("one.db"), target.folder().join("other.db"));
+        std::os::unix::fs::symlink("other.db", &one).unwrap();
+        std::os::unix::fs::symlink(target.folder().join("made.db"), &other).unwrap();
+        let [linked, made] = [one, target.folder().join("made.db")]
+            .map(|file| Target::parse(&format!("sqlite:{}", file.display())).unwrap());
+        let _lock = acquire(&linked, Duration::ZERO, |_| {}).await.unwrap();
+        assert!(matches!(acquire(&made, Duration::ZERO, |_| {}).await, Err(LockError::Held { .. })));
+    });
+}
+
 on_databases! {
     [postgres mariadb] async fn the_last_statement_of_a_run_that_died_is_waited_for(target: &TestTarget) {
         let mut dead = target.target().connect_to_change().await.unwrap();

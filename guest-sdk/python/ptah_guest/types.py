@@ -49,8 +49,7 @@ def _portable(type_: TypeEngine, dialect: Dialect) -> types.ColumnType | None:
             return types.ColumnType_Enumeration(_enumeration(type_, is_postgres))
         case sqltypes.CHAR() | sqltypes.NCHAR():
             return None
-        # MySQL's own are none of SQLAlchemy's `Text`.
-        case sqltypes.Text() | mysql.TINYTEXT() | mysql.MEDIUMTEXT() | mysql.LONGTEXT():
+        case sqltypes.Text():
             return _text(type_, is_mysql)
         case mysql.SET():
             return None

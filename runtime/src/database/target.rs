@@ -145,8 +145,18 @@ impl FromStr for Target {
     }
 }
 
-/// A file's own path, whatever links lead to it; it need not be there.
+/// How many links lead from one to the next at most; Linux follows as many.
+const LINKS: usize = 40;
+
+/// A file's own path, whatever links lead to it; it need not be there, and links may lead to where it will be.
 pub(crate) fn real_path(file: &Path) -> PathBuf {
+    let mut file = file.to_owned();
+    for _ in 0..LINKS {
+        match file.read_link() {
+            Ok(to) if !file.exists() => file = file.parent().unwrap_or(Path::new("")).join(to),
+            _ => break,
+        }
+    }
     let real = file.canonicalize().or_else(|_| {
         let folder = match file.parent() {
             Some(folder) if folder != Path::new("") => folder,
@@ -154,7 +164,7 @@ pub(crate) fn real_path(file: &Path) -> PathBuf {
         };
         folder.canonicalize().map(|folder| folder.join(file.file_name().unwrap_or_default()))
     });
-    real.unwrap_or_else(|_| file.to_owned())
+    real.unwrap_or(file)
 }
 
 fn invalid(reason: impl Into<String>) -> DatabaseError {

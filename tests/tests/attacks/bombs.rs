@@ -108,8 +108,6 @@ fn types_within_types_do_not_exhaust_the_stack_or_the_time() {
             chain(levels, &|below| format!("(option $t{below})")),
             chain(levels, &|below| format!("(tuple $t{below} $t{below})")),
             chain(levels, &|below| format!("(record (field \"a\" $t{below}) (field \"b\" $t{below}))")),
-            format!("{}{}", "(type (instance ".repeat(levels), "))".repeat(levels)),
-            format!("{}{}", "(type (component ".repeat(levels), "))".repeat(levels)),
         ] {
             let last = levels - 1;
             let user = if types.contains("$t") {
@@ -130,5 +128,49 @@ fn types_within_types_do_not_exhaust_the_stack_or_the_time() {
                 })
             });
         }
+    }
+}
+
+/// A component of nothing but one type, so many of its kind (0x41: of a component, 0x42: of an instance) within each other, and in
+/// the innermost so many types of numbers.
+fn types_within_types(kind: u8, levels: usize, innermost: usize) -> Vec<u8> {
+    let number = |mut number: usize| {
+        let mut bytes = Vec::new();
+        while number > 0x7f {
+            bytes.push(number as u8 | 0x80);
+            number >>= 7;
+        }
+        bytes.push(number as u8);
+        bytes
+    };
+    let mut types = vec![1];
+    types.extend([kind, 1, 1].repeat(levels - 1));
+    types.push(kind);
+    types.extend(number(innermost));
+    types.extend([1, 0x79].repeat(innermost));
+    [b"\0asm\x0d\0\x01\0\x07".as_slice(), &number(types.len()), &types].concat()
+}
+
+#[test]
+fn types_of_components_within_each_other_are_counted_before_anybody_reads_them() {
+    let refused = |bytes: &[u8]| {
+        on_a_small_stack(|| {
+            let sandbox = Sandbox::new(Limits::default(), CacheLocation::Off, Compiler::InProcess).unwrap();
+            sandbox.load(bytes).unwrap_err().to_string()
+        })
+    };
+    for kind in [0x41, 0x42] {
+        for levels in [40, 1_000, 5_000, 300_000] {
+            let error = soon("types", || refused(&types_within_types(kind, levels, 1)));
+            assert!(
+                error.contains("levels of types within types") || error.contains("types, exports"),
+                "{levels}: {error}"
+            );
+        }
+        let error = soon("types", || refused(&types_within_types(kind, 2, 20_000)));
+        assert!(error.contains("types, exports, elements and the like"), "{error}");
+        // These are as they should be: the component has no exports.
+        let error = refused(&types_within_types(kind, 20, 50));
+        assert!(!error.contains("types"), "{error}");
     }
 }

@@ -23,6 +23,7 @@ mod recorded;
 mod refused;
 mod rich;
 mod rollout;
+mod rounded;
 mod sqlalchemy;
 mod start;
 

@@ -3,6 +3,7 @@
 //! is compiled.
 
 mod body;
+mod types;
 mod walk;
 
 use wasmparser::Parser;

@@ -8,7 +8,7 @@ use wasmparser::{
 };
 
 use super::body::Bodies;
-use super::{Outside, invalid, within};
+use super::{Outside, invalid, types, within};
 use crate::policy::Limits;
 use crate::sandbox::SandboxError;
 use crate::sandbox::budget::ELEMENT_BYTES;
@@ -21,7 +21,7 @@ pub(super) fn walk(component: &[u8], limits: &Limits) -> Result<Outside, Sandbox
     let mut allocations = FuncValidatorAllocations::default();
     for payload in Parser::new(0).parse_all(component) {
         let payload = payload.map_err(invalid)?;
-        walk.payload(&payload)?;
+        walk.payload(component, &payload)?;
         if let ValidPayload::Func(function, body) = validator.payload(&payload).map_err(invalid)? {
             let mut function = function.into_validator(allocations);
             function.validate(&body).map_err(invalid)?;
@@ -118,7 +118,7 @@ impl<'l> Walk<'l> {
         }
     }
 
-    fn payload(&mut self, payload: &Payload<'_>) -> Result<(), SandboxError> {
+    fn payload(&mut self, component: &[u8], payload: &Payload<'_>) -> Result<(), SandboxError> {
         match payload {
             Payload::ModuleSection { .. } => {
                 self.modules += 1;
@@ -164,8 +164,18 @@ impl<'l> Walk<'l> {
             Payload::TagSection(section) => self.items(section.count())?,
             Payload::CodeSectionEntry(body) => self.body(body)?,
 
-            Payload::CoreTypeSection(section) => self.items(section.count())?,
-            Payload::ComponentTypeSection(section) => self.items(section.count())?,
+            Payload::CoreTypeSection(section) => {
+                self.items(section.count())?;
+                for core in section.clone() {
+                    self.more_items(types::within_core(&core.map_err(invalid)?))?;
+                }
+            }
+            Payload::ComponentTypeSection(section) => {
+                self.items(section.count())?;
+                let range = section.range();
+                let bytes = component.get(range.clone()).unwrap_or_default();
+                types::nested(bytes, range.start, |count| self.more_items(count))?;
+            }
             Payload::InstanceSection(section) => self.core_instances(section)?,
             Payload::ComponentInstanceSection(section) => self.component_instances(section)?,
             Payload::ComponentImportSection(section) => {
@@ -235,7 +245,11 @@ impl<'l> Walk<'l> {
 
     /// Entries of sections: types, exports, aliases, …
     fn items(&mut self, count: u32) -> Result<(), SandboxError> {
-        self.items = self.items.saturating_add(u64::from(count));
+        self.more_items(u64::from(count))
+    }
+
+    fn more_items(&mut self, count: u64) -> Result<(), SandboxError> {
+        self.items = self.items.saturating_add(count);
         within("types, exports, elements and the like", self.items, self.limits.items)
     }
 

@@ -7,7 +7,6 @@ import uuid
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy import orm
-from sqlalchemy.dialects import mysql
 
 revision = "002"
 down_revision = "001"
@@ -97,12 +96,6 @@ def upgrade() -> None:
         op.add_column("people", sa.Column("word", sa.String(10), nullable=False))
         assert bind.execute(sa.text("SELECT DISTINCT visits, word FROM people")).all() == [(0, "")]
         assert all(found["default"] is None for found in sa.inspect(bind).get_columns("people")[-2:])
-        op.add_column("people", sa.Column("long", mysql.LONGTEXT))
-        op.add_column("people", sa.Column("medium", sa.Text().with_variant(mysql.MEDIUMTEXT, "mysql")))
-        kinds = [str(found["type"]) for found in sa.inspect(bind).get_columns("people")[-2:]]
-        assert kinds == ["LONGTEXT", "MEDIUMTEXT"], kinds
-        op.drop_column("people", "medium")
-        op.drop_column("people", "long")
         op.drop_column("people", "word")
         op.drop_column("people", "visits")
 

@@ -11,6 +11,15 @@ pub(super) struct Conversion {
     pub(super) fits: Option<String>,
 }
 
+/// A double without its fraction, halves to the even number, as the other databases have it.
+fn to_even(c: &str) -> String {
+    let whole = format!("CAST({c} AS INTEGER)");
+    format!(
+        "{whole} + CASE WHEN abs({c} - {whole}) > 0.5 OR abs({c} - {whole}) = 0.5 AND {whole} % 2 <> 0 \
+         THEN CASE WHEN {c} < 0 THEN -1 ELSE 1 END ELSE 0 END"
+    )
+}
+
 /// The conversion for a column, given quoted; none between types of which the one does not become the other.
 pub(super) fn conversion(from: &ColumnType, to: &ColumnType, column: &str) -> Option<Conversion> {
     use ColumnType::{
@@ -21,9 +30,15 @@ pub(super) fn conversion(from: &ColumnType, to: &ColumnType, column: &str) -> Op
     let is_text = matches!(from, Text | Varchar(_));
     let is_number = from.is_number();
     let range = |low: i64, high: i64| format!("typeof({c}) = 'integer' AND {c} BETWEEN {low} AND {high}");
-    // Halves go away from zero. What is too large for an integer stays as it is, and does not fit.
-    let rounded =
-        || format!("CASE WHEN typeof({c}) = 'real' AND abs({c}) < 9e18 THEN CAST(round({c}) AS INTEGER) ELSE {c} END");
+    // What is too large for an integer stays as it is, and does not fit.
+    let rounded = || {
+        let whole = match from {
+            Float | Double => to_even(c),
+            // Of a decimal halves go away from zero.
+            _ => format!("CAST(round({c}) AS INTEGER)"),
+        };
+        format!("CASE WHEN typeof({c}) = 'real' AND abs({c}) < 9e18 THEN {whole} ELSE {c} END")
+    };
     // A number with a point goes through a double, which holds 15 digits: what has more is made a value that never fits.
     let spelt = |digits: i16| {
         format!("CASE WHEN {c} GLOB '*[.eE]*' AND abs(CAST({c} AS REAL)) >= 1e{digits} THEN x'' ELSE {c} END")
@@ -43,7 +58,11 @@ pub(super) fn conversion(from: &ColumnType, to: &ColumnType, column: &str) -> Op
             (
                 match is_text {
                     true => spelt(digits),
-                    false => format!("CASE WHEN typeof({c}) = 'real' THEN round({c}, {scale}) ELSE {c} END"),
+                    // The others round the decimal number that is meant: 1.005 is a half, though its double is less. What is
+                    // added makes up for that, and is less than the 15th digit.
+                    false => {
+                        format!("CASE WHEN typeof({c}) = 'real' THEN round({c} + {c} * 4e-16, {scale}) ELSE {c} END")
+                    }
                 },
                 format!(
                     "typeof({c}) IN ('integer', 'real') AND abs({c}) < 1e{} AND (typeof({c}) = 'integer' OR {exact}round({c}, {scale}) = {c})",
