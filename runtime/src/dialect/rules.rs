@@ -7,8 +7,14 @@ use crate::operation::{ColumnType, EnumType};
 use crate::schema::{AutoIncrement, DefaultNames, NameScope, Rules};
 
 /// The types of `pg_catalog`, where a name is looked up first: those of PostgreSQL 15, apart from what begins with `pg_`
-/// or `_`.
-const POSTGRES_TYPES: [&str; 98] = [
+/// or `_`; and what it takes for one of them, whether quoted or not.
+const POSTGRES_TYPES: [&str; 104] = [
+    "bigserial",
+    "serial",
+    "serial2",
+    "serial4",
+    "serial8",
+    "smallserial",
     "aclitem",
     "any",
     "anyarray",
@@ -122,6 +128,7 @@ pub(super) const SQLITE: Rules = Rules {
     unique_index_is_constraint: false,
     json_is_check: false,
     named_enums: false,
+    labels_by_number: false,
     reserved_types: &[],
     keeps_attributes: true,
     comments: false,
@@ -144,6 +151,7 @@ pub(super) const POSTGRES: Rules = Rules {
     unique_index_is_constraint: false,
     json_is_check: false,
     named_enums: true,
+    labels_by_number: false,
     reserved_types: &POSTGRES_TYPES,
     keeps_attributes: false,
     comments: true,
@@ -166,6 +174,7 @@ pub(super) const MARIADB: Rules = Rules {
     unique_index_is_constraint: true,
     json_is_check: true,
     named_enums: false,
+    labels_by_number: true,
     reserved_types: &[],
     keeps_attributes: false,
     comments: true,

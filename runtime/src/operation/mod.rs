@@ -25,6 +25,7 @@ pub use dml::{Conflict, ConflictAction, Dml, InsertSource};
 pub use enumeration::{EnumType, Label, LabelError, LabelPlace};
 pub use expr::{Aggregate, BinaryOperator, CastType, Expr, Function, Position, RankKey, Ranking, UnaryOperator};
 pub use ident::{Ident, IdentError, IdentKind};
+pub(crate) use parse::is_type_name;
 pub use parse::{Grammar, ParseError, ParseLimits, parse_ddl, parse_dml, parse_expr, parse_query, parse_server_expr};
 pub use query::{Join, JoinKind, OrderBy, Ordering, Query, Select, Source, Union};
 pub use value::{Finite, Value, ValueError};

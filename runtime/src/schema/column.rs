@@ -7,7 +7,7 @@ use super::{
     enumeration, find, invalid, names,
 };
 use crate::operation::{
-    Change, ColumnChanges, ColumnDefault, ColumnSpec, ColumnType, Comment, Computed, Expr, Ident, Index,
+    Change, ColumnChanges, ColumnDefault, ColumnSpec, ColumnType, Comment, Computed, Expr, Ident, Index, Label,
     ReferentialAction, UnaryOperator, Value, coerce,
 };
 
@@ -293,7 +293,7 @@ pub(super) fn alter(
         check_enum(schema, rules, table_name, name, asked)?;
         // On SQLite any type that numbers itself is INTEGER.
         if retyped.is_some() || (column.auto_increment && !asked.is_integer()) {
-            check_retype(schema, table_name, table, column, asked)?;
+            check_retype(schema, rules, table_name, table, column, asked)?;
         }
     }
     if let Some(new_type) = retyped.clone().map(ModelType::Portable) {
@@ -343,9 +343,27 @@ fn not_kept(at: &str) -> SchemaError {
     invalid(format!("{at} cannot be altered: it has attributes that this version does not keep"))
 }
 
+/// Which values a database would silently take for labels that they are not.
+fn taken_for_others(column: &Column, asked: &ColumnType) -> Option<String> {
+    let ColumnType::Enumeration(new) = asked else { return None };
+    let Some(ColumnType::Enumeration(old)) = column.portable_type() else {
+        return Some(
+            "a text that is none of the labels is taken for the number of one here; add a column and fill it".into(),
+        );
+    };
+    let mut gone = old.labels.iter().filter(|label| !new.labels.contains(label));
+    let is_taken = |label: &&Label| {
+        label.as_str().trim().bytes().all(|byte| byte.is_ascii_digit())
+            || new.labels.iter().any(|new| new.folded() == label.folded())
+    };
+    let label = gone.find(is_taken)?;
+    Some(format!("rows of the label '{label}', which goes, are taken for those of another one here"))
+}
+
 /// Refuses a change of type that something else does not survive.
 fn check_retype(
     schema: &Schema,
+    rules: &Rules,
     table_name: &Ident,
     table: &Table,
     column: &Column,
@@ -363,6 +381,11 @@ fn check_retype(
     let (old, new) = (Kind::of_column(column), Kind::of_type(asked));
     if !new.converts_from(&old) {
         return refused(format!("{old} does not become {new} in the same way on every database"));
+    }
+    if rules.labels_by_number
+        && let Some(why) = taken_for_others(column, asked)
+    {
+        return refused(why);
     }
     if table.foreign_keys.iter().any(|key| key.columns.contains(name)) {
         return refused("a foreign key uses it".to_owned());

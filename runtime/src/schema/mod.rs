@@ -71,6 +71,8 @@ pub struct Rules {
     pub json_is_check: bool,
     /// PostgreSQL: an enumeration is a type of its own; elsewhere it is part of its column.
     pub named_enums: bool,
+    /// MariaDB: a text that becomes an enumeration and is none of its labels is taken for the number of one.
+    pub labels_by_number: bool,
     /// Names that no type of the schema may have, in lower case: those of the database's own come first.
     pub reserved_types: &'static [&'static str],
     /// SQLite: altering a column leaves alone what the model cannot express of it, as its definition is changed in place.

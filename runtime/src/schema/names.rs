@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::{Column, DefaultNames, ModelType, NameScope, Rules, Schema, SchemaError, Table, find};
-use crate::operation::{CheckSpec, ColumnType, ForeignKey, Ident, Key};
+use crate::operation::{CheckSpec, ColumnType, ForeignKey, Ident, Key, is_type_name};
 
 /// What a name of a table's own is for; the scope depends on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,7 +64,10 @@ pub(super) fn check_table(schema: &Schema, rules: &Rules, name: &Ident) -> Resul
 
 /// Refuses the name of a new enumeration that is taken, or that the database has for a type of its own.
 pub(super) fn check_enum(schema: &Schema, rules: &Rules, name: &Ident) -> Result<(), SchemaError> {
-    if rules.reserved_types.contains(&name.folded().as_str()) {
+    let folded = name.folded();
+    // One with an underscore in front is that of an array.
+    let is_taken = rules.reserved_types.contains(&folded.as_str()) || folded.starts_with('_') || is_type_name(&folded);
+    if rules.named_enums && is_taken {
         return Err(SchemaError::Invalid(format!("the name {name} is that of a type that the database has")));
     }
     check_table(schema, rules, name)

@@ -291,6 +291,35 @@ on_databases! {
         assert_eq!(run.everything().await, before);
     }
 
+    [postgres] async fn what_the_database_takes_for_another_type_is_no_name_of_one(target: &TestTarget) {
+        let names = ["_text", "_mood", "double", "string", "serial", "bigserial", "mediumint", "int8", "pg_mood"];
+        let refused = names.map(|name| fails(ErrorKind::Invalid, create_enum(&EnumType::new(name, ["a"]))));
+        let run = Run::on(target);
+        let diary = run.open(&diary(refused));
+        run.upgrade(&diary).await.unwrap();
+        run.model_holds("diary").await;
+    }
+
+    [mariadb] async fn no_row_gets_the_label_of_another_number(target: &TestTarget) {
+        let run = Run::on(target);
+        let to = |labels: &[&str]| ColumnChanges::new().set_type(ColumnType::Enumeration(mood(labels))).clone();
+        let diary = run.open(&diary([
+            create_table("notes", |t| {
+                t.id("id");
+                t.varchar("text", 9);
+                t.enumeration("number", &mood(&["1", "2"]));
+                t.enumeration("mood", &mood(&["GOOD", "bad"]));
+            }),
+            fails(ErrorKind::Invalid, alter_column("notes", "text", to(&["good", "bad"]))),
+            fails(ErrorKind::Invalid, alter_column("notes", "number", to(&["good", "bad"]))),
+            fails(ErrorKind::Invalid, alter_column("notes", "mood", to(&["good", "bad"]))),
+            alter_column("notes", "mood", to(&["bad", "fine", "GOOD"])),
+            alter_column("notes", "number", to(&["1", "2", "3"])),
+        ]));
+        run.upgrade(&diary).await.unwrap();
+        run.model_holds("diary").await;
+    }
+
     [mariadb] async fn an_enumeration_of_a_column_is_widened_by_altering_it(target: &TestTarget) {
         let run = Run::on(target);
         let diary = run.open(&diary([

@@ -73,7 +73,7 @@ pub(super) const QUERIES: &[&str] = &[
     concat!(
         r#"SELECT c.relname::text, a.attname::text,
           CASE WHEN t.typnamespace = 'pg_catalog'::regnamespace THEN format_type(a.atttypid, a.atttypmod)
-            ELSE CASE WHEN t.typnamespace = c.relnamespace THEN 'own' ELSE quote_ident(tn.nspname) END || '.'
+            ELSE CASE WHEN t.typnamespace = c.relnamespace THEN '*' ELSE quote_ident(tn.nspname) END || '.'
               || quote_ident(t.typname) || ' ' || a.atttypmod END::text,
           a.attnotnull::text, pg_get_expr(ad.adbin, ad.adrelid)::text, a.attidentity::text, a.attgenerated::text,
           CASE WHEN a.attcollation <> t.typcollation THEN quote_ident(co.collname) END::text,
@@ -281,9 +281,9 @@ fn enum_type(name: &str, labels: &str) -> Option<Arc<EnumType>> {
     Some(Arc::new(EnumType { name: Some(object_name(DIALECT, name)?), labels }))
 }
 
-/// The schema's own type that a column is of, if it is.
+/// The schema's own type that a column is of, if it is: no schema is printed as `*`.
 fn own_type(printed: &str) -> Option<&str> {
-    let name = printed.strip_prefix("own.")?.strip_suffix(" -1")?;
+    let name = printed.strip_prefix("*.")?.strip_suffix(" -1")?;
     // A name that the model holds has no quotation mark in it.
     Some(name.strip_prefix('"').and_then(|name| name.strip_suffix('"')).unwrap_or(name))
 }

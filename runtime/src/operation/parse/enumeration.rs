@@ -3,12 +3,21 @@
 use std::sync::Arc;
 
 use sqlparser::ast::{self, DataType, EnumMember};
+use sqlparser::dialect::PostgreSqlDialect;
 use sqlparser::keywords::Keyword;
+use sqlparser::parser::Parser;
 use sqlparser::tokenizer::Token;
 
 use super::ddl::{DdlReader, Result, op};
 use super::{Grammar, refused, unsupported};
 use crate::operation::{EnumType, Ident, Label, LabelPlace, Op, When};
+
+/// Whether the parser takes a name without quotation marks for a type that databases have: what a server prints of an
+/// enumeration of that name would not be read as its.
+pub(crate) fn is_type_name(name: &str) -> bool {
+    let parsed = Parser::new(&PostgreSqlDialect {}).try_with_sql(name).and_then(|mut parser| parser.parse_data_type());
+    parsed.is_ok_and(|parsed| !matches!(parsed, DataType::Custom(..)))
+}
 
 impl DdlReader<'_> {
     /// After CREATE TYPE.

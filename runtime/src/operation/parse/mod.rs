@@ -20,6 +20,8 @@ mod tests;
 mod types;
 
 use super::{DdlStatement, Dml, Expr, Position, Query, Value};
+pub(crate) use enumeration::is_type_name;
+
 use bounds::Bounds;
 use expr::Reader;
 use syntax::{Source, Syntax};
