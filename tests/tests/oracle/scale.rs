@@ -41,7 +41,7 @@ fn the_largest_step_is_planned_in_a_moment() {
     for dialect in Dialect::ALL {
         let tables = Limits::default().operations / 2;
         let took = plan(dialect, tables);
-        // Well under a second without optimisation on an idle machine; names are looked for in every table.
-        assert!(took < Duration::from_secs(10), "{dialect}: {tables} tables and indexes took {took:?}");
+        // About a second without optimisation on an idle machine; names are looked for in every table. The bound is for busy ones.
+        assert!(took < Duration::from_secs(60), "{dialect}: {tables} tables and indexes took {took:?}");
     }
 }
