@@ -38,10 +38,8 @@ pub enum DatabaseError {
         reason: String,
     },
     /// Another session held a lock for longer than the lock timeout, or the two would have waited for each other.
-    #[error("another session holds a lock, which was not to be had within {} s: {message} ({code})", limit.as_secs_f64())]
+    #[error("another session holds a lock that is needed: {message} ({code})")]
     Busy {
-        /// How long it was waited for, unless the two would have waited for each other.
-        limit: Duration,
         /// SQLSTATE or number.
         code: String,
         /// The database's words.
@@ -136,7 +134,7 @@ fn postgres(target: &str, settings: &SessionSettings, error: &sqlx::postgres::Pg
     }
     match code.as_str() {
         "25006" => DatabaseError::ReadOnly { target: target.to_owned(), reason: message },
-        "55P03" | "40P01" | "40001" => DatabaseError::Busy { limit: settings.lock_timeout, code, message },
+        "55P03" | "40P01" | "40001" => DatabaseError::Busy { code, message },
         "57014" => DatabaseError::StatementTimeout { limit: settings.statement_timeout, code, message },
         _ => DatabaseError::Refused { code, message },
     }
@@ -147,7 +145,7 @@ fn mariadb(target: &str, settings: &SessionSettings, number: u16, message: &str)
     let message = mariadb_words(number, message);
     match number {
         1290 | 1792 | 1836 => DatabaseError::ReadOnly { target: target.to_owned(), reason: message },
-        1205 | 1213 => DatabaseError::Busy { limit: settings.lock_timeout, code, message },
+        1205 | 1213 => DatabaseError::Busy { code, message },
         1317 | 1969 => DatabaseError::StatementTimeout { limit: settings.statement_timeout, code, message },
         1053 | 1927 | 2006 | 2013 => DatabaseError::Lost(format!("{message} ({code})")),
         _ => DatabaseError::Refused { code, message },
@@ -157,7 +155,7 @@ fn mariadb(target: &str, settings: &SessionSettings, number: u16, message: &str)
 fn sqlite(target: &str, settings: &SessionSettings, code: &str, message: &str) -> DatabaseError {
     let (code, message) = (code.to_owned(), message.to_owned());
     match code.parse::<u32>().unwrap_or_default() & 0xff {
-        5 | 6 => DatabaseError::Busy { limit: settings.lock_timeout, code, message },
+        5 | 6 => DatabaseError::Busy { code, message },
         8 => DatabaseError::ReadOnly { target: target.to_owned(), reason: message },
         9 => DatabaseError::StatementTimeout { limit: settings.statement_timeout, code, message },
         14 => {

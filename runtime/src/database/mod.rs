@@ -318,7 +318,7 @@ impl Connection {
             tokio::time::sleep(LOOK_AGAIN).await;
         }
         let message = "tables are being changed all the time".to_owned();
-        Err(DatabaseError::Busy { limit: LOOK_AGAIN * LOOKS, code: "1684".to_owned(), message })
+        Err(DatabaseError::Busy { code: "1684".to_owned(), message })
     }
 
     /// Closes one that may be there.

@@ -274,9 +274,10 @@ impl Migrator {
     async fn apply_in_one(&self, connection: &mut Connection, applying: &mut Applying<'_>) -> Result<(), MigrateError> {
         let mut patience = self.patience(&applying.plan.package, applying.step.kind.title());
         let mut error = loop {
+            let begun = Instant::now();
             match self.try_in_one(connection, applying).await {
                 Ok(()) => return Ok(()),
-                Err(error) if error.kind.is_blocked() && patience.again().await => {}
+                Err(error) if error.kind.is_blocked() && patience.again(begun).await => {}
                 Err(error) => break error,
             }
         };

@@ -35,8 +35,7 @@ impl Flying<'_> {
             let builds = self.connection.fetch(&concurrent::other_builds(table)).await?;
             if builds.into_iter().flatten().flatten().any(|number| number != "0") {
                 let message = format!("another session builds an index of the table {table} concurrently");
-                let limit = self.patience.once();
-                return Err(DatabaseError::Busy { limit, code: concurrent::BLOCKED.to_owned(), message });
+                return Err(DatabaseError::Busy { code: concurrent::BLOCKED.to_owned(), message });
             }
         }
         self.wait_long(sql).await

@@ -111,6 +111,7 @@ impl<'a> Flying<'a> {
             let newest = store::newest_row(self.connection.dialect());
             let is_end = end == total && ending == Ending::Recorded;
             together.extend(is_end.then_some(newest.as_str()));
+            let begun = Instant::now();
             let mut answers = match self.connection.begin_and_send(&together).await {
                 Ok(answers) => answers,
                 Err(Stopped { at: stopped, error }) => {
@@ -121,7 +122,7 @@ impl<'a> Flying<'a> {
                         // Numbers that are lost are worth no second error.
                         let _ = self.reset_counters(at).await;
                     }
-                    if is_blocked(&error) && self.patience.again().await {
+                    if is_blocked(&error) && self.patience.again(begun).await {
                         continue;
                     }
                     return Err(self
@@ -263,11 +264,12 @@ impl<'a> Flying<'a> {
             }
         } else if self.connection.dialect().has_transactional_ddl() {
             loop {
+                let begun = Instant::now();
                 match self.connection.begin_and_send(&statements).await {
                     Ok(_) => break self.connection.commit().await?,
                     Err(Stopped { error, .. }) => {
                         let _ = self.connection.rollback().await;
-                        if !(is_blocked(&error) && self.patience.again().await) {
+                        if !(is_blocked(&error) && self.patience.again(begun).await) {
                             return Err(error.into());
                         }
                     }
@@ -298,8 +300,9 @@ impl<'a> Flying<'a> {
 /// that, it had no effect.
 async fn send(connection: &mut Connection, patience: &mut Patience<'_>, sql: &str) -> Result<(), DatabaseError> {
     loop {
+        let begun = Instant::now();
         match connection.execute(sql).await {
-            Err(error) if is_blocked(&error) && patience.again().await => {}
+            Err(error) if is_blocked(&error) && patience.again(begun).await => {}
             done => return done.map(|_| ()),
         }
     }

@@ -2,6 +2,7 @@
 //! so far is sent to the database, in the transaction that the step ends with. One that asks nothing never comes here.
 
 use std::sync::mpsc::{SyncSender, sync_channel};
+use std::time::Instant;
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
@@ -173,11 +174,14 @@ impl<'a> Live<'a> {
             Question::Query { query, columns } => {
                 let mut patience = migrator.patience(&plan.package, step.kind.title());
                 let answer = loop {
+                    let begun = Instant::now();
                     let asking = migrator.query(connection, (*query).clone(), &columns, asked.rows, asked.bytes);
                     match asking.await {
                         // A transaction does not outlive it.
                         Err(error)
-                            if error.kind.is_blocked() && !connection.in_transaction() && patience.again().await => {}
+                            if error.kind.is_blocked()
+                                && !connection.in_transaction()
+                                && patience.again(begun).await => {}
                         answer => break answer?,
                     }
                 };

@@ -92,6 +92,7 @@ impl Open {
         let connection = &mut *at.connection;
         let before = self.statements();
         let touched = loop {
+            let begun = Instant::now();
             let sent = async {
                 if is_first {
                     let ops = segment.iter().map(|planned| &planned.op);
@@ -111,7 +112,7 @@ impl Open {
                 Err(mut error) => {
                     // A rollback that fails closes the connection, which rolls back too.
                     let _ = connection.rollback().await;
-                    if is_first && error.kind.is_blocked() && patience.again().await {
+                    if is_first && error.kind.is_blocked() && patience.again(begun).await {
                         continue;
                     }
                     if let ErrorKind::Blocked { waited, .. } = &mut *error.kind {

@@ -33,14 +33,14 @@ impl Patience<'_> {
         self.migrator.target.settings().lock_timeout
     }
 
-    /// Whether to try once more, after a pause. Not longer in all than for the lock of the target, and not after an
-    /// interrupt.
-    pub(super) async fn again(&mut self) -> bool {
-        let begun = Instant::now().checked_sub(self.once()).unwrap_or_else(Instant::now);
-        self.again_since(begun).await
+    /// Whether to try once more, after a pause, what was first tried then. Not longer in all than for the lock of the target,
+    /// and not after an interrupt. Of a try that got other things done first only the last of it is waiting.
+    pub(super) async fn again(&mut self, begun: Instant) -> bool {
+        let latest = Instant::now().checked_sub(self.once());
+        self.again_since(latest.map_or(begun, |latest| begun.max(latest))).await
     }
 
-    /// As [`Self::again`], after a first try that began then.
+    /// As [`Self::again`], of a try that was nothing but waiting.
     pub(super) async fn again_since(&mut self, begun: Instant) -> bool {
         let is_first = self.since.is_none();
         let since = *self.since.get_or_insert(begun);
