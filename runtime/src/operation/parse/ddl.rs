@@ -141,21 +141,26 @@ impl<'a> DdlReader<'a> {
         Ok(())
     }
 
+    /// After DROP TABLE or DROP TYPE.
+    fn drop_each(&mut self, drop: fn(Ident) -> Op) -> Result<()> {
+        let when = self.when(&[Keyword::IF, Keyword::EXISTS], When::Exists);
+        loop {
+            let name = self.table_name()?;
+            self.push(op(drop(name)), when);
+            if !self.parser.consume_token(&Token::Comma) {
+                break;
+            }
+        }
+        self.behaviour();
+        Ok(())
+    }
+
     fn drop(&mut self) -> Result<()> {
         if self.keyword(Keyword::TABLE) {
-            let when = self.when(&[Keyword::IF, Keyword::EXISTS], When::Exists);
-            loop {
-                let name = self.table_name()?;
-                self.push(op(Op::DropTable { name }), when);
-                if !self.parser.consume_token(&Token::Comma) {
-                    break;
-                }
-            }
-            self.behaviour();
-            return Ok(());
+            return self.drop_each(|name| Op::DropTable { name });
         }
         if self.is(Grammar::Postgres) && self.keyword(Keyword::TYPE) {
-            return self.drop_type();
+            return self.drop_each(|name| Op::DropEnum { name });
         }
         self.expect(&[Keyword::INDEX], "DROP TABLE or DROP INDEX")?;
         let online = self.concurrently();

@@ -1,4 +1,4 @@
-//! CREATE, ALTER and DROP TYPE of an enumeration, and enumerations as types of columns.
+//! CREATE and ALTER TYPE of an enumeration, and enumerations as types of columns.
 
 use std::sync::Arc;
 
@@ -36,20 +36,6 @@ impl DdlReader<'_> {
             self.token(&Token::RParen)?;
         }
         self.push(op(Op::CreateEnum { name, labels }), When::Always);
-        Ok(())
-    }
-
-    /// After DROP TYPE.
-    pub(super) fn drop_type(&mut self) -> Result<()> {
-        let when = self.when(&[Keyword::IF, Keyword::EXISTS], When::Exists);
-        loop {
-            let name = self.table_name()?;
-            self.push(op(Op::DropEnum { name }), when);
-            if !self.parser.consume_token(&Token::Comma) {
-                break;
-            }
-        }
-        self.behaviour();
         Ok(())
     }
 
