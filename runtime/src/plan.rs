@@ -81,7 +81,7 @@ impl Plan {
         let mut renamed: Vec<(String, Option<String>)> = Vec::new();
         let mut made = BTreeSet::new();
         for op in self.operations.iter().map(|planned| &planned.op) {
-            let name = op.table().as_str();
+            let name = op.subject().as_str();
             let new_name = match op {
                 Op::CreateTable { .. } => {
                     made.insert(name.to_owned());
@@ -375,7 +375,7 @@ impl Planner {
         let rendered = self.rendered(&op)?;
         let (statements, rebuild) = match dialect::render(self.dialect, &rendered, &self.schema, &mut after)? {
             Rendered::Statements(statements) => (statements, None),
-            Rendered::Rebuild => self.rebuild(op.table(), &after).map(|(statements, one)| (statements, Some(one)))?,
+            Rendered::Rebuild => self.rebuild(op.subject(), &after).map(|(statements, one)| (statements, Some(one)))?,
         };
         statements.iter().try_for_each(|statement| self.check_added(&statement.sql))?;
         self.check_added_in(&op, &after)?;
@@ -412,7 +412,7 @@ impl Planner {
         let has_enums = self.operations.iter().any(|planned| planned.op.is_enum());
         match demand {
             // Nobody else uses it yet.
-            _ if self.made.contains(op.table()) => Ok(Cow::Owned(op.not_online())),
+            _ if self.made.contains(op.subject()) => Ok(Cow::Owned(op.not_online())),
             Demand::IfSupported if has_enums || self.questions > 0 => Ok(Cow::Owned(op.not_online())),
             Demand::Required if has_enums => Err(Unsupported(NOT_WITH_AN_INDEX.into())),
             _ if self.questions == 0 => Ok(Cow::Borrowed(op)),

@@ -63,7 +63,7 @@ pub fn table_locks<'a>(
                 lock(name, Mode::Exclusive, &made);
                 made.insert(new_name);
             }
-            other => lock(other.table(), Mode::Exclusive, &made),
+            other => lock(other.subject(), Mode::Exclusive, &made),
         }
     }
     let statement = |(mode, words): (Mode, &str)| {

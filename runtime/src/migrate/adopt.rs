@@ -188,6 +188,6 @@ impl Judged<'_> {
     /// The tables that adopting it alters.
     fn altered(&self) -> BTreeSet<String> {
         let operations = self.outcome.iter().flat_map(|outcome| &outcome.plan.operations);
-        operations.map(|planned| planned.op.table().as_str().to_owned()).collect()
+        operations.map(|planned| planned.op.subject().as_str().to_owned()).collect()
     }
 }

@@ -80,7 +80,7 @@ impl Applying<'_> {
         let heads = entry.heads_after.clone();
         let own = StepRecord {
             versions: self.versions(),
-            tables: self.step.table_changes(),
+            tables: self.step.owner_changes(),
             releases,
             entry,
             ..StepRecord::default()

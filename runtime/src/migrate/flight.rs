@@ -69,7 +69,7 @@ impl Made {
         let last = planned.statements.len().saturating_sub(1);
         let leaves = |index: usize| match (&planned.effect, &planned.statements.get(index)) {
             (Some(_), Some(statement)) if index < last && statement.leaves.is_some() => {
-                let table = planned.op.table().as_str().to_owned();
+                let table = planned.op.subject().as_str().to_owned();
                 Looks::from([(table, look(statement.leaves.as_deref()))])
             }
             (Some(effect), _) => after(effect),
@@ -91,7 +91,7 @@ impl Made {
     }
 
     fn undo(&self, planned: &PlannedOp) -> Option<Undo> {
-        let is_made = self.tables.contains(planned.op.table());
+        let is_made = self.tables.contains(planned.op.subject());
         let moves = matches!(planned.op, Op::CreateTable { .. } | Op::RenameTable { .. });
         match &planned.effect {
             _ if is_made && !moves => Some(Undo::default()),
@@ -113,7 +113,7 @@ impl Made {
 
     fn numbers(&self, planned: &PlannedOp) -> Option<Numbered> {
         planned.effect.as_ref().filter(|effect| effect.numbers_rows)?;
-        let name = planned.op.table();
+        let name = planned.op.subject();
         let earlier = self.earlier_names.get(name).unwrap_or(name);
         let earlier = (!self.tables.contains(name)).then(|| earlier.as_str().to_owned());
         Some(Numbered { table: name.as_str().to_owned(), earlier })

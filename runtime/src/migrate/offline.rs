@@ -148,7 +148,7 @@ fn script_steps(dialect: Dialect, plan: &PackagePlan) -> Result<Vec<ScriptStep>,
             statements.extend(before.into_iter().chain([statement.sql.as_str()]).chain(after).map(str::to_owned));
         }
         let versions = VersionChange { remove: step.remove.clone(), add: step.add.clone() };
-        let tables = step.table_changes();
+        let tables = step.owner_changes();
         statements.extend(store::script_step(dialect, &plan.package, &versions, &tables, &step.requires)?);
         Ok(ScriptStep { package: plan.package.clone(), line: step.line.clone(), statements })
     });

@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::plan::Plan;
 use crate::revision::Dependency;
 use crate::sandbox::{RunValues, StepCall};
-use crate::store::{InFlight, Kind, TableChange};
+use crate::store::{InFlight, Kind, OwnerChange};
 
 /// What will happen to one package on one target.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -110,12 +110,12 @@ impl PlannedStep {
     }
 
     /// What it makes of who owns which table and which enumeration.
-    pub(super) fn table_changes(&self) -> Vec<TableChange> {
-        let dropped = self.releases.iter().cloned().map(TableChange::Dropped);
-        let renamed = self.renames.iter().cloned().map(|(from, to)| TableChange::Renamed { from, to });
-        let owned = self.claims.iter().cloned().map(TableChange::Owned);
-        let released = self.released_enums.iter().cloned().map(TableChange::EnumDropped);
-        let claimed = self.claimed_enums.iter().cloned().map(TableChange::EnumOwned);
+    pub(super) fn owner_changes(&self) -> Vec<OwnerChange> {
+        let dropped = self.releases.iter().cloned().map(OwnerChange::Dropped);
+        let renamed = self.renames.iter().cloned().map(|(from, to)| OwnerChange::Renamed { from, to });
+        let owned = self.claims.iter().cloned().map(OwnerChange::Owned);
+        let released = self.released_enums.iter().cloned().map(OwnerChange::EnumDropped);
+        let claimed = self.claimed_enums.iter().cloned().map(OwnerChange::EnumOwned);
         dropped.chain(released).chain(renamed).chain(owned).chain(claimed).collect()
     }
 }

@@ -14,7 +14,7 @@ use super::snapshot::Snapshot;
 use super::{ErrorKind, Event, MigrateError, Migrator, Upgrade};
 use crate::database::Connection;
 use crate::store::{
-    self, FlightState, HistoryEntry, InFlight, Kind, Outcome, State, StepRecord, TableChange, TargetLock, WorkLock,
+    self, FlightState, HistoryEntry, InFlight, Kind, Outcome, OwnerChange, State, StepRecord, TargetLock, WorkLock,
 };
 
 /// How long a connection may have waited for the lock and still be used: one that is idle for longer may have been cut on
@@ -316,7 +316,7 @@ pub(super) fn title(flight: &InFlight) -> String {
 }
 
 /// Forgets a step and says so in the history; what stands of its tables is the package's own.
-pub(super) fn leaving(flight: &InFlight, tables: Vec<TableChange>) -> StepRecord {
+pub(super) fn leaving(flight: &InFlight, tables: Vec<OwnerChange>) -> StepRecord {
     let first = flight.records.first().map(|record| record.entry.clone()).unwrap_or_default();
     let entry = HistoryEntry {
         package: flight.package.clone(),

@@ -10,7 +10,7 @@ use crate::dialect::{Catalog, CatalogTable, Dialect, catalog};
 use crate::operation::Ident;
 use crate::plan::Plan;
 use crate::schema::{Changes, NameScope, Schema, Table};
-use crate::store::{self, InFlight, Owner, State, StepRecord, StoreError, TableChange};
+use crate::store::{self, InFlight, Owner, OwnerChange, State, StepRecord, StoreError};
 
 /// How often the catalog is read while other programs change it.
 const ATTEMPTS: usize = 5;
@@ -163,14 +163,14 @@ impl Snapshot {
     }
 
     /// Who owns what stands of an unfinished step.
-    pub(super) fn ownership(&self, flight: &InFlight) -> Vec<TableChange> {
+    pub(super) fn ownership(&self, flight: &InFlight) -> Vec<OwnerChange> {
         let owner = |name: &String| self.state.tables.get(name).map(|owner| owner.package.as_str());
         let is_there = |name: &String| self.catalog.tables.contains_key(name);
         let gone = flight.earlier.keys().filter(|name| !is_there(name) && owner(name) == Some(&flight.package));
         let made =
             flight.earlier.iter().filter(|(name, table)| table.is_none() && is_there(name) && owner(name).is_none());
-        let gone = gone.cloned().map(TableChange::Dropped);
-        gone.chain(made.map(|(name, _)| TableChange::Owned(name.clone()))).collect()
+        let gone = gone.cloned().map(OwnerChange::Dropped);
+        gone.chain(made.map(|(name, _)| OwnerChange::Owned(name.clone()))).collect()
     }
 
     /// The target once an unfinished step is forgotten.
@@ -296,58 +296,29 @@ impl Snapshot {
         plan: &Plan,
     ) -> Option<String> {
         self.taken_table(package, before, changes)
-            .or_else(|| self.taken_enum(package, before, changes))
             .or_else(|| self.used_enum(before, plan))
             .or_else(|| self.taken_name(before, changes))
             .or_else(|| self.broken_reference(before, changes, plan))
     }
 
+    /// A new table or enumeration whose name is taken outside the package: a table is a type too.
     fn taken_table(&self, package: &str, before: &Schema, changes: &Changes<'_>) -> Option<String> {
-        let is_own = |other: &str| before.tables.contains_key(other);
-        for name in changes.made() {
-            // Also where that table is gone: the other package would take this one for its own.
-            let owner = self.state.tables.get(name.as_str()).map(|owner| owner.package.as_str());
-            if let Some(owner) = owner.filter(|owner| *owner != package) {
-                return Some(format!("table {name} is recorded as the package {owner}'s"));
+        let tables = changes.made().map(|name| ("table", name, self.state.tables.get(name.as_str())));
+        let enums = changes.made_enums().map(|name| ("enumeration", name, self.state.enums.get(name.as_str())));
+        for (what, name, owner) in tables.chain(enums) {
+            // Also where it is gone: the other package would take this one for its own.
+            if let Some(owner) = owner.map(|owner| &owner.package).filter(|owner| *owner != package) {
+                return Some(format!("{what} {name} is recorded as the package {owner}'s"));
             }
-            if self.catalog.tables.keys().any(|other| name.is_like(other) && !is_own(other)) {
+            if self.catalog.tables.keys().any(|other| name.is_like(other) && !before.tables.contains_key(&**other)) {
                 return Some(format!("there is a table {name} already, which is not the package's"));
             }
-            if self.catalog.enums.keys().any(|other| name.is_like(other) && !before.enums.contains_key(other.as_str()))
-            {
+            if self.catalog.enums.keys().any(|other| name.is_like(other) && !before.enums.contains_key(&**other)) {
                 return Some(format!("there is an enumeration {name} already, which is not the package's"));
             }
-            let others = self.catalog.other_names.iter().filter(|(other, _)| name.is_like(other));
-            let own = |other: &str| self.scoped_names(before.tables.values().map(Arc::as_ref)).contains(other);
-            if let Some((_, what)) = others.into_iter().find(|(other, _)| !own(other)) {
-                return Some(format!("there is {} {what} named {name} already", article(what)));
-            }
-        }
-        None
-    }
-
-    /// A new enumeration whose name is taken outside the package: a table is a type too.
-    fn taken_enum(&self, package: &str, before: &Schema, changes: &Changes<'_>) -> Option<String> {
-        for name in changes.made_enums() {
-            let owner = self.state.enums.get(name.as_str()).map(|owner| owner.package.as_str());
-            if let Some(owner) = owner.filter(|owner| *owner != package) {
-                return Some(format!("the enumeration {name} is recorded as the package {owner}'s"));
-            }
-            if self.catalog.enums.keys().any(|other| name.is_like(other) && !before.enums.contains_key(other.as_str()))
-            {
-                return Some(format!("there is an enumeration {name} already, which is not the package's"));
-            }
-            if self
-                .catalog
-                .tables
-                .keys()
-                .any(|other| name.is_like(other) && !before.tables.contains_key(other.as_str()))
-            {
-                return Some(format!("there is a table {name} already, which is not the package's"));
-            }
-            let scoped = self.scoped_names(before.tables.values().map(Arc::as_ref));
             let mut others = self.catalog.other_names.iter().filter(|(other, _)| name.is_like(other));
-            if let Some((_, what)) = others.find(|(other, _)| !scoped.contains(other.as_str())) {
+            let own = |other: &str| self.scoped_names(before.tables.values().map(Arc::as_ref)).contains(other);
+            if let Some((_, what)) = others.find(|(other, _)| !own(other)) {
                 return Some(format!("there is {} {what} named {name} already", article(what)));
             }
         }
@@ -357,6 +328,9 @@ impl Snapshot {
     /// A column outside the package of an enumeration that goes, if only to be made again.
     fn used_enum(&self, before: &Schema, plan: &Plan) -> Option<String> {
         let dropped: Vec<&Ident> = plan.dropped_enums().filter(|name| before.enums.contains_key(*name)).collect();
+        if dropped.is_empty() {
+            return None;
+        }
         let others = self.catalog.tables.iter().filter(|(name, _)| !before.tables.contains_key(name.as_str()));
         for (table, found) in others {
             let CatalogTable::Readable(found) = found else { continue };

@@ -208,8 +208,8 @@ impl Op {
         }
     }
 
-    /// The table, or the enumeration, that it is about.
-    pub fn table(&self) -> &Ident {
+    /// What it is about: a table or, where [`Self::is_enum`], an enumeration.
+    pub fn subject(&self) -> &Ident {
         match self {
             Self::CreateTable { table } => &table.name,
             Self::DropTable { name }
@@ -233,13 +233,13 @@ impl Op {
         }
     }
 
-    /// Every table that it names: the one it is about, and those that its queries read.
-    pub fn tables(&self) -> Vec<&Ident> {
-        let mut tables = vec![self.table()];
+    /// All that it names: what it is about, and the tables that its queries read.
+    pub fn subjects(&self) -> Vec<&Ident> {
+        let mut subjects = vec![self.subject()];
         if let Self::Execute { statement } = self {
-            statement.each_source(&mut |source| tables.push(&source.name));
+            statement.each_source(&mut |source| subjects.push(&source.name));
         }
-        tables
+        subjects
     }
 
     /// Whether it is to keep nobody from writing to its table, and whether that is demanded.

@@ -20,7 +20,7 @@ impl Planner {
 
     /// As [`Self::check_added`], of expressions that a table comes with: in those a label is a text.
     pub(super) fn check_added_in(&self, op: &Op, after: &Schema) -> Result<(), Unsupported> {
-        let table = after.tables.get(op.table()).filter(|_| !op.is_data());
+        let table = after.tables.get(op.subject()).filter(|_| !op.is_data());
         let holds = |(name, label): &&(Ident, Label)| table.is_some_and(|table| table.may_hold(name, label));
         self.added.iter().find(holds).map_or(Ok(()), |(name, label)| Err(not_yet(name, label)))
     }

@@ -47,7 +47,7 @@ impl Effect {
             // It must do wherever among its statements the operation ended.
             let mut ended = after.clone();
             if let Some(leaves) = statements.iter().find_map(|statement| statement.leaves.clone()) {
-                ended.tables.insert(op.table().clone(), leaves);
+                ended.tables.insert(op.subject().clone(), leaves);
             }
             match dialect::render(dialect, &back, &ended, &mut before.clone()) {
                 Ok(Rendered::Statements(statements)) => Some(statements),
@@ -59,7 +59,7 @@ impl Effect {
 
     /// Of an operation that changes rows.
     fn on_rows(op: &Op, schema: &Schema) -> Self {
-        let table = schema.tables.get(op.table());
+        let table = schema.tables.get(op.subject());
         let numbers_rows = table.is_some_and(|table| table.columns.iter().any(|column| column.auto_increment));
         Self { changes: Vec::new(), undo: None, numbers_rows }
     }

@@ -50,7 +50,7 @@ pub fn judge_query(access: &Access, query: &Query) -> Result<(), PolicyError> {
 /// Judges who owns what an operation touches. `schema` holds only own tables and [`Access::referable`]
 /// ones, so a table outside both is unknown rather than denied: the guest cannot tell whether it exists.
 pub fn judge(access: &Access, schema: &Schema, limits: &Limits, op: &Op) -> Result<(), PolicyError> {
-    op.tables().into_iter().try_for_each(|table| own(access, table))?;
+    op.subjects().into_iter().try_for_each(|table| own(access, table))?;
     if let Op::RenameTable { new_name, .. } = op {
         own(access, new_name)?;
     }

@@ -34,13 +34,13 @@ impl Schema {
     /// Whether what an operation makes or drops is there, going by its name.
     pub fn has(&self, op: &Op) -> bool {
         if op.is_enum() {
-            let labels = self.enums.get(op.table()).map(|of| &of.labels);
+            let labels = self.enums.get(op.subject()).map(|of| &of.labels);
             return match op {
                 Op::AddEnumValue { label, .. } => labels.is_some_and(|labels| labels.contains(label)),
                 _ => labels.is_some(),
             };
         }
-        let Some(table) = self.tables.get(op.table()) else { return false };
+        let Some(table) = self.tables.get(op.subject()) else { return false };
         let index = |name: &Ident| table.indexes.iter().any(|index| index.name == *name);
         let constraint = |name: &Ident| {
             let keys = keys(table).filter_map(|key| key.name.as_ref());

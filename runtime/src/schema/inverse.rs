@@ -18,7 +18,7 @@ pub fn inverse(op: &Op, rules: &Rules, before: &Schema, after: &Schema) -> Optio
 }
 
 fn candidate(op: &Op, before: &Schema, after: &Schema) -> Option<Op> {
-    let name = op.table();
+    let name = op.subject();
     let (old, new) = (before.tables.get(name).map(Arc::as_ref), after.tables.get(name).map(Arc::as_ref));
     Some(match op {
         Op::CreateTable { .. } => Op::DropTable { name: name.clone() },

@@ -142,7 +142,7 @@ fn invalid(message: impl Into<String>) -> SchemaError {
 /// Whatever a database would refuse for the shape of the schema is refused here, with the same message on
 /// every dialect.
 pub fn apply(schema: &mut Schema, rules: &Rules, op: &Op) -> Result<(), SchemaError> {
-    let name = op.table();
+    let name = op.subject();
     let before = schema.tables.get(name).cloned();
     let result = change(schema, rules, op);
     if result.is_err() {

@@ -25,7 +25,7 @@ pub use journal::{
 pub use layout::{HISTORY, JOURNAL, OBJECTS, VERSIONS, ensure_tables, missing_tables};
 pub(crate) use lock::pause;
 pub use lock::{Holder, LockError, TargetLock, WorkLock, acquire, acquire_for};
-pub use record::{StepRecord, TableChange, VersionChange, record, record_all, record_announced};
+pub use record::{OwnerChange, StepRecord, VersionChange, record, record_all, record_announced};
 pub use script::{script_step, script_tables};
 pub use state::{Owner, Requirement, State, load};
 

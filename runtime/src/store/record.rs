@@ -21,7 +21,7 @@ pub struct StepRecord {
     /// What it makes of the package's version rows.
     pub versions: VersionChange,
     /// What it makes of who owns which table, in order.
-    pub tables: Vec<TableChange>,
+    pub tables: Vec<OwnerChange>,
     /// What the step relies on from now on.
     pub relies_on: Vec<Dependency>,
     /// Steps of the package that rely on nothing any more: the one that was downgraded; at base all.
@@ -42,7 +42,7 @@ pub struct VersionChange {
 /// A change of who owns a table or an enumeration.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum TableChange {
+pub enum OwnerChange {
     /// The package created or adopted it.
     Owned(String),
     /// It is gone.
@@ -131,14 +131,14 @@ fn writes(dialect: Dialect, newest: Newest, steps: &[StepRecord]) -> Result<(Vec
         newest = row.newest;
         writes.extend(version_writes(dialect, package, &step.versions)?);
         for change in &step.tables {
-            let mut statements = table_statements(dialect, package, newest.id, change)?;
+            let mut statements = owner_statements(dialect, package, newest.id, change)?;
             let last = statements.pop();
             writes.extend(statements.into_iter().map(Write::any));
             let (what, name) = match change {
-                TableChange::Owned(name) | TableChange::Dropped(name) | TableChange::Renamed { from: name, .. } => {
+                OwnerChange::Owned(name) | OwnerChange::Dropped(name) | OwnerChange::Renamed { from: name, .. } => {
                     ("table", name)
                 }
-                TableChange::EnumOwned(name) | TableChange::EnumDropped(name) => ("enumeration", name),
+                OwnerChange::EnumOwned(name) | OwnerChange::EnumDropped(name) => ("enumeration", name),
             };
             let otherwise = format!("{what} {name} is no longer recorded as {package}'s");
             writes.extend(last.map(|sql| Write::one(sql, otherwise)));
@@ -203,16 +203,16 @@ fn version_writes(dialect: Dialect, package: &str, change: &VersionChange) -> Re
 }
 
 /// The statements that record who owns a table; the last of them touches one row.
-pub(super) fn table_statements(
+pub(super) fn owner_statements(
     dialect: Dialect,
     package: &str,
     history_id: i64,
-    change: &TableChange,
+    change: &OwnerChange,
 ) -> Result<Vec<String>, StoreError> {
     let objects = column(dialect, OBJECTS);
     let kind = match change {
-        TableChange::Owned(_) | TableChange::Dropped(_) | TableChange::Renamed { .. } => "table",
-        TableChange::EnumOwned(_) | TableChange::EnumDropped(_) => "enum",
+        OwnerChange::Owned(_) | OwnerChange::Dropped(_) | OwnerChange::Renamed { .. } => "table",
+        OwnerChange::EnumOwned(_) | OwnerChange::EnumDropped(_) => "enum",
     };
     let this = |name: &str| {
         let conditions = [("kind", kind), ("name", name), ("package", package)];
@@ -221,14 +221,14 @@ pub(super) fn table_statements(
     // A table of that name that somebody dropped behind the runner's back may still be recorded.
     let forget = |name: &str| format!("DELETE FROM {objects} WHERE {}", this(name));
     Ok(match change {
-        TableChange::Owned(name) | TableChange::EnumOwned(name) => {
+        OwnerChange::Owned(name) | OwnerChange::EnumOwned(name) => {
             let empty = || words("");
             let history_id = Value::Integer(history_id);
             let values = [words(kind), words(name), words(package), empty(), empty(), empty(), history_id];
             vec![forget(name), OBJECTS_LAYOUT.insert(dialect, &values)?]
         }
-        TableChange::Dropped(name) | TableChange::EnumDropped(name) => vec![forget(name)],
-        TableChange::Renamed { from, to } => {
+        OwnerChange::Dropped(name) | OwnerChange::EnumDropped(name) => vec![forget(name)],
+        OwnerChange::Renamed { from, to } => {
             let to_value = literal(dialect, &words(to), None);
             let name = column(dialect, "name");
             vec![forget(to), format!("UPDATE {objects} SET {name} = {to_value} WHERE {}", this(from))]

@@ -4,8 +4,8 @@ use super::layout::{
     HISTORY_LAYOUT, JOURNAL_LAYOUT, LAYOUT, OBJECTS, OBJECTS_LAYOUT, VERSIONS, VERSIONS_LAYOUT, column, count, equals,
     words,
 };
-use super::record::{dependency_values, table_statements};
-use super::{StoreError, TableChange, VersionChange};
+use super::record::{dependency_values, owner_statements};
+use super::{OwnerChange, StoreError, VersionChange};
 use crate::dialect::Dialect;
 use crate::revision::Dependency;
 
@@ -32,7 +32,7 @@ pub fn script_step(
     dialect: Dialect,
     package: &str,
     versions: &VersionChange,
-    tables: &[TableChange],
+    tables: &[OwnerChange],
     relies_on: &[(String, Dependency)],
 ) -> Result<Vec<String>, StoreError> {
     let of_package = equals(dialect, "package", package);
@@ -45,7 +45,7 @@ pub fn script_step(
         statements.push(VERSIONS_LAYOUT.insert(dialect, &[words(package), words(head)])?);
     }
     for change in tables {
-        statements.extend(table_statements(dialect, package, 0, change)?);
+        statements.extend(owner_statements(dialect, package, 0, change)?);
     }
     for (step, on) in relies_on {
         statements.push(OBJECTS_LAYOUT.insert(dialect, &dependency_values(package, step, on, 0))?);

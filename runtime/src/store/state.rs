@@ -12,7 +12,7 @@ use super::journal::{self, InFlight};
 use super::layout::{
     self, ForeignVersionTable, HISTORY, JOURNAL, LAYOUT, OBJECTS, OBJECTS_LAYOUT, VERSIONS, VERSIONS_LAYOUT,
 };
-use super::record::{StepRecord, TableChange};
+use super::record::{OwnerChange, StepRecord};
 
 /// What is recorded on a target.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -176,19 +176,19 @@ impl State {
         }
         for change in &record.tables {
             match change {
-                TableChange::Owned(table) => {
+                OwnerChange::Owned(table) => {
                     self.tables.insert(table.clone(), Owner { package: package.clone(), history_id });
                 }
-                TableChange::Dropped(table) => {
+                OwnerChange::Dropped(table) => {
                     self.tables.remove(table);
                 }
-                TableChange::EnumOwned(name) => {
+                OwnerChange::EnumOwned(name) => {
                     self.enums.insert(name.clone(), Owner { package: package.clone(), history_id });
                 }
-                TableChange::EnumDropped(name) => {
+                OwnerChange::EnumDropped(name) => {
                     self.enums.remove(name);
                 }
-                TableChange::Renamed { from, to } => {
+                OwnerChange::Renamed { from, to } => {
                     if let Some(owner) = self.tables.remove(from) {
                         self.tables.insert(to.clone(), owner);
                     }

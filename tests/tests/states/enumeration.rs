@@ -129,7 +129,7 @@ on_databases! {
         run.upgrade(&diary).await.unwrap();
         let of = mood(&["good", "bad"]);
         for (actions, message) in [
-            (vec![create_enum(&of)], "the enumeration mood is recorded as the package diary's"),
+            (vec![create_enum(&of)], "enumeration mood is recorded as the package diary's"),
             (vec![drop_enum("mood")], "mood"),
             (vec![add_enum_value("mood", "fine")], "mood"),
             (vec![Action::RenameEnum("mood".into(), "mine".into())], "mood"),

@@ -84,7 +84,7 @@ pub(super) fn upgrade(package: &str, from: &[&str], to: &str) -> StepRecord {
 }
 
 pub(super) fn owned(mut step: StepRecord, tables: &[&str]) -> StepRecord {
-    step.tables = tables.iter().map(|table| TableChange::Owned((*table).to_owned())).collect();
+    step.tables = tables.iter().map(|table| OwnerChange::Owned((*table).to_owned())).collect();
     step
 }
 

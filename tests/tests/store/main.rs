@@ -13,7 +13,7 @@ use ptah_wasm::revision::Dependency;
 use ptah_wasm::schema::Table;
 use ptah_wasm::store::{
     self, Answered, Author, Conversation, FlightState, FlightStatement, HistoryEntry, InFlight, Kind, Look, Numbered,
-    Outcome, Owner, Reply, State, StepRecord, StoreError, TableChange, Undo, VersionChange,
+    Outcome, Owner, OwnerChange, Reply, State, StepRecord, StoreError, Undo, VersionChange,
 };
 use ptah_wasm_tests::on_every_database;
 use ptah_wasm_tests::target::TestTarget;
@@ -208,9 +208,9 @@ on_every_database! {
         state.apply(&owned(upgrade("crowd", &[], "001"), &["users", "groups"]), created);
         let mut renamed = upgrade("crowd", &["001"], "002");
         renamed.tables = vec![
-            TableChange::Renamed { from: "users".into(), to: "people".into() },
-            TableChange::Dropped("groups".into()),
-            TableChange::Owned("groups".into()),
+            OwnerChange::Renamed { from: "users".into(), to: "people".into() },
+            OwnerChange::Dropped("groups".into()),
+            OwnerChange::Owned("groups".into()),
         ];
         let id = record(&mut connection, &state, &renamed).await.unwrap();
         state.apply(&renamed, id);
@@ -225,9 +225,9 @@ on_every_database! {
         record(&mut connection, &load(target).await, &owned(upgrade("crowd", &[], "001"), &["users"])).await.unwrap();
         let state = load(target).await;
         for change in [
-            TableChange::Dropped("users".into()),
-            TableChange::Renamed { from: "users".into(), to: "mine".into() },
-            TableChange::Owned("users".into()),
+            OwnerChange::Dropped("users".into()),
+            OwnerChange::Renamed { from: "users".into(), to: "mine".into() },
+            OwnerChange::Owned("users".into()),
         ] {
             let mut step = upgrade("minicms", &[], "001");
             step.tables = vec![change];

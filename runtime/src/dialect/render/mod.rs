@@ -51,7 +51,7 @@ pub fn render(dialect: Dialect, op: &Op, before: &Schema, after: &mut Schema) ->
             | Op::CreateIndex { .. }
             | Op::CreateConstraint { .. }
     ) {
-        let name = op.table();
+        let name = op.subject();
         shape::check(dialect, before.tables.get(name).map(|table| &**table), find(after, name)?)?;
     }
     if dialect == Dialect::Sqlite && needs_rebuild(op, before, after)? {

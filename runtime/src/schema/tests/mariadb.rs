@@ -126,7 +126,7 @@ fn an_index_that_a_foreign_key_needs_stays() {
         drop_index("p", "p_a_b"),
     ] {
         let needed = change(&mut schema, op.clone());
-        assert_eq!(needed.is_err(), op.table() == &name("t"), "{op:?}: {needed:?}");
+        assert_eq!(needed.is_err(), op.subject() == &name("t"), "{op:?}: {needed:?}");
     }
     change(&mut schema, create_index("t", "i", &["x", "y"])).unwrap();
     assert_eq!(change(&mut schema, drop_index("t", "u")), Ok(()));

@@ -24,7 +24,7 @@ type Edits = Result<Vec<Edit>, Unsupported>;
 /// # Errors
 /// A definition that is not understood, or in which what is meant is not found; it is forgotten.
 pub(super) fn follow(op: &Op, before: &Schema, after: &mut Schema) -> Result<(), Unsupported> {
-    let name = op.table();
+    let name = op.subject();
     match op {
         Op::CreateTable { .. } | Op::DropTable { .. } => Ok(()),
         Op::CreateIndex { .. } | Op::DropIndex { .. } | Op::RenameIndex { .. } => Ok(()),

@@ -24,7 +24,7 @@ pub const REBUILT: &str = "ptah_db_rebuilt_";
 /// is forgotten: only a rebuild needs it.
 pub(super) fn follow(op: &Op, before: &Schema, after: &mut Schema, statements: &[Statement]) {
     let made = statements.first().filter(|_| matches!(op, Op::CreateTable { .. }));
-    match (made, after.tables.get_mut(op.table())) {
+    match (made, after.tables.get_mut(op.subject())) {
         (Some(made), Some(table)) => std::sync::Arc::make_mut(table).written = Written(made.sql.clone()),
         _ => drop(edit::follow(op, before, after)),
     }

@@ -25,7 +25,7 @@ fn step(dialect: Dialect, schema: &mut Schema, op: &Op) -> Result<Vec<Statement>
     let statements = match render(dialect, op, schema, &mut after).map_err(refused)? {
         Rendered::Statements(statements) => statements,
         Rendered::Rebuild => {
-            let table = op.table();
+            let table = op.subject();
             rebuild(table, find(schema, table).unwrap(), find(&after, table).unwrap()).map_err(refused)?
         }
     };
