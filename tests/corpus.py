@@ -123,10 +123,10 @@ class Run:
 
 
 class Native:
-    """native.py at work for one chain. Its verbs are methods here."""
+    """native.py at work for the scripts in some folders, a line each, with their naming convention, if there is one, and
+    with modules of theirs. Its verbs are methods here."""
 
-    def __init__(self, package: Package):
-        modules = [package.folder / "modules"]
+    def __init__(self, scripts: str = "", naming: dict | None = None, modules: tuple[Path, ...] = ()):
         libraries = [*modules, build.fetched(build.LIBRARIES, pure=True), build.fetched(DRIVERS, pure=False)]
         environment = {
             **os.environ,
@@ -134,8 +134,7 @@ class Native:
             "DISABLE_SQLALCHEMY_CEXT": "1",
         }
         # -P: the stand-ins beside native.py are no modules of its own.
-        command = [sys.executable, "-P", str(HERE / "corpus" / "native.py"), package.scripts]
-        command.append(json.dumps(package.naming))
+        command = [sys.executable, "-P", str(HERE / "corpus" / "native.py"), scripts, json.dumps(naming)]
         self._process = subprocess.Popen(
             command,
             env=environment,
@@ -161,8 +160,8 @@ class Native:
 
 
 class Target:
-    """One kind of database, with an empty one for each side. Its URL has each side twice, for the runner and for
-    SQLAlchemy. `missing` if there is no such server."""
+    """One kind of database, with an empty one for each side: `urls` as the runner has them, `ours` and `theirs` as SQLAlchemy
+    does. `missing` if there is no such server."""
 
     def __init__(self, kind: str, chain: str, folder: Path, native: Native):
         self.kind, self.native = kind, native
@@ -173,11 +172,12 @@ class Target:
         self.names = [f"py_corpus_{chain}_{side}_{os.getpid()}" for side in ("ours", "native")]
         if kind == "sqlite":
             self.files = [folder / f"{name}.db" for name in self.names]
-            self.url, self.ours, self.theirs = f"sqlite:{self.files[0]}", *(f"sqlite:///{file}" for file in self.files)
+            self.urls = [f"sqlite:{file}" for file in self.files]
+            self.ours, self.theirs = (f"sqlite:///{file}" for file in self.files)
         elif self.server:
             base = self.server.rpartition("/")[0]
-            self.url = f"{base}/{self.names[0]}"
-            self.ours, self.theirs = (self._native(f"{base}/{name}") for name in self.names)
+            self.urls = [f"{base}/{name}" for name in self.names]
+            self.ours, self.theirs = map(self._native, self.urls)
 
     @staticmethod
     def _native(url: str) -> str:
@@ -234,7 +234,7 @@ class Journey:
         """To the head, with statements for the way by the revision after which they are executed. The run to the head, none
         if one before it failed, and what native.py says."""
         for revision, statements in planted.items():
-            run = self.package.run("upgrade", self.target.url, revision)
+            run = self.package.run("upgrade", self.target.urls[0], revision)
             if run.error:
                 self.say(error=run.error)
                 return None, {}
@@ -242,7 +242,7 @@ class Journey:
             self.natively("plant", statements)
             self.native.plant(self.target.ours, statements)
         natively = self.natively("upgrade")
-        run = self.package.run("upgrade", self.target.url)
+        run = self.package.run("upgrade", self.target.urls[0])
         if run.error:
             self.say(error=run.error)
         else:
@@ -256,7 +256,7 @@ class Journey:
         """Back, by a run to each of these revisions, with a comparison after each."""
         count, ended, schema, rows = 0, None, True, True
         for way in ways:
-            run = self.package.run("downgrade", self.target.url, way)
+            run = self.package.run("downgrade", self.target.urls[0], way)
             revisions = [step["revision"] for step in run.steps]
             count += len(revisions)
             natively = self.natively("take_back", revisions)
@@ -307,14 +307,14 @@ def compared(package: Package, kind: str, native: Native, folder: Path) -> tuple
     try:
         target.make(0)
         # Compiles, so that the run that is measured finds it compiled.
-        first = package.run("upgrade", target.url, "", "--dry-run")
+        first = package.run("upgrade", target.urls[0], "", "--dry-run")
         whole = Journey(package, target, "")
         run, natively = whole.up({})
         line |= {"revisions": natively["revisions"], "applied": len(run.steps)} | whole.line
         line |= {"raw_sql_revisions": sum(map(_is_raw, run.steps))}
         found, ways = whole.found, native.order()
         if not run.error:
-            second = package.run("upgrade", target.url)
+            second = package.run("upgrade", target.urls[0])
             whole.down(["base"])
             line |= whole.line
             stepwise = Journey(package, target, "planted_")
@@ -362,7 +362,7 @@ def main() -> None:
             if name not in CHAINS:
                 parser.error(f"no chain {name!r}")
             package = Package(arguments.runner, name, CHAINS[name], folder)
-            native = Native(package)
+            native = Native(package.scripts, package.naming, (package.folder / "modules",))
             for kind in [only] if only else CHAINS[name].databases:
                 line, as_it_should_be = compared(package, kind, native, folder)
                 line |= {"build_s": round(package.took, 1), "component_bytes": package.component.stat().st_size}

@@ -61,22 +61,19 @@ def plans(runner: str, urls: list[str], package: str) -> list[str]:
     return found
 
 
-def compared(runner: str, kind: str, python: str, folder: Path) -> bool:
-    """Whether the plans are equal on one kind of database."""
-    targets = [
-        corpus.Target(kind, f"minicms_{language}", folder, corpus.native_environment())
-        for language in ("rust", "python")
-    ]
-    if None in [target.server for target in targets]:
+def compared(runner: str, kind: str, python: str, folder: Path, native: corpus.Native) -> bool:
+    """Whether the plans are equal on one kind of database. `native` makes the databases."""
+    targets = [corpus.Target(kind, f"minicms_{language}", folder, native) for language in ("rust", "python")]
+    if any(target.missing for target in targets):
         print(json.dumps({"db": kind, "error": "no server: PTAH_TEST_POSTGRES, PTAH_TEST_MARIADB"}))
         return False
     try:
         for target in targets:
-            target.servers("create")
+            target.make(0, 1)
         rust, python = (plans(runner, t.urls, package) for t, package in zip(targets, (RUST, python)))
     finally:
         for target in targets:
-            target.servers("drop")
+            target.drop()
     print(json.dumps({"db": kind, "steps": len(rust), "plans_equal": rust == python}), flush=True)
     for mine, theirs in zip(rust, python):
         if mine != theirs:
@@ -91,7 +88,10 @@ def main() -> None:
         folder = Path(made)
         package = folder / "minicms.wasm"
         corpus.build.build(EXAMPLES / "minicms-python", package)
-        equal = [compared(runner, kind, str(package), folder) for kind in ("sqlite", "postgres", "mariadb")]
+        native = corpus.Native()
+        kinds = ("sqlite", "postgres", "mariadb")
+        equal = [compared(runner, kind, str(package), folder, native) for kind in kinds]
+        native.close()
     raise SystemExit(not all(equal))
 
 
