@@ -12,6 +12,7 @@ use super::planned::{PackagePlan, PlannedStep};
 use super::plans::Guests;
 use super::settle::{Departure, Held};
 use super::snapshot::Snapshot;
+use super::standby::Standby;
 use super::states::is_done;
 use super::{ErrorKind, Event, MigrateError, Migrator, Upgrade};
 
@@ -33,21 +34,21 @@ impl Migrator {
     /// Plans and applies one verb, after what another run may have left under way.
     pub(super) async fn run(&self, verb: Verb, given: &[Upgrade]) -> Result<PackagePlan, MigrateError> {
         let name = verb.package().info().name.clone();
-        let (mut done, mut looked) = (None, None);
+        let (mut done, mut standby) = (None, Standby::default());
         // All that a run may come to takes much room: nobody who calls it has it on the stack.
-        let ended = Box::pin(self.run_to_its_end(&name, verb, given, &mut looked, &mut done)).await;
-        Connection::close_any(&mut looked).await;
+        let ended = Box::pin(self.run_to_its_end(&name, verb, given, &mut standby, &mut done)).await;
+        standby.close().await;
         ended.map_err(|error| error.after(done).of(&name).on(self.target.label()))
     }
 
-    /// What is applied is added to `done`; a run that gives way to others in between has it from several plans. `looked`: the
-    /// connection that the target was looked at through last, until it changes something.
+    /// What is applied is added to `done`; a run that gives way to others in between has it from several plans.
+    /// `standby`: with the connection that the target was looked at through last, until it changes something.
     async fn run_to_its_end(
         &self,
         name: &str,
         verb: Verb,
         given: &[Upgrade],
-        looked: &mut Option<Connection>,
+        standby: &mut Standby,
         done: &mut Option<PackagePlan>,
     ) -> Result<PackagePlan, MigrateError> {
         let guests = Guests::new(self.plans.clone())?;
@@ -55,22 +56,27 @@ impl Migrator {
         while attempts < ATTEMPTS {
             let on = match seen.take() {
                 Some(seen) => seen,
-                None => Snapshot::look_unless(&self.target, &|state| is_done(&verb, state), looked).await?,
+                None => {
+                    Snapshot::look_unless(&self.target, &|state| is_done(&verb, state), &mut standby.looked).await?
+                }
             };
             // What other runs get done is no reason to give up: they end.
             attempts = if records.as_ref() == Some(&on.state) { attempts + 1 } else { 1 };
             records = Some(on.state.clone());
             if on.state.journal.as_ref().is_some_and(InFlight::needs_no_guest) {
-                Connection::close_any(looked).await;
+                standby.close().await;
                 self.settle().await?;
                 continue;
             }
-            let known = self.plan_of_what_is_known(&verb, given, &on, &guests, looked).await;
+            let known = self.plan_of_what_is_known(&verb, given, &on, &guests, standby).await;
             let mut live = Live::new(self, &on);
             let planned = match known {
                 Some(known) => Ok(known),
                 // Boxed, as what waits inside is large.
-                None => Box::pin(self.plan_from(verb.clone(), given, on.clone(), &guests, Some(&mut live))).await,
+                None => {
+                    let planning = self.plan_from(verb.clone(), given, on.clone(), &guests, Some(&mut live));
+                    self.standing_by(standby, Box::pin(planning)).await
+                }
             };
             let planned = match Box::pin(live.close(planned)).await {
                 Closed::Untouched(planned) => *planned,
@@ -109,7 +115,7 @@ impl Migrator {
             }
             let mut prepared = Prepared { plan, departure, on };
             if !prepared.plan.steps.is_empty() {
-                let mut held = self.hold(Some(name), looked.take()).await?;
+                let mut held = self.hold(Some(name), standby).await?;
                 let applied = Box::pin(self.apply_on(&mut held, &mut prepared, &verb, given, &guests, done)).await;
                 held.release().await;
                 if let Applied::Not { on } = applied? {
@@ -127,17 +133,16 @@ impl Migrator {
         Err(ErrorKind::Unstable.into())
     }
 
-    /// The plan, if it takes no guest to make it. Else the connection that the target was looked at through is closed: no
-    /// session stands by while a guest runs.
+    /// The plan, if it takes no guest to make it.
     async fn plan_of_what_is_known(
         &self,
         verb: &Verb,
         given: &[Upgrade],
         on: &Snapshot,
         guests: &Guests,
-        looked: &mut Option<Connection>,
+        standby: &Standby,
     ) -> Option<(PackagePlan, Departure, Snapshot)> {
-        looked.as_ref()?;
+        standby.looked.as_ref()?;
         if on.state.journal.is_none() {
             // What a plan says that is thrown away is said by the one that is made instead.
             let said: Arc<Mutex<Vec<Event>>> = Arc::default();
@@ -154,7 +159,6 @@ impl Migrator {
                 return Some(known);
             }
         }
-        Connection::close_any(looked).await;
         None
     }
 
@@ -168,7 +172,7 @@ impl Migrator {
             ErrorKind::Interrupted(_) => return Ok(true),
             // The account of a step that another runner is at right now: it ends before the lock is free.
             ErrorKind::InFlight(_) => {
-                let lock = self.lock(None, &mut None).await?;
+                let lock = self.lock(None, &mut Standby::default()).await?;
                 let again = Snapshot::look(&self.target).await;
                 lock.release().await;
                 again?
@@ -258,7 +262,7 @@ impl Migrator {
         let done = match is_journaled {
             // What it may come to takes much room.
             true => Box::pin(self.apply_journaled(held, &mut applying, begun)).await,
-            false => self.apply_in_one(&mut held.connection, &mut applying).await,
+            false => self.apply_in_one(held, &mut applying).await,
         };
         done.map_err(|error| error.at(title))
     }
@@ -271,12 +275,16 @@ impl Migrator {
     }
 
     /// Statements, version, ownership and history in one transaction, tried again while others hold their locks.
-    async fn apply_in_one(&self, connection: &mut Connection, applying: &mut Applying<'_>) -> Result<(), MigrateError> {
+    async fn apply_in_one(&self, held: &mut Held, applying: &mut Applying<'_>) -> Result<(), MigrateError> {
         let mut patience = self.patience(&applying.plan.package, applying.step.kind.title());
         let mut error = loop {
             let begun = Instant::now();
-            match self.try_in_one(connection, applying).await {
-                Ok(()) => return Ok(()),
+            let newest = held.newest.take();
+            match self.try_in_one(&mut held.connection, applying, newest).await {
+                Ok(newest) => {
+                    held.newest = Some(newest);
+                    return Ok(());
+                }
                 Err(error) if error.kind.is_blocked() && patience.again(begun).await => {}
                 Err(error) => break error,
             }
@@ -287,16 +295,21 @@ impl Migrator {
         if let ErrorKind::Blocked { waited, .. } = &mut *error.kind {
             *waited = patience.waited();
         }
-        applying.account_for(connection, &error).await;
+        applying.account_for(&mut held.connection, &error).await;
         Err(error)
     }
 
-    async fn try_in_one(&self, connection: &mut Connection, applying: &mut Applying<'_>) -> Result<(), MigrateError> {
-        match self.apply_inside(connection, applying).await {
-            Ok(()) => {
+    async fn try_in_one(
+        &self,
+        connection: &mut Connection,
+        applying: &mut Applying<'_>,
+        newest: Option<Newest>,
+    ) -> Result<Newest, MigrateError> {
+        match self.apply_inside(connection, applying, newest).await {
+            Ok(newest) => {
                 applying.commit(connection).await?;
                 applying.follow();
-                Ok(())
+                Ok(newest)
             }
             Err(error) => {
                 // A rollback that fails closes the connection, which rolls back too.
@@ -306,22 +319,31 @@ impl Migrator {
         }
     }
 
-    /// All statements but the records in one message, as far as it holds them.
-    async fn apply_inside(&self, connection: &mut Connection, applying: &Applying<'_>) -> Result<(), MigrateError> {
+    /// All statements but the records in one message, as far as it holds them. `newest`: the newest row of the history, if
+    /// that is known; which one is the newest then.
+    async fn apply_inside(
+        &self,
+        connection: &mut Connection,
+        applying: &Applying<'_>,
+        newest: Option<Newest>,
+    ) -> Result<Newest, MigrateError> {
         let (dialect, plan) = (connection.dialect(), &applying.step.plan);
         let ops = plan.operations.iter().map(|planned| &planned.op);
         let locks = table_locks(dialect, self.target.settings(), ops, |table| applying.owns(table));
         let tables = applying.missing_tables(dialect)?;
-        let newest = store::newest_row(dialect);
+        let question = newest.is_none().then(|| store::newest_row(dialect));
         let own = plan.statements().map(|statement| &statement.sql);
-        let all = locks.iter().chain(&tables).chain(own).chain([&newest]);
+        let all = locks.iter().chain(&tables).chain(own).chain(&question);
         let all: Vec<&str> = all.map(String::as_str).collect();
         // A message that is dropped half way closes its connection, and the database rolls back.
         let Some(sent) = self.interrupt.unless_raised(connection.begin_and_send(&all)).await else {
             return Err(ErrorKind::Interrupted("this step is rolled back").into());
         };
         let newest = match sent {
-            Ok(mut answers) => Newest::read(&answers.pop().unwrap_or_default().rows)?,
+            Ok(mut answers) => match newest {
+                Some(newest) => newest,
+                None => Newest::read(&answers.pop().unwrap_or_default().rows)?,
+            },
             Err(Stopped { at, error }) => {
                 let mut statements = plan.statements().enumerate();
                 let is_blocked = matches!(error, DatabaseError::Busy { .. });
@@ -338,8 +360,7 @@ impl Migrator {
                 });
             }
         };
-        store::record_all(connection, newest, &applying.records()).await?;
-        Ok(())
+        Ok(store::record_all(connection, newest, &applying.records()).await?)
     }
 
     /// Announced in the journal first; an interrupt waits for the end of the step. What goes wrong once it is announced is
@@ -351,6 +372,7 @@ impl Migrator {
         begun: Option<Box<InFlight>>,
     ) -> Result<(), MigrateError> {
         self.enter(held).await?;
+        let newest = held.newest.take();
         let connection = &mut held.connection;
         let mut flight = applying.in_flight(connection.dialect(), self.target.settings());
         let is_announced = begun.is_some();
@@ -362,7 +384,7 @@ impl Migrator {
                     true => Flying::resumed(connection, &mut flight, patience),
                     false => Flying::new(connection, &mut flight, patience),
                 };
-                flying.finish().await?;
+                held.newest = Some(flying.finish(newest).await?);
                 applying.follow();
                 return Ok(());
             }
@@ -371,9 +393,8 @@ impl Migrator {
                 return Err(error);
             }
         }
-        let answers = connection.begin_and_send(&[&store::newest_row(connection.dialect())]).await;
-        let newest = Newest::read(&answers.map_err(DatabaseError::from)?.pop().unwrap_or_default().rows)?;
-        store::record_all(connection, newest, &applying.records()).await?;
+        connection.begin().await?;
+        applying.record(connection).await?;
         connection.commit().await?;
         applying.follow();
         Ok(())

@@ -8,7 +8,7 @@ use super::account::{PARTIAL, UNDONE, cut, refusal};
 use super::flight::{expected, holds, position, reach};
 use super::patience::Patience;
 use super::{ErrorKind, MigrateError};
-use crate::database::{Answer, Connection, DatabaseError, Stopped};
+use crate::database::{Connection, DatabaseError, Stopped};
 use crate::dialect::bookkeeping::{self, set_counter};
 use crate::dialect::{TextRow, concurrent};
 use crate::store::{self, FlightState, FlightStatement, HistoryEntry, InFlight, Newest, Numbered, Outcome, Undo};
@@ -57,26 +57,28 @@ impl<'a> Flying<'a> {
         Ok(())
     }
 
-    /// Applies what is left and records the step. A statement that is refused is accounted for, see [`Self::refused`].
-    pub(super) async fn finish(mut self) -> Result<(), MigrateError> {
-        let newest = match self.forward(Ending::Recorded).await? {
+    /// Applies what is left and records the step, after the newest row of the history if that is known; which one is the
+    /// newest then. A statement that is refused is accounted for, see [`Self::refused`].
+    pub(super) async fn finish(mut self, mut newest: Option<Newest>) -> Result<Newest, MigrateError> {
+        self.forward(Ending::Recorded, &mut newest).await?;
+        let newest = match newest {
             Some(newest) => newest,
             None => {
                 let newest = store::newest_row(self.connection.dialect());
                 let answers = self.connection.begin_and_send(&[&newest]).await;
-                answers.map_err(DatabaseError::from)?.pop().unwrap_or_default()
+                Newest::read(&answers.map_err(DatabaseError::from)?.pop().unwrap_or_default().rows)?
             }
         };
-        self.conclude(&newest).await
+        self.conclude(newest).await
     }
 
     /// As [`Self::finish`], but more of the step will follow.
     pub(super) async fn go_so_far(mut self) -> Result<(), MigrateError> {
-        self.forward(Ending::Marked).await.map(|_| ())
+        self.forward(Ending::Marked, &mut None).await
     }
 
-    /// With rows at the end of a step that is recorded then their transaction is open, and what the history's newest row is.
-    async fn forward(&mut self, ending: Ending) -> Result<Option<Answer>, MigrateError> {
+    /// With rows at the end of a step that is recorded then their transaction is open, and the history's newest row known.
+    async fn forward(&mut self, ending: Ending, newest: &mut Option<Newest>) -> Result<(), MigrateError> {
         let total = self.flight.statements.len();
         let begun = self.flight.position;
         let (mut marked, mut at) = (begun, begun);
@@ -108,9 +110,10 @@ impl<'a> Flying<'a> {
             let mut together: Vec<&str> = rows.map(|statement| statement.sql.as_str()).collect();
             let end = at + together.len();
             together.splice(0..0, locks.iter().map(String::as_str));
-            let newest = store::newest_row(self.connection.dialect());
+            let newest_row = store::newest_row(self.connection.dialect());
             let is_end = end == total && ending == Ending::Recorded;
-            together.extend(is_end.then_some(newest.as_str()));
+            let asks = is_end && newest.is_none();
+            together.extend(asks.then_some(newest_row.as_str()));
             let begun = Instant::now();
             let mut answers = match self.connection.begin_and_send(&together).await {
                 Ok(answers) => answers,
@@ -130,8 +133,11 @@ impl<'a> Flying<'a> {
                         .await);
                 }
             };
+            if asks {
+                *newest = Some(Newest::read(&answers.pop().unwrap_or_default().rows)?);
+            }
             if is_end {
-                return Ok(answers.pop());
+                return Ok(());
             }
             if let Some(conversation) = &mut self.flight.conversation {
                 let touched = answers.iter().skip(locks.len()).map(|answer| answer.touched);
@@ -146,7 +152,7 @@ impl<'a> Flying<'a> {
             self.mark(total).await?;
         }
         self.flight.position = total;
-        Ok(None)
+        Ok(())
     }
 
     /// Notes how far it is, and how many rows were touched where that may be asked.
@@ -170,14 +176,16 @@ impl<'a> Flying<'a> {
         Ok(())
     }
 
-    /// Records the step in the transaction that is open, after the newest row of the history, and takes it off the journal.
-    async fn conclude(self, newest: &Answer) -> Result<(), MigrateError> {
+    /// Records the step after the newest row of the history and takes it off the journal, in the transaction that is open or
+    /// in one of its own.
+    async fn conclude(self, newest: Newest) -> Result<Newest, MigrateError> {
         let duration = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
         for record in &mut self.flight.records {
             record.entry.duration_ms = duration;
         }
-        store::record_announced(self.connection, Newest::read(&newest.rows)?, &self.flight.records).await?;
-        Ok(self.connection.commit().await?)
+        let newest = store::record_announced(self.connection, newest, &self.flight.records).await?;
+        self.connection.commit().await?;
+        Ok(newest)
     }
 
     /// What becomes of the step when a statement does not go through: with the connection gone, nothing, the next run goes

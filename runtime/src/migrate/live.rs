@@ -12,6 +12,7 @@ use super::open::{Open, Place};
 use super::planned::PackagePlan;
 use super::settle::{Departure, Held};
 use super::snapshot::Snapshot;
+use super::standby::Standby;
 use super::{ErrorKind, Event, MigrateError, Migrator};
 use crate::database::{Connection, DatabaseError};
 use crate::dialect::{Cell, Dialect, read_answer, render_query};
@@ -209,7 +210,9 @@ impl<'a> Live<'a> {
                 }
             }
             None => {
-                let held = self.held.insert(migrator.hold(Some(&plan.package), None).await.map_err(End::Failed)?);
+                let held = self
+                    .held
+                    .insert(migrator.hold(Some(&plan.package), &mut Standby::default()).await.map_err(End::Failed)?);
                 let found = Snapshot::read(&migrator.target, &mut held.connection).await.map_err(End::Failed)?;
                 if found != *self.planned_on {
                     return Err(End::TargetChanged);
@@ -252,6 +255,7 @@ impl<'a> Live<'a> {
         let connection = &mut held.connection;
         let concluded = open.conclude(&mut Place { migrator, connection, plan, step, state: &mut self.state }).await;
         concluded.map_err(End::Failed)?;
+        held.newest = None;
         self.step = None;
         self.applied += 1;
         Ok(())

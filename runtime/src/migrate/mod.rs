@@ -24,6 +24,7 @@ mod plans;
 mod repair;
 mod settle;
 mod snapshot;
+mod standby;
 mod states;
 mod worker;
 

@@ -264,7 +264,7 @@ impl Open {
             true => Flying::resumed(at.connection, &mut flight, patience),
             false => Flying::new(at.connection, &mut flight, patience),
         };
-        flying.finish().await?;
+        flying.finish(None).await?;
         Applying { plan: at.plan, step: at.step, state: &mut *at.state, started: self.started }.follow();
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! What a run does about a step that another one left unfinished: goes on with it, takes it back to its end, or plans
 //! around what stands of it.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::account::{NOT_BEGUN, account, unknown};
 use super::flight::position;
@@ -11,15 +11,13 @@ use super::plan::Verb;
 use super::planned::PackagePlan;
 use super::plans::Guests;
 use super::snapshot::Snapshot;
+use super::standby::{FRESH, Standby};
 use super::{ErrorKind, Event, MigrateError, Migrator, Upgrade};
 use crate::database::Connection;
 use crate::store::{
-    self, FlightState, HistoryEntry, InFlight, Kind, Outcome, OwnerChange, State, StepRecord, TargetLock, WorkLock,
+    self, FlightState, HistoryEntry, InFlight, Kind, Newest, Outcome, OwnerChange, State, StepRecord, TargetLock,
+    WorkLock,
 };
-
-/// How long a connection may have waited for the lock and still be used: one that is idle for longer may have been cut on
-/// the way, without a word.
-const FRESH: Duration = Duration::from_secs(1);
 
 /// From where a plan is applied.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,6 +54,8 @@ pub(super) struct Held {
     pub(super) lock: TargetLock,
     pub(super) connection: Connection,
     work: Option<WorkLock>,
+    /// The newest row of the history, as long as it is one that this run wrote since it has the target.
+    pub(super) newest: Option<Newest>,
 }
 
 impl Held {
@@ -70,14 +70,11 @@ impl Held {
 
 impl Migrator {
     /// Takes the lock, and where all statements that change the schema commit by themselves waits for the last one of a run
-    /// that died. A run of a package names it, and may give the connection that it looked through.
-    pub(super) async fn hold(
-        &self,
-        package: Option<&str>,
-        mut looked: Option<Connection>,
-    ) -> Result<Held, MigrateError> {
+    /// that died. A run of a package names it, and uses what stands by.
+    pub(super) async fn hold(&self, package: Option<&str>, standby: &mut Standby) -> Result<Held, MigrateError> {
         let begun = Instant::now();
-        let lock = self.lock(package, &mut looked).await;
+        let lock = self.lock(package, standby).await;
+        let mut looked = standby.looked.take();
         let connection = match looked.take_if(|_| self.target.file().is_none()) {
             Some(looked) if lock.is_ok() && begun.elapsed() < FRESH => looked.into_changing(&self.target).await,
             Some(looked) => {
@@ -93,7 +90,7 @@ impl Migrator {
         };
         // That of a file is closed when the next one is open: what lies beside the file need not be made anew.
         Connection::close_any(&mut looked).await;
-        let mut held = Held { lock, connection, work: None };
+        let mut held = Held { lock, connection, work: None, newest: None };
         if !self.target.dialect().has_transactional_ddl() {
             self.enter(&mut held).await?;
         }
@@ -102,7 +99,7 @@ impl Migrator {
 
     /// As [`Self::hold`], for a step that stands in the journal.
     pub(super) async fn hold_to_settle(&self) -> Result<Held, MigrateError> {
-        let mut held = self.hold(None, None).await?;
+        let mut held = self.hold(None, &mut Standby::default()).await?;
         self.enter(&mut held).await?;
         Ok(held)
     }
@@ -126,6 +123,7 @@ impl Migrator {
         if let Some(work) = held.work.take() {
             work.release(&mut held.connection).await;
         }
+        held.newest = None;
         let taken = self.interrupt.unless_raised(held.lock.give_way(self.runner_timeout, self.waiting())).await;
         taken.ok_or(ErrorKind::Interrupted(NOT_BEGUN))??;
         if !self.target.dialect().has_transactional_ddl() {
@@ -134,21 +132,24 @@ impl Migrator {
         Ok(true)
     }
 
-    /// `looked`: the connection that the target was looked at through. That of a file waits for nobody: a run that made the
-    /// file wants to be alone with it in the end.
-    pub(super) async fn lock(
-        &self,
-        package: Option<&str>,
-        looked: &mut Option<Connection>,
-    ) -> Result<TargetLock, MigrateError> {
+    /// The connection to a file that stands by does not wait with it: a run that made the file wants to be alone with it in
+    /// the end.
+    pub(super) async fn lock(&self, package: Option<&str>, standby: &mut Standby) -> Result<TargetLock, MigrateError> {
+        let connected = standby.lock();
         let mut say = self.waiting();
         let on_wait = |holder: &store::Holder| {
-            drop(looked.take_if(|_| self.target.file().is_some()));
+            drop(standby.looked.take_if(|_| self.target.file().is_some()));
             say(holder);
         };
         let taking = async {
             match package {
-                Some(package) => store::acquire_for(&self.target, package, self.runner_timeout, on_wait).await,
+                Some(package) => {
+                    let lock = match connected.await {
+                        Some(lock) => lock,
+                        None => TargetLock::connect(&self.target).await?,
+                    };
+                    store::acquire_for(lock, package, self.runner_timeout, on_wait).await
+                }
                 None => store::acquire(&self.target, self.runner_timeout, on_wait).await,
             }
         };
@@ -199,7 +200,8 @@ impl Migrator {
         let noted = store::note(connection, FlightState::Running, flight.position, None).await;
         noted.map_err(|error| place(error.into(), flight))?;
         let patience = self.patience(&flight.package, title(flight));
-        Flying::resumed(connection, flight, patience).finish().await.map_err(|error| place(error, flight))
+        let finished = Flying::resumed(connection, flight, patience).finish(None).await;
+        finished.map(|_| ()).map_err(|error| place(error, flight))
     }
 
     /// Takes a step back.
@@ -298,7 +300,7 @@ impl Migrator {
     /// Takes back what a run left of a step whose guest fails by now, or accounts for it.
     pub(super) async fn give_up(&self, seen: &Snapshot, error: &MigrateError) -> Result<(), MigrateError> {
         let Some(mut flight) = seen.state.journal.clone() else { return Ok(()) };
-        let mut held = self.hold(Some(&flight.package), None).await?;
+        let mut held = self.hold(Some(&flight.package), &mut Standby::default()).await?;
         let found = Snapshot::read(&self.target, &mut held.connection).await;
         if found.as_ref().is_ok_and(|found| found == seen) {
             let failed = error.kind.to_string();

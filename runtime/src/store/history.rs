@@ -251,12 +251,16 @@ pub async fn record_failure(connection: &mut Connection, entry: &HistoryEntry) -
 /// The newest row, which the next one follows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Newest {
-    /// Its number, 0 if there is none.
-    pub(super) id: i64,
+    id: i64,
     hash: String,
 }
 
 impl Newest {
+    /// Its number, 0 if there is none.
+    pub fn id(&self) -> i64 {
+        self.id
+    }
+
     /// Reads the answer to [`newest_row`].
     ///
     /// # Errors

@@ -60,28 +60,33 @@ pub enum OwnerChange {
     },
 }
 
-/// Records a step in the caller's transaction; the number of its history row. The tables must be there (see
+/// Records a step in the caller's transaction; its history row is the newest then. The tables must be there (see
 /// [`super::ensure_tables`]). Every statement names the package: no other package's rows are touched.
 ///
 /// # Errors
 /// What the database answers; [`StoreError::Changed`] if the version rows are not the expected ones.
-pub async fn record(connection: &mut Connection, step: &StepRecord) -> Result<i64, StoreError> {
+pub async fn record(connection: &mut Connection, step: &StepRecord) -> Result<Newest, StoreError> {
     let newest = Newest::read(&connection.fetch(&newest_row(connection.dialect())).await?)?;
     record_all(connection, newest, std::slice::from_ref(step)).await
 }
 
-/// As [`record`], several in order, the first of them after the row that [`newest_row`] found in the same transaction. All
-/// in one message; the number of the last one's history row.
+/// As [`record`], several in order, the first of them after the row that is known to be the newest: by [`newest_row`] in
+/// the same transaction, or as this run wrote it since it has the target's lock. All in one message.
 ///
 /// # Errors
 /// As [`record`].
-pub async fn record_all(connection: &mut Connection, newest: Newest, steps: &[StepRecord]) -> Result<i64, StoreError> {
+pub async fn record_all(
+    connection: &mut Connection,
+    newest: Newest,
+    steps: &[StepRecord],
+) -> Result<Newest, StoreError> {
     let (writes, newest) = writes(connection.dialect(), newest, steps)?;
     send(connection, &writes).await?;
-    Ok(newest.id)
+    Ok(newest)
 }
 
-/// As [`record_all`], of a step that was announced: it goes off the journal with it.
+/// As [`record_all`], of a step that was announced: it goes off the journal with it. Begins the transaction if none is
+/// open.
 ///
 /// # Errors
 /// As [`record`].
@@ -89,11 +94,11 @@ pub async fn record_announced(
     connection: &mut Connection,
     newest: Newest,
     steps: &[StepRecord],
-) -> Result<i64, StoreError> {
+) -> Result<Newest, StoreError> {
     let (mut writes, newest) = writes(connection.dialect(), newest, steps)?;
     writes.push(Write::any(clearing(connection.dialect())));
     send(connection, &writes).await?;
-    Ok(newest.id)
+    Ok(newest)
 }
 
 /// A statement, and what is wrong unless it touches just one row.
@@ -114,7 +119,11 @@ impl Write {
 
 async fn send(connection: &mut Connection, writes: &[Write]) -> Result<(), StoreError> {
     let statements: Vec<&str> = writes.iter().map(|write| write.sql.as_str()).collect();
-    let answers = connection.send(&statements).await.map_err(DatabaseError::from)?;
+    let sent = match connection.in_transaction() {
+        true => connection.send(&statements).await,
+        false => connection.begin_and_send(&statements).await,
+    };
+    let answers = sent.map_err(DatabaseError::from)?;
     let wrong = writes.iter().zip(answers).find_map(|(write, answer)| {
         let otherwise = write.otherwise.as_ref()?;
         (answer.touched != 1).then(|| StoreError::Changed(otherwise.clone()))
@@ -131,7 +140,7 @@ fn writes(dialect: Dialect, newest: Newest, steps: &[StepRecord]) -> Result<(Vec
         newest = row.newest;
         writes.extend(version_writes(dialect, package, &step.versions)?);
         for change in &step.tables {
-            let mut statements = owner_statements(dialect, package, newest.id, change)?;
+            let mut statements = owner_statements(dialect, package, newest.id(), change)?;
             let last = statements.pop();
             writes.extend(statements.into_iter().map(Write::any));
             let (what, name) = match change {
@@ -149,7 +158,7 @@ fn writes(dialect: Dialect, newest: Newest, steps: &[StepRecord]) -> Result<(Vec
         for on in &step.relies_on {
             let name = dependency_name(package, &step.entry.step, on);
             writes.push(Write::any(delete_object(dialect, "dependency", package, ("name", &name))));
-            let values = dependency_values(package, &step.entry.step, on, newest.id);
+            let values = dependency_values(package, &step.entry.step, on, newest.id());
             writes.push(Write::any(OBJECTS_LAYOUT.insert(dialect, &values)?));
         }
     }

@@ -118,7 +118,7 @@ on_every_database! {
 }
 
 on_databases! {
-    [postgres mariadb] async fn no_session_stands_by_while_a_guest_runs(target: &TestTarget) {
+    [postgres mariadb] async fn no_session_stands_by_while_a_guest_takes_its_time(target: &TestTarget) {
         let dialect = target.dialect();
         let others = match dialect {
             Dialect::Mariadb => "id FROM information_schema.processlist WHERE db = DATABASE() AND id <> CONNECTION_ID()",

@@ -42,7 +42,7 @@ pub(super) async fn record(connection: &mut Connection, state: &State, step: &St
         if within {
             store::ensure_tables(connection, state, package, &step.versions).await?;
         }
-        store::record(connection, step).await
+        store::record(connection, step).await.map(|newest| newest.id())
     }
     .await;
     match recorded {

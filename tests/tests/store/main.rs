@@ -428,7 +428,7 @@ on_every_database! {
         connection.begin().await.unwrap();
         for number in 1..1_000 {
             let step = upgrade("crowd", &[&format!("r{}", number - 1)], &format!("r{number}"));
-            let id = store::record(&mut connection, &step).await.unwrap();
+            let id = store::record(&mut connection, &step).await.unwrap().id();
             state.apply(&step, id);
         }
         connection.commit().await.unwrap();

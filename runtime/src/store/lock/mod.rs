@@ -97,22 +97,22 @@ pub async fn acquire(
     timeout: Duration,
     mut on_wait: impl FnMut(&Holder) + Send,
 ) -> Result<TargetLock, LockError> {
-    let mut lock = TargetLock::new(target).await?;
+    let mut lock = TargetLock::connect(target).await?;
     lock.take(&mut Wait::new(timeout, &mut on_wait)).await?;
     Ok(lock)
 }
 
-/// As [`acquire`], for a run of this package: after another run of it, wherever that one gives way meanwhile.
+/// As [`acquire`], with what is to hold the lock, for a run of this package: after another run of it, wherever that one
+/// gives way meanwhile.
 ///
 /// # Errors
 /// As [`acquire`].
 pub async fn acquire_for(
-    target: &Target,
+    mut lock: TargetLock,
     package: &str,
     timeout: Duration,
     mut on_wait: impl FnMut(&Holder) + Send,
 ) -> Result<TargetLock, LockError> {
-    let mut lock = TargetLock::new(target).await?;
     let mut wait = Wait::new(timeout, &mut on_wait);
     while !lock.means.try_package(package).await? {
         wait.a_while(&mut lock, Some(package), PAUSE_MS).await?;
@@ -122,7 +122,11 @@ pub async fn acquire_for(
 }
 
 impl TargetLock {
-    async fn new(target: &Target) -> Result<Self, LockError> {
+    /// What can hold the target's lock, and does not yet: a session of its own, or files that are open.
+    ///
+    /// # Errors
+    /// What the database answers; a file that cannot be made.
+    pub async fn connect(target: &Target) -> Result<Self, LockError> {
         Ok(Self { label: target.label().to_owned(), means: Means::new(target).await?, glanced: Instant::now() })
     }
 
