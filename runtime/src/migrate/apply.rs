@@ -63,9 +63,9 @@ impl Migrator {
             // What other runs get done is no reason to give up: they end.
             attempts = if records.as_ref() == Some(&on.state) { attempts + 1 } else { 1 };
             records = Some(on.state.clone());
-            if on.state.journal.as_ref().is_some_and(InFlight::needs_no_guest) {
+            if let Some(flight) = on.state.journal.as_ref().filter(|flight| flight.needs_no_guest()) {
                 standby.close().await;
-                self.settle().await?;
+                self.settle(same(flight, name)).await?;
                 continue;
             }
             let known = self.plan_of_what_is_known(&verb, given, &on, &guests, standby).await;
@@ -104,7 +104,7 @@ impl Migrator {
                     self.give_up(&on, &error).await?;
                     continue;
                 }
-                Err(error) if self.is_certain(&error, &on).await? => return Err(error),
+                Err(error) if self.is_certain(name, &error, &on).await? => return Err(error),
                 Err(_) => {
                     (self.observer)(&Event::Replanning { package: name.to_owned() });
                     continue;
@@ -167,12 +167,13 @@ impl Migrator {
     }
 
     /// Whether a plan failed for what the target is, and not for another runner's step that was seen half way.
-    async fn is_certain(&self, error: &MigrateError, planned_on: &Snapshot) -> Result<bool, MigrateError> {
+    async fn is_certain(&self, name: &str, error: &MigrateError, planned_on: &Snapshot) -> Result<bool, MigrateError> {
         let again = match *error.kind {
             ErrorKind::Interrupted(_) => return Ok(true),
             // The account of a step that another runner is at right now: it ends before the lock is free.
             ErrorKind::InFlight(_) => {
-                let lock = self.lock(None, &mut Standby::default()).await?;
+                let package = planned_on.state.journal.as_ref().and_then(|flight| same(flight, name));
+                let lock = self.lock(package, &mut Standby::default()).await?;
                 let again = Snapshot::look(&self.target).await;
                 lock.release().await;
                 again?
@@ -421,6 +422,11 @@ async fn announce(
         }
     }
     Ok(())
+}
+
+/// The package's name, if the step is its own.
+fn same<'n>(flight: &InFlight, name: &'n str) -> Option<&'n str> {
+    (flight.package == name).then_some(name)
 }
 
 /// Whether a guest is the reason why there is no plan.

@@ -166,7 +166,7 @@ impl Migrator {
         if Snapshot::look_at_records(&self.target).await?.state.journal.is_none() {
             return Ok(None);
         }
-        let mut held = self.hold_to_settle().await.map_err(place)?;
+        let mut held = self.hold_to_settle(None).await.map_err(place)?;
         let settled = async {
             let found = Snapshot::read(&self.target, &mut held.connection).await?;
             let Some(mut step) = found.state.journal.clone() else { return Ok(None) };

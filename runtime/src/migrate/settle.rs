@@ -98,8 +98,8 @@ impl Migrator {
     }
 
     /// As [`Self::hold`], for a step that stands in the journal.
-    pub(super) async fn hold_to_settle(&self) -> Result<Held, MigrateError> {
-        let mut held = self.hold(None, &mut Standby::default()).await?;
+    pub(super) async fn hold_to_settle(&self, package: Option<&str>) -> Result<Held, MigrateError> {
+        let mut held = self.hold(package, &mut Standby::default()).await?;
         self.enter(&mut held).await?;
         Ok(held)
     }
@@ -161,9 +161,11 @@ impl Migrator {
         |holder| (self.observer)(&Event::Waiting { holder: holder.to_string() })
     }
 
-    /// Brings a step that a run left under way to its end, forwards or backwards. One that was refused is left as it is.
-    pub(super) async fn settle(&self) -> Result<(), MigrateError> {
-        let mut held = self.hold_to_settle().await?;
+    /// Brings a step that a run left under way to its end, forwards or backwards. One that was refused is left as it is. It may
+    /// be under way right now: a run of the same package names it and comes after the whole of the other one, which would
+    /// give way to a run that only waits for the target.
+    pub(super) async fn settle(&self, package: Option<&str>) -> Result<(), MigrateError> {
+        let mut held = self.hold_to_settle(package).await?;
         let settled = self.settle_on(&mut held.connection).await;
         held.release().await;
         settled
