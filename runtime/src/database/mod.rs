@@ -243,7 +243,7 @@ impl Connection {
             }
             Err(DatabaseError::Lost(reason)) => Err(DatabaseError::CommitUnknown(reason)),
             Err(error) => {
-                // SQLite rolls back by itself where the disk is full and refuses to do it again: that is not the news.
+                // Whether that went well is not the news.
                 let _ = self.rollback().await;
                 Err(error)
             }
@@ -264,7 +264,10 @@ impl Connection {
             self.watchdog.settled().await;
             return Ok(());
         }
-        let mut result = self.execute("ROLLBACK").await;
+        let mut result = match self.execute("ROLLBACK").await {
+            Err(DatabaseError::Refused { message, .. }) if dialect::is_rolled_back(self.dialect, &message) => Ok(0),
+            result => result,
+        };
         if let (Ok(_), true, Some(settings)) = (&result, failed, dialect::after_failure(self.dialect)) {
             result = self.execute(settings).await;
         }

@@ -35,8 +35,8 @@ pub use query::render_query;
 pub use render::{REBUILT, Rendered, rebuild, render, type_name};
 pub use server::{ServerSession, SessionCheck, check_session, session_check, stop_session, stop_statement};
 pub use session::{
-    SessionSettings, after_failure, read_only, schema_facts, script_note, script_preamble, session_reset,
-    session_statements, shadows,
+    SessionSettings, after_failure, is_rolled_back, read_only, schema_facts, script_note, script_preamble,
+    session_reset, session_statements, shadows,
 };
 
 use crate::operation::{EnumType, Grammar, Ident};

@@ -107,6 +107,12 @@ pub fn after_failure(dialect: Dialect) -> Option<&'static str> {
     (dialect == Dialect::Sqlite).then_some("PRAGMA writable_schema = RESET")
 }
 
+/// Whether a rollback was refused since the database had rolled back by itself: as SQLite does where a file cannot grow
+/// (its section "Response To Errors Within A Transaction").
+pub fn is_rolled_back(dialect: Dialect, refusal: &str) -> bool {
+    dialect == Dialect::Sqlite && refusal.contains("no transaction is active")
+}
+
 /// What keeps a session from writing.
 pub fn read_only(dialect: Dialect) -> &'static str {
     match dialect {

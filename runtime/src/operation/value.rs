@@ -192,7 +192,14 @@ impl Value {
             Self::Double(number) => Self::double(-number.get()).ok(),
             Self::Numeric(text) => match text.strip_prefix('-') {
                 Some(rest) => Self::numeric(rest).ok(),
-                None => Self::numeric(&format!("-{text}")).ok(),
+                None => {
+                    let negated = format!("-{text}");
+                    // The smallest integer comes back from what has no place among integers.
+                    match negated.parse() {
+                        Ok(smallest @ i64::MIN) => Some(Self::Integer(smallest)),
+                        _ => Self::numeric(&negated).ok(),
+                    }
+                }
             },
             _ => None,
         }

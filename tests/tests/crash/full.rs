@@ -1,4 +1,4 @@
-//! Servers that run out of space in the middle of a step, and have some again.
+//! Databases that run out of space in the middle of a step, and have some again.
 
 use ptah_wasm::dialect::Dialect;
 use ptah_wasm_tests::dump::dump;
@@ -47,6 +47,22 @@ on_databases! {
         assert_eq!(target.fetch("SELECT step, outcome FROM ptah_db_history ORDER BY id").await[1][1].as_deref(), Some("failed"));
         servers.stop();
         servers.start_again();
+        on(target, "upgrade hoard.wasm").ok();
+        let rows = target.fetch("SELECT count(*) FROM hoard").await;
+        assert_eq!(rows[0][0].as_deref(), Some((1 << DOUBLINGS).to_string().as_str()));
+    }
+
+    [sqlite] async fn a_file_for_which_there_is_no_space_is_as_before_and_then_there_is_some(target: &TestTarget) {
+        put(target, "hoard.wasm", &hoard());
+        on(target, "upgrade hoard.wasm:001").ok();
+        let before = dump(target).await;
+        // No file grows beyond 24 MB.
+        let scarce = ["-c", r#"trap '' XFSZ; ulimit -f 24576; exec "$0" "$@""#];
+        let done = on(target, "upgrade hoard.wasm").through("bash", &scarce).run().ends(6);
+        let done = done.says(&["error: hoard: upgrade 002: on ", "refused statement", "the step is rolled back"]);
+        assert!(!done.stderr.contains("panicked"), "{}", done.stderr);
+        assert_eq!(dump(target).await, before);
+        assert_eq!(target.fetch("SELECT step, outcome FROM ptah_db_history ORDER BY id").await[1][1].as_deref(), Some("failed"));
         on(target, "upgrade hoard.wasm").ok();
         let rows = target.fetch("SELECT count(*) FROM hoard").await;
         assert_eq!(rows[0][0].as_deref(), Some((1 << DOUBLINGS).to_string().as_str()));

@@ -94,6 +94,7 @@ fn literals_become_typed_values() {
         ("-5", Value::Integer(-5)),
         ("-(5)", Value::Integer(-5)),
         ("- -5", Value::Integer(5)),
+        ("-(-(-9223372036854775808))", Value::Integer(i64::MIN)),
         ("-9223372036854775808", Value::Integer(i64::MIN)),
         ("9223372036854775808", Value::Numeric("9223372036854775808".into())),
         ("1.50", Value::Numeric("1.50".into())),
