@@ -179,10 +179,18 @@ fn walk(dialect: Dialect, position: Position, expr: &ast::Expr) -> Result<(), St
         {
             let constant =
                 matches!(&**expr, ast::Expr::Value(value) if matches!(value.value, ast::Value::SingleQuotedString(_)));
-            let known = matches!(
-                data_type,
-                ast::DataType::DoublePrecision | ast::DataType::Bytea | ast::DataType::Uuid | ast::DataType::JSON
-            );
+            let known = match data_type {
+                ast::DataType::DoublePrecision | ast::DataType::Bytea | ast::DataType::Uuid | ast::DataType::JSON => {
+                    true
+                }
+                // A label; which enumerations there are is the model's to know.
+                ast::DataType::Custom(name, modifiers) => {
+                    matches!(name.0.as_slice(), [ast::ObjectNamePart::Identifier(name)] if name.quote_style == Some('"'))
+                        && modifiers.is_empty()
+                        && clock
+                }
+                _ => false,
+            };
             if constant && known { Ok(()) } else { Err(format!("the cast to {data_type}")) }
         }
         ast::Expr::Cast { kind: ast::CastKind::Cast, expr, data_type, format: None }
