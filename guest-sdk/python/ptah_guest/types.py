@@ -47,8 +47,12 @@ def _portable(type_: TypeEngine, dialect: Dialect) -> types.ColumnType | None:
     match type_:
         case sqltypes.Enum() if type_.native_enum and (is_mysql or is_postgres):
             return types.ColumnType_Enumeration(_enumeration(type_, is_postgres))
-        case sqltypes.CHAR() | sqltypes.NCHAR():
+        case sqltypes.NCHAR():
             return None
+        case sqltypes.CHAR():
+            # SQLite takes the name without a length for a type of its own.
+            length = type_.length or (None if dialect.name == "sqlite" else 1)
+            return None if length is None else types.ColumnType_Char(length)
         case sqltypes.Text():
             return _text(type_, is_mysql)
         case mysql.SET():
@@ -94,9 +98,10 @@ def _portable(type_: TypeEngine, dialect: Dialect) -> types.ColumnType | None:
         case sqltypes.UUID() if not is_postgres:
             return None
         case sqltypes.Uuid():
-            return types.ColumnType_Uuid() if type_.native_uuid or dialect.name == "sqlite" else None
+            native = type_.native_uuid or dialect.name == "sqlite"
+            return types.ColumnType_Uuid() if native else types.ColumnType_Char(32)
         case postgresql.JSONB():
-            return None
+            return types.ColumnType_JsonBinary()
         case sqltypes.JSON():
             return types.ColumnType_Json()
     return None
@@ -186,6 +191,7 @@ _REFLECTED = {
     "Date": (sqlite.DATE, sqltypes.DATE, sqltypes.DATE),
     "Uuid": (lambda: sqltypes.CHAR(32), sqltypes.UUID, sqltypes.UUID),
     "Json": (sqlite.JSON, postgresql.JSON, mysql.LONGTEXT),
+    "JsonBinary": (sqlite.JSON, postgresql.JSONB, mysql.LONGTEXT),
 }
 _COLUMN = {"sqlite": 0, "postgresql": 1, "mysql": 2}
 
@@ -199,6 +205,8 @@ def from_contract(type_: types.ColumnType | None, dialect: Dialect) -> TypeEngin
             return sqltypes.NUMERIC(precision=value.precision, scale=value.scale)
         case types.ColumnType_Varchar(value):
             return sqltypes.VARCHAR(length=value)
+        case types.ColumnType_Char(value):
+            return sqltypes.CHAR(length=value)
         case types.ColumnType_Enumeration(value) if dialect.name == "postgresql":
             return postgresql.ENUM(*value.labels, name=value.name)
         case types.ColumnType_Enumeration(value):
@@ -237,7 +245,12 @@ def implied(type_: types.ColumnType) -> types.Value | None:
             return types.Value_Double(0.0)
         case types.ColumnType_Numeric():
             return types.Value_Numeric("0")
-        case types.ColumnType_Varchar() | types.ColumnType_Text() | types.ColumnType_LargeText():
+        case (
+            types.ColumnType_Varchar()
+            | types.ColumnType_Char()
+            | types.ColumnType_Text()
+            | types.ColumnType_LargeText()
+        ):
             return types.Value_Text("")
     return None
 

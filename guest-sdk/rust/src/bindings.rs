@@ -157,6 +157,9 @@ pub mod ptah {
                 /// Text of at most so many characters (1 to 1,000,000,000); with more than 10,485,760 `unsupported` on PostgreSQL,
                 /// with more than 16,383 or without a bound on MariaDB.
                 Varchar(Option<u32>),
+                /// Text of at most so many characters, filled up with spaces where the dialect does: a value has none at its end. With more
+                /// than 10,485,760 characters `unsupported` on PostgreSQL, with more than 255 on MariaDB. On SQLite one of 32 is a `uuid`.
+                Char(u32),
                 /// Text without a declared bound; on MariaDB of at most 65,535 bytes.
                 Text,
                 /// Text without a declared bound, on MariaDB of one of its larger types.
@@ -177,6 +180,9 @@ pub mod ptah {
                 Uuid,
                 /// A JSON document.
                 Json,
+                /// A JSON document that is kept parsed: PostgreSQL's `jsonb`, elsewhere `json`. Spaces, the order of keys and all but the last of
+                /// equal keys are not kept there.
+                JsonBinary,
                 /// One of the labels of an enumeration. On PostgreSQL it has to be there with just these labels, and the package's own.
                 Enumeration(EnumType),
             }
@@ -208,6 +214,9 @@ pub mod ptah {
                         ColumnType::Varchar(e) => {
                             f.debug_tuple("ColumnType::Varchar").field(e).finish()
                         }
+                        ColumnType::Char(e) => {
+                            f.debug_tuple("ColumnType::Char").field(e).finish()
+                        }
                         ColumnType::Text => f.debug_tuple("ColumnType::Text").finish(),
                         ColumnType::LargeText(e) => {
                             f.debug_tuple("ColumnType::LargeText").field(e).finish()
@@ -232,6 +241,9 @@ pub mod ptah {
                         }
                         ColumnType::Uuid => f.debug_tuple("ColumnType::Uuid").finish(),
                         ColumnType::Json => f.debug_tuple("ColumnType::Json").finish(),
+                        ColumnType::JsonBinary => {
+                            f.debug_tuple("ColumnType::JsonBinary").finish()
+                        }
                         ColumnType::Enumeration(e) => {
                             f.debug_tuple("ColumnType::Enumeration").field(e).finish()
                         }
@@ -1205,15 +1217,23 @@ pub mod ptah {
                                         }
                                     };
                                 }
-                                V9::Text => {
+                                V9::Char(e) => {
                                     *base
                                         .add(2 * ::core::mem::size_of::<*const u8>())
                                         .cast::<u8>() = (8i32) as u8;
+                                    *base
+                                        .add(3 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<i32>() = _rt::as_i32(e);
+                                }
+                                V9::Text => {
+                                    *base
+                                        .add(2 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<u8>() = (9i32) as u8;
                                 }
                                 V9::LargeText(e) => {
                                     *base
                                         .add(2 * ::core::mem::size_of::<*const u8>())
-                                        .cast::<u8>() = (9i32) as u8;
+                                        .cast::<u8>() = (10i32) as u8;
                                     *base
                                         .add(3 * ::core::mem::size_of::<*const u8>())
                                         .cast::<u8>() = (e.clone() as i32) as u8;
@@ -1221,12 +1241,12 @@ pub mod ptah {
                                 V9::Binary => {
                                     *base
                                         .add(2 * ::core::mem::size_of::<*const u8>())
-                                        .cast::<u8>() = (10i32) as u8;
+                                        .cast::<u8>() = (11i32) as u8;
                                 }
                                 V9::LargeBinary(e) => {
                                     *base
                                         .add(2 * ::core::mem::size_of::<*const u8>())
-                                        .cast::<u8>() = (11i32) as u8;
+                                        .cast::<u8>() = (12i32) as u8;
                                     *base
                                         .add(3 * ::core::mem::size_of::<*const u8>())
                                         .cast::<u8>() = (e.clone() as i32) as u8;
@@ -1234,17 +1254,9 @@ pub mod ptah {
                                 V9::Date => {
                                     *base
                                         .add(2 * ::core::mem::size_of::<*const u8>())
-                                        .cast::<u8>() = (12i32) as u8;
+                                        .cast::<u8>() = (13i32) as u8;
                                 }
                                 V9::Time(e) => {
-                                    *base
-                                        .add(2 * ::core::mem::size_of::<*const u8>())
-                                        .cast::<u8>() = (13i32) as u8;
-                                    *base
-                                        .add(3 * ::core::mem::size_of::<*const u8>())
-                                        .cast::<u8>() = (_rt::as_i32(e)) as u8;
-                                }
-                                V9::Timestamp(e) => {
                                     *base
                                         .add(2 * ::core::mem::size_of::<*const u8>())
                                         .cast::<u8>() = (14i32) as u8;
@@ -1252,7 +1264,7 @@ pub mod ptah {
                                         .add(3 * ::core::mem::size_of::<*const u8>())
                                         .cast::<u8>() = (_rt::as_i32(e)) as u8;
                                 }
-                                V9::TimestampWithZone(e) => {
+                                V9::Timestamp(e) => {
                                     *base
                                         .add(2 * ::core::mem::size_of::<*const u8>())
                                         .cast::<u8>() = (15i32) as u8;
@@ -1260,20 +1272,33 @@ pub mod ptah {
                                         .add(3 * ::core::mem::size_of::<*const u8>())
                                         .cast::<u8>() = (_rt::as_i32(e)) as u8;
                                 }
-                                V9::Uuid => {
+                                V9::TimestampWithZone(e) => {
                                     *base
                                         .add(2 * ::core::mem::size_of::<*const u8>())
                                         .cast::<u8>() = (16i32) as u8;
+                                    *base
+                                        .add(3 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<u8>() = (_rt::as_i32(e)) as u8;
                                 }
-                                V9::Json => {
+                                V9::Uuid => {
                                     *base
                                         .add(2 * ::core::mem::size_of::<*const u8>())
                                         .cast::<u8>() = (17i32) as u8;
                                 }
-                                V9::Enumeration(e) => {
+                                V9::Json => {
                                     *base
                                         .add(2 * ::core::mem::size_of::<*const u8>())
                                         .cast::<u8>() = (18i32) as u8;
+                                }
+                                V9::JsonBinary => {
+                                    *base
+                                        .add(2 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<u8>() = (19i32) as u8;
+                                }
+                                V9::Enumeration(e) => {
+                                    *base
+                                        .add(2 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<u8>() = (20i32) as u8;
                                     let super::super::super::ptah::migration::types::EnumType {
                                         name: name5,
                                         labels: labels5,
@@ -2589,15 +2614,23 @@ pub mod ptah {
                                 }
                             };
                         }
-                        V9::Text => {
+                        V9::Char(e) => {
                             *ptr0
                                 .add(4 * ::core::mem::size_of::<*const u8>())
                                 .cast::<u8>() = (8i32) as u8;
+                            *ptr0
+                                .add(5 * ::core::mem::size_of::<*const u8>())
+                                .cast::<i32>() = _rt::as_i32(e);
+                        }
+                        V9::Text => {
+                            *ptr0
+                                .add(4 * ::core::mem::size_of::<*const u8>())
+                                .cast::<u8>() = (9i32) as u8;
                         }
                         V9::LargeText(e) => {
                             *ptr0
                                 .add(4 * ::core::mem::size_of::<*const u8>())
-                                .cast::<u8>() = (9i32) as u8;
+                                .cast::<u8>() = (10i32) as u8;
                             *ptr0
                                 .add(5 * ::core::mem::size_of::<*const u8>())
                                 .cast::<u8>() = (e.clone() as i32) as u8;
@@ -2605,12 +2638,12 @@ pub mod ptah {
                         V9::Binary => {
                             *ptr0
                                 .add(4 * ::core::mem::size_of::<*const u8>())
-                                .cast::<u8>() = (10i32) as u8;
+                                .cast::<u8>() = (11i32) as u8;
                         }
                         V9::LargeBinary(e) => {
                             *ptr0
                                 .add(4 * ::core::mem::size_of::<*const u8>())
-                                .cast::<u8>() = (11i32) as u8;
+                                .cast::<u8>() = (12i32) as u8;
                             *ptr0
                                 .add(5 * ::core::mem::size_of::<*const u8>())
                                 .cast::<u8>() = (e.clone() as i32) as u8;
@@ -2618,17 +2651,9 @@ pub mod ptah {
                         V9::Date => {
                             *ptr0
                                 .add(4 * ::core::mem::size_of::<*const u8>())
-                                .cast::<u8>() = (12i32) as u8;
+                                .cast::<u8>() = (13i32) as u8;
                         }
                         V9::Time(e) => {
-                            *ptr0
-                                .add(4 * ::core::mem::size_of::<*const u8>())
-                                .cast::<u8>() = (13i32) as u8;
-                            *ptr0
-                                .add(5 * ::core::mem::size_of::<*const u8>())
-                                .cast::<u8>() = (_rt::as_i32(e)) as u8;
-                        }
-                        V9::Timestamp(e) => {
                             *ptr0
                                 .add(4 * ::core::mem::size_of::<*const u8>())
                                 .cast::<u8>() = (14i32) as u8;
@@ -2636,7 +2661,7 @@ pub mod ptah {
                                 .add(5 * ::core::mem::size_of::<*const u8>())
                                 .cast::<u8>() = (_rt::as_i32(e)) as u8;
                         }
-                        V9::TimestampWithZone(e) => {
+                        V9::Timestamp(e) => {
                             *ptr0
                                 .add(4 * ::core::mem::size_of::<*const u8>())
                                 .cast::<u8>() = (15i32) as u8;
@@ -2644,20 +2669,33 @@ pub mod ptah {
                                 .add(5 * ::core::mem::size_of::<*const u8>())
                                 .cast::<u8>() = (_rt::as_i32(e)) as u8;
                         }
-                        V9::Uuid => {
+                        V9::TimestampWithZone(e) => {
                             *ptr0
                                 .add(4 * ::core::mem::size_of::<*const u8>())
                                 .cast::<u8>() = (16i32) as u8;
+                            *ptr0
+                                .add(5 * ::core::mem::size_of::<*const u8>())
+                                .cast::<u8>() = (_rt::as_i32(e)) as u8;
                         }
-                        V9::Json => {
+                        V9::Uuid => {
                             *ptr0
                                 .add(4 * ::core::mem::size_of::<*const u8>())
                                 .cast::<u8>() = (17i32) as u8;
                         }
-                        V9::Enumeration(e) => {
+                        V9::Json => {
                             *ptr0
                                 .add(4 * ::core::mem::size_of::<*const u8>())
                                 .cast::<u8>() = (18i32) as u8;
+                        }
+                        V9::JsonBinary => {
+                            *ptr0
+                                .add(4 * ::core::mem::size_of::<*const u8>())
+                                .cast::<u8>() = (19i32) as u8;
+                        }
+                        V9::Enumeration(e) => {
+                            *ptr0
+                                .add(4 * ::core::mem::size_of::<*const u8>())
+                                .cast::<u8>() = (20i32) as u8;
                             let super::super::super::ptah::migration::types::EnumType {
                                 name: name5,
                                 labels: labels5,
@@ -3675,15 +3713,23 @@ pub mod ptah {
                                         }
                                     };
                                 }
-                                V9::Text => {
+                                V9::Char(e) => {
                                     *ptr0
                                         .add(5 * ::core::mem::size_of::<*const u8>())
                                         .cast::<u8>() = (8i32) as u8;
+                                    *ptr0
+                                        .add(6 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<i32>() = _rt::as_i32(e);
+                                }
+                                V9::Text => {
+                                    *ptr0
+                                        .add(5 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<u8>() = (9i32) as u8;
                                 }
                                 V9::LargeText(e) => {
                                     *ptr0
                                         .add(5 * ::core::mem::size_of::<*const u8>())
-                                        .cast::<u8>() = (9i32) as u8;
+                                        .cast::<u8>() = (10i32) as u8;
                                     *ptr0
                                         .add(6 * ::core::mem::size_of::<*const u8>())
                                         .cast::<u8>() = (e.clone() as i32) as u8;
@@ -3691,12 +3737,12 @@ pub mod ptah {
                                 V9::Binary => {
                                     *ptr0
                                         .add(5 * ::core::mem::size_of::<*const u8>())
-                                        .cast::<u8>() = (10i32) as u8;
+                                        .cast::<u8>() = (11i32) as u8;
                                 }
                                 V9::LargeBinary(e) => {
                                     *ptr0
                                         .add(5 * ::core::mem::size_of::<*const u8>())
-                                        .cast::<u8>() = (11i32) as u8;
+                                        .cast::<u8>() = (12i32) as u8;
                                     *ptr0
                                         .add(6 * ::core::mem::size_of::<*const u8>())
                                         .cast::<u8>() = (e.clone() as i32) as u8;
@@ -3704,17 +3750,9 @@ pub mod ptah {
                                 V9::Date => {
                                     *ptr0
                                         .add(5 * ::core::mem::size_of::<*const u8>())
-                                        .cast::<u8>() = (12i32) as u8;
+                                        .cast::<u8>() = (13i32) as u8;
                                 }
                                 V9::Time(e) => {
-                                    *ptr0
-                                        .add(5 * ::core::mem::size_of::<*const u8>())
-                                        .cast::<u8>() = (13i32) as u8;
-                                    *ptr0
-                                        .add(6 * ::core::mem::size_of::<*const u8>())
-                                        .cast::<u8>() = (_rt::as_i32(e)) as u8;
-                                }
-                                V9::Timestamp(e) => {
                                     *ptr0
                                         .add(5 * ::core::mem::size_of::<*const u8>())
                                         .cast::<u8>() = (14i32) as u8;
@@ -3722,7 +3760,7 @@ pub mod ptah {
                                         .add(6 * ::core::mem::size_of::<*const u8>())
                                         .cast::<u8>() = (_rt::as_i32(e)) as u8;
                                 }
-                                V9::TimestampWithZone(e) => {
+                                V9::Timestamp(e) => {
                                     *ptr0
                                         .add(5 * ::core::mem::size_of::<*const u8>())
                                         .cast::<u8>() = (15i32) as u8;
@@ -3730,20 +3768,33 @@ pub mod ptah {
                                         .add(6 * ::core::mem::size_of::<*const u8>())
                                         .cast::<u8>() = (_rt::as_i32(e)) as u8;
                                 }
-                                V9::Uuid => {
+                                V9::TimestampWithZone(e) => {
                                     *ptr0
                                         .add(5 * ::core::mem::size_of::<*const u8>())
                                         .cast::<u8>() = (16i32) as u8;
+                                    *ptr0
+                                        .add(6 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<u8>() = (_rt::as_i32(e)) as u8;
                                 }
-                                V9::Json => {
+                                V9::Uuid => {
                                     *ptr0
                                         .add(5 * ::core::mem::size_of::<*const u8>())
                                         .cast::<u8>() = (17i32) as u8;
                                 }
-                                V9::Enumeration(e) => {
+                                V9::Json => {
                                     *ptr0
                                         .add(5 * ::core::mem::size_of::<*const u8>())
                                         .cast::<u8>() = (18i32) as u8;
+                                }
+                                V9::JsonBinary => {
+                                    *ptr0
+                                        .add(5 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<u8>() = (19i32) as u8;
+                                }
+                                V9::Enumeration(e) => {
+                                    *ptr0
+                                        .add(5 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<u8>() = (20i32) as u8;
                                     let super::super::super::ptah::migration::types::EnumType {
                                         name: name5,
                                         labels: labels5,
@@ -7038,7 +7089,7 @@ pub mod ptah {
                     }
                     wit_import2(ptr0.cast_mut(), len0, ptr1);
                     let l3 = i32::from(*ptr1.add(0).cast::<u8>());
-                    let result109 = match l3 {
+                    let result110 = match l3 {
                         0 => {
                             let e = {
                                 let l4 = *ptr1
@@ -7047,13 +7098,13 @@ pub mod ptah {
                                 let l5 = *ptr1
                                     .add(2 * ::core::mem::size_of::<*const u8>())
                                     .cast::<usize>();
-                                let base85 = l4;
-                                let len85 = l5;
-                                let mut result85 = _rt::Vec::with_capacity(len85);
-                                for i in 0..len85 {
-                                    let base = base85
+                                let base86 = l4;
+                                let len86 = l5;
+                                let mut result86 = _rt::Vec::with_capacity(len86);
+                                for i in 0..len86 {
+                                    let base = base86
                                         .add(i * (32 + 22 * ::core::mem::size_of::<*const u8>()));
-                                    let e85 = {
+                                    let e86 = {
                                         let l6 = *base.add(0).cast::<*mut u8>();
                                         let l7 = *base
                                             .add(::core::mem::size_of::<*const u8>())
@@ -7069,39 +7120,39 @@ pub mod ptah {
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<u8>(),
                                         );
-                                        let l31 = *base
+                                        let l32 = *base
                                             .add(9 * ::core::mem::size_of::<*const u8>())
                                             .cast::<*mut u8>();
-                                        let l32 = *base
+                                        let l33 = *base
                                             .add(10 * ::core::mem::size_of::<*const u8>())
                                             .cast::<usize>();
-                                        let len33 = l32;
-                                        let bytes33 = _rt::Vec::from_raw_parts(
-                                            l31.cast(),
-                                            len33,
-                                            len33,
+                                        let len34 = l33;
+                                        let bytes34 = _rt::Vec::from_raw_parts(
+                                            l32.cast(),
+                                            len34,
+                                            len34,
                                         );
-                                        let l34 = i32::from(
+                                        let l35 = i32::from(
                                             *base
                                                 .add(11 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<u8>(),
                                         );
-                                        let l35 = i32::from(
+                                        let l36 = i32::from(
                                             *base
                                                 .add(12 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<u8>(),
                                         );
-                                        let l74 = i32::from(
+                                        let l75 = i32::from(
                                             *base
                                                 .add(24 + 14 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<u8>(),
                                         );
-                                        let l75 = i32::from(
+                                        let l76 = i32::from(
                                             *base
                                                 .add(24 + 15 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<u8>(),
                                         );
-                                        let l81 = i32::from(
+                                        let l82 = i32::from(
                                             *base
                                                 .add(24 + 20 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<u8>(),
@@ -7117,14 +7168,14 @@ pub mod ptah {
                                                                 .add(3 * ::core::mem::size_of::<*const u8>())
                                                                 .cast::<u8>(),
                                                         );
-                                                        use super::super::super::ptah::migration::types::ColumnType as V30;
-                                                        let v30 = match l10 {
-                                                            0 => V30::Boolean,
-                                                            1 => V30::SmallInteger,
-                                                            2 => V30::Integer,
-                                                            3 => V30::BigInteger,
+                                                        use super::super::super::ptah::migration::types::ColumnType as V31;
+                                                        let v31 = match l10 {
+                                                            0 => V31::Boolean,
+                                                            1 => V31::SmallInteger,
+                                                            2 => V31::Integer,
+                                                            3 => V31::BigInteger,
                                                             4 => {
-                                                                let e30 = {
+                                                                let e31 = {
                                                                     let l11 = i32::from(
                                                                         *base
                                                                             .add(4 * ::core::mem::size_of::<*const u8>())
@@ -7140,12 +7191,12 @@ pub mod ptah {
                                                                         scale: l12 as u8,
                                                                     }
                                                                 };
-                                                                V30::Numeric(e30)
+                                                                V31::Numeric(e31)
                                                             }
-                                                            5 => V30::Float,
-                                                            6 => V30::Double,
+                                                            5 => V31::Float,
+                                                            6 => V31::Double,
                                                             7 => {
-                                                                let e30 = {
+                                                                let e31 = {
                                                                     let l13 = i32::from(
                                                                         *base
                                                                             .add(4 * ::core::mem::size_of::<*const u8>())
@@ -7165,25 +7216,20 @@ pub mod ptah {
                                                                         _ => _rt::invalid_enum_discriminant(),
                                                                     }
                                                                 };
-                                                                V30::Varchar(e30)
+                                                                V31::Varchar(e31)
                                                             }
-                                                            8 => V30::Text,
-                                                            9 => {
-                                                                let e30 = {
-                                                                    let l15 = i32::from(
-                                                                        *base
-                                                                            .add(4 * ::core::mem::size_of::<*const u8>())
-                                                                            .cast::<u8>(),
-                                                                    );
-                                                                    super::super::super::ptah::migration::types::LargeSize::_lift(
-                                                                        l15 as u8,
-                                                                    )
+                                                            8 => {
+                                                                let e31 = {
+                                                                    let l15 = *base
+                                                                        .add(4 * ::core::mem::size_of::<*const u8>())
+                                                                        .cast::<i32>();
+                                                                    l15 as u32
                                                                 };
-                                                                V30::LargeText(e30)
+                                                                V31::Char(e31)
                                                             }
-                                                            10 => V30::Binary,
-                                                            11 => {
-                                                                let e30 = {
+                                                            9 => V31::Text,
+                                                            10 => {
+                                                                let e31 = {
                                                                     let l16 = i32::from(
                                                                         *base
                                                                             .add(4 * ::core::mem::size_of::<*const u8>())
@@ -7193,22 +7239,25 @@ pub mod ptah {
                                                                         l16 as u8,
                                                                     )
                                                                 };
-                                                                V30::LargeBinary(e30)
+                                                                V31::LargeText(e31)
                                                             }
-                                                            12 => V30::Date,
-                                                            13 => {
-                                                                let e30 = {
+                                                            11 => V31::Binary,
+                                                            12 => {
+                                                                let e31 = {
                                                                     let l17 = i32::from(
                                                                         *base
                                                                             .add(4 * ::core::mem::size_of::<*const u8>())
                                                                             .cast::<u8>(),
                                                                     );
-                                                                    l17 as u8
+                                                                    super::super::super::ptah::migration::types::LargeSize::_lift(
+                                                                        l17 as u8,
+                                                                    )
                                                                 };
-                                                                V30::Time(e30)
+                                                                V31::LargeBinary(e31)
                                                             }
+                                                            13 => V31::Date,
                                                             14 => {
-                                                                let e30 = {
+                                                                let e31 = {
                                                                     let l18 = i32::from(
                                                                         *base
                                                                             .add(4 * ::core::mem::size_of::<*const u8>())
@@ -7216,10 +7265,10 @@ pub mod ptah {
                                                                     );
                                                                     l18 as u8
                                                                 };
-                                                                V30::Timestamp(e30)
+                                                                V31::Time(e31)
                                                             }
                                                             15 => {
-                                                                let e30 = {
+                                                                let e31 = {
                                                                     let l19 = i32::from(
                                                                         *base
                                                                             .add(4 * ::core::mem::size_of::<*const u8>())
@@ -7227,374 +7276,386 @@ pub mod ptah {
                                                                     );
                                                                     l19 as u8
                                                                 };
-                                                                V30::TimestampWithZone(e30)
+                                                                V31::Timestamp(e31)
                                                             }
-                                                            16 => V30::Uuid,
-                                                            17 => V30::Json,
-                                                            n => {
-                                                                debug_assert_eq!(n, 18, "invalid enum discriminant");
-                                                                let e30 = {
+                                                            16 => {
+                                                                let e31 = {
                                                                     let l20 = i32::from(
                                                                         *base
                                                                             .add(4 * ::core::mem::size_of::<*const u8>())
                                                                             .cast::<u8>(),
                                                                     );
-                                                                    let l24 = *base
+                                                                    l20 as u8
+                                                                };
+                                                                V31::TimestampWithZone(e31)
+                                                            }
+                                                            17 => V31::Uuid,
+                                                            18 => V31::Json,
+                                                            19 => V31::JsonBinary,
+                                                            n => {
+                                                                debug_assert_eq!(n, 20, "invalid enum discriminant");
+                                                                let e31 = {
+                                                                    let l21 = i32::from(
+                                                                        *base
+                                                                            .add(4 * ::core::mem::size_of::<*const u8>())
+                                                                            .cast::<u8>(),
+                                                                    );
+                                                                    let l25 = *base
                                                                         .add(7 * ::core::mem::size_of::<*const u8>())
                                                                         .cast::<*mut u8>();
-                                                                    let l25 = *base
+                                                                    let l26 = *base
                                                                         .add(8 * ::core::mem::size_of::<*const u8>())
                                                                         .cast::<usize>();
-                                                                    let base29 = l24;
-                                                                    let len29 = l25;
-                                                                    let mut result29 = _rt::Vec::with_capacity(len29);
-                                                                    for i in 0..len29 {
-                                                                        let base = base29
+                                                                    let base30 = l25;
+                                                                    let len30 = l26;
+                                                                    let mut result30 = _rt::Vec::with_capacity(len30);
+                                                                    for i in 0..len30 {
+                                                                        let base = base30
                                                                             .add(i * (2 * ::core::mem::size_of::<*const u8>()));
-                                                                        let e29 = {
-                                                                            let l26 = *base.add(0).cast::<*mut u8>();
-                                                                            let l27 = *base
+                                                                        let e30 = {
+                                                                            let l27 = *base.add(0).cast::<*mut u8>();
+                                                                            let l28 = *base
                                                                                 .add(::core::mem::size_of::<*const u8>())
                                                                                 .cast::<usize>();
-                                                                            let len28 = l27;
-                                                                            let bytes28 = _rt::Vec::from_raw_parts(
-                                                                                l26.cast(),
-                                                                                len28,
-                                                                                len28,
+                                                                            let len29 = l28;
+                                                                            let bytes29 = _rt::Vec::from_raw_parts(
+                                                                                l27.cast(),
+                                                                                len29,
+                                                                                len29,
                                                                             );
-                                                                            _rt::string_lift(bytes28)
+                                                                            _rt::string_lift(bytes29)
                                                                         };
-                                                                        result29.push(e29);
+                                                                        result30.push(e30);
                                                                     }
                                                                     _rt::cabi_dealloc(
-                                                                        base29,
-                                                                        len29 * (2 * ::core::mem::size_of::<*const u8>()),
+                                                                        base30,
+                                                                        len30 * (2 * ::core::mem::size_of::<*const u8>()),
                                                                         ::core::mem::size_of::<*const u8>(),
                                                                     );
                                                                     super::super::super::ptah::migration::types::EnumType {
-                                                                        name: match l20 {
+                                                                        name: match l21 {
                                                                             0 => None,
                                                                             1 => {
                                                                                 let e = {
-                                                                                    let l21 = *base
+                                                                                    let l22 = *base
                                                                                         .add(5 * ::core::mem::size_of::<*const u8>())
                                                                                         .cast::<*mut u8>();
-                                                                                    let l22 = *base
+                                                                                    let l23 = *base
                                                                                         .add(6 * ::core::mem::size_of::<*const u8>())
                                                                                         .cast::<usize>();
-                                                                                    let len23 = l22;
-                                                                                    let bytes23 = _rt::Vec::from_raw_parts(
-                                                                                        l21.cast(),
-                                                                                        len23,
-                                                                                        len23,
+                                                                                    let len24 = l23;
+                                                                                    let bytes24 = _rt::Vec::from_raw_parts(
+                                                                                        l22.cast(),
+                                                                                        len24,
+                                                                                        len24,
                                                                                     );
-                                                                                    _rt::string_lift(bytes23)
+                                                                                    _rt::string_lift(bytes24)
                                                                                 };
                                                                                 Some(e)
                                                                             }
                                                                             _ => _rt::invalid_enum_discriminant(),
                                                                         },
-                                                                        labels: result29,
+                                                                        labels: result30,
                                                                     }
                                                                 };
-                                                                V30::Enumeration(e30)
+                                                                V31::Enumeration(e31)
                                                             }
                                                         };
-                                                        v30
+                                                        v31
                                                     };
                                                     Some(e)
                                                 }
                                                 _ => _rt::invalid_enum_discriminant(),
                                             },
-                                            native_type: _rt::string_lift(bytes33),
-                                            nullable: _rt::bool_lift(l34 as u8),
-                                            default: match l35 {
+                                            native_type: _rt::string_lift(bytes34),
+                                            nullable: _rt::bool_lift(l35 as u8),
+                                            default: match l36 {
                                                 0 => None,
                                                 1 => {
                                                     let e = {
-                                                        let l36 = i32::from(
+                                                        let l37 = i32::from(
                                                             *base
                                                                 .add(8 + 12 * ::core::mem::size_of::<*const u8>())
                                                                 .cast::<u8>(),
                                                         );
-                                                        use super::super::super::ptah::migration::types::DefaultValue as V73;
-                                                        let v73 = match l36 {
+                                                        use super::super::super::ptah::migration::types::DefaultValue as V74;
+                                                        let v74 = match l37 {
                                                             0 => {
-                                                                let e73 = {
-                                                                    let l37 = i32::from(
+                                                                let e74 = {
+                                                                    let l38 = i32::from(
                                                                         *base
                                                                             .add(16 + 12 * ::core::mem::size_of::<*const u8>())
                                                                             .cast::<u8>(),
                                                                     );
-                                                                    use super::super::super::ptah::migration::types::Value as V68;
-                                                                    let v68 = match l37 {
-                                                                        0 => V68::Null,
+                                                                    use super::super::super::ptah::migration::types::Value as V69;
+                                                                    let v69 = match l38 {
+                                                                        0 => V69::Null,
                                                                         1 => {
-                                                                            let e68 = {
-                                                                                let l38 = i32::from(
+                                                                            let e69 = {
+                                                                                let l39 = i32::from(
                                                                                     *base
                                                                                         .add(24 + 12 * ::core::mem::size_of::<*const u8>())
                                                                                         .cast::<u8>(),
                                                                                 );
-                                                                                _rt::bool_lift(l38 as u8)
+                                                                                _rt::bool_lift(l39 as u8)
                                                                             };
-                                                                            V68::Boolean(e68)
+                                                                            V69::Boolean(e69)
                                                                         }
                                                                         2 => {
-                                                                            let e68 = {
-                                                                                let l39 = *base
-                                                                                    .add(24 + 12 * ::core::mem::size_of::<*const u8>())
-                                                                                    .cast::<i64>();
-                                                                                l39
-                                                                            };
-                                                                            V68::Integer(e68)
-                                                                        }
-                                                                        3 => {
-                                                                            let e68 = {
+                                                                            let e69 = {
                                                                                 let l40 = *base
                                                                                     .add(24 + 12 * ::core::mem::size_of::<*const u8>())
-                                                                                    .cast::<f64>();
+                                                                                    .cast::<i64>();
                                                                                 l40
                                                                             };
-                                                                            V68::Double(e68)
+                                                                            V69::Integer(e69)
                                                                         }
-                                                                        4 => {
-                                                                            let e68 = {
+                                                                        3 => {
+                                                                            let e69 = {
                                                                                 let l41 = *base
                                                                                     .add(24 + 12 * ::core::mem::size_of::<*const u8>())
-                                                                                    .cast::<*mut u8>();
+                                                                                    .cast::<f64>();
+                                                                                l41
+                                                                            };
+                                                                            V69::Double(e69)
+                                                                        }
+                                                                        4 => {
+                                                                            let e69 = {
                                                                                 let l42 = *base
+                                                                                    .add(24 + 12 * ::core::mem::size_of::<*const u8>())
+                                                                                    .cast::<*mut u8>();
+                                                                                let l43 = *base
                                                                                     .add(24 + 13 * ::core::mem::size_of::<*const u8>())
                                                                                     .cast::<usize>();
-                                                                                let len43 = l42;
-                                                                                let bytes43 = _rt::Vec::from_raw_parts(
-                                                                                    l41.cast(),
-                                                                                    len43,
-                                                                                    len43,
+                                                                                let len44 = l43;
+                                                                                let bytes44 = _rt::Vec::from_raw_parts(
+                                                                                    l42.cast(),
+                                                                                    len44,
+                                                                                    len44,
                                                                                 );
-                                                                                _rt::string_lift(bytes43)
+                                                                                _rt::string_lift(bytes44)
                                                                             };
-                                                                            V68::Numeric(e68)
+                                                                            V69::Numeric(e69)
                                                                         }
                                                                         5 => {
-                                                                            let e68 = {
-                                                                                let l44 = *base
+                                                                            let e69 = {
+                                                                                let l45 = *base
                                                                                     .add(24 + 12 * ::core::mem::size_of::<*const u8>())
                                                                                     .cast::<*mut u8>();
-                                                                                let l45 = *base
+                                                                                let l46 = *base
                                                                                     .add(24 + 13 * ::core::mem::size_of::<*const u8>())
                                                                                     .cast::<usize>();
-                                                                                let len46 = l45;
-                                                                                let bytes46 = _rt::Vec::from_raw_parts(
-                                                                                    l44.cast(),
-                                                                                    len46,
-                                                                                    len46,
+                                                                                let len47 = l46;
+                                                                                let bytes47 = _rt::Vec::from_raw_parts(
+                                                                                    l45.cast(),
+                                                                                    len47,
+                                                                                    len47,
                                                                                 );
-                                                                                _rt::string_lift(bytes46)
+                                                                                _rt::string_lift(bytes47)
                                                                             };
-                                                                            V68::Text(e68)
+                                                                            V69::Text(e69)
                                                                         }
                                                                         6 => {
-                                                                            let e68 = {
-                                                                                let l47 = *base
+                                                                            let e69 = {
+                                                                                let l48 = *base
                                                                                     .add(24 + 12 * ::core::mem::size_of::<*const u8>())
                                                                                     .cast::<*mut u8>();
-                                                                                let l48 = *base
+                                                                                let l49 = *base
                                                                                     .add(24 + 13 * ::core::mem::size_of::<*const u8>())
                                                                                     .cast::<usize>();
-                                                                                let len49 = l48;
+                                                                                let len50 = l49;
                                                                                 <_ as From<
                                                                                     _rt::Vec<_>,
-                                                                                >>::from(_rt::Vec::from_raw_parts(l47.cast(), len49, len49))
+                                                                                >>::from(_rt::Vec::from_raw_parts(l48.cast(), len50, len50))
                                                                             };
-                                                                            V68::Binary(e68)
+                                                                            V69::Binary(e69)
                                                                         }
                                                                         7 => {
-                                                                            let e68 = {
-                                                                                let l50 = *base
+                                                                            let e69 = {
+                                                                                let l51 = *base
                                                                                     .add(24 + 12 * ::core::mem::size_of::<*const u8>())
                                                                                     .cast::<*mut u8>();
-                                                                                let l51 = *base
+                                                                                let l52 = *base
                                                                                     .add(24 + 13 * ::core::mem::size_of::<*const u8>())
                                                                                     .cast::<usize>();
-                                                                                let len52 = l51;
-                                                                                let bytes52 = _rt::Vec::from_raw_parts(
-                                                                                    l50.cast(),
-                                                                                    len52,
-                                                                                    len52,
+                                                                                let len53 = l52;
+                                                                                let bytes53 = _rt::Vec::from_raw_parts(
+                                                                                    l51.cast(),
+                                                                                    len53,
+                                                                                    len53,
                                                                                 );
-                                                                                _rt::string_lift(bytes52)
+                                                                                _rt::string_lift(bytes53)
                                                                             };
-                                                                            V68::Date(e68)
+                                                                            V69::Date(e69)
                                                                         }
                                                                         8 => {
-                                                                            let e68 = {
-                                                                                let l53 = *base
+                                                                            let e69 = {
+                                                                                let l54 = *base
                                                                                     .add(24 + 12 * ::core::mem::size_of::<*const u8>())
                                                                                     .cast::<*mut u8>();
-                                                                                let l54 = *base
+                                                                                let l55 = *base
                                                                                     .add(24 + 13 * ::core::mem::size_of::<*const u8>())
                                                                                     .cast::<usize>();
-                                                                                let len55 = l54;
-                                                                                let bytes55 = _rt::Vec::from_raw_parts(
-                                                                                    l53.cast(),
-                                                                                    len55,
-                                                                                    len55,
+                                                                                let len56 = l55;
+                                                                                let bytes56 = _rt::Vec::from_raw_parts(
+                                                                                    l54.cast(),
+                                                                                    len56,
+                                                                                    len56,
                                                                                 );
-                                                                                _rt::string_lift(bytes55)
+                                                                                _rt::string_lift(bytes56)
                                                                             };
-                                                                            V68::Time(e68)
+                                                                            V69::Time(e69)
                                                                         }
                                                                         9 => {
-                                                                            let e68 = {
-                                                                                let l56 = *base
+                                                                            let e69 = {
+                                                                                let l57 = *base
                                                                                     .add(24 + 12 * ::core::mem::size_of::<*const u8>())
                                                                                     .cast::<*mut u8>();
-                                                                                let l57 = *base
+                                                                                let l58 = *base
                                                                                     .add(24 + 13 * ::core::mem::size_of::<*const u8>())
                                                                                     .cast::<usize>();
-                                                                                let len58 = l57;
-                                                                                let bytes58 = _rt::Vec::from_raw_parts(
-                                                                                    l56.cast(),
-                                                                                    len58,
-                                                                                    len58,
+                                                                                let len59 = l58;
+                                                                                let bytes59 = _rt::Vec::from_raw_parts(
+                                                                                    l57.cast(),
+                                                                                    len59,
+                                                                                    len59,
                                                                                 );
-                                                                                _rt::string_lift(bytes58)
+                                                                                _rt::string_lift(bytes59)
                                                                             };
-                                                                            V68::Timestamp(e68)
+                                                                            V69::Timestamp(e69)
                                                                         }
                                                                         10 => {
-                                                                            let e68 = {
-                                                                                let l59 = *base
+                                                                            let e69 = {
+                                                                                let l60 = *base
                                                                                     .add(24 + 12 * ::core::mem::size_of::<*const u8>())
                                                                                     .cast::<*mut u8>();
-                                                                                let l60 = *base
+                                                                                let l61 = *base
                                                                                     .add(24 + 13 * ::core::mem::size_of::<*const u8>())
                                                                                     .cast::<usize>();
-                                                                                let len61 = l60;
-                                                                                let bytes61 = _rt::Vec::from_raw_parts(
-                                                                                    l59.cast(),
-                                                                                    len61,
-                                                                                    len61,
+                                                                                let len62 = l61;
+                                                                                let bytes62 = _rt::Vec::from_raw_parts(
+                                                                                    l60.cast(),
+                                                                                    len62,
+                                                                                    len62,
                                                                                 );
-                                                                                _rt::string_lift(bytes61)
+                                                                                _rt::string_lift(bytes62)
                                                                             };
-                                                                            V68::TimestampWithZone(e68)
+                                                                            V69::TimestampWithZone(e69)
                                                                         }
                                                                         11 => {
-                                                                            let e68 = {
-                                                                                let l62 = *base
+                                                                            let e69 = {
+                                                                                let l63 = *base
                                                                                     .add(24 + 12 * ::core::mem::size_of::<*const u8>())
                                                                                     .cast::<*mut u8>();
-                                                                                let l63 = *base
+                                                                                let l64 = *base
                                                                                     .add(24 + 13 * ::core::mem::size_of::<*const u8>())
                                                                                     .cast::<usize>();
-                                                                                let len64 = l63;
-                                                                                let bytes64 = _rt::Vec::from_raw_parts(
-                                                                                    l62.cast(),
-                                                                                    len64,
-                                                                                    len64,
+                                                                                let len65 = l64;
+                                                                                let bytes65 = _rt::Vec::from_raw_parts(
+                                                                                    l63.cast(),
+                                                                                    len65,
+                                                                                    len65,
                                                                                 );
-                                                                                _rt::string_lift(bytes64)
+                                                                                _rt::string_lift(bytes65)
                                                                             };
-                                                                            V68::Uuid(e68)
+                                                                            V69::Uuid(e69)
                                                                         }
                                                                         n => {
                                                                             debug_assert_eq!(n, 12, "invalid enum discriminant");
-                                                                            let e68 = {
-                                                                                let l65 = *base
+                                                                            let e69 = {
+                                                                                let l66 = *base
                                                                                     .add(24 + 12 * ::core::mem::size_of::<*const u8>())
                                                                                     .cast::<*mut u8>();
-                                                                                let l66 = *base
+                                                                                let l67 = *base
                                                                                     .add(24 + 13 * ::core::mem::size_of::<*const u8>())
                                                                                     .cast::<usize>();
-                                                                                let len67 = l66;
-                                                                                let bytes67 = _rt::Vec::from_raw_parts(
-                                                                                    l65.cast(),
-                                                                                    len67,
-                                                                                    len67,
+                                                                                let len68 = l67;
+                                                                                let bytes68 = _rt::Vec::from_raw_parts(
+                                                                                    l66.cast(),
+                                                                                    len68,
+                                                                                    len68,
                                                                                 );
-                                                                                _rt::string_lift(bytes67)
+                                                                                _rt::string_lift(bytes68)
                                                                             };
-                                                                            V68::Json(e68)
+                                                                            V69::Json(e69)
                                                                         }
                                                                     };
-                                                                    v68
+                                                                    v69
                                                                 };
-                                                                V73::Value(e73)
+                                                                V74::Value(e74)
                                                             }
                                                             n => {
                                                                 debug_assert_eq!(n, 1, "invalid enum discriminant");
-                                                                let e73 = {
-                                                                    let l69 = *base
+                                                                let e74 = {
+                                                                    let l70 = *base
                                                                         .add(16 + 12 * ::core::mem::size_of::<*const u8>())
                                                                         .cast::<*mut u8>();
-                                                                    let l70 = *base
+                                                                    let l71 = *base
                                                                         .add(16 + 13 * ::core::mem::size_of::<*const u8>())
                                                                         .cast::<usize>();
-                                                                    let len71 = l70;
-                                                                    let bytes71 = _rt::Vec::from_raw_parts(
-                                                                        l69.cast(),
-                                                                        len71,
-                                                                        len71,
+                                                                    let len72 = l71;
+                                                                    let bytes72 = _rt::Vec::from_raw_parts(
+                                                                        l70.cast(),
+                                                                        len72,
+                                                                        len72,
                                                                     );
-                                                                    let l72 = i32::from(
+                                                                    let l73 = i32::from(
                                                                         *base
                                                                             .add(16 + 14 * ::core::mem::size_of::<*const u8>())
                                                                             .cast::<u8>(),
                                                                     );
                                                                     super::super::super::ptah::migration::types::SqlText {
-                                                                        text: _rt::string_lift(bytes71),
+                                                                        text: _rt::string_lift(bytes72),
                                                                         syntax: super::super::super::ptah::migration::types::SqlSyntax::_lift(
-                                                                            l72 as u8,
+                                                                            l73 as u8,
                                                                         ),
                                                                     }
                                                                 };
-                                                                V73::Expression(e73)
+                                                                V74::Expression(e74)
                                                             }
                                                         };
-                                                        v73
+                                                        v74
                                                     };
                                                     Some(e)
                                                 }
                                                 _ => _rt::invalid_enum_discriminant(),
                                             },
-                                            auto_increment: _rt::bool_lift(l74 as u8),
-                                            computed: match l75 {
+                                            auto_increment: _rt::bool_lift(l75 as u8),
+                                            computed: match l76 {
                                                 0 => None,
                                                 1 => {
                                                     let e = {
-                                                        let l76 = *base
+                                                        let l77 = *base
                                                             .add(24 + 16 * ::core::mem::size_of::<*const u8>())
                                                             .cast::<*mut u8>();
-                                                        let l77 = *base
+                                                        let l78 = *base
                                                             .add(24 + 17 * ::core::mem::size_of::<*const u8>())
                                                             .cast::<usize>();
-                                                        let len78 = l77;
-                                                        let bytes78 = _rt::Vec::from_raw_parts(
-                                                            l76.cast(),
-                                                            len78,
-                                                            len78,
+                                                        let len79 = l78;
+                                                        let bytes79 = _rt::Vec::from_raw_parts(
+                                                            l77.cast(),
+                                                            len79,
+                                                            len79,
                                                         );
-                                                        let l79 = i32::from(
+                                                        let l80 = i32::from(
                                                             *base
                                                                 .add(24 + 18 * ::core::mem::size_of::<*const u8>())
                                                                 .cast::<u8>(),
                                                         );
-                                                        let l80 = i32::from(
+                                                        let l81 = i32::from(
                                                             *base
                                                                 .add(24 + 19 * ::core::mem::size_of::<*const u8>())
                                                                 .cast::<u8>(),
                                                         );
                                                         super::super::super::ptah::migration::types::Computed {
                                                             expression: super::super::super::ptah::migration::types::SqlText {
-                                                                text: _rt::string_lift(bytes78),
+                                                                text: _rt::string_lift(bytes79),
                                                                 syntax: super::super::super::ptah::migration::types::SqlSyntax::_lift(
-                                                                    l79 as u8,
+                                                                    l80 as u8,
                                                                 ),
                                                             },
                                                             storage: super::super::super::ptah::migration::types::ComputedStorage::_lift(
-                                                                l80 as u8,
+                                                                l81 as u8,
                                                             ),
                                                         }
                                                     };
@@ -7602,23 +7663,23 @@ pub mod ptah {
                                                 }
                                                 _ => _rt::invalid_enum_discriminant(),
                                             },
-                                            comment: match l81 {
+                                            comment: match l82 {
                                                 0 => None,
                                                 1 => {
                                                     let e = {
-                                                        let l82 = *base
+                                                        let l83 = *base
                                                             .add(24 + 21 * ::core::mem::size_of::<*const u8>())
                                                             .cast::<*mut u8>();
-                                                        let l83 = *base
+                                                        let l84 = *base
                                                             .add(24 + 22 * ::core::mem::size_of::<*const u8>())
                                                             .cast::<usize>();
-                                                        let len84 = l83;
-                                                        let bytes84 = _rt::Vec::from_raw_parts(
-                                                            l82.cast(),
-                                                            len84,
-                                                            len84,
+                                                        let len85 = l84;
+                                                        let bytes85 = _rt::Vec::from_raw_parts(
+                                                            l83.cast(),
+                                                            len85,
+                                                            len85,
                                                         );
-                                                        _rt::string_lift(bytes84)
+                                                        _rt::string_lift(bytes85)
                                                     };
                                                     Some(e)
                                                 }
@@ -7626,159 +7687,159 @@ pub mod ptah {
                                             },
                                         }
                                     };
-                                    result85.push(e85);
+                                    result86.push(e86);
                                 }
                                 _rt::cabi_dealloc(
-                                    base85,
-                                    len85 * (32 + 22 * ::core::mem::size_of::<*const u8>()),
+                                    base86,
+                                    len86 * (32 + 22 * ::core::mem::size_of::<*const u8>()),
                                     8,
                                 );
-                                result85
+                                result86
                             };
                             Ok(e)
                         }
                         1 => {
                             let e = {
-                                let l86 = i32::from(
+                                let l87 = i32::from(
                                     *ptr1.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
                                 );
-                                use super::super::super::ptah::migration::types::Error as V108;
-                                let v108 = match l86 {
+                                use super::super::super::ptah::migration::types::Error as V109;
+                                let v109 = match l87 {
                                     0 => {
-                                        let e108 = {
-                                            let l87 = *ptr1
+                                        let e109 = {
+                                            let l88 = *ptr1
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
-                                            let l88 = *ptr1
+                                            let l89 = *ptr1
                                                 .add(3 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>();
-                                            let len89 = l88;
-                                            let bytes89 = _rt::Vec::from_raw_parts(
-                                                l87.cast(),
-                                                len89,
-                                                len89,
+                                            let len90 = l89;
+                                            let bytes90 = _rt::Vec::from_raw_parts(
+                                                l88.cast(),
+                                                len90,
+                                                len90,
                                             );
-                                            _rt::string_lift(bytes89)
+                                            _rt::string_lift(bytes90)
                                         };
-                                        V108::AlreadyExists(e108)
+                                        V109::AlreadyExists(e109)
                                     }
                                     1 => {
-                                        let e108 = {
-                                            let l90 = *ptr1
+                                        let e109 = {
+                                            let l91 = *ptr1
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
-                                            let l91 = *ptr1
+                                            let l92 = *ptr1
                                                 .add(3 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>();
-                                            let len92 = l91;
-                                            let bytes92 = _rt::Vec::from_raw_parts(
-                                                l90.cast(),
-                                                len92,
-                                                len92,
+                                            let len93 = l92;
+                                            let bytes93 = _rt::Vec::from_raw_parts(
+                                                l91.cast(),
+                                                len93,
+                                                len93,
                                             );
-                                            _rt::string_lift(bytes92)
+                                            _rt::string_lift(bytes93)
                                         };
-                                        V108::NotFound(e108)
+                                        V109::NotFound(e109)
                                     }
                                     2 => {
-                                        let e108 = {
-                                            let l93 = *ptr1
+                                        let e109 = {
+                                            let l94 = *ptr1
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
-                                            let l94 = *ptr1
+                                            let l95 = *ptr1
                                                 .add(3 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>();
-                                            let len95 = l94;
-                                            let bytes95 = _rt::Vec::from_raw_parts(
-                                                l93.cast(),
-                                                len95,
-                                                len95,
+                                            let len96 = l95;
+                                            let bytes96 = _rt::Vec::from_raw_parts(
+                                                l94.cast(),
+                                                len96,
+                                                len96,
                                             );
-                                            _rt::string_lift(bytes95)
+                                            _rt::string_lift(bytes96)
                                         };
-                                        V108::Invalid(e108)
+                                        V109::Invalid(e109)
                                     }
                                     3 => {
-                                        let e108 = {
-                                            let l96 = *ptr1
+                                        let e109 = {
+                                            let l97 = *ptr1
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
-                                            let l97 = *ptr1
+                                            let l98 = *ptr1
                                                 .add(3 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>();
-                                            let len98 = l97;
-                                            let bytes98 = _rt::Vec::from_raw_parts(
-                                                l96.cast(),
-                                                len98,
-                                                len98,
+                                            let len99 = l98;
+                                            let bytes99 = _rt::Vec::from_raw_parts(
+                                                l97.cast(),
+                                                len99,
+                                                len99,
                                             );
-                                            _rt::string_lift(bytes98)
+                                            _rt::string_lift(bytes99)
                                         };
-                                        V108::Denied(e108)
+                                        V109::Denied(e109)
                                     }
                                     4 => {
-                                        let e108 = {
-                                            let l99 = *ptr1
+                                        let e109 = {
+                                            let l100 = *ptr1
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
-                                            let l100 = *ptr1
+                                            let l101 = *ptr1
                                                 .add(3 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>();
-                                            let len101 = l100;
-                                            let bytes101 = _rt::Vec::from_raw_parts(
-                                                l99.cast(),
-                                                len101,
-                                                len101,
+                                            let len102 = l101;
+                                            let bytes102 = _rt::Vec::from_raw_parts(
+                                                l100.cast(),
+                                                len102,
+                                                len102,
                                             );
-                                            _rt::string_lift(bytes101)
+                                            _rt::string_lift(bytes102)
                                         };
-                                        V108::Unsupported(e108)
+                                        V109::Unsupported(e109)
                                     }
                                     5 => {
-                                        let e108 = {
-                                            let l102 = *ptr1
+                                        let e109 = {
+                                            let l103 = *ptr1
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
-                                            let l103 = *ptr1
+                                            let l104 = *ptr1
                                                 .add(3 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>();
-                                            let len104 = l103;
-                                            let bytes104 = _rt::Vec::from_raw_parts(
-                                                l102.cast(),
-                                                len104,
-                                                len104,
+                                            let len105 = l104;
+                                            let bytes105 = _rt::Vec::from_raw_parts(
+                                                l103.cast(),
+                                                len105,
+                                                len105,
                                             );
-                                            _rt::string_lift(bytes104)
+                                            _rt::string_lift(bytes105)
                                         };
-                                        V108::LimitExceeded(e108)
+                                        V109::LimitExceeded(e109)
                                     }
                                     n => {
                                         debug_assert_eq!(n, 6, "invalid enum discriminant");
-                                        let e108 = {
-                                            let l105 = *ptr1
+                                        let e109 = {
+                                            let l106 = *ptr1
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
-                                            let l106 = *ptr1
+                                            let l107 = *ptr1
                                                 .add(3 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>();
-                                            let len107 = l106;
-                                            let bytes107 = _rt::Vec::from_raw_parts(
-                                                l105.cast(),
-                                                len107,
-                                                len107,
+                                            let len108 = l107;
+                                            let bytes108 = _rt::Vec::from_raw_parts(
+                                                l106.cast(),
+                                                len108,
+                                                len108,
                                             );
-                                            _rt::string_lift(bytes107)
+                                            _rt::string_lift(bytes108)
                                         };
-                                        V108::Failed(e108)
+                                        V109::Failed(e109)
                                     }
                                 };
-                                v108
+                                v109
                             };
                             Err(e)
                         }
                         _ => _rt::invalid_enum_discriminant(),
                     };
-                    result109
+                    result110
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
@@ -9731,7 +9792,7 @@ pub mod ptah {
                         }
                         wit_import1((self).handle() as i32, ptr0);
                         let l2 = i32::from(*ptr0.add(0).cast::<u8>());
-                        let result54 = match l2 {
+                        let result55 = match l2 {
                             0 => {
                                 let e = {
                                     let l3 = *ptr0
@@ -9740,13 +9801,13 @@ pub mod ptah {
                                     let l4 = *ptr0
                                         .add(2 * ::core::mem::size_of::<*const u8>())
                                         .cast::<usize>();
-                                    let base30 = l3;
-                                    let len30 = l4;
-                                    let mut result30 = _rt::Vec::with_capacity(len30);
-                                    for i in 0..len30 {
-                                        let base = base30
+                                    let base31 = l3;
+                                    let len31 = l4;
+                                    let mut result31 = _rt::Vec::with_capacity(len31);
+                                    for i in 0..len31 {
+                                        let base = base31
                                             .add(i * (9 * ::core::mem::size_of::<*const u8>()));
-                                        let e30 = {
+                                        let e31 = {
                                             let l5 = *base.add(0).cast::<*mut u8>();
                                             let l6 = *base
                                                 .add(::core::mem::size_of::<*const u8>())
@@ -9773,14 +9834,14 @@ pub mod ptah {
                                                                     .add(3 * ::core::mem::size_of::<*const u8>())
                                                                     .cast::<u8>(),
                                                             );
-                                                            use super::super::super::ptah::migration::types::ColumnType as V29;
-                                                            let v29 = match l9 {
-                                                                0 => V29::Boolean,
-                                                                1 => V29::SmallInteger,
-                                                                2 => V29::Integer,
-                                                                3 => V29::BigInteger,
+                                                            use super::super::super::ptah::migration::types::ColumnType as V30;
+                                                            let v30 = match l9 {
+                                                                0 => V30::Boolean,
+                                                                1 => V30::SmallInteger,
+                                                                2 => V30::Integer,
+                                                                3 => V30::BigInteger,
                                                                 4 => {
-                                                                    let e29 = {
+                                                                    let e30 = {
                                                                         let l10 = i32::from(
                                                                             *base
                                                                                 .add(4 * ::core::mem::size_of::<*const u8>())
@@ -9796,12 +9857,12 @@ pub mod ptah {
                                                                             scale: l11 as u8,
                                                                         }
                                                                     };
-                                                                    V29::Numeric(e29)
+                                                                    V30::Numeric(e30)
                                                                 }
-                                                                5 => V29::Float,
-                                                                6 => V29::Double,
+                                                                5 => V30::Float,
+                                                                6 => V30::Double,
                                                                 7 => {
-                                                                    let e29 = {
+                                                                    let e30 = {
                                                                         let l12 = i32::from(
                                                                             *base
                                                                                 .add(4 * ::core::mem::size_of::<*const u8>())
@@ -9821,25 +9882,20 @@ pub mod ptah {
                                                                             _ => _rt::invalid_enum_discriminant(),
                                                                         }
                                                                     };
-                                                                    V29::Varchar(e29)
+                                                                    V30::Varchar(e30)
                                                                 }
-                                                                8 => V29::Text,
-                                                                9 => {
-                                                                    let e29 = {
-                                                                        let l14 = i32::from(
-                                                                            *base
-                                                                                .add(4 * ::core::mem::size_of::<*const u8>())
-                                                                                .cast::<u8>(),
-                                                                        );
-                                                                        super::super::super::ptah::migration::types::LargeSize::_lift(
-                                                                            l14 as u8,
-                                                                        )
+                                                                8 => {
+                                                                    let e30 = {
+                                                                        let l14 = *base
+                                                                            .add(4 * ::core::mem::size_of::<*const u8>())
+                                                                            .cast::<i32>();
+                                                                        l14 as u32
                                                                     };
-                                                                    V29::LargeText(e29)
+                                                                    V30::Char(e30)
                                                                 }
-                                                                10 => V29::Binary,
-                                                                11 => {
-                                                                    let e29 = {
+                                                                9 => V30::Text,
+                                                                10 => {
+                                                                    let e30 = {
                                                                         let l15 = i32::from(
                                                                             *base
                                                                                 .add(4 * ::core::mem::size_of::<*const u8>())
@@ -9849,22 +9905,25 @@ pub mod ptah {
                                                                             l15 as u8,
                                                                         )
                                                                     };
-                                                                    V29::LargeBinary(e29)
+                                                                    V30::LargeText(e30)
                                                                 }
-                                                                12 => V29::Date,
-                                                                13 => {
-                                                                    let e29 = {
+                                                                11 => V30::Binary,
+                                                                12 => {
+                                                                    let e30 = {
                                                                         let l16 = i32::from(
                                                                             *base
                                                                                 .add(4 * ::core::mem::size_of::<*const u8>())
                                                                                 .cast::<u8>(),
                                                                         );
-                                                                        l16 as u8
+                                                                        super::super::super::ptah::migration::types::LargeSize::_lift(
+                                                                            l16 as u8,
+                                                                        )
                                                                     };
-                                                                    V29::Time(e29)
+                                                                    V30::LargeBinary(e30)
                                                                 }
+                                                                13 => V30::Date,
                                                                 14 => {
-                                                                    let e29 = {
+                                                                    let e30 = {
                                                                         let l17 = i32::from(
                                                                             *base
                                                                                 .add(4 * ::core::mem::size_of::<*const u8>())
@@ -9872,10 +9931,10 @@ pub mod ptah {
                                                                         );
                                                                         l17 as u8
                                                                     };
-                                                                    V29::Timestamp(e29)
+                                                                    V30::Time(e30)
                                                                 }
                                                                 15 => {
-                                                                    let e29 = {
+                                                                    let e30 = {
                                                                         let l18 = i32::from(
                                                                             *base
                                                                                 .add(4 * ::core::mem::size_of::<*const u8>())
@@ -9883,80 +9942,92 @@ pub mod ptah {
                                                                         );
                                                                         l18 as u8
                                                                     };
-                                                                    V29::TimestampWithZone(e29)
+                                                                    V30::Timestamp(e30)
                                                                 }
-                                                                16 => V29::Uuid,
-                                                                17 => V29::Json,
-                                                                n => {
-                                                                    debug_assert_eq!(n, 18, "invalid enum discriminant");
-                                                                    let e29 = {
+                                                                16 => {
+                                                                    let e30 = {
                                                                         let l19 = i32::from(
                                                                             *base
                                                                                 .add(4 * ::core::mem::size_of::<*const u8>())
                                                                                 .cast::<u8>(),
                                                                         );
-                                                                        let l23 = *base
+                                                                        l19 as u8
+                                                                    };
+                                                                    V30::TimestampWithZone(e30)
+                                                                }
+                                                                17 => V30::Uuid,
+                                                                18 => V30::Json,
+                                                                19 => V30::JsonBinary,
+                                                                n => {
+                                                                    debug_assert_eq!(n, 20, "invalid enum discriminant");
+                                                                    let e30 = {
+                                                                        let l20 = i32::from(
+                                                                            *base
+                                                                                .add(4 * ::core::mem::size_of::<*const u8>())
+                                                                                .cast::<u8>(),
+                                                                        );
+                                                                        let l24 = *base
                                                                             .add(7 * ::core::mem::size_of::<*const u8>())
                                                                             .cast::<*mut u8>();
-                                                                        let l24 = *base
+                                                                        let l25 = *base
                                                                             .add(8 * ::core::mem::size_of::<*const u8>())
                                                                             .cast::<usize>();
-                                                                        let base28 = l23;
-                                                                        let len28 = l24;
-                                                                        let mut result28 = _rt::Vec::with_capacity(len28);
-                                                                        for i in 0..len28 {
-                                                                            let base = base28
+                                                                        let base29 = l24;
+                                                                        let len29 = l25;
+                                                                        let mut result29 = _rt::Vec::with_capacity(len29);
+                                                                        for i in 0..len29 {
+                                                                            let base = base29
                                                                                 .add(i * (2 * ::core::mem::size_of::<*const u8>()));
-                                                                            let e28 = {
-                                                                                let l25 = *base.add(0).cast::<*mut u8>();
-                                                                                let l26 = *base
+                                                                            let e29 = {
+                                                                                let l26 = *base.add(0).cast::<*mut u8>();
+                                                                                let l27 = *base
                                                                                     .add(::core::mem::size_of::<*const u8>())
                                                                                     .cast::<usize>();
-                                                                                let len27 = l26;
-                                                                                let bytes27 = _rt::Vec::from_raw_parts(
-                                                                                    l25.cast(),
-                                                                                    len27,
-                                                                                    len27,
+                                                                                let len28 = l27;
+                                                                                let bytes28 = _rt::Vec::from_raw_parts(
+                                                                                    l26.cast(),
+                                                                                    len28,
+                                                                                    len28,
                                                                                 );
-                                                                                _rt::string_lift(bytes27)
+                                                                                _rt::string_lift(bytes28)
                                                                             };
-                                                                            result28.push(e28);
+                                                                            result29.push(e29);
                                                                         }
                                                                         _rt::cabi_dealloc(
-                                                                            base28,
-                                                                            len28 * (2 * ::core::mem::size_of::<*const u8>()),
+                                                                            base29,
+                                                                            len29 * (2 * ::core::mem::size_of::<*const u8>()),
                                                                             ::core::mem::size_of::<*const u8>(),
                                                                         );
                                                                         super::super::super::ptah::migration::types::EnumType {
-                                                                            name: match l19 {
+                                                                            name: match l20 {
                                                                                 0 => None,
                                                                                 1 => {
                                                                                     let e = {
-                                                                                        let l20 = *base
+                                                                                        let l21 = *base
                                                                                             .add(5 * ::core::mem::size_of::<*const u8>())
                                                                                             .cast::<*mut u8>();
-                                                                                        let l21 = *base
+                                                                                        let l22 = *base
                                                                                             .add(6 * ::core::mem::size_of::<*const u8>())
                                                                                             .cast::<usize>();
-                                                                                        let len22 = l21;
-                                                                                        let bytes22 = _rt::Vec::from_raw_parts(
-                                                                                            l20.cast(),
-                                                                                            len22,
-                                                                                            len22,
+                                                                                        let len23 = l22;
+                                                                                        let bytes23 = _rt::Vec::from_raw_parts(
+                                                                                            l21.cast(),
+                                                                                            len23,
+                                                                                            len23,
                                                                                         );
-                                                                                        _rt::string_lift(bytes22)
+                                                                                        _rt::string_lift(bytes23)
                                                                                     };
                                                                                     Some(e)
                                                                                 }
                                                                                 _ => _rt::invalid_enum_discriminant(),
                                                                             },
-                                                                            labels: result28,
+                                                                            labels: result29,
                                                                         }
                                                                     };
-                                                                    V29::Enumeration(e29)
+                                                                    V30::Enumeration(e30)
                                                                 }
                                                             };
-                                                            v29
+                                                            v30
                                                         };
                                                         Some(e)
                                                     }
@@ -9964,159 +10035,159 @@ pub mod ptah {
                                                 },
                                             }
                                         };
-                                        result30.push(e30);
+                                        result31.push(e31);
                                     }
                                     _rt::cabi_dealloc(
-                                        base30,
-                                        len30 * (9 * ::core::mem::size_of::<*const u8>()),
+                                        base31,
+                                        len31 * (9 * ::core::mem::size_of::<*const u8>()),
                                         ::core::mem::size_of::<*const u8>(),
                                     );
-                                    result30
+                                    result31
                                 };
                                 Ok(e)
                             }
                             1 => {
                                 let e = {
-                                    let l31 = i32::from(
+                                    let l32 = i32::from(
                                         *ptr0.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
                                     );
-                                    use super::super::super::ptah::migration::types::Error as V53;
-                                    let v53 = match l31 {
+                                    use super::super::super::ptah::migration::types::Error as V54;
+                                    let v54 = match l32 {
                                         0 => {
-                                            let e53 = {
-                                                let l32 = *ptr0
+                                            let e54 = {
+                                                let l33 = *ptr0
                                                     .add(2 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<*mut u8>();
-                                                let l33 = *ptr0
+                                                let l34 = *ptr0
                                                     .add(3 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<usize>();
-                                                let len34 = l33;
-                                                let bytes34 = _rt::Vec::from_raw_parts(
-                                                    l32.cast(),
-                                                    len34,
-                                                    len34,
+                                                let len35 = l34;
+                                                let bytes35 = _rt::Vec::from_raw_parts(
+                                                    l33.cast(),
+                                                    len35,
+                                                    len35,
                                                 );
-                                                _rt::string_lift(bytes34)
+                                                _rt::string_lift(bytes35)
                                             };
-                                            V53::AlreadyExists(e53)
+                                            V54::AlreadyExists(e54)
                                         }
                                         1 => {
-                                            let e53 = {
-                                                let l35 = *ptr0
+                                            let e54 = {
+                                                let l36 = *ptr0
                                                     .add(2 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<*mut u8>();
-                                                let l36 = *ptr0
+                                                let l37 = *ptr0
                                                     .add(3 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<usize>();
-                                                let len37 = l36;
-                                                let bytes37 = _rt::Vec::from_raw_parts(
-                                                    l35.cast(),
-                                                    len37,
-                                                    len37,
+                                                let len38 = l37;
+                                                let bytes38 = _rt::Vec::from_raw_parts(
+                                                    l36.cast(),
+                                                    len38,
+                                                    len38,
                                                 );
-                                                _rt::string_lift(bytes37)
+                                                _rt::string_lift(bytes38)
                                             };
-                                            V53::NotFound(e53)
+                                            V54::NotFound(e54)
                                         }
                                         2 => {
-                                            let e53 = {
-                                                let l38 = *ptr0
+                                            let e54 = {
+                                                let l39 = *ptr0
                                                     .add(2 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<*mut u8>();
-                                                let l39 = *ptr0
+                                                let l40 = *ptr0
                                                     .add(3 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<usize>();
-                                                let len40 = l39;
-                                                let bytes40 = _rt::Vec::from_raw_parts(
-                                                    l38.cast(),
-                                                    len40,
-                                                    len40,
+                                                let len41 = l40;
+                                                let bytes41 = _rt::Vec::from_raw_parts(
+                                                    l39.cast(),
+                                                    len41,
+                                                    len41,
                                                 );
-                                                _rt::string_lift(bytes40)
+                                                _rt::string_lift(bytes41)
                                             };
-                                            V53::Invalid(e53)
+                                            V54::Invalid(e54)
                                         }
                                         3 => {
-                                            let e53 = {
-                                                let l41 = *ptr0
+                                            let e54 = {
+                                                let l42 = *ptr0
                                                     .add(2 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<*mut u8>();
-                                                let l42 = *ptr0
+                                                let l43 = *ptr0
                                                     .add(3 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<usize>();
-                                                let len43 = l42;
-                                                let bytes43 = _rt::Vec::from_raw_parts(
-                                                    l41.cast(),
-                                                    len43,
-                                                    len43,
+                                                let len44 = l43;
+                                                let bytes44 = _rt::Vec::from_raw_parts(
+                                                    l42.cast(),
+                                                    len44,
+                                                    len44,
                                                 );
-                                                _rt::string_lift(bytes43)
+                                                _rt::string_lift(bytes44)
                                             };
-                                            V53::Denied(e53)
+                                            V54::Denied(e54)
                                         }
                                         4 => {
-                                            let e53 = {
-                                                let l44 = *ptr0
+                                            let e54 = {
+                                                let l45 = *ptr0
                                                     .add(2 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<*mut u8>();
-                                                let l45 = *ptr0
+                                                let l46 = *ptr0
                                                     .add(3 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<usize>();
-                                                let len46 = l45;
-                                                let bytes46 = _rt::Vec::from_raw_parts(
-                                                    l44.cast(),
-                                                    len46,
-                                                    len46,
+                                                let len47 = l46;
+                                                let bytes47 = _rt::Vec::from_raw_parts(
+                                                    l45.cast(),
+                                                    len47,
+                                                    len47,
                                                 );
-                                                _rt::string_lift(bytes46)
+                                                _rt::string_lift(bytes47)
                                             };
-                                            V53::Unsupported(e53)
+                                            V54::Unsupported(e54)
                                         }
                                         5 => {
-                                            let e53 = {
-                                                let l47 = *ptr0
+                                            let e54 = {
+                                                let l48 = *ptr0
                                                     .add(2 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<*mut u8>();
-                                                let l48 = *ptr0
+                                                let l49 = *ptr0
                                                     .add(3 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<usize>();
-                                                let len49 = l48;
-                                                let bytes49 = _rt::Vec::from_raw_parts(
-                                                    l47.cast(),
-                                                    len49,
-                                                    len49,
+                                                let len50 = l49;
+                                                let bytes50 = _rt::Vec::from_raw_parts(
+                                                    l48.cast(),
+                                                    len50,
+                                                    len50,
                                                 );
-                                                _rt::string_lift(bytes49)
+                                                _rt::string_lift(bytes50)
                                             };
-                                            V53::LimitExceeded(e53)
+                                            V54::LimitExceeded(e54)
                                         }
                                         n => {
                                             debug_assert_eq!(n, 6, "invalid enum discriminant");
-                                            let e53 = {
-                                                let l50 = *ptr0
+                                            let e54 = {
+                                                let l51 = *ptr0
                                                     .add(2 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<*mut u8>();
-                                                let l51 = *ptr0
+                                                let l52 = *ptr0
                                                     .add(3 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<usize>();
-                                                let len52 = l51;
-                                                let bytes52 = _rt::Vec::from_raw_parts(
-                                                    l50.cast(),
-                                                    len52,
-                                                    len52,
+                                                let len53 = l52;
+                                                let bytes53 = _rt::Vec::from_raw_parts(
+                                                    l51.cast(),
+                                                    len53,
+                                                    len53,
                                                 );
-                                                _rt::string_lift(bytes52)
+                                                _rt::string_lift(bytes53)
                                             };
-                                            V53::Failed(e53)
+                                            V54::Failed(e54)
                                         }
                                     };
-                                    v53
+                                    v54
                                 };
                                 Err(e)
                             }
                             _ => _rt::invalid_enum_discriminant(),
                         };
-                        result54
+                        result55
                     }
                 }
             }
@@ -12730,118 +12801,118 @@ macro_rules! __export_migrations_impl {
         (link_section =
         "component-type:wit-bindgen:0.60.0:ptah:migration@0.1.0:migrations:imports and exports")]
         #[doc(hidden)] #[allow(clippy::octal_escapes)] pub static
-        __WIT_BINDGEN_COMPONENT_TYPE : [u8; 4752] = *
+        __WIT_BINDGEN_COMPONENT_TYPE : [u8; 4774] = *
         b"\
-\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\x8f$\x01A\x02\x01A\x20\
+\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xa5$\x01A\x02\x01A\x20\
 \x01BA\x01m\x03\x06sqlite\x08postgres\x07mariadb\x04\0\x07dialect\x03\0\0\x01r\x02\
 \x09precision}\x05scale}\x04\0\x0cnumeric-type\x03\0\x02\x01m\x02\x06medium\x04l\
 ong\x04\0\x0alarge-size\x03\0\x04\x01ks\x01ps\x01r\x02\x04name\x06\x06labels\x07\
-\x04\0\x09enum-type\x03\0\x08\x01ky\x01q\x13\x07boolean\0\0\x0dsmall-integer\0\0\
+\x04\0\x09enum-type\x03\0\x08\x01ky\x01q\x15\x07boolean\0\0\x0dsmall-integer\0\0\
 \x07integer\0\0\x0bbig-integer\0\0\x07numeric\x01\x03\0\x05float\0\0\x06double\0\
-\0\x07varchar\x01\x0a\0\x04text\0\0\x0alarge-text\x01\x05\0\x06binary\0\0\x0clar\
-ge-binary\x01\x05\0\x04date\0\0\x04time\x01}\0\x09timestamp\x01}\0\x13timestamp-\
-with-zone\x01}\0\x04uuid\0\0\x04json\0\0\x0benumeration\x01\x09\0\x04\0\x0bcolum\
-n-type\x03\0\x0b\x01p}\x01q\x0d\x04null\0\0\x07boolean\x01\x7f\0\x07integer\x01x\
-\0\x06double\x01u\0\x07numeric\x01s\0\x04text\x01s\0\x06binary\x01\x0d\0\x04date\
-\x01s\0\x04time\x01s\0\x09timestamp\x01s\0\x13timestamp-with-zone\x01s\0\x04uuid\
-\x01s\0\x04json\x01s\0\x04\0\x05value\x03\0\x0e\x01m\x02\x08portable\x06target\x04\
-\0\x0asql-syntax\x03\0\x10\x01r\x02\x04texts\x06syntax\x11\x04\0\x08sql-text\x03\
-\0\x12\x01q\x02\x05value\x01\x0f\0\x0aexpression\x01\x13\0\x04\0\x0ddefault-valu\
-e\x03\0\x14\x01m\x02\x08required\x0cif-supported\x04\0\x06demand\x03\0\x16\x01r\x02\
-\x04texts\x06demand\x17\x04\0\x07comment\x03\0\x18\x01m\x02\x06stored\x07virtual\
-\x04\0\x10computed-storage\x03\0\x1a\x01r\x02\x0aexpression\x13\x07storage\x1b\x04\
-\0\x08computed\x03\0\x1c\x01k\x15\x01k\x1d\x01k\x19\x01r\x07\x04names\x0bcolumn-\
-type\x0c\x08nullable\x7f\x07default\x1e\x0eauto-increment\x7f\x08computed\x1f\x07\
-comment\x20\x04\0\x06column\x03\0!\x01r\x02\x04name\x06\x07columns\x07\x04\0\x0b\
-primary-key\x03\0#\x01r\x02\x04name\x06\x07columns\x07\x04\0\x11unique-constrain\
-t\x03\0%\x01m\x04\x09no-action\x08restrict\x07cascade\x08set-null\x04\0\x12refer\
-ential-action\x03\0'\x01r\x06\x04name\x06\x07columns\x07\x0ereferred-tables\x10r\
-eferred-columns\x07\x09on-update(\x09on-delete(\x04\0\x0bforeign-key\x03\0)\x01r\
-\x02\x04name\x06\x09condition\x13\x04\0\x05check\x03\0+\x01q\x04\x0bprimary-key\x01\
-$\0\x06unique\x01&\0\x0bforeign-key\x01*\0\x05check\x01,\0\x04\0\x0aconstraint\x03\
-\0-\x01q\x05\x04name\x01s\0\x0bprimary-key\0\0\x06unique\x01\x07\0\x0bforeign-ke\
-y\x01\x07\0\x05check\x01\x07\0\x04\0\x13constraint-selector\x03\0/\x01m\x02\x09a\
-scending\x0adescending\x04\0\x0bindex-order\x03\01\x01q\x02\x06column\x01s\0\x0a\
-expression\x01\x13\0\x04\0\x09index-key\x03\03\x01r\x02\x03key4\x05order2\x04\0\x0a\
-index-part\x03\05\x01p6\x01k\x13\x01r\x04\x04names\x05parts7\x06unique\x7f\x09pr\
-edicate8\x04\0\x05index\x03\09\x01p\"\x01p.\x01r\x04\x04names\x07columns;\x0bcon\
-straints<\x07comment\x20\x04\0\x05table\x03\0=\x01q\x07\x0ealready-exists\x01s\0\
-\x09not-found\x01s\0\x07invalid\x01s\0\x06denied\x01s\0\x0bunsupported\x01s\0\x0e\
-limit-exceeded\x01s\0\x06failed\x01s\0\x04\0\x05error\x03\0?\x03\0\x1aptah:migra\
-tion/types@0.1.0\x05\0\x02\x03\0\0\x05table\x02\x03\0\0\x06column\x02\x03\0\0\x0b\
-column-type\x02\x03\0\0\x0ddefault-value\x02\x03\0\0\x06demand\x02\x03\0\0\x07co\
-mment\x02\x03\0\0\x05index\x02\x03\0\0\x0aconstraint\x02\x03\0\0\x13constraint-s\
-elector\x02\x03\0\0\x08sql-text\x02\x03\0\0\x05error\x01BC\x02\x03\x02\x01\x01\x04\
-\0\x05table\x03\0\0\x02\x03\x02\x01\x02\x04\0\x06column\x03\0\x02\x02\x03\x02\x01\
-\x03\x04\0\x0bcolumn-type\x03\0\x04\x02\x03\x02\x01\x04\x04\0\x0ddefault-value\x03\
-\0\x06\x02\x03\x02\x01\x05\x04\0\x06demand\x03\0\x08\x02\x03\x02\x01\x06\x04\0\x07\
-comment\x03\0\x0a\x02\x03\x02\x01\x07\x04\0\x05index\x03\0\x0c\x02\x03\x02\x01\x08\
-\x04\0\x0aconstraint\x03\0\x0e\x02\x03\x02\x01\x09\x04\0\x13constraint-selector\x03\
-\0\x10\x02\x03\x02\x01\x0a\x04\0\x08sql-text\x03\0\x12\x02\x03\x02\x01\x0b\x04\0\
-\x05error\x03\0\x14\x01q\x03\x04keep\0\0\x03set\x01\x07\0\x05clear\0\0\x04\0\x0e\
-default-change\x03\0\x16\x01q\x03\x04keep\0\0\x03set\x01\x0b\0\x05clear\0\0\x04\0\
-\x0ecomment-change\x03\0\x18\x01k\x05\x01k\x7f\x01r\x04\x0bcolumn-type\x1a\x08nu\
-llable\x1b\x07default\x17\x07comment\x19\x04\0\x0ecolumn-changes\x03\0\x1c\x01q\x03\
-\x03end\0\0\x06before\x01s\0\x05after\x01s\0\x04\0\x0blabel-place\x03\0\x1e\x01j\
-\0\x01\x15\x01@\x01\x05table\x01\0\x20\x04\0\x0ccreate-table\x01!\x01@\x01\x04na\
-mes\0\x20\x04\0\x0adrop-table\x01\"\x01@\x02\x04names\x08new-names\0\x20\x04\0\x0c\
-rename-table\x01#\x01@\x02\x05tables\x06column\x03\0\x20\x04\0\x0aadd-column\x01\
-$\x01@\x02\x05tables\x04names\0\x20\x04\0\x0bdrop-column\x01%\x01@\x03\x05tables\
-\x04names\x08new-names\0\x20\x04\0\x0drename-column\x01&\x01@\x03\x05tables\x04n\
-ames\x07changes\x1d\0\x20\x04\0\x0calter-column\x01'\x01k\x09\x01@\x03\x05tables\
-\x05index\x0d\x06online(\0\x20\x04\0\x0ccreate-index\x01)\x01@\x03\x05tables\x04\
-names\x06online(\0\x20\x04\0\x0adrop-index\x01*\x01@\x02\x05tables\x0aconstraint\
-\x0f\0\x20\x04\0\x11create-constraint\x01+\x01@\x02\x05tables\x05which\x11\0\x20\
-\x04\0\x0fdrop-constraint\x01,\x01ps\x01@\x02\x04names\x06labels-\0\x20\x04\0\x0b\
-create-enum\x01.\x04\0\x09drop-enum\x01\"\x04\0\x0brename-enum\x01#\x01@\x03\x04\
-names\x05labels\x05place\x1f\0\x20\x04\0\x0eadd-enum-value\x01/\x01@\x03\x04name\
-s\x05labels\x09new-labels\0\x20\x04\0\x11rename-enum-value\x010\x01@\x01\x09stat\
-ement\x13\0\x20\x04\0\x08ddl-text\x011\x03\0\x1bptah:migration/schema@0.1.0\x05\x0c\
-\x02\x03\0\0\x07dialect\x02\x03\0\0\x09enum-type\x02\x03\0\0\x08computed\x01B-\x02\
-\x03\x02\x01\x0d\x04\0\x07dialect\x03\0\0\x02\x03\x02\x01\x03\x04\0\x0bcolumn-ty\
-pe\x03\0\x02\x02\x03\x02\x01\x0e\x04\0\x09enum-type\x03\0\x04\x02\x03\x02\x01\x04\
-\x04\0\x0ddefault-value\x03\0\x06\x02\x03\x02\x01\x0f\x04\0\x08computed\x03\0\x08\
-\x02\x03\x02\x01\x08\x04\0\x0aconstraint\x03\0\x0a\x02\x03\x02\x01\x07\x04\0\x05\
-index\x03\0\x0c\x02\x03\x02\x01\x0b\x04\0\x05error\x03\0\x0e\x01k\x03\x01k\x07\x01\
-k\x09\x01ks\x01r\x08\x04names\x0bcolumn-type\x10\x0bnative-types\x08nullable\x7f\
-\x07default\x11\x0eauto-increment\x7f\x08computed\x12\x07comment\x13\x04\0\x0bco\
-lumn-info\x03\0\x14\x01@\0\0\x01\x04\0\x0etarget-dialect\x01\x16\x01ps\x01@\0\0\x17\
-\x04\0\x06tables\x01\x18\x01p\x05\x01@\0\0\x19\x04\0\x05enums\x01\x1a\x01p\x15\x01\
-j\x01\x1b\x01\x0f\x01@\x01\x05tables\0\x1c\x04\0\x07columns\x01\x1d\x01p\x0b\x01\
-j\x01\x1e\x01\x0f\x01@\x01\x05tables\0\x1f\x04\0\x0bconstraints\x01\x20\x01p\x0d\
-\x01j\x01!\x01\x0f\x01@\x01\x05tables\0\"\x04\0\x07indexes\x01#\x01j\x01\x13\x01\
-\x0f\x01@\x01\x05tables\0$\x04\0\x0dtable-comment\x01%\x03\0\x1cptah:migration/i\
-nspect@0.1.0\x05\x10\x02\x03\0\0\x05value\x01B\x11\x02\x03\x02\x01\x11\x04\0\x05\
-value\x03\0\0\x02\x03\x02\x01\x0a\x04\0\x08sql-text\x03\0\x02\x02\x03\x02\x01\x0b\
-\x04\0\x05error\x03\0\x04\x04\0\x09statement\x03\x01\x01ps\x01p\x01\x01p\x08\x01\
-j\0\x01\x05\x01@\x03\x05tables\x07columns\x07\x04rows\x09\0\x0a\x04\0\x0bbulk-in\
-sert\x01\x0b\x01i\x06\x01j\x01\x0c\x01\x05\x01@\x02\x09statement\x03\x0aparamete\
-rs\x08\0\x0d\x04\0\x07execute\x01\x0e\x03\0\x19ptah:migration/data@0.1.0\x05\x12\
-\x02\x03\0\x03\x09statement\x01B\x20\x02\x03\x02\x01\x03\x04\0\x0bcolumn-type\x03\
-\0\0\x02\x03\x02\x01\x11\x04\0\x05value\x03\0\x02\x02\x03\x02\x01\x0a\x04\0\x08s\
-ql-text\x03\0\x04\x02\x03\x02\x01\x0b\x04\0\x05error\x03\0\x06\x02\x03\x02\x01\x13\
-\x04\0\x09statement\x03\0\x08\x01k\x01\x01r\x02\x04names\x0bcolumn-type\x0a\x04\0\
-\x0danswer-column\x03\0\x0b\x04\0\x06cursor\x03\x01\x01h\x0d\x01p\x0c\x01j\x01\x0f\
-\x01\x07\x01@\x01\x04self\x0e\0\x10\x04\0\x16[method]cursor.columns\x01\x11\x01p\
-\x03\x01p\x12\x01j\x01\x13\x01\x07\x01@\x02\x04self\x0e\x08max-rowsy\0\x14\x04\0\
-\x13[method]cursor.next\x01\x15\x01i\x0d\x01j\x01\x16\x01\x07\x01@\x02\x09statem\
-ent\x05\x0aparameters\x12\0\x17\x04\0\x05query\x01\x18\x01h\x09\x01j\x01w\x01\x07\
-\x01@\x01\x09statement\x19\0\x1a\x04\0\x07touched\x01\x1b\x03\0\x19ptah:migratio\
-n/rows@0.1.0\x05\x14\x01B\x07\x01m\x03\x05debug\x04info\x04warn\x04\0\x05level\x03\
-\0\0\x01@\x02\x05level\x01\x04texts\x01\0\x04\0\x07message\x01\x02\x01kw\x01@\x02\
-\x04donew\x05total\x03\x01\0\x04\0\x08progress\x01\x04\x03\0\x18ptah:migration/l\
-og@0.1.0\x05\x15\x01B\x04\x01@\0\0s\x04\0\x07started\x01\0\x01@\0\0w\x04\0\x04se\
-ed\x01\x01\x03\0\x18ptah:migration/run@0.1.0\x05\x16\x01B\x13\x02\x03\x02\x01\x0b\
-\x04\0\x05error\x03\0\0\x01ps\x01r\x04\x02ids\x0edown-revisions\x02\x07messages\x0a\
-depends-on\x02\x04\0\x08revision\x03\0\x03\x01r\x05\x04names\x05titles\x06active\
-\x7f\x08requires\x02\x0adepends-on\x02\x04\0\x0dpopulate-step\x03\0\x05\x01p\x04\
-\x01p\x06\x01r\x05\x04names\x05titles\x07versions\x09revisions\x07\x0epopulate-s\
-teps\x08\x04\0\x0cpackage-info\x03\0\x09\x01@\0\0\x0a\x04\0\x08describe\x01\x0b\x01\
-j\0\x01\x01\x01@\x01\x04steps\0\x0c\x04\0\x08populate\x01\x0d\x01@\x01\x08revisi\
-ons\0\x0c\x04\0\x07upgrade\x01\x0e\x04\0\x09downgrade\x01\x0e\x04\0\x1eptah:migr\
-ation/migration@0.1.0\x05\x17\x04\0\x1fptah:migration/migrations@0.1.0\x04\0\x0b\
-\x10\x01\0\x0amigrations\x03\0\0\0G\x09producers\x01\x0cprocessed-by\x02\x0dwit-\
-component\x070.254.2\x10wit-bindgen-rust\x060.60.0";
+\0\x07varchar\x01\x0a\0\x04char\x01y\0\x04text\0\0\x0alarge-text\x01\x05\0\x06bi\
+nary\0\0\x0clarge-binary\x01\x05\0\x04date\0\0\x04time\x01}\0\x09timestamp\x01}\0\
+\x13timestamp-with-zone\x01}\0\x04uuid\0\0\x04json\0\0\x0bjson-binary\0\0\x0benu\
+meration\x01\x09\0\x04\0\x0bcolumn-type\x03\0\x0b\x01p}\x01q\x0d\x04null\0\0\x07\
+boolean\x01\x7f\0\x07integer\x01x\0\x06double\x01u\0\x07numeric\x01s\0\x04text\x01\
+s\0\x06binary\x01\x0d\0\x04date\x01s\0\x04time\x01s\0\x09timestamp\x01s\0\x13tim\
+estamp-with-zone\x01s\0\x04uuid\x01s\0\x04json\x01s\0\x04\0\x05value\x03\0\x0e\x01\
+m\x02\x08portable\x06target\x04\0\x0asql-syntax\x03\0\x10\x01r\x02\x04texts\x06s\
+yntax\x11\x04\0\x08sql-text\x03\0\x12\x01q\x02\x05value\x01\x0f\0\x0aexpression\x01\
+\x13\0\x04\0\x0ddefault-value\x03\0\x14\x01m\x02\x08required\x0cif-supported\x04\
+\0\x06demand\x03\0\x16\x01r\x02\x04texts\x06demand\x17\x04\0\x07comment\x03\0\x18\
+\x01m\x02\x06stored\x07virtual\x04\0\x10computed-storage\x03\0\x1a\x01r\x02\x0ae\
+xpression\x13\x07storage\x1b\x04\0\x08computed\x03\0\x1c\x01k\x15\x01k\x1d\x01k\x19\
+\x01r\x07\x04names\x0bcolumn-type\x0c\x08nullable\x7f\x07default\x1e\x0eauto-inc\
+rement\x7f\x08computed\x1f\x07comment\x20\x04\0\x06column\x03\0!\x01r\x02\x04nam\
+e\x06\x07columns\x07\x04\0\x0bprimary-key\x03\0#\x01r\x02\x04name\x06\x07columns\
+\x07\x04\0\x11unique-constraint\x03\0%\x01m\x04\x09no-action\x08restrict\x07casc\
+ade\x08set-null\x04\0\x12referential-action\x03\0'\x01r\x06\x04name\x06\x07colum\
+ns\x07\x0ereferred-tables\x10referred-columns\x07\x09on-update(\x09on-delete(\x04\
+\0\x0bforeign-key\x03\0)\x01r\x02\x04name\x06\x09condition\x13\x04\0\x05check\x03\
+\0+\x01q\x04\x0bprimary-key\x01$\0\x06unique\x01&\0\x0bforeign-key\x01*\0\x05che\
+ck\x01,\0\x04\0\x0aconstraint\x03\0-\x01q\x05\x04name\x01s\0\x0bprimary-key\0\0\x06\
+unique\x01\x07\0\x0bforeign-key\x01\x07\0\x05check\x01\x07\0\x04\0\x13constraint\
+-selector\x03\0/\x01m\x02\x09ascending\x0adescending\x04\0\x0bindex-order\x03\01\
+\x01q\x02\x06column\x01s\0\x0aexpression\x01\x13\0\x04\0\x09index-key\x03\03\x01\
+r\x02\x03key4\x05order2\x04\0\x0aindex-part\x03\05\x01p6\x01k\x13\x01r\x04\x04na\
+mes\x05parts7\x06unique\x7f\x09predicate8\x04\0\x05index\x03\09\x01p\"\x01p.\x01\
+r\x04\x04names\x07columns;\x0bconstraints<\x07comment\x20\x04\0\x05table\x03\0=\x01\
+q\x07\x0ealready-exists\x01s\0\x09not-found\x01s\0\x07invalid\x01s\0\x06denied\x01\
+s\0\x0bunsupported\x01s\0\x0elimit-exceeded\x01s\0\x06failed\x01s\0\x04\0\x05err\
+or\x03\0?\x03\0\x1aptah:migration/types@0.1.0\x05\0\x02\x03\0\0\x05table\x02\x03\
+\0\0\x06column\x02\x03\0\0\x0bcolumn-type\x02\x03\0\0\x0ddefault-value\x02\x03\0\
+\0\x06demand\x02\x03\0\0\x07comment\x02\x03\0\0\x05index\x02\x03\0\0\x0aconstrai\
+nt\x02\x03\0\0\x13constraint-selector\x02\x03\0\0\x08sql-text\x02\x03\0\0\x05err\
+or\x01BC\x02\x03\x02\x01\x01\x04\0\x05table\x03\0\0\x02\x03\x02\x01\x02\x04\0\x06\
+column\x03\0\x02\x02\x03\x02\x01\x03\x04\0\x0bcolumn-type\x03\0\x04\x02\x03\x02\x01\
+\x04\x04\0\x0ddefault-value\x03\0\x06\x02\x03\x02\x01\x05\x04\0\x06demand\x03\0\x08\
+\x02\x03\x02\x01\x06\x04\0\x07comment\x03\0\x0a\x02\x03\x02\x01\x07\x04\0\x05ind\
+ex\x03\0\x0c\x02\x03\x02\x01\x08\x04\0\x0aconstraint\x03\0\x0e\x02\x03\x02\x01\x09\
+\x04\0\x13constraint-selector\x03\0\x10\x02\x03\x02\x01\x0a\x04\0\x08sql-text\x03\
+\0\x12\x02\x03\x02\x01\x0b\x04\0\x05error\x03\0\x14\x01q\x03\x04keep\0\0\x03set\x01\
+\x07\0\x05clear\0\0\x04\0\x0edefault-change\x03\0\x16\x01q\x03\x04keep\0\0\x03se\
+t\x01\x0b\0\x05clear\0\0\x04\0\x0ecomment-change\x03\0\x18\x01k\x05\x01k\x7f\x01\
+r\x04\x0bcolumn-type\x1a\x08nullable\x1b\x07default\x17\x07comment\x19\x04\0\x0e\
+column-changes\x03\0\x1c\x01q\x03\x03end\0\0\x06before\x01s\0\x05after\x01s\0\x04\
+\0\x0blabel-place\x03\0\x1e\x01j\0\x01\x15\x01@\x01\x05table\x01\0\x20\x04\0\x0c\
+create-table\x01!\x01@\x01\x04names\0\x20\x04\0\x0adrop-table\x01\"\x01@\x02\x04\
+names\x08new-names\0\x20\x04\0\x0crename-table\x01#\x01@\x02\x05tables\x06column\
+\x03\0\x20\x04\0\x0aadd-column\x01$\x01@\x02\x05tables\x04names\0\x20\x04\0\x0bd\
+rop-column\x01%\x01@\x03\x05tables\x04names\x08new-names\0\x20\x04\0\x0drename-c\
+olumn\x01&\x01@\x03\x05tables\x04names\x07changes\x1d\0\x20\x04\0\x0calter-colum\
+n\x01'\x01k\x09\x01@\x03\x05tables\x05index\x0d\x06online(\0\x20\x04\0\x0ccreate\
+-index\x01)\x01@\x03\x05tables\x04names\x06online(\0\x20\x04\0\x0adrop-index\x01\
+*\x01@\x02\x05tables\x0aconstraint\x0f\0\x20\x04\0\x11create-constraint\x01+\x01\
+@\x02\x05tables\x05which\x11\0\x20\x04\0\x0fdrop-constraint\x01,\x01ps\x01@\x02\x04\
+names\x06labels-\0\x20\x04\0\x0bcreate-enum\x01.\x04\0\x09drop-enum\x01\"\x04\0\x0b\
+rename-enum\x01#\x01@\x03\x04names\x05labels\x05place\x1f\0\x20\x04\0\x0eadd-enu\
+m-value\x01/\x01@\x03\x04names\x05labels\x09new-labels\0\x20\x04\0\x11rename-enu\
+m-value\x010\x01@\x01\x09statement\x13\0\x20\x04\0\x08ddl-text\x011\x03\0\x1bpta\
+h:migration/schema@0.1.0\x05\x0c\x02\x03\0\0\x07dialect\x02\x03\0\0\x09enum-type\
+\x02\x03\0\0\x08computed\x01B-\x02\x03\x02\x01\x0d\x04\0\x07dialect\x03\0\0\x02\x03\
+\x02\x01\x03\x04\0\x0bcolumn-type\x03\0\x02\x02\x03\x02\x01\x0e\x04\0\x09enum-ty\
+pe\x03\0\x04\x02\x03\x02\x01\x04\x04\0\x0ddefault-value\x03\0\x06\x02\x03\x02\x01\
+\x0f\x04\0\x08computed\x03\0\x08\x02\x03\x02\x01\x08\x04\0\x0aconstraint\x03\0\x0a\
+\x02\x03\x02\x01\x07\x04\0\x05index\x03\0\x0c\x02\x03\x02\x01\x0b\x04\0\x05error\
+\x03\0\x0e\x01k\x03\x01k\x07\x01k\x09\x01ks\x01r\x08\x04names\x0bcolumn-type\x10\
+\x0bnative-types\x08nullable\x7f\x07default\x11\x0eauto-increment\x7f\x08compute\
+d\x12\x07comment\x13\x04\0\x0bcolumn-info\x03\0\x14\x01@\0\0\x01\x04\0\x0etarget\
+-dialect\x01\x16\x01ps\x01@\0\0\x17\x04\0\x06tables\x01\x18\x01p\x05\x01@\0\0\x19\
+\x04\0\x05enums\x01\x1a\x01p\x15\x01j\x01\x1b\x01\x0f\x01@\x01\x05tables\0\x1c\x04\
+\0\x07columns\x01\x1d\x01p\x0b\x01j\x01\x1e\x01\x0f\x01@\x01\x05tables\0\x1f\x04\
+\0\x0bconstraints\x01\x20\x01p\x0d\x01j\x01!\x01\x0f\x01@\x01\x05tables\0\"\x04\0\
+\x07indexes\x01#\x01j\x01\x13\x01\x0f\x01@\x01\x05tables\0$\x04\0\x0dtable-comme\
+nt\x01%\x03\0\x1cptah:migration/inspect@0.1.0\x05\x10\x02\x03\0\0\x05value\x01B\x11\
+\x02\x03\x02\x01\x11\x04\0\x05value\x03\0\0\x02\x03\x02\x01\x0a\x04\0\x08sql-tex\
+t\x03\0\x02\x02\x03\x02\x01\x0b\x04\0\x05error\x03\0\x04\x04\0\x09statement\x03\x01\
+\x01ps\x01p\x01\x01p\x08\x01j\0\x01\x05\x01@\x03\x05tables\x07columns\x07\x04row\
+s\x09\0\x0a\x04\0\x0bbulk-insert\x01\x0b\x01i\x06\x01j\x01\x0c\x01\x05\x01@\x02\x09\
+statement\x03\x0aparameters\x08\0\x0d\x04\0\x07execute\x01\x0e\x03\0\x19ptah:mig\
+ration/data@0.1.0\x05\x12\x02\x03\0\x03\x09statement\x01B\x20\x02\x03\x02\x01\x03\
+\x04\0\x0bcolumn-type\x03\0\0\x02\x03\x02\x01\x11\x04\0\x05value\x03\0\x02\x02\x03\
+\x02\x01\x0a\x04\0\x08sql-text\x03\0\x04\x02\x03\x02\x01\x0b\x04\0\x05error\x03\0\
+\x06\x02\x03\x02\x01\x13\x04\0\x09statement\x03\0\x08\x01k\x01\x01r\x02\x04names\
+\x0bcolumn-type\x0a\x04\0\x0danswer-column\x03\0\x0b\x04\0\x06cursor\x03\x01\x01\
+h\x0d\x01p\x0c\x01j\x01\x0f\x01\x07\x01@\x01\x04self\x0e\0\x10\x04\0\x16[method]\
+cursor.columns\x01\x11\x01p\x03\x01p\x12\x01j\x01\x13\x01\x07\x01@\x02\x04self\x0e\
+\x08max-rowsy\0\x14\x04\0\x13[method]cursor.next\x01\x15\x01i\x0d\x01j\x01\x16\x01\
+\x07\x01@\x02\x09statement\x05\x0aparameters\x12\0\x17\x04\0\x05query\x01\x18\x01\
+h\x09\x01j\x01w\x01\x07\x01@\x01\x09statement\x19\0\x1a\x04\0\x07touched\x01\x1b\
+\x03\0\x19ptah:migration/rows@0.1.0\x05\x14\x01B\x07\x01m\x03\x05debug\x04info\x04\
+warn\x04\0\x05level\x03\0\0\x01@\x02\x05level\x01\x04texts\x01\0\x04\0\x07messag\
+e\x01\x02\x01kw\x01@\x02\x04donew\x05total\x03\x01\0\x04\0\x08progress\x01\x04\x03\
+\0\x18ptah:migration/log@0.1.0\x05\x15\x01B\x04\x01@\0\0s\x04\0\x07started\x01\0\
+\x01@\0\0w\x04\0\x04seed\x01\x01\x03\0\x18ptah:migration/run@0.1.0\x05\x16\x01B\x13\
+\x02\x03\x02\x01\x0b\x04\0\x05error\x03\0\0\x01ps\x01r\x04\x02ids\x0edown-revisi\
+ons\x02\x07messages\x0adepends-on\x02\x04\0\x08revision\x03\0\x03\x01r\x05\x04na\
+mes\x05titles\x06active\x7f\x08requires\x02\x0adepends-on\x02\x04\0\x0dpopulate-\
+step\x03\0\x05\x01p\x04\x01p\x06\x01r\x05\x04names\x05titles\x07versions\x09revi\
+sions\x07\x0epopulate-steps\x08\x04\0\x0cpackage-info\x03\0\x09\x01@\0\0\x0a\x04\
+\0\x08describe\x01\x0b\x01j\0\x01\x01\x01@\x01\x04steps\0\x0c\x04\0\x08populate\x01\
+\x0d\x01@\x01\x08revisions\0\x0c\x04\0\x07upgrade\x01\x0e\x04\0\x09downgrade\x01\
+\x0e\x04\0\x1eptah:migration/migration@0.1.0\x05\x17\x04\0\x1fptah:migration/mig\
+rations@0.1.0\x04\0\x0b\x10\x01\0\x0amigrations\x03\0\0\0G\x09producers\x01\x0cp\
+rocessed-by\x02\x0dwit-component\x070.254.2\x10wit-bindgen-rust\x060.60.0";
         };
     };
 }
@@ -12854,110 +12925,110 @@ pub use __export_migrations_impl as __export_migrations;
 )]
 #[doc(hidden)]
 #[allow(clippy::octal_escapes)]
-pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 4472] = *b"\
-\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xd7!\x01A\x02\x01A\x1e\
+pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 4494] = *b"\
+\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xed!\x01A\x02\x01A\x1e\
 \x01BA\x01m\x03\x06sqlite\x08postgres\x07mariadb\x04\0\x07dialect\x03\0\0\x01r\x02\
 \x09precision}\x05scale}\x04\0\x0cnumeric-type\x03\0\x02\x01m\x02\x06medium\x04l\
 ong\x04\0\x0alarge-size\x03\0\x04\x01ks\x01ps\x01r\x02\x04name\x06\x06labels\x07\
-\x04\0\x09enum-type\x03\0\x08\x01ky\x01q\x13\x07boolean\0\0\x0dsmall-integer\0\0\
+\x04\0\x09enum-type\x03\0\x08\x01ky\x01q\x15\x07boolean\0\0\x0dsmall-integer\0\0\
 \x07integer\0\0\x0bbig-integer\0\0\x07numeric\x01\x03\0\x05float\0\0\x06double\0\
-\0\x07varchar\x01\x0a\0\x04text\0\0\x0alarge-text\x01\x05\0\x06binary\0\0\x0clar\
-ge-binary\x01\x05\0\x04date\0\0\x04time\x01}\0\x09timestamp\x01}\0\x13timestamp-\
-with-zone\x01}\0\x04uuid\0\0\x04json\0\0\x0benumeration\x01\x09\0\x04\0\x0bcolum\
-n-type\x03\0\x0b\x01p}\x01q\x0d\x04null\0\0\x07boolean\x01\x7f\0\x07integer\x01x\
-\0\x06double\x01u\0\x07numeric\x01s\0\x04text\x01s\0\x06binary\x01\x0d\0\x04date\
-\x01s\0\x04time\x01s\0\x09timestamp\x01s\0\x13timestamp-with-zone\x01s\0\x04uuid\
-\x01s\0\x04json\x01s\0\x04\0\x05value\x03\0\x0e\x01m\x02\x08portable\x06target\x04\
-\0\x0asql-syntax\x03\0\x10\x01r\x02\x04texts\x06syntax\x11\x04\0\x08sql-text\x03\
-\0\x12\x01q\x02\x05value\x01\x0f\0\x0aexpression\x01\x13\0\x04\0\x0ddefault-valu\
-e\x03\0\x14\x01m\x02\x08required\x0cif-supported\x04\0\x06demand\x03\0\x16\x01r\x02\
-\x04texts\x06demand\x17\x04\0\x07comment\x03\0\x18\x01m\x02\x06stored\x07virtual\
-\x04\0\x10computed-storage\x03\0\x1a\x01r\x02\x0aexpression\x13\x07storage\x1b\x04\
-\0\x08computed\x03\0\x1c\x01k\x15\x01k\x1d\x01k\x19\x01r\x07\x04names\x0bcolumn-\
-type\x0c\x08nullable\x7f\x07default\x1e\x0eauto-increment\x7f\x08computed\x1f\x07\
-comment\x20\x04\0\x06column\x03\0!\x01r\x02\x04name\x06\x07columns\x07\x04\0\x0b\
-primary-key\x03\0#\x01r\x02\x04name\x06\x07columns\x07\x04\0\x11unique-constrain\
-t\x03\0%\x01m\x04\x09no-action\x08restrict\x07cascade\x08set-null\x04\0\x12refer\
-ential-action\x03\0'\x01r\x06\x04name\x06\x07columns\x07\x0ereferred-tables\x10r\
-eferred-columns\x07\x09on-update(\x09on-delete(\x04\0\x0bforeign-key\x03\0)\x01r\
-\x02\x04name\x06\x09condition\x13\x04\0\x05check\x03\0+\x01q\x04\x0bprimary-key\x01\
-$\0\x06unique\x01&\0\x0bforeign-key\x01*\0\x05check\x01,\0\x04\0\x0aconstraint\x03\
-\0-\x01q\x05\x04name\x01s\0\x0bprimary-key\0\0\x06unique\x01\x07\0\x0bforeign-ke\
-y\x01\x07\0\x05check\x01\x07\0\x04\0\x13constraint-selector\x03\0/\x01m\x02\x09a\
-scending\x0adescending\x04\0\x0bindex-order\x03\01\x01q\x02\x06column\x01s\0\x0a\
-expression\x01\x13\0\x04\0\x09index-key\x03\03\x01r\x02\x03key4\x05order2\x04\0\x0a\
-index-part\x03\05\x01p6\x01k\x13\x01r\x04\x04names\x05parts7\x06unique\x7f\x09pr\
-edicate8\x04\0\x05index\x03\09\x01p\"\x01p.\x01r\x04\x04names\x07columns;\x0bcon\
-straints<\x07comment\x20\x04\0\x05table\x03\0=\x01q\x07\x0ealready-exists\x01s\0\
-\x09not-found\x01s\0\x07invalid\x01s\0\x06denied\x01s\0\x0bunsupported\x01s\0\x0e\
-limit-exceeded\x01s\0\x06failed\x01s\0\x04\0\x05error\x03\0?\x03\0\x1aptah:migra\
-tion/types@0.1.0\x05\0\x02\x03\0\0\x05table\x02\x03\0\0\x06column\x02\x03\0\0\x0b\
-column-type\x02\x03\0\0\x0ddefault-value\x02\x03\0\0\x06demand\x02\x03\0\0\x07co\
-mment\x02\x03\0\0\x05index\x02\x03\0\0\x0aconstraint\x02\x03\0\0\x13constraint-s\
-elector\x02\x03\0\0\x08sql-text\x02\x03\0\0\x05error\x01BC\x02\x03\x02\x01\x01\x04\
-\0\x05table\x03\0\0\x02\x03\x02\x01\x02\x04\0\x06column\x03\0\x02\x02\x03\x02\x01\
-\x03\x04\0\x0bcolumn-type\x03\0\x04\x02\x03\x02\x01\x04\x04\0\x0ddefault-value\x03\
-\0\x06\x02\x03\x02\x01\x05\x04\0\x06demand\x03\0\x08\x02\x03\x02\x01\x06\x04\0\x07\
-comment\x03\0\x0a\x02\x03\x02\x01\x07\x04\0\x05index\x03\0\x0c\x02\x03\x02\x01\x08\
-\x04\0\x0aconstraint\x03\0\x0e\x02\x03\x02\x01\x09\x04\0\x13constraint-selector\x03\
-\0\x10\x02\x03\x02\x01\x0a\x04\0\x08sql-text\x03\0\x12\x02\x03\x02\x01\x0b\x04\0\
-\x05error\x03\0\x14\x01q\x03\x04keep\0\0\x03set\x01\x07\0\x05clear\0\0\x04\0\x0e\
-default-change\x03\0\x16\x01q\x03\x04keep\0\0\x03set\x01\x0b\0\x05clear\0\0\x04\0\
-\x0ecomment-change\x03\0\x18\x01k\x05\x01k\x7f\x01r\x04\x0bcolumn-type\x1a\x08nu\
-llable\x1b\x07default\x17\x07comment\x19\x04\0\x0ecolumn-changes\x03\0\x1c\x01q\x03\
-\x03end\0\0\x06before\x01s\0\x05after\x01s\0\x04\0\x0blabel-place\x03\0\x1e\x01j\
-\0\x01\x15\x01@\x01\x05table\x01\0\x20\x04\0\x0ccreate-table\x01!\x01@\x01\x04na\
-mes\0\x20\x04\0\x0adrop-table\x01\"\x01@\x02\x04names\x08new-names\0\x20\x04\0\x0c\
-rename-table\x01#\x01@\x02\x05tables\x06column\x03\0\x20\x04\0\x0aadd-column\x01\
-$\x01@\x02\x05tables\x04names\0\x20\x04\0\x0bdrop-column\x01%\x01@\x03\x05tables\
-\x04names\x08new-names\0\x20\x04\0\x0drename-column\x01&\x01@\x03\x05tables\x04n\
-ames\x07changes\x1d\0\x20\x04\0\x0calter-column\x01'\x01k\x09\x01@\x03\x05tables\
-\x05index\x0d\x06online(\0\x20\x04\0\x0ccreate-index\x01)\x01@\x03\x05tables\x04\
-names\x06online(\0\x20\x04\0\x0adrop-index\x01*\x01@\x02\x05tables\x0aconstraint\
-\x0f\0\x20\x04\0\x11create-constraint\x01+\x01@\x02\x05tables\x05which\x11\0\x20\
-\x04\0\x0fdrop-constraint\x01,\x01ps\x01@\x02\x04names\x06labels-\0\x20\x04\0\x0b\
-create-enum\x01.\x04\0\x09drop-enum\x01\"\x04\0\x0brename-enum\x01#\x01@\x03\x04\
-names\x05labels\x05place\x1f\0\x20\x04\0\x0eadd-enum-value\x01/\x01@\x03\x04name\
-s\x05labels\x09new-labels\0\x20\x04\0\x11rename-enum-value\x010\x01@\x01\x09stat\
-ement\x13\0\x20\x04\0\x08ddl-text\x011\x03\0\x1bptah:migration/schema@0.1.0\x05\x0c\
-\x02\x03\0\0\x07dialect\x02\x03\0\0\x09enum-type\x02\x03\0\0\x08computed\x01B-\x02\
-\x03\x02\x01\x0d\x04\0\x07dialect\x03\0\0\x02\x03\x02\x01\x03\x04\0\x0bcolumn-ty\
-pe\x03\0\x02\x02\x03\x02\x01\x0e\x04\0\x09enum-type\x03\0\x04\x02\x03\x02\x01\x04\
-\x04\0\x0ddefault-value\x03\0\x06\x02\x03\x02\x01\x0f\x04\0\x08computed\x03\0\x08\
-\x02\x03\x02\x01\x08\x04\0\x0aconstraint\x03\0\x0a\x02\x03\x02\x01\x07\x04\0\x05\
-index\x03\0\x0c\x02\x03\x02\x01\x0b\x04\0\x05error\x03\0\x0e\x01k\x03\x01k\x07\x01\
-k\x09\x01ks\x01r\x08\x04names\x0bcolumn-type\x10\x0bnative-types\x08nullable\x7f\
-\x07default\x11\x0eauto-increment\x7f\x08computed\x12\x07comment\x13\x04\0\x0bco\
-lumn-info\x03\0\x14\x01@\0\0\x01\x04\0\x0etarget-dialect\x01\x16\x01ps\x01@\0\0\x17\
-\x04\0\x06tables\x01\x18\x01p\x05\x01@\0\0\x19\x04\0\x05enums\x01\x1a\x01p\x15\x01\
-j\x01\x1b\x01\x0f\x01@\x01\x05tables\0\x1c\x04\0\x07columns\x01\x1d\x01p\x0b\x01\
-j\x01\x1e\x01\x0f\x01@\x01\x05tables\0\x1f\x04\0\x0bconstraints\x01\x20\x01p\x0d\
-\x01j\x01!\x01\x0f\x01@\x01\x05tables\0\"\x04\0\x07indexes\x01#\x01j\x01\x13\x01\
-\x0f\x01@\x01\x05tables\0$\x04\0\x0dtable-comment\x01%\x03\0\x1cptah:migration/i\
-nspect@0.1.0\x05\x10\x02\x03\0\0\x05value\x01B\x11\x02\x03\x02\x01\x11\x04\0\x05\
-value\x03\0\0\x02\x03\x02\x01\x0a\x04\0\x08sql-text\x03\0\x02\x02\x03\x02\x01\x0b\
-\x04\0\x05error\x03\0\x04\x04\0\x09statement\x03\x01\x01ps\x01p\x01\x01p\x08\x01\
-j\0\x01\x05\x01@\x03\x05tables\x07columns\x07\x04rows\x09\0\x0a\x04\0\x0bbulk-in\
-sert\x01\x0b\x01i\x06\x01j\x01\x0c\x01\x05\x01@\x02\x09statement\x03\x0aparamete\
-rs\x08\0\x0d\x04\0\x07execute\x01\x0e\x03\0\x19ptah:migration/data@0.1.0\x05\x12\
-\x02\x03\0\x03\x09statement\x01B\x20\x02\x03\x02\x01\x03\x04\0\x0bcolumn-type\x03\
-\0\0\x02\x03\x02\x01\x11\x04\0\x05value\x03\0\x02\x02\x03\x02\x01\x0a\x04\0\x08s\
-ql-text\x03\0\x04\x02\x03\x02\x01\x0b\x04\0\x05error\x03\0\x06\x02\x03\x02\x01\x13\
-\x04\0\x09statement\x03\0\x08\x01k\x01\x01r\x02\x04names\x0bcolumn-type\x0a\x04\0\
-\x0danswer-column\x03\0\x0b\x04\0\x06cursor\x03\x01\x01h\x0d\x01p\x0c\x01j\x01\x0f\
-\x01\x07\x01@\x01\x04self\x0e\0\x10\x04\0\x16[method]cursor.columns\x01\x11\x01p\
-\x03\x01p\x12\x01j\x01\x13\x01\x07\x01@\x02\x04self\x0e\x08max-rowsy\0\x14\x04\0\
-\x13[method]cursor.next\x01\x15\x01i\x0d\x01j\x01\x16\x01\x07\x01@\x02\x09statem\
-ent\x05\x0aparameters\x12\0\x17\x04\0\x05query\x01\x18\x01h\x09\x01j\x01w\x01\x07\
-\x01@\x01\x09statement\x19\0\x1a\x04\0\x07touched\x01\x1b\x03\0\x19ptah:migratio\
-n/rows@0.1.0\x05\x14\x01B\x07\x01m\x03\x05debug\x04info\x04warn\x04\0\x05level\x03\
-\0\0\x01@\x02\x05level\x01\x04texts\x01\0\x04\0\x07message\x01\x02\x01kw\x01@\x02\
-\x04donew\x05total\x03\x01\0\x04\0\x08progress\x01\x04\x03\0\x18ptah:migration/l\
-og@0.1.0\x05\x15\x01B\x04\x01@\0\0s\x04\0\x07started\x01\0\x01@\0\0w\x04\0\x04se\
-ed\x01\x01\x03\0\x18ptah:migration/run@0.1.0\x05\x16\x04\0?ptah:migration/migrat\
-ions-with-all-of-its-exports-removed@0.1.0\x04\0\x0b0\x01\0*migrations-with-all-\
-of-its-exports-removed\x03\0\0\0G\x09producers\x01\x0cprocessed-by\x02\x0dwit-co\
-mponent\x070.254.2\x10wit-bindgen-rust\x060.60.0";
+\0\x07varchar\x01\x0a\0\x04char\x01y\0\x04text\0\0\x0alarge-text\x01\x05\0\x06bi\
+nary\0\0\x0clarge-binary\x01\x05\0\x04date\0\0\x04time\x01}\0\x09timestamp\x01}\0\
+\x13timestamp-with-zone\x01}\0\x04uuid\0\0\x04json\0\0\x0bjson-binary\0\0\x0benu\
+meration\x01\x09\0\x04\0\x0bcolumn-type\x03\0\x0b\x01p}\x01q\x0d\x04null\0\0\x07\
+boolean\x01\x7f\0\x07integer\x01x\0\x06double\x01u\0\x07numeric\x01s\0\x04text\x01\
+s\0\x06binary\x01\x0d\0\x04date\x01s\0\x04time\x01s\0\x09timestamp\x01s\0\x13tim\
+estamp-with-zone\x01s\0\x04uuid\x01s\0\x04json\x01s\0\x04\0\x05value\x03\0\x0e\x01\
+m\x02\x08portable\x06target\x04\0\x0asql-syntax\x03\0\x10\x01r\x02\x04texts\x06s\
+yntax\x11\x04\0\x08sql-text\x03\0\x12\x01q\x02\x05value\x01\x0f\0\x0aexpression\x01\
+\x13\0\x04\0\x0ddefault-value\x03\0\x14\x01m\x02\x08required\x0cif-supported\x04\
+\0\x06demand\x03\0\x16\x01r\x02\x04texts\x06demand\x17\x04\0\x07comment\x03\0\x18\
+\x01m\x02\x06stored\x07virtual\x04\0\x10computed-storage\x03\0\x1a\x01r\x02\x0ae\
+xpression\x13\x07storage\x1b\x04\0\x08computed\x03\0\x1c\x01k\x15\x01k\x1d\x01k\x19\
+\x01r\x07\x04names\x0bcolumn-type\x0c\x08nullable\x7f\x07default\x1e\x0eauto-inc\
+rement\x7f\x08computed\x1f\x07comment\x20\x04\0\x06column\x03\0!\x01r\x02\x04nam\
+e\x06\x07columns\x07\x04\0\x0bprimary-key\x03\0#\x01r\x02\x04name\x06\x07columns\
+\x07\x04\0\x11unique-constraint\x03\0%\x01m\x04\x09no-action\x08restrict\x07casc\
+ade\x08set-null\x04\0\x12referential-action\x03\0'\x01r\x06\x04name\x06\x07colum\
+ns\x07\x0ereferred-tables\x10referred-columns\x07\x09on-update(\x09on-delete(\x04\
+\0\x0bforeign-key\x03\0)\x01r\x02\x04name\x06\x09condition\x13\x04\0\x05check\x03\
+\0+\x01q\x04\x0bprimary-key\x01$\0\x06unique\x01&\0\x0bforeign-key\x01*\0\x05che\
+ck\x01,\0\x04\0\x0aconstraint\x03\0-\x01q\x05\x04name\x01s\0\x0bprimary-key\0\0\x06\
+unique\x01\x07\0\x0bforeign-key\x01\x07\0\x05check\x01\x07\0\x04\0\x13constraint\
+-selector\x03\0/\x01m\x02\x09ascending\x0adescending\x04\0\x0bindex-order\x03\01\
+\x01q\x02\x06column\x01s\0\x0aexpression\x01\x13\0\x04\0\x09index-key\x03\03\x01\
+r\x02\x03key4\x05order2\x04\0\x0aindex-part\x03\05\x01p6\x01k\x13\x01r\x04\x04na\
+mes\x05parts7\x06unique\x7f\x09predicate8\x04\0\x05index\x03\09\x01p\"\x01p.\x01\
+r\x04\x04names\x07columns;\x0bconstraints<\x07comment\x20\x04\0\x05table\x03\0=\x01\
+q\x07\x0ealready-exists\x01s\0\x09not-found\x01s\0\x07invalid\x01s\0\x06denied\x01\
+s\0\x0bunsupported\x01s\0\x0elimit-exceeded\x01s\0\x06failed\x01s\0\x04\0\x05err\
+or\x03\0?\x03\0\x1aptah:migration/types@0.1.0\x05\0\x02\x03\0\0\x05table\x02\x03\
+\0\0\x06column\x02\x03\0\0\x0bcolumn-type\x02\x03\0\0\x0ddefault-value\x02\x03\0\
+\0\x06demand\x02\x03\0\0\x07comment\x02\x03\0\0\x05index\x02\x03\0\0\x0aconstrai\
+nt\x02\x03\0\0\x13constraint-selector\x02\x03\0\0\x08sql-text\x02\x03\0\0\x05err\
+or\x01BC\x02\x03\x02\x01\x01\x04\0\x05table\x03\0\0\x02\x03\x02\x01\x02\x04\0\x06\
+column\x03\0\x02\x02\x03\x02\x01\x03\x04\0\x0bcolumn-type\x03\0\x04\x02\x03\x02\x01\
+\x04\x04\0\x0ddefault-value\x03\0\x06\x02\x03\x02\x01\x05\x04\0\x06demand\x03\0\x08\
+\x02\x03\x02\x01\x06\x04\0\x07comment\x03\0\x0a\x02\x03\x02\x01\x07\x04\0\x05ind\
+ex\x03\0\x0c\x02\x03\x02\x01\x08\x04\0\x0aconstraint\x03\0\x0e\x02\x03\x02\x01\x09\
+\x04\0\x13constraint-selector\x03\0\x10\x02\x03\x02\x01\x0a\x04\0\x08sql-text\x03\
+\0\x12\x02\x03\x02\x01\x0b\x04\0\x05error\x03\0\x14\x01q\x03\x04keep\0\0\x03set\x01\
+\x07\0\x05clear\0\0\x04\0\x0edefault-change\x03\0\x16\x01q\x03\x04keep\0\0\x03se\
+t\x01\x0b\0\x05clear\0\0\x04\0\x0ecomment-change\x03\0\x18\x01k\x05\x01k\x7f\x01\
+r\x04\x0bcolumn-type\x1a\x08nullable\x1b\x07default\x17\x07comment\x19\x04\0\x0e\
+column-changes\x03\0\x1c\x01q\x03\x03end\0\0\x06before\x01s\0\x05after\x01s\0\x04\
+\0\x0blabel-place\x03\0\x1e\x01j\0\x01\x15\x01@\x01\x05table\x01\0\x20\x04\0\x0c\
+create-table\x01!\x01@\x01\x04names\0\x20\x04\0\x0adrop-table\x01\"\x01@\x02\x04\
+names\x08new-names\0\x20\x04\0\x0crename-table\x01#\x01@\x02\x05tables\x06column\
+\x03\0\x20\x04\0\x0aadd-column\x01$\x01@\x02\x05tables\x04names\0\x20\x04\0\x0bd\
+rop-column\x01%\x01@\x03\x05tables\x04names\x08new-names\0\x20\x04\0\x0drename-c\
+olumn\x01&\x01@\x03\x05tables\x04names\x07changes\x1d\0\x20\x04\0\x0calter-colum\
+n\x01'\x01k\x09\x01@\x03\x05tables\x05index\x0d\x06online(\0\x20\x04\0\x0ccreate\
+-index\x01)\x01@\x03\x05tables\x04names\x06online(\0\x20\x04\0\x0adrop-index\x01\
+*\x01@\x02\x05tables\x0aconstraint\x0f\0\x20\x04\0\x11create-constraint\x01+\x01\
+@\x02\x05tables\x05which\x11\0\x20\x04\0\x0fdrop-constraint\x01,\x01ps\x01@\x02\x04\
+names\x06labels-\0\x20\x04\0\x0bcreate-enum\x01.\x04\0\x09drop-enum\x01\"\x04\0\x0b\
+rename-enum\x01#\x01@\x03\x04names\x05labels\x05place\x1f\0\x20\x04\0\x0eadd-enu\
+m-value\x01/\x01@\x03\x04names\x05labels\x09new-labels\0\x20\x04\0\x11rename-enu\
+m-value\x010\x01@\x01\x09statement\x13\0\x20\x04\0\x08ddl-text\x011\x03\0\x1bpta\
+h:migration/schema@0.1.0\x05\x0c\x02\x03\0\0\x07dialect\x02\x03\0\0\x09enum-type\
+\x02\x03\0\0\x08computed\x01B-\x02\x03\x02\x01\x0d\x04\0\x07dialect\x03\0\0\x02\x03\
+\x02\x01\x03\x04\0\x0bcolumn-type\x03\0\x02\x02\x03\x02\x01\x0e\x04\0\x09enum-ty\
+pe\x03\0\x04\x02\x03\x02\x01\x04\x04\0\x0ddefault-value\x03\0\x06\x02\x03\x02\x01\
+\x0f\x04\0\x08computed\x03\0\x08\x02\x03\x02\x01\x08\x04\0\x0aconstraint\x03\0\x0a\
+\x02\x03\x02\x01\x07\x04\0\x05index\x03\0\x0c\x02\x03\x02\x01\x0b\x04\0\x05error\
+\x03\0\x0e\x01k\x03\x01k\x07\x01k\x09\x01ks\x01r\x08\x04names\x0bcolumn-type\x10\
+\x0bnative-types\x08nullable\x7f\x07default\x11\x0eauto-increment\x7f\x08compute\
+d\x12\x07comment\x13\x04\0\x0bcolumn-info\x03\0\x14\x01@\0\0\x01\x04\0\x0etarget\
+-dialect\x01\x16\x01ps\x01@\0\0\x17\x04\0\x06tables\x01\x18\x01p\x05\x01@\0\0\x19\
+\x04\0\x05enums\x01\x1a\x01p\x15\x01j\x01\x1b\x01\x0f\x01@\x01\x05tables\0\x1c\x04\
+\0\x07columns\x01\x1d\x01p\x0b\x01j\x01\x1e\x01\x0f\x01@\x01\x05tables\0\x1f\x04\
+\0\x0bconstraints\x01\x20\x01p\x0d\x01j\x01!\x01\x0f\x01@\x01\x05tables\0\"\x04\0\
+\x07indexes\x01#\x01j\x01\x13\x01\x0f\x01@\x01\x05tables\0$\x04\0\x0dtable-comme\
+nt\x01%\x03\0\x1cptah:migration/inspect@0.1.0\x05\x10\x02\x03\0\0\x05value\x01B\x11\
+\x02\x03\x02\x01\x11\x04\0\x05value\x03\0\0\x02\x03\x02\x01\x0a\x04\0\x08sql-tex\
+t\x03\0\x02\x02\x03\x02\x01\x0b\x04\0\x05error\x03\0\x04\x04\0\x09statement\x03\x01\
+\x01ps\x01p\x01\x01p\x08\x01j\0\x01\x05\x01@\x03\x05tables\x07columns\x07\x04row\
+s\x09\0\x0a\x04\0\x0bbulk-insert\x01\x0b\x01i\x06\x01j\x01\x0c\x01\x05\x01@\x02\x09\
+statement\x03\x0aparameters\x08\0\x0d\x04\0\x07execute\x01\x0e\x03\0\x19ptah:mig\
+ration/data@0.1.0\x05\x12\x02\x03\0\x03\x09statement\x01B\x20\x02\x03\x02\x01\x03\
+\x04\0\x0bcolumn-type\x03\0\0\x02\x03\x02\x01\x11\x04\0\x05value\x03\0\x02\x02\x03\
+\x02\x01\x0a\x04\0\x08sql-text\x03\0\x04\x02\x03\x02\x01\x0b\x04\0\x05error\x03\0\
+\x06\x02\x03\x02\x01\x13\x04\0\x09statement\x03\0\x08\x01k\x01\x01r\x02\x04names\
+\x0bcolumn-type\x0a\x04\0\x0danswer-column\x03\0\x0b\x04\0\x06cursor\x03\x01\x01\
+h\x0d\x01p\x0c\x01j\x01\x0f\x01\x07\x01@\x01\x04self\x0e\0\x10\x04\0\x16[method]\
+cursor.columns\x01\x11\x01p\x03\x01p\x12\x01j\x01\x13\x01\x07\x01@\x02\x04self\x0e\
+\x08max-rowsy\0\x14\x04\0\x13[method]cursor.next\x01\x15\x01i\x0d\x01j\x01\x16\x01\
+\x07\x01@\x02\x09statement\x05\x0aparameters\x12\0\x17\x04\0\x05query\x01\x18\x01\
+h\x09\x01j\x01w\x01\x07\x01@\x01\x09statement\x19\0\x1a\x04\0\x07touched\x01\x1b\
+\x03\0\x19ptah:migration/rows@0.1.0\x05\x14\x01B\x07\x01m\x03\x05debug\x04info\x04\
+warn\x04\0\x05level\x03\0\0\x01@\x02\x05level\x01\x04texts\x01\0\x04\0\x07messag\
+e\x01\x02\x01kw\x01@\x02\x04donew\x05total\x03\x01\0\x04\0\x08progress\x01\x04\x03\
+\0\x18ptah:migration/log@0.1.0\x05\x15\x01B\x04\x01@\0\0s\x04\0\x07started\x01\0\
+\x01@\0\0w\x04\0\x04seed\x01\x01\x03\0\x18ptah:migration/run@0.1.0\x05\x16\x04\0\
+?ptah:migration/migrations-with-all-of-its-exports-removed@0.1.0\x04\0\x0b0\x01\0\
+*migrations-with-all-of-its-exports-removed\x03\0\0\0G\x09producers\x01\x0cproce\
+ssed-by\x02\x0dwit-component\x070.254.2\x10wit-bindgen-rust\x060.60.0";
 #[inline(never)]
 #[doc(hidden)]
 pub fn __link_custom_section_describing_imports() {

@@ -54,6 +54,8 @@ columns_of_type! {
     varchar(length: u32) => ColumnType::Varchar(Some(length));
     /// Text without a bound, declared as `VARCHAR`. MariaDB has none.
     unbounded_varchar() => ColumnType::Varchar(None);
+    /// Text of at most so many characters (1 to 255), filled up with spaces where the database does so.
+    char(length: u32) => ColumnType::Char(length);
     /// Text without a declared bound; on MariaDB of at most 65,535 bytes.
     text() => ColumnType::Text;
     /// Text of one of MariaDB's larger types.
@@ -80,6 +82,8 @@ columns_of_type! {
     uuid() => ColumnType::Uuid;
     /// A JSON document.
     json() => ColumnType::Json;
+    /// A JSON document that PostgreSQL keeps parsed (`jsonb`).
+    json_binary() => ColumnType::JsonBinary;
     /// One of the labels of an enumeration, see [`EnumType::new`].
     enumeration(of: &EnumType) => ColumnType::Enumeration(of.clone());
 }

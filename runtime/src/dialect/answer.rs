@@ -63,7 +63,11 @@ pub fn read_answer(dialect: Dialect, answer: &Answer, cell: Cell) -> Option<Valu
         (ColumnType::Double | ColumnType::Float, cell) => double(dialect, cell)?,
         (ColumnType::Binary | ColumnType::LargeBinary(_), cell) => Value::Binary(binary(dialect, cell)?),
         (
-            ColumnType::Varchar(_) | ColumnType::Text | ColumnType::LargeText(_) | ColumnType::Enumeration(_),
+            ColumnType::Varchar(_)
+            | ColumnType::Char(_)
+            | ColumnType::Text
+            | ColumnType::LargeText(_)
+            | ColumnType::Enumeration(_),
             Cell::Text(text),
         ) => Value::text(text).ok()?,
         (ColumnType::Date, Cell::Text(text)) => Value::date(&text).ok()?,
@@ -71,7 +75,7 @@ pub fn read_answer(dialect: Dialect, answer: &Answer, cell: Cell) -> Option<Valu
         (ColumnType::Timestamp(_), Cell::Text(text)) => Value::timestamp(&text).ok()?,
         (ColumnType::TimestampWithZone(_), Cell::Text(text)) => moment(&text)?,
         (ColumnType::Uuid, Cell::Text(text)) => Value::uuid(&text).ok()?,
-        (ColumnType::Json, Cell::Text(text)) => Value::json(text).ok()?,
+        (ColumnType::Json | ColumnType::JsonBinary, Cell::Text(text)) => Value::json(text).ok()?,
         // SQLite keeps a document that is a number as one.
         (ColumnType::Json, Cell::Integer(number)) => Value::json(number.to_string()).ok()?,
         (ColumnType::Json, Cell::Real(number)) => Value::json(format!("{number:?}")).ok()?,

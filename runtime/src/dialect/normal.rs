@@ -324,6 +324,24 @@ pub fn default_normal_form(dialect: Dialect, default: &ColumnDefault, column_typ
     ColumnDefault::Value(column_constant(dialect, constant, column_type))
 }
 
+/// A document as it is kept parsed: without its spaces, and every key once.
+fn parsed_form(text: String) -> String {
+    match serde_json::from_str(&text) {
+        Ok(document) if has_whole_numbers(&document) => document.to_string(),
+        _ => text,
+    }
+}
+
+/// Whether all numbers of a document are integers of 64 bits: of those every reader makes the same.
+pub(in crate::dialect) fn has_whole_numbers(document: &serde_json::Value) -> bool {
+    match document {
+        serde_json::Value::Number(number) => !number.is_f64(),
+        serde_json::Value::Array(items) => items.iter().all(has_whole_numbers),
+        serde_json::Value::Object(fields) => fields.values().all(has_whole_numbers),
+        _ => true,
+    }
+}
+
 fn column_constant(dialect: Dialect, constant: Value, column_type: &ColumnType) -> Value {
     let coerced = match (&constant, column_type) {
         (Value::Integer(number @ (0 | 1)), ColumnType::Boolean) => Ok(Value::Boolean(*number == 1)),
@@ -343,6 +361,7 @@ fn column_constant(dialect: Dialect, constant: Value, column_type: &ColumnType) 
                 Value::Timestamp(text)
             }
         }
+        Ok(Value::Json(text)) if *column_type == ColumnType::JsonBinary => Value::Json(parsed_form(text)),
         Ok(Value::Label(None, label)) => Value::Text(label.as_str().to_owned()),
         Ok(value) => value,
         Err(_) => constant,

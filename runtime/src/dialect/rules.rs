@@ -178,7 +178,7 @@ pub(super) const MARIADB: Rules = Rules {
     reserved_types: &[],
     keeps_attributes: false,
     comments: true,
-    canonical: |column_type, _| without_name(without_zone(column_type)),
+    canonical: |column_type, _| without_name(one_json(without_zone(column_type))),
     integer_key_is_auto_increment: false,
     normal_form: |expr| normal_form(Dialect::Mariadb, expr),
     default_form: |default, column_type| default_normal_form(Dialect::Mariadb, default, column_type),
@@ -188,7 +188,7 @@ pub(super) const MARIADB: Rules = Rules {
 fn sqlite_type(column_type: ColumnType, auto_increment: AutoIncrement) -> ColumnType {
     match auto_increment {
         AutoIncrement::Yes => ColumnType::Integer,
-        AutoIncrement::No => as_text(whole_fraction(one_size(without_zone(column_type)))),
+        AutoIncrement::No => short_as_uuid(one_json(as_text(whole_fraction(one_size(without_zone(column_type)))))),
     }
 }
 
@@ -205,6 +205,22 @@ fn one_size(column_type: ColumnType) -> ColumnType {
     match column_type {
         ColumnType::LargeText(_) => ColumnType::Text,
         ColumnType::LargeBinary(_) => ColumnType::Binary,
+        other => other,
+    }
+}
+
+/// Where the dialect has one type for documents.
+fn one_json(column_type: ColumnType) -> ColumnType {
+    match column_type {
+        ColumnType::JsonBinary => ColumnType::Json,
+        other => other,
+    }
+}
+
+/// Where the dialect's name for a UUID is that of a text of 32 characters.
+fn short_as_uuid(column_type: ColumnType) -> ColumnType {
+    match column_type {
+        ColumnType::Char(32) => ColumnType::Uuid,
         other => other,
     }
 }

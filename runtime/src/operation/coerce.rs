@@ -34,11 +34,16 @@ pub fn coerce(value: &Value, column_type: &ColumnType) -> Result<Value, ValueErr
         ColumnType::Double => double(value),
         ColumnType::Varchar(None) => same(value, "varchar", |value| matches!(value, Value::Text(_))),
         ColumnType::Varchar(Some(length)) => match value {
-            Value::Text(text) if text.chars().nth(usize::try_from(length).unwrap_or(usize::MAX)).is_some() => {
-                Err(invalid("varchar", ": it is longer than the column"))
-            }
+            Value::Text(text) if is_longer(text, length) => Err(invalid("varchar", ": it is longer than the column")),
             Value::Text(_) => Ok(value.clone()),
             _ => Err(invalid("varchar", OTHER_TYPE)),
+        },
+        ColumnType::Char(length) => match value {
+            Value::Text(text) if is_longer(text.trim_end_matches(' '), length) => {
+                Err(invalid("char", ": it is longer than the column"))
+            }
+            Value::Text(text) => Ok(Value::Text(text.trim_end_matches(' ').to_owned())),
+            _ => Err(invalid("char", OTHER_TYPE)),
         },
         ColumnType::Text | ColumnType::LargeText(_) => same(value, "text", |value| matches!(value, Value::Text(_))),
         ColumnType::Binary | ColumnType::LargeBinary(_) => {
@@ -65,8 +70,14 @@ pub fn coerce(value: &Value, column_type: &ColumnType) -> Result<Value, ValueErr
                 .ok_or_else(|| invalid("enumeration", ": it is none of its labels")),
             _ => Err(invalid("enumeration", OTHER_TYPE)),
         },
-        ColumnType::Json => text_or(value, "json", |text| Value::json(text), |value| matches!(value, Value::Json(_))),
+        ColumnType::Json | ColumnType::JsonBinary => {
+            text_or(value, "json", |text| Value::json(text), |value| matches!(value, Value::Json(_)))
+        }
     }
+}
+
+fn is_longer(text: &str, length: u32) -> bool {
+    text.chars().nth(usize::try_from(length).unwrap_or(usize::MAX)).is_some()
 }
 
 fn same(value: &Value, expected: &'static str, fits: fn(&Value) -> bool) -> Result<Value, ValueError> {
@@ -235,6 +246,9 @@ mod tests {
             ),
             (text("äöü"), ColumnType::Varchar(Some(3)), text("äöü")),
             (text("äöü"), ColumnType::Varchar(None), text("äöü")),
+            (text("äöü  "), ColumnType::Char(3), text("äöü")),
+            (text("  "), ColumnType::Char(1), text("")),
+            (text("{}"), ColumnType::JsonBinary, Value::Json("{}".into())),
             (text("{}"), ColumnType::Json, Value::Json("{}".into())),
             (Value::Integer(1), ColumnType::Boolean, Value::Boolean(true)),
             (text("0"), ColumnType::Boolean, Value::Boolean(false)),
@@ -263,6 +277,8 @@ mod tests {
             (numeric("1.001"), ColumnType::Numeric { precision: 5, scale: 2 }),
             (Value::Text("abcd".into()), ColumnType::Varchar(Some(3))),
             (Value::Integer(1), ColumnType::Varchar(None)),
+            (Value::Text("abcd".into()), ColumnType::Char(3)),
+            (Value::Integer(1), ColumnType::Char(3)),
             (numeric(&"9".repeat(39)), ColumnType::Float),
             (Value::Text("1".into()), ColumnType::Float),
             (Value::Text("x".into()), ColumnType::Binary),

@@ -43,6 +43,8 @@ pub enum ColumnType {
     Double,
     /// Text of at most so many characters; of any number without a bound.
     Varchar(Option<u32>),
+    /// Text of at most so many characters, without spaces at its end.
+    Char(u32),
     /// Text.
     Text,
     /// Text in a larger type of MariaDB.
@@ -63,6 +65,8 @@ pub enum ColumnType {
     Uuid,
     /// A JSON document.
     Json,
+    /// A JSON document that PostgreSQL keeps parsed.
+    JsonBinary,
     /// One of a list of texts.
     Enumeration(Arc<EnumType>),
 }
@@ -76,6 +80,11 @@ impl ColumnType {
     /// Whether it is one of the three integer types.
     pub fn is_integer(&self) -> bool {
         matches!(self, Self::SmallInteger | Self::Integer | Self::BigInteger)
+    }
+
+    /// Whether it is one of the two types of documents.
+    pub fn is_json(&self) -> bool {
+        matches!(self, Self::Json | Self::JsonBinary)
     }
 
     /// Whether it is a type of numbers.
@@ -96,6 +105,7 @@ impl fmt::Display for ColumnType {
             Self::Double => f.write_str("double"),
             Self::Varchar(Some(length)) => write!(f, "varchar({length})"),
             Self::Varchar(None) => f.write_str("varchar"),
+            Self::Char(length) => write!(f, "char({length})"),
             Self::Text => f.write_str("text"),
             Self::LargeText(LargeSize::Medium) => f.write_str("large-text(medium)"),
             Self::LargeText(LargeSize::Long) => f.write_str("large-text(long)"),
@@ -108,6 +118,7 @@ impl fmt::Display for ColumnType {
             Self::TimestampWithZone(digits) => write!(f, "timestamp-with-zone({digits})"),
             Self::Uuid => f.write_str("uuid"),
             Self::Json => f.write_str("json"),
+            Self::JsonBinary => f.write_str("json-binary"),
             Self::Enumeration(of) => of.fmt(f),
         }
     }

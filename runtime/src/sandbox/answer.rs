@@ -163,6 +163,7 @@ fn column_type(column_type: &ColumnType) -> types::ColumnType {
         ColumnType::Float => types::ColumnType::Float,
         ColumnType::Double => types::ColumnType::Double,
         ColumnType::Varchar(length) => types::ColumnType::Varchar(length),
+        ColumnType::Char(length) => types::ColumnType::Char(length),
         ColumnType::Text => types::ColumnType::Text,
         ColumnType::LargeText(size) => types::ColumnType::LargeText(large_size(size)),
         ColumnType::Binary => types::ColumnType::Binary,
@@ -173,6 +174,7 @@ fn column_type(column_type: &ColumnType) -> types::ColumnType {
         ColumnType::TimestampWithZone(digits) => types::ColumnType::TimestampWithZone(digits),
         ColumnType::Uuid => types::ColumnType::Uuid,
         ColumnType::Json => types::ColumnType::Json,
+        ColumnType::JsonBinary => types::ColumnType::JsonBinary,
         ColumnType::Enumeration(ref of) => types::ColumnType::Enumeration(enum_type(of)),
     }
 }

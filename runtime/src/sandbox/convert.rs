@@ -268,6 +268,7 @@ fn plain_type(column_type: types::ColumnType) -> Result<ColumnType, types::EnumT
         types::ColumnType::Float => ColumnType::Float,
         types::ColumnType::Double => ColumnType::Double,
         types::ColumnType::Varchar(length) => ColumnType::Varchar(length),
+        types::ColumnType::Char(length) => ColumnType::Char(length),
         types::ColumnType::Text => ColumnType::Text,
         types::ColumnType::LargeText(size) => ColumnType::LargeText(large_size(size)),
         types::ColumnType::Binary => ColumnType::Binary,
@@ -278,6 +279,7 @@ fn plain_type(column_type: types::ColumnType) -> Result<ColumnType, types::EnumT
         types::ColumnType::TimestampWithZone(digits) => ColumnType::TimestampWithZone(digits),
         types::ColumnType::Uuid => ColumnType::Uuid,
         types::ColumnType::Json => ColumnType::Json,
+        types::ColumnType::JsonBinary => ColumnType::JsonBinary,
         types::ColumnType::Enumeration(of) => return Err(of),
     })
 }

@@ -83,7 +83,9 @@ fn check_name(name: &Ident) -> Result<(), SchemaError> {
 
 fn check_type(at: &str, column_type: &ColumnType) -> Result<(), SchemaError> {
     match *column_type {
-        ColumnType::Varchar(Some(length)) if !(1..=ColumnType::VARCHAR).contains(&length) => {
+        ColumnType::Varchar(Some(length)) | ColumnType::Char(length)
+            if !(1..=ColumnType::VARCHAR).contains(&length) =>
+        {
             Err(invalid(format!("the length of {at} is not in 1 to {}", ColumnType::VARCHAR)))
         }
         ColumnType::Numeric { precision, .. } if !(1..=NUMERIC_PRECISION).contains(&precision) => {

@@ -157,7 +157,8 @@ fn foreign_key(chooser: &Chooser<'_>, asked: &ForeignKey) -> Result<ForeignKey, 
 fn agree(rules: &Rules, own: &ModelType, other: &ModelType) -> bool {
     match (own, other) {
         // How long a text may be is no part of what is compared, on no database.
-        (ModelType::Portable(ColumnType::Varchar(_)), ModelType::Portable(ColumnType::Varchar(_))) => true,
+        (ModelType::Portable(ColumnType::Varchar(_)), ModelType::Portable(ColumnType::Varchar(_)))
+        | (ModelType::Portable(ColumnType::Char(_)), ModelType::Portable(ColumnType::Char(_))) => true,
         (ModelType::Portable(own), ModelType::Portable(other)) if rules.integer_key_is_auto_increment => {
             own == other || (own.is_integer() && other.is_integer())
         }

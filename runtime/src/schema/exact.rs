@@ -21,11 +21,12 @@ fn scale(exact: &ColumnType) -> Option<u8> {
 /// What holds a value of either type; none where that differs by dialect.
 pub(super) fn either(left: &ColumnType, right: &ColumnType) -> Option<ColumnType> {
     use ColumnType::{
-        BigInteger, Binary, Double, Float, LargeBinary, LargeText, Text, Time, Timestamp, TimestampWithZone, Varchar,
+        BigInteger, Binary, Char, Double, Float, LargeBinary, LargeText, Text, Time, Timestamp, TimestampWithZone,
+        Varchar,
     };
     match (left, right) {
         _ if left == right => Some(left.clone()),
-        (Varchar(_) | Text | LargeText(_), Varchar(_) | Text | LargeText(_)) => Some(Text),
+        (Varchar(_) | Char(_) | Text | LargeText(_), Varchar(_) | Char(_) | Text | LargeText(_)) => Some(Text),
         (Binary | LargeBinary(_), Binary | LargeBinary(_)) => Some(Binary),
         (Float | Double, Float | Double) => Some(Double),
         (Time(left), Time(right)) => Some(Time(*left.max(right))),

@@ -92,18 +92,19 @@ fn changes(old: &Column, new: &Column) -> Option<ColumnChanges> {
 /// Whether every value of a column comes through a change of its type and back as it was.
 fn keeps_values(from: &ColumnType, to: &ColumnType) -> bool {
     use ColumnType::{
-        BigInteger, Binary, Double, Float, Integer, LargeBinary, LargeText, Numeric, SmallInteger, Text, Time,
-        Timestamp, TimestampWithZone, Varchar,
+        BigInteger, Binary, Char, Double, Float, Integer, Json, JsonBinary, LargeBinary, LargeText, Numeric,
+        SmallInteger, Text, Time, Timestamp, TimestampWithZone, Varchar,
     };
     match (from, to) {
         (SmallInteger, Integer | BigInteger)
         | (Integer, BigInteger)
         | (Float, Double)
-        | (Varchar(_), Text | LargeText(_) | Varchar(None))
+        | (Varchar(_) | Char(_), Text | LargeText(_) | Varchar(None))
+        | (JsonBinary, Json)
         | (Text, LargeText(_))
         | (Binary, LargeBinary(_)) => true,
         (LargeText(short), LargeText(long)) | (LargeBinary(short), LargeBinary(long)) => short <= long,
-        (Varchar(Some(short)), Varchar(Some(long))) => short <= long,
+        (Varchar(Some(short)) | Char(short), Varchar(Some(long))) | (Char(short), Char(long)) => short <= long,
         (Time(few), Time(more))
         | (Timestamp(few), Timestamp(more))
         | (TimestampWithZone(few), TimestampWithZone(more)) => few <= more,

@@ -6,7 +6,7 @@ use super::query::{Output, comparable};
 use super::scope::{Columns, Scope, Source};
 use super::typing::{Kind, not_found};
 use super::{Schema, SchemaError, Table, find, invalid};
-use crate::operation::{BinaryOperator, Expr, Ident, Join, JoinKind, OrderBy, Ordering, Select};
+use crate::operation::{BinaryOperator, Expr, Ident, Join, JoinKind, OrderBy, Ordering, Select, UnaryOperator};
 
 type Result<T> = std::result::Result<T, SchemaError>;
 
@@ -33,12 +33,12 @@ impl Scope<'_> {
         for (place, join) in joins.iter().enumerate() {
             // Only what stands to the left is in sight.
             let (left, _) = self.sources.split_at(self.sources.len().min(place + 1));
-            let seen = self.sources.get(..place + 2).unwrap_or(self.sources);
-            let on = Scope { sources: seen, ..*self }.resolve(&join.on)?;
+            let seen = Scope { sources: self.sources.get(..place + 2).unwrap_or(self.sources), ..*self };
+            let on = seen.resolve(&join.on)?;
             self.condition(&on, "ON")?;
             let before = |alias: &Ident| left.iter().any(|source| source.alias == alias);
             let by_condition = condition.filter(|_| join.kind == JoinKind::Inner);
-            if !std::iter::once(&on).chain(by_condition).any(|on| relates(on, &join.source.alias, before)) {
+            if !std::iter::once(&on).chain(by_condition).any(|on| seen.relates(on, &join.source.alias, before)) {
                 return Err(invalid(format!(
                     "the join with {} needs an equality of a column of it and one of what stands before it",
                     join.source.alias
@@ -82,23 +82,49 @@ impl Scope<'_> {
         });
         each.collect()
     }
-}
 
-/// Whether one of the conditions is an equality of what is worked out of columns of the source, and of others alone.
-pub(super) fn relates(on: &Expr, source: &Ident, is_other: impl Fn(&Ident) -> bool + Copy) -> bool {
-    match on {
-        Expr::Binary(left, BinaryOperator::And, right) => {
-            relates(left, source, is_other) || relates(right, source, is_other)
+    /// Whether one of the conditions is an equality of what is worked out of columns of the source, and of others alone, and
+    /// differs from row to row on either side.
+    pub(super) fn relates(&self, on: &Expr, source: &Ident, is_other: impl Fn(&Ident) -> bool + Copy) -> bool {
+        match on {
+            Expr::Binary(left, BinaryOperator::And, right) => {
+                self.relates(left, source, is_other) || self.relates(right, source, is_other)
+            }
+            Expr::Binary(left, BinaryOperator::Equal, right) => {
+                let all = |expr: &Expr, test: &dyn Fn(&Ident) -> bool| {
+                    self.varies(expr) && expr.fields().iter().all(|(of, _)| test(of))
+                };
+                let own = |alias: &Ident| alias == source;
+                all(left, &own) && all(right, &is_other) || all(right, &own) && all(left, &is_other)
+            }
+            _ => false,
         }
-        Expr::Binary(left, BinaryOperator::Equal, right) => {
-            let all = |expr: &Expr, test: &dyn Fn(&Ident) -> bool| {
-                let fields = expr.fields();
-                !fields.is_empty() && fields.iter().all(|(of, _)| test(of))
-            };
-            let own = |alias: &Ident| alias == source;
-            all(left, &own) && all(right, &is_other) || all(right, &own) && all(left, &is_other)
+    }
+
+    /// Whether an expression differs from row to row, as far as its form tells: a column, or what keeps most values of one
+    /// apart. A constant does not, whatever stands around it.
+    pub(super) fn varies(&self, expr: &Expr) -> bool {
+        match expr {
+            Expr::Column(_) | Expr::Aggregate { .. } | Expr::Rank { .. } => true,
+            Expr::Field(of, name) => {
+                let source = self.sources.iter().find(|source| source.alias == of);
+                let outputs = match source.map(|source| source.columns) {
+                    Some(Columns::Query(outputs)) => outputs,
+                    _ => return true,
+                };
+                outputs.iter().find(|output| output.name == *name).is_none_or(|output| output.varies)
+            }
+            Expr::Cast(operand, _) | Expr::Unary(UnaryOperator::Negate, operand) => self.varies(operand),
+            Expr::Call(_, arguments) => arguments.iter().any(|argument| self.varies(argument)),
+            Expr::Binary(left, BinaryOperator::Concat, right) => self.varies(left) || self.varies(right),
+            Expr::Binary(left, BinaryOperator::Add | BinaryOperator::Subtract, right) => {
+                self.varies(left) && right.fields().is_empty() || self.varies(right) && left.fields().is_empty()
+            }
+            Expr::Case { arms, otherwise, .. } => {
+                arms.iter().map(|(_, then)| then).chain(otherwise.as_deref()).all(|then| self.varies(then))
+            }
+            _ => false,
         }
-        _ => false,
     }
 }
 

@@ -5,7 +5,7 @@ use std::cell::Cell;
 use std::sync::Arc;
 
 use super::exact::either;
-use super::joins::{expanded, relates};
+use super::joins::expanded;
 use super::scope::{Columns, Scope, Source};
 use super::typing::{Kind, mismatch, not_found};
 use super::{Schema, SchemaError, Table, find, invalid};
@@ -24,6 +24,8 @@ pub(crate) struct Output {
     pub(super) exact: Option<ColumnType>,
     /// The value where it is a constant.
     pub(super) constant: Option<Value>,
+    /// Whether it differs from row to row, as far as its form tells.
+    pub(super) varies: bool,
 }
 
 impl Output {
@@ -339,10 +341,12 @@ impl Scope<'_> {
 
     /// A query that is asked again for every row around it has to find its rows by an equality.
     fn is_bound(&self, select: &Select, sources: &[Source<'_>]) -> Result<()> {
+        let all: Vec<Source<'_>> = sources.iter().chain(self.sources).copied().collect();
+        let seen = Scope { sources: &all, ..*self };
         let conditions = select.condition.iter().chain(select.joins.iter().map(|join| &join.on));
         let outside = |other: &Ident| !sources.iter().any(|own| own.alias == other);
-        let mut bound = conditions.flat_map(|on| sources.iter().map(move |source| relates(on, source.alias, outside)));
-        if bound.any(|bound| bound) {
+        let mut each = conditions.flat_map(|on| sources.iter().map(move |source| (on, source)));
+        if each.any(|(on, source)| seen.relates(on, source.alias, outside)) {
             return Ok(());
         }
         Err(invalid(
@@ -353,7 +357,8 @@ impl Scope<'_> {
     fn items(&self, select: &Select) -> Result<Vec<Output>> {
         let each = select.items.iter().map(|(name, item)| {
             let constant = if let Expr::Value(value) = item { Some(value.clone()) } else { None };
-            Ok(Output { name: name.clone(), kind: self.kind(item)?, exact: self.exact(item), constant })
+            let varies = self.varies(item);
+            Ok(Output { name: name.clone(), kind: self.kind(item)?, exact: self.exact(item), constant, varies })
         });
         each.collect()
     }
@@ -398,6 +403,7 @@ fn join_outputs(outputs: &mut [Output], others: Vec<Output>) -> Result<()> {
             None => return Err(mismatch(&output.kind, &other.kind)),
         };
         output.constant = None;
+        output.varies &= other.varies;
     }
     Ok(())
 }

@@ -59,13 +59,13 @@ impl Kind {
                 Self::Number
             }
             ColumnType::Float | ColumnType::Double => Self::Double,
-            ColumnType::Varchar(_) | ColumnType::Text | ColumnType::LargeText(_) => Self::Text,
+            ColumnType::Varchar(_) | ColumnType::Char(_) | ColumnType::Text | ColumnType::LargeText(_) => Self::Text,
             ColumnType::Binary | ColumnType::LargeBinary(_) => Self::Binary,
             ColumnType::Date => Self::Date,
             ColumnType::Time(_) => Self::Time,
             ColumnType::Timestamp(_) | ColumnType::TimestampWithZone(_) => Self::Timestamp,
             ColumnType::Uuid => Self::Uuid,
-            ColumnType::Json => Self::Json,
+            ColumnType::Json | ColumnType::JsonBinary => Self::Json,
             ColumnType::Enumeration(of) => Self::Enumeration(of.name.clone()),
         }
     }
@@ -187,6 +187,12 @@ impl Scope<'_> {
             Expr::Like { operand, pattern, .. } => {
                 self.expect(operand, Kind::Text, "an operand of LIKE")?;
                 self.expect(pattern, Kind::Text, "an operand of LIKE")?;
+                if let Some(char @ ColumnType::Char(_)) = self.exact(operand) {
+                    // PostgreSQL alone would see the spaces.
+                    return Err(invalid(format!(
+                        "LIKE of a {char} is refused: PostgreSQL alone sees the spaces at its end"
+                    )));
+                }
                 Ok(Kind::Boolean)
             }
             Expr::Call(function, arguments) => self.call(*function, arguments),
@@ -399,11 +405,25 @@ impl Scope<'_> {
 
     fn comparable_as(&self, left: &Expr, left_kind: &Kind, right: &Expr) -> Result<Kind, SchemaError> {
         let right_kind = self.kind(right)?;
+        if self.schema.is_none()
+            && matches!((self.fills_up(left), self.fills_up(right)), (Some(left), Some(right)) if left != right)
+        {
+            let whose = "a char and another text are compared with or without the spaces at their end";
+            return Err(invalid(format!("{whose}, as the database likes; only a statement may do so")));
+        }
         match left_kind.common(&right_kind) {
             Some(kind) => Ok(kind),
             None if self.fits(left, right) => Ok(left_kind.clone()),
             None if self.fits(right, left) => Ok(right_kind),
             None => Err(mismatch(left_kind, &right_kind)),
+        }
+    }
+
+    /// Whether a text may be one with spaces to fill it up; not known of a constant, which is what the other side is.
+    fn fills_up(&self, expr: &Expr) -> Option<bool> {
+        match expr {
+            Expr::Value(_) => None,
+            _ => Some(matches!(self.exact(expr), Some(ColumnType::Char(_)))),
         }
     }
 
@@ -413,7 +433,7 @@ impl Scope<'_> {
         let Expr::Value(value) = value else { return false };
         let is_column = matches!(other, Expr::Column(_) | Expr::Field(..));
         match self.exact(other) {
-            Some(ColumnType::Json) => false,
+            Some(exact) if exact.is_json() => false,
             Some(exact) => {
                 let is_typed = is_column || (self.schema.is_some() && !matches!(other, Expr::Value(_)));
                 is_typed && coerce(value, &exact).is_ok()

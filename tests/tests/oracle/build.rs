@@ -78,7 +78,7 @@ pub(crate) const TYPES: [ColumnType; 16] = [
 ];
 
 /// What some dialects only have: times with fewer digits after the second, and larger texts.
-pub(crate) const SIZES: [ColumnType; 10] = [
+pub(crate) const SIZES: [ColumnType; 14] = [
     ColumnType::LargeText(LargeSize::Medium),
     ColumnType::LargeText(LargeSize::Long),
     ColumnType::LargeBinary(LargeSize::Medium),
@@ -89,6 +89,10 @@ pub(crate) const SIZES: [ColumnType; 10] = [
     ColumnType::Timestamp(3),
     ColumnType::TimestampWithZone(0),
     ColumnType::TimestampWithZone(5),
+    ColumnType::Char(30),
+    ColumnType::Char(32),
+    ColumnType::Char(255),
+    ColumnType::JsonBinary,
 ];
 
 /// A value that fits a type; `which` picks among a few, the awkward ones among them.
@@ -117,8 +121,16 @@ pub(crate) fn value(column_type: &ColumnType, which: u8) -> Value {
         ColumnType::TimestampWithZone(_) => {
             Value::timestamp_with_zone(&pick(&["2026-02-28T01:02:03+02:00", "1999-12-31T23:59:59.5Z"])).unwrap()
         }
+        // On SQLite one of that length is a UUID.
+        ColumnType::Char(32) => Value::text("67e5504410b1426f9247bb680e5fe0c8").unwrap(),
+        ColumnType::Char(length) => {
+            let text = pick(&["", "it's", "a\\b\\'", "ünï ☃ \"q\" `t` -- x;", "NULL", "0x41"]);
+            Value::text(text.chars().take(*length as usize).collect::<String>()).unwrap()
+        }
         ColumnType::Uuid => Value::uuid("67e55044-10b1-426f-9247-bb680e5fe0c8").unwrap(),
-        ColumnType::Json => Value::json(pick(&["{\"a\": [1, \"it's\"]}", "[]", "\"x\\\\y\""])).unwrap(),
+        ColumnType::Json | ColumnType::JsonBinary => {
+            Value::json(pick(&["{\"a\": [1, \"it's\"]}", "[]", "\"x\\\\y\""])).unwrap()
+        }
     }
 }
 

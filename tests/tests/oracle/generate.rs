@@ -151,6 +151,8 @@ fn random_type(schema: &Schema, dice: &mut Dice) -> ColumnType {
             ColumnType::Numeric { precision, scale }
         }
         2 => ColumnType::LargeText(*dice.pick(&[LargeSize::Medium, LargeSize::Long])),
+        10 => ColumnType::Char(*dice.pick(&[1, 30, 32, 63, 64, 191, 192, 255])),
+        11 => ColumnType::JsonBinary,
         3 => ColumnType::LargeBinary(*dice.pick(&[LargeSize::Medium, LargeSize::Long])),
         4 | 5 => {
             let digits = *dice.pick(&[0, 1, 3, 5]);

@@ -16,4 +16,5 @@ mod random;
 mod regressions;
 mod scale;
 mod statements;
+mod texts;
 mod twin;

@@ -384,11 +384,13 @@ fn model_type(printed: &str) -> ModelType {
             let decimal = || arguments("decimal").and_then(precision_and_scale);
             let decimal = || decimal().map(|(precision, scale)| ColumnType::Numeric { precision, scale });
             let varchar = || number("varchar").map(|length| ColumnType::Varchar(Some(length)));
+            let char = || number("char").map(ColumnType::Char);
             let time = || digits("time").map(ColumnType::Time);
             let enumeration = || arguments("enum").and_then(enum_type).map(ColumnType::Enumeration);
             decimal()
                 .or_else(enumeration)
                 .or_else(varchar)
+                .or_else(char)
                 .or_else(time)
                 .or_else(|| digits("datetime").map(ColumnType::Timestamp))
         }

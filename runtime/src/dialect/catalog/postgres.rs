@@ -396,11 +396,13 @@ fn model_type(printed: &str) -> ModelType {
         "date" => Some(ColumnType::Date),
         "uuid" => Some(ColumnType::Uuid),
         "json" => Some(ColumnType::Json),
-        _ => match (arguments("numeric"), arguments("character varying")) {
-            (Some(numeric), _) => {
+        "jsonb" => Some(ColumnType::JsonBinary),
+        _ => match (arguments("numeric"), arguments("character varying"), arguments("character")) {
+            (Some(numeric), ..) => {
                 precision_and_scale(numeric).map(|(precision, scale)| ColumnType::Numeric { precision, scale })
             }
-            (_, Some(length)) => length.parse().ok().map(|length| ColumnType::Varchar(Some(length))),
+            (_, Some(length), _) => length.parse().ok().map(|length| ColumnType::Varchar(Some(length))),
+            (.., Some(length)) => length.parse().ok().map(ColumnType::Char),
             _ => moment_type(printed),
         },
     };

@@ -209,12 +209,15 @@ fn alter_postgres(table: &Ident, before: &Column, after: &Column) -> Result<Vec<
         }
         // An explicit cast to varchar cuts what is too long; the assignment of a text refuses it.
         let using = match (portable_type(before)?, portable_type(after)?) {
-            (_, ColumnType::Varchar(_)) => format!("{name}::{}", type_name(dialect, &ColumnType::Text)),
+            (_, ColumnType::Varchar(_) | ColumnType::Char(_)) => {
+                format!("{name}::{}", type_name(dialect, &ColumnType::Text))
+            }
             (_, ColumnType::Enumeration(_)) => {
                 format!("{name}::{}::{column_type}", type_name(dialect, &ColumnType::Text))
             }
             // A number has no cast to a document.
             (from, ColumnType::Json) if from.is_number() => format!("pg_catalog.to_json({name})"),
+            (from, ColumnType::JsonBinary) if from.is_number() => format!("pg_catalog.to_jsonb({name})"),
             _ => format!("{name}::{column_type}"),
         };
         actions.push(format!("TYPE {column_type} USING {using}"));

@@ -38,12 +38,18 @@ fn bytes(column: &Column) -> (usize, usize) {
     match column_type {
         ColumnType::Text | ColumnType::Binary => (10, POINTER),
         ColumnType::LargeText(LargeSize::Medium) | ColumnType::LargeBinary(LargeSize::Medium) => (11, POINTER),
-        ColumnType::LargeText(LargeSize::Long) | ColumnType::LargeBinary(LargeSize::Long) | ColumnType::Json => {
-            (12, POINTER)
-        }
+        ColumnType::LargeText(LargeSize::Long)
+        | ColumnType::LargeBinary(LargeSize::Long)
+        | ColumnType::Json
+        | ColumnType::JsonBinary => (12, POINTER),
         ColumnType::Varchar(length) => {
             let bytes = usize::try_from(length.unwrap_or(u32::MAX)).unwrap_or(ROW_BYTES).saturating_mul(4);
             if bytes > 255 { (bytes.saturating_add(2), POINTER) } else { (bytes + 1, bytes + 1) }
+        }
+        // As long as its text: a character takes one to four bytes.
+        ColumnType::Char(length) => {
+            let bytes = usize::try_from(*length).unwrap_or(ROW_BYTES).saturating_mul(4);
+            if bytes > 255 { (bytes, POINTER) } else { (bytes, bytes + 1) }
         }
         other => (fixed_bytes(other), fixed_bytes(other)),
     }
@@ -62,11 +68,13 @@ pub(super) fn fixed_bytes(column_type: &ColumnType) -> usize {
         ColumnType::Uuid => 16,
         ColumnType::Numeric { precision, scale } => digits(precision.saturating_sub(scale)) + digits(scale),
         ColumnType::Varchar(_)
+        | ColumnType::Char(_)
         | ColumnType::Text
         | ColumnType::LargeText(_)
         | ColumnType::Binary
         | ColumnType::LargeBinary(_)
-        | ColumnType::Json => 0,
+        | ColumnType::Json
+        | ColumnType::JsonBinary => 0,
     }
 }
 
@@ -119,6 +127,13 @@ mod tests {
             (997, ColumnType::Double, true),
             (997, ColumnType::Timestamp(6), true),
             (502, ColumnType::Uuid, true),
+            (197, ColumnType::Char(10), true),
+            (32, ColumnType::Char(63), true),
+            (255, ColumnType::Char(64), true),
+            (163, ColumnType::Char(100), true),
+            (85, ColumnType::Char(191), true),
+            (84, ColumnType::Char(193), true),
+            (64, ColumnType::Char(255), true),
         ] {
             assert_eq!(too_long(&table(count, column_type.clone(), nullable)), None, "{count} of {column_type}");
             assert!(

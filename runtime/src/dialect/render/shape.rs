@@ -3,6 +3,7 @@
 //! does not keep. Refused here, while the step is planned, so that no such statement fails half way.
 
 use super::{computed, row, type_name};
+use crate::dialect::normal::has_whole_numbers;
 use crate::dialect::{Dialect, Unsupported};
 use crate::operation::{BinaryOperator, ColumnDefault, ColumnType, Expr, Ident, IndexPart, ReferentialAction, Value};
 use crate::schema::{CheckCondition, Column, ModelDefault, ModelType, Table};
@@ -25,7 +26,10 @@ fn problems(dialect: Dialect, table: &Table) -> Vec<String> {
     problems.extend(long_varchars(dialect, table));
     match dialect {
         Dialect::Sqlite => problems.extend(sqlite_strict(table)),
-        Dialect::Postgres => problems.extend(keys(table).filter_map(|key| postgres_key(table, &key))),
+        Dialect::Postgres => {
+            problems.extend(keys(table).filter_map(|key| postgres_key(table, &key)));
+            problems.extend(postgres_documents(table));
+        }
         Dialect::Mariadb => {
             problems.extend(keys(table).filter_map(|key| mariadb_key(table, &key)));
             problems.extend(mariadb_checks(table));
@@ -75,15 +79,19 @@ fn mariadb_key(table: &Table, key: &[&Ident]) -> Option<String> {
                 | ColumnType::LargeText(_)
                 | ColumnType::Binary
                 | ColumnType::LargeBinary(_)
-                | ColumnType::Json,
+                | ColumnType::Json
+                | ColumnType::JsonBinary,
             ) => {
                 return Some(format!(
                     "MariaDB has no key or index over the whole of a text, binary or json column such as {column}; a \
                      varchar has a bound"
                 ));
             }
-            Some(ColumnType::Varchar(length)) => {
-                let length = length.unwrap_or(u32::MAX);
+            Some(ColumnType::Varchar(_) | ColumnType::Char(_)) => {
+                let length = match portable(table, column) {
+                    Some(ColumnType::Varchar(Some(length)) | ColumnType::Char(length)) => *length,
+                    _ => u32::MAX,
+                };
                 bytes = bytes.saturating_add(usize::try_from(length).unwrap_or(usize::MAX).saturating_mul(4));
             }
             Some(other) => bytes = bytes.saturating_add(row::fixed_bytes(other)),
@@ -164,14 +172,40 @@ fn long_varchars(dialect: Dialect, table: &Table) -> Vec<String> {
         // Four bytes each in the 65,535 of a row.
         Dialect::Mariadb => 16_383,
     };
+    let most_filled = if dialect == Dialect::Mariadb { 255 } else { most };
     let too_long = table.columns.iter().filter_map(|column| match column.portable_type() {
         Some(ColumnType::Varchar(Some(length))) if *length > most => Some(format!(
             "a varchar of {dialect} has at most {most} characters, and column {} is to have {length}; make it a text",
             column.name
         )),
+        Some(ColumnType::Char(length)) if *length > most_filled => Some(format!(
+            "a char of {dialect} has at most {most_filled} characters, and column {} is to have {length}; make it a varchar",
+            column.name
+        )),
         _ => None,
     });
     too_long.collect()
+}
+
+/// Documents that PostgreSQL keeps as it has read them, so that it would not say a number back as it was written.
+fn postgres_documents(table: &Table) -> Vec<String> {
+    let changed = |column: &&Column| {
+        let document = match &column.default {
+            Some(ModelDefault::Portable(ColumnDefault::Value(Value::Json(document)))) => document,
+            _ => return false,
+        };
+        let parsed = serde_json::from_str(document);
+        column.portable_type() == Some(&ColumnType::JsonBinary)
+            && !parsed.is_ok_and(|parsed| has_whole_numbers(&parsed))
+    };
+    let changed = table.columns.iter().filter(changed);
+    let problem = |column: &Column| {
+        format!(
+            "the default of a json-binary column has whole numbers of 64 bits only, and that of {} another one",
+            column.name
+        )
+    };
+    changed.map(problem).collect()
 }
 
 /// What MariaDB has no type for, or prints less of than it keeps: a float to six digits.

@@ -38,6 +38,7 @@ pub fn type_name(dialect: Dialect, column_type: &ColumnType) -> String {
         ColumnType::Double => pick("DOUBLE", "DOUBLE PRECISION", "DOUBLE"),
         ColumnType::Varchar(Some(length)) => format!("VARCHAR({length})"),
         ColumnType::Varchar(None) => "VARCHAR".to_owned(),
+        ColumnType::Char(length) => format!("CHAR({length})"),
         ColumnType::Text => pick("TEXT", "TEXT", "TEXT"),
         ColumnType::LargeText(LargeSize::Medium) => pick("TEXT", "TEXT", "MEDIUMTEXT"),
         ColumnType::LargeText(LargeSize::Long) => pick("TEXT", "TEXT", "LONGTEXT"),
@@ -50,6 +51,7 @@ pub fn type_name(dialect: Dialect, column_type: &ColumnType) -> String {
         ColumnType::TimestampWithZone(digits) => fractional(dialect, MOMENT, " WITH TIME ZONE", *digits),
         ColumnType::Uuid => pick("CHAR(32)", "UUID", "UUID"),
         ColumnType::Json => pick("JSON", "JSON", "JSON"),
+        ColumnType::JsonBinary => pick("JSON", "JSONB", "JSON"),
         ColumnType::Enumeration(of) => match (dialect, &of.name) {
             (Dialect::Sqlite, _) => format!("VARCHAR({})", of.longest()),
             (Dialect::Postgres, Some(name)) => quote(dialect, name),

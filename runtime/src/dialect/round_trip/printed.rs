@@ -34,6 +34,9 @@ fn what_the_closed_type_cannot_express_stays_opaque() {
         (Grammar::Mariadb, "cast(`v` as char charset utf8mb4) = 'x'"),
         (Grammar::Mariadb, "json_valid(`j`)"),
         (Grammar::Sqlite, "a GLOB 'x*'"),
+        // Sixteen, and not a byte.
+        (Grammar::Sqlite, "a > 0x10"),
+        (Grammar::Sqlite, "-0xff < a"),
     ] {
         assert_eq!(parse_server_expr(grammar, Position::Check, printed), None, "{printed}");
     }

@@ -407,7 +407,9 @@ pub(super) fn number(text: &str) -> Result<Value> {
     }
     let (sign, digits) = text.strip_prefix('-').map_or(("", text), |digits| ("-", digits));
     let zero = if digits.starts_with('.') { "0" } else { "" };
-    Value::numeric(&format!("{sign}{zero}{}", digits.trim_end_matches('.'))).map_err(|_| fail())
+    // `2.` divides as `2.0` does, and not as an integer.
+    let end = if digits.ends_with('.') { "0" } else { "" };
+    Value::numeric(&format!("{sign}{zero}{digits}{end}")).map_err(|_| fail())
 }
 
 pub(super) fn bytes(digits: &str) -> Option<Vec<u8>> {

@@ -5,7 +5,7 @@ use sqlparser::ast;
 use sqlparser::dialect::{Dialect, Precedence};
 use sqlparser::keywords::{Keyword, RESERVED_FOR_COLUMN_ALIAS};
 use sqlparser::parser::{Parser, ParserError};
-use sqlparser::tokenizer::{Token, Tokenizer, Whitespace, Word};
+use sqlparser::tokenizer::{Span, Token, TokenWithSpan, Tokenizer, Whitespace, Word};
 
 use super::bounds::{Bounds, Depth, check_comment, has_more_code};
 use super::{Grammar, ParseError, refused, too_large, unsupported};
@@ -284,6 +284,13 @@ fn number_placeholders(tokens: &mut [Token]) {
     }
 }
 
+/// Whether it is `0x10`, which `sqlparser` takes for `X'10'`: on SQLite the one is a number and the other bytes.
+fn is_hexadecimal(token: &Token, span: Span) -> bool {
+    let Token::HexStringLiteral(digits) = token else { return false };
+    let length = span.end.column.saturating_sub(span.start.column);
+    span.start.line == span.end.line && usize::try_from(length).is_ok_and(|length| length < digits.len() + 3)
+}
+
 /// The tokens without white space, all of them among those that an allowed text can hold.
 fn tokens(syntax: &Syntax, bounds: &Bounds, text: &str) -> Result<Vec<Token>, ParseError> {
     if text.len() > bounds.bytes {
@@ -296,11 +303,14 @@ fn tokens(syntax: &Syntax, bounds: &Bounds, text: &str) -> Result<Vec<Token>, Pa
         return Err(too_large("the text has too many parts"));
     }
     let all = Tokenizer::new(syntax, text)
-        .tokenize()
+        .tokenize_with_location()
         .map_err(|error| not_understood(&ParserError::TokenizerError(error.to_string())))?;
     let mut kept = Vec::with_capacity(all.len());
     let mut depth = Depth::default();
-    for token in all {
+    for TokenWithSpan { token, span } in all {
+        if syntax.grammar == Grammar::Sqlite && is_hexadecimal(&token, span) {
+            return Err(unsupported("a hexadecimal number is not allowed; bytes are X'…'"));
+        }
         match token {
             Token::Whitespace(Whitespace::MultiLineComment(comment)) => {
                 check_comment(&comment)?;

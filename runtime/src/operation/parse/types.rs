@@ -23,6 +23,7 @@ pub(super) fn column_type(grammar: Grammar, name: &DataType) -> Result<ColumnTyp
         DataType::Varchar(length) | DataType::CharacterVarying(length) => varchar(length.as_ref())?,
         // What SQLAlchemy calls a UUID there.
         DataType::Char(Some(CharacterLength::IntegerLength { length: 32, .. })) if sqlite => ColumnType::Uuid,
+        DataType::Char(length) | DataType::Character(length) => char(length.as_ref())?,
         DataType::Text => ColumnType::Text,
         DataType::MediumText if mariadb => ColumnType::LargeText(LargeSize::Medium),
         DataType::LongText if mariadb => ColumnType::LargeText(LargeSize::Long),
@@ -42,6 +43,7 @@ pub(super) fn column_type(grammar: Grammar, name: &DataType) -> Result<ColumnTyp
         DataType::Datetime(digits) if sqlite || mariadb => ColumnType::Timestamp(fraction(grammar, *digits)?),
         DataType::Uuid => ColumnType::Uuid,
         DataType::JSON => ColumnType::Json,
+        DataType::JSONB if grammar == Grammar::Postgres => ColumnType::JsonBinary,
         _ => return Err(unsupported("a column of this type is not allowed")),
     })
 }
@@ -67,6 +69,18 @@ fn fraction(grammar: Grammar, digits: Option<u64>) -> Result<u8, ParseError> {
         None => Ok(unsaid),
         Some(Ok(digits)) if digits <= ColumnType::FRACTION => Ok(digits),
         _ => Err(unsupported("a time has at most six digits after the second")),
+    }
+}
+
+/// One character, where nothing is said.
+fn char(length: Option<&CharacterLength>) -> Result<ColumnType, ParseError> {
+    match length {
+        Some(CharacterLength::IntegerLength { length, unit: None }) => match u32::try_from(*length) {
+            Ok(length @ 1..=ColumnType::VARCHAR) => Ok(ColumnType::Char(length)),
+            _ => Err(unsupported(format!("char takes 1 to {} characters", ColumnType::VARCHAR))),
+        },
+        None => Ok(ColumnType::Char(1)),
+        _ => Err(unsupported("char takes a number of characters")),
     }
 }
 

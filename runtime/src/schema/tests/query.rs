@@ -179,8 +179,41 @@ fn what_pairs_every_row_with_every_other_is_refused() {
                 "needs an equality",
             ),
             ("SELECT (SELECT max(u.id) + p.id FROM users AS u) FROM pages AS p", "needs an equality"),
+            // Of constants, whatever they are called and whatever stands around them.
+            (
+                "SELECT p.id FROM pages AS p JOIN (SELECT 1 AS k, id FROM users) AS u ON u.k = p.author",
+                "needs an equality",
+            ),
+            (
+                "WITH a AS (SELECT 1 AS k FROM pages), b AS (SELECT x.k FROM a AS x JOIN users AS y ON y.id = x.k + 0) \
+                 SELECT count(*) FROM b",
+                "needs an equality",
+            ),
+            (
+                "SELECT p.id FROM pages AS p JOIN (SELECT 1 AS k FROM users UNION ALL SELECT id FROM users) AS u \
+                 ON u.k = p.author",
+                "needs an equality",
+            ),
+            ("SELECT p.id FROM pages AS p JOIN users AS u ON p.id - p.id = u.id - u.id", "needs an equality"),
+            ("SELECT p.id FROM pages AS p JOIN users AS u ON p.id * 0 = u.id", "needs an equality"),
+            (
+                "SELECT p.id FROM pages AS p JOIN users AS u ON (p.author IS NULL) = (u.age IS NULL)",
+                "needs an equality",
+            ),
+            (
+                "SELECT p.id FROM pages AS p JOIN users AS u ON CASE WHEN TRUE THEN 1 ELSE p.id END = u.id",
+                "needs an equality",
+            ),
         ],
     );
+    for join in [
+        "(SELECT max(id) AS k, age FROM users GROUP BY age) AS u ON u.k = p.author",
+        "(SELECT coalesce(age, 0) + 1 AS k FROM users) AS u ON -u.k = p.author - 1",
+        "users AS u ON CASE WHEN u.age IS NULL THEN u.id ELSE u.age END = p.author",
+    ] {
+        let sql = format!("SELECT p.id FROM pages AS p JOIN {join}");
+        assert!(answers(&sql).is_ok(), "{sql}: {:?}", answers(&sql));
+    }
     assert!(answers("SELECT p.id FROM pages AS p JOIN users AS u ON u.age > 3 AND p.author = u.id").is_ok());
     assert!(answers("SELECT (SELECT p.id + 1) AS x FROM pages AS p").is_ok());
 }

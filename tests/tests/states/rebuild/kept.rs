@@ -142,7 +142,7 @@ fn indexes_over_expressions_partial_descending_and_with_collations() {
         let make = "CREATE TABLE p (id INTEGER PRIMARY KEY, x INT, n TEXT);
              CREATE INDEX \"by lower\" ON \"p\" ((lower(\"n\"))); CREATE INDEX \"part\" ON \"p\" (\"x\") WHERE (\"x\" > 5);
              CREATE INDEX \"desc\" ON \"p\" (\"x\" DESC); CREATE UNIQUE INDEX coll ON p (n COLLATE NOCASE DESC, id);
-             CREATE UNIQUE INDEX \"plain\" ON \"p\" (\"n\", \"x\"); INSERT INTO p VALUES (1, 10, 'a'), (2, 3, 'b')";
+             CREATE UNIQUE INDEX hex ON p (n) WHERE x > 0x10; CREATE UNIQUE INDEX \"plain\" ON \"p\" (\"n\", \"x\"); INSERT INTO p VALUES (1, 10, 'a'), (2, 3, 'b')";
         let queries = [
             "SELECT * FROM p INDEXED BY part WHERE x > 5",
             "SELECT n FROM p INDEXED BY \"by lower\" WHERE lower(n) = 'a'",

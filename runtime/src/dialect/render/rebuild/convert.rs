@@ -23,11 +23,11 @@ fn to_even(c: &str) -> String {
 /// The conversion for a column, given quoted; none between types of which the one does not become the other.
 pub(super) fn conversion(from: &ColumnType, to: &ColumnType, column: &str) -> Option<Conversion> {
     use ColumnType::{
-        BigInteger, Date, Double, Float, Integer, Json, Numeric, SmallInteger, Text, Timestamp, TimestampWithZone,
-        Uuid, Varchar,
+        BigInteger, Char, Date, Double, Float, Integer, Json, Numeric, SmallInteger, Text, Timestamp,
+        TimestampWithZone, Uuid, Varchar,
     };
     let c = column;
-    let is_text = matches!(from, Text | Varchar(_));
+    let is_text = matches!(from, Text | Varchar(_) | Char(_));
     let is_number = from.is_number();
     let range = |low: i64, high: i64| format!("typeof({c}) = 'integer' AND {c} BETWEEN {low} AND {high}");
     // What is too large for an integer stays as it is, and does not fit.
@@ -44,7 +44,7 @@ pub(super) fn conversion(from: &ColumnType, to: &ColumnType, column: &str) -> Op
         format!("CASE WHEN {c} GLOB '*[.eE]*' AND abs(CAST({c} AS REAL)) >= 1e{digits} THEN x'' ELSE {c} END")
     };
     let whole = || match from {
-        Text | Varchar(_) => spelt(15),
+        _ if is_text => spelt(15),
         _ if from.is_integer() => c.to_owned(),
         _ => rounded(),
     };
@@ -71,16 +71,20 @@ pub(super) fn conversion(from: &ColumnType, to: &ColumnType, column: &str) -> Op
             )
         }
         Float | Double if is_number || is_text => (c.to_owned(), format!("typeof({c}) = 'real'")),
-        Text | Varchar(_) => {
+        Text | Varchar(_) | Char(_) => {
             let value = match from {
-                Text | Varchar(_) | Date | SmallInteger | Integer | BigInteger => c.to_owned(),
+                Text | Varchar(_) | Char(_) | Date | SmallInteger | Integer | BigInteger => c.to_owned(),
                 Json => format!("CAST({c} AS TEXT)"),
                 Numeric { scale, .. } => decimal(c, *scale),
                 Uuid => dashed(c),
                 _ => return None,
             };
-            let length =
-                if let Varchar(Some(length)) = to { format!(" AND length({c}) <= {length}") } else { String::new() };
+            let length = match to {
+                Varchar(Some(length)) | Char(length) => format!(" AND length({c}) <= {length}"),
+                _ => String::new(),
+            };
+            // Spaces at the end of a short text are none.
+            let value = if matches!(to, Char(_)) { format!("rtrim({value}, ' ')") } else { value };
             (value, format!("typeof({c}) = 'text'{length}"))
         }
         Date if is_text => (c.to_owned(), format!("date({c}) IS {c}")),
