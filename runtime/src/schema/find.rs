@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Check, CheckCondition, Column, ModelDefault, Schema, SchemaError, Table};
+use super::{Check, CheckCondition, Column, ModelDefault, Opaque, Schema, SchemaError, Table};
 use crate::operation::{ConstraintSelector, ForeignKey, Ident, Index, Key, Op};
 
 /// The table of that name.
@@ -111,11 +111,17 @@ pub(super) fn expression_over(table: &Table, column: &Ident) -> Option<String> {
     opaque_mention(table, column)
 }
 
+/// What of a table the model does not understand, for a message: a constraint need not have a name.
+pub(super) fn opaque_shown(opaque: &Opaque) -> String {
+    let name = if opaque.name.is_empty() { "without a name" } else { &opaque.name };
+    format!("the {} {name}", opaque.kind)
+}
+
 /// What of a table the model does not understand and may mention a name, for a message.
 pub(super) fn opaque_mention(table: &Table, name: &Ident) -> Option<String> {
     let entry = table.opaque.iter().find(|opaque| mentions(&opaque.definition, name) || mentions(&opaque.name, name));
     if let Some(opaque) = entry {
-        return Some(format!("the {} {}", opaque.kind, opaque.name));
+        return Some(opaque_shown(opaque));
     }
     let opaque_check = |check: &&Check| match &check.condition {
         CheckCondition::Opaque(text) => mentions(text, name),

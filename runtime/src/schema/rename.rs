@@ -17,7 +17,7 @@ pub(super) fn rename_table(
     let table = find::table(schema, name)?;
     names::check_table(schema, rules, new_name)?;
     if let Some(opaque) = table.opaque.first() {
-        return Err(not_followed(name, &format!("the {} {}", opaque.kind, opaque.name)));
+        return Err(not_followed(name, &find::opaque_shown(opaque)));
     }
     let others = schema.tables.iter().filter(|(other, _)| *other != name);
     let mention =

@@ -273,3 +273,17 @@ on_databases! {
         run.upgrade(&crowd).await.unwrap();
     }
 }
+
+on_databases! {
+    [mariadb] async fn an_index_with_a_comment_is_not_dropped_since_it_would_come_back_without(target: &TestTarget) {
+        let run = Run::on(target);
+        let package = shop().revision("002", &["001"], "Drop").upgrade([drop_index("sale", "sale_amount"), refused()]);
+        run.upgrade_as(Upgrade { goal: Goal::Revision("001".into()), ..Upgrade::to_head(run.open(&package)) }).await.unwrap();
+        target.execute("ALTER TABLE sale DROP INDEX sale_amount, ADD INDEX sale_amount (amount) COMMENT 'it''s for reports'").await;
+        let before = run.catalog().await;
+        let error = run.upgrade(&run.open(&package)).await.unwrap_err().to_string();
+        assert!(error.contains("sale_amount"), "{error}");
+        assert!(run.catalog().await == before);
+        assert_eq!(run.versions().await, ["shop 001"]);
+    }
+}

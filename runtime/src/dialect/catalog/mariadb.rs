@@ -8,6 +8,7 @@ use super::{
     cell, check, column_name, computed, constraint_name, default, empty_table, file, group, object_name, of, opaque,
     optional, precision_and_scale, rows,
 };
+use crate::dialect::literal::quoted;
 use crate::dialect::{Catalog, Dialect, TextRow};
 use crate::operation::{
     ColumnType, ComputedStorage, EnumType, ForeignKey, Ident, Index, IndexOrder, IndexPart, Key, Label, LargeSize,
@@ -35,9 +36,10 @@ pub(super) const QUERIES: &[&str] = &[
       FROM information_schema.columns c JOIN information_schema.tables t
         ON t.table_schema = c.table_schema AND t.table_name = c.table_name
       WHERE c.table_schema = DATABASE() AND t.table_schema = DATABASE() ORDER BY c.table_name, c.ordinal_position",
-    // Index columns: table, index, not unique, column, order, prefix, method, ignored.
+    // Index columns: table, index, not unique, column, order, prefix, method, ignored, comment.
     "SELECT CAST(table_name AS CHAR), CAST(index_name AS CHAR), CAST(non_unique AS CHAR), CAST(column_name AS CHAR),
-        CAST(collation AS CHAR), CAST(sub_part AS CHAR), CAST(index_type AS CHAR), CAST(ignored AS CHAR)
+        CAST(collation AS CHAR), CAST(sub_part AS CHAR), CAST(index_type AS CHAR), CAST(ignored AS CHAR),
+        CAST(index_comment AS CHAR)
       FROM information_schema.statistics WHERE table_schema = DATABASE()
       ORDER BY table_name, index_name, seq_in_index",
     // Foreign keys: table, name, on update, on delete, match.
@@ -283,7 +285,7 @@ fn index(name: &str, rows: &[&TextRow]) -> Option<Index> {
         };
         // A unique constraint over a long text is kept by a hash of it; no one can ask for that otherwise.
         let method = cell(row, 6) == "BTREE" || (cell(row, 6) == "HASH" && cell(row, 2) == "0");
-        let plain = optional(row, 5).is_none() && method && cell(row, 7) != "YES";
+        let plain = optional(row, 5).is_none() && method && cell(row, 7) != "YES" && cell(row, 8).is_empty();
         object_name(DIALECT, cell(row, 3)).filter(|_| plain).map(|name| IndexPart::column(name, order))
     };
     Some(Index {
@@ -305,7 +307,11 @@ fn index_text(rows: &[&TextRow]) -> String {
         format!("{}{prefix}{order}", cell(row, 3))
     };
     let columns: Vec<_> = rows.iter().map(column).collect();
-    format!("{unique}{} ({}){ignored}", of_first(6), columns.join(", "))
+    let comment = match of_first(8) {
+        "" => String::new(),
+        text => format!(" COMMENT {}", quoted('\'', text)),
+    };
+    format!("{unique}{} ({}){ignored}{comment}", of_first(6), columns.join(", "))
 }
 
 /// None for a foreign key that the model cannot hold.
