@@ -77,9 +77,11 @@ def _portable(type_: TypeEngine, dialect: Dialect) -> types.ColumnType | None:
         case sqltypes.Float():
             return _float(type_, dialect)
         case sqltypes.Numeric():
-            if type_.precision is None or getattr(type_, "unsigned", False):
+            # MariaDB has ten digits where nothing is said, the others any number of them.
+            precision = type_.precision or (10 if is_mysql else None)
+            if precision is None or getattr(type_, "unsigned", False):
                 return None
-            return types.ColumnType_Numeric(types.NumericType(type_.precision, type_.scale or 0))
+            return types.ColumnType_Numeric(types.NumericType(precision, type_.scale or 0))
         case sqltypes.DateTime():
             return _moment(type_, dialect)
         case sqltypes.Date():

@@ -40,6 +40,12 @@ def upgrade() -> None:
     if bind.dialect.name == "postgresql":
         assert isinstance(columns["content"], postgresql.JSONB), columns
         op.alter_column("parcels", "content", type_=postgresql.JSON(), postgresql_using="content::json")
+    if bind.dialect.name == "mysql":
+        op.add_column("parcels", sa.Column("weight", sa.Numeric()))
+        bind.execute(sa.text("UPDATE parcels SET weight = 1234567890 WHERE id = 'short'"))
+        assert bind.scalar(sa.text("SELECT weight FROM parcels WHERE id = 'short'")) == 1234567890
+        (found,) = [column for column in sa.inspect(bind).get_columns("parcels") if column["name"] == "weight"]
+        assert (found["type"].precision, found["type"].scale) == (10, 0), found
     with op.batch_alter_table("parcels") as batch:
         batch.alter_column("country", existing_type=sa.CHAR(2), type_=sa.String(2), existing_nullable=False)
 
