@@ -102,11 +102,12 @@ def _touched(number: int) -> int:
 
 
 class Connection:
-    """The only connection of a step. Its transaction is the host's: commit and rollback are no questions
-    here."""
+    """The only connection of a step. Its transaction is the host's: commit is no question here, and nothing but the
+    whole step is taken back."""
 
     def __init__(self, dialect: str):
         self.dialect = dialect
+        self.has_written = False
 
     def cursor(self) -> Cursor:
         """A new cursor."""
@@ -114,9 +115,13 @@ class Connection:
 
     def commit(self) -> None:
         """Nothing: the host ends the step."""
+        self.has_written = False
 
     def rollback(self) -> None:
-        """Nothing: a step that fails is taken back as a whole."""
+        """A step that fails is taken back as a whole. One that goes on after this, with rows that it wrote, fails when it
+        ends: they cannot be taken back alone."""
+        if self.has_written:
+            errors.NotInContract("a rollback by a script that goes on")
 
     def close(self) -> None:
         """Nothing."""
@@ -153,6 +158,7 @@ class Cursor:
             self._call(self._query, text, [values.to_contract(value) for value in parameters])
         elif kind in ("insert", "update", "delete"):
             made = self._call(data.execute, text, [values.to_contract(value) for value in parameters])
+            self.connection.has_written = True
             self.description, self.rowcount = None, Touched([_keep(made)])
         elif sql.is_ddl_text(statement) and not parameters:
             self._call(contract.ddl_text, text)
@@ -173,6 +179,7 @@ class Cursor:
             self._release()
             lines = [[values.to_contract(value) for value in line] for line in parameters]
             self._call(data.bulk_insert, _unquoted(plain.group("table")), columns, lines)
+            self.connection.has_written = True
             self.description, self.rowcount = None, len(lines)
             return
         made = []

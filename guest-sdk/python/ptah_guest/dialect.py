@@ -81,7 +81,10 @@ class _SQLiteCompiler(_TruthByName, SQLiteCompiler):
 
 
 class _MySQLCompiler(_TruthByName, MySQLCompiler):
-    pass
+    def limit_clause(self, select, **options):
+        """`LIMIT n OFFSET m`, as the host knows it, and not `LIMIT m, n`."""
+        written = MySQLCompiler if select._limit_clause is None else SQLCompiler
+        return written.limit_clause(self, select, **options)
 
 
 class _PostgresCompiler(PGCompiler):
@@ -90,8 +93,21 @@ class _PostgresCompiler(PGCompiler):
         return sqltext
 
 
+class _Keys(list):
+    """The keys of inserted rows. One that the database drew is not known, and asking for it is an error."""
+
+    def __getitem__(self, at):
+        row = super().__getitem__(at)
+        if None in row:
+            raise errors.NotInContract("the key that an INSERT drew (inserted_primary_key)")
+        return row
+
+
 class HostExecutionContext(DefaultExecutionContext):
     """Asks how many rows a statement touched only when a script does."""
+
+    def _setup_ins_pk_from_empty(self):
+        return _Keys(super()._setup_ins_pk_from_empty())
 
     @property
     def rowcount(self) -> int:

@@ -128,8 +128,9 @@ class Package:
             )
             with Operations.context(environment.get_context()):
                 function()
-        if errors.unsaid:
-            raise errors.unsaid[0]
+                # Before the connection is closed, which rolls back what is no matter of the host's.
+                if errors.unsaid:
+                    raise errors.unsaid[0]
 
 
 def _tuple(module: ModuleType, name: str) -> tuple[str, ...]:

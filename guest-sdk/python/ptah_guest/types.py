@@ -18,6 +18,9 @@ def resolved(type_: TypeEngine, dialect: Dialect) -> TypeEngine:
         variant = getattr(type_, "_variant_mapping", {}).get(dialect.name)
         if variant is not None:
             type_ = variant
+        elif isinstance(type_, sqltypes.Interval) and dialect.name == "postgresql":
+            # A type of its own there, and a moment elsewhere.
+            return type_
         elif isinstance(type_, TypeDecorator):
             type_ = sqltypes.to_instance(type_.load_dialect_impl(dialect))
         else:
@@ -53,7 +56,7 @@ def _portable(type_: TypeEngine, dialect: Dialect) -> types.ColumnType | None:
             # SQLite takes the name without a length for a type of its own.
             length = type_.length or (None if dialect.name == "sqlite" else 1)
             return None if length is None else types.ColumnType_Char(length)
-        case sqltypes.Text():
+        case sqltypes.Text() | mysql.TINYTEXT() | mysql.MEDIUMTEXT() | mysql.LONGTEXT():
             return _text(type_, is_mysql)
         case mysql.SET():
             return None

@@ -29,6 +29,8 @@ STOPPED = {
     "logs": ("limit exceeded: the step logged more than 16384 bytes",),
     "inserts": ("limit exceeded: the step's host calls carried more than 8388608 bytes",),
     "operations": ("limit exceeded: the step has more than 2000 operations",),
+    "rollback": ("not in the contract ptah:migration: a rollback by a script that goes on",),
+    "drawn": ("not in the contract ptah:migration: the key that an INSERT drew",),
 }
 PROFILE = ["--limits-profile", "language-runtime"]
 

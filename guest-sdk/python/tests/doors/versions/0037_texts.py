@@ -3,8 +3,9 @@
 import uuid
 
 import sqlalchemy as sa
+import sqlalchemy.orm
 from alembic import op
-from sqlalchemy.dialects import postgresql
+from sqlalchemy.dialects import mysql, postgresql
 
 revision = "0037"
 down_revision = "0035"
@@ -40,6 +41,16 @@ def upgrade() -> None:
     if bind.dialect.name == "postgresql":
         assert isinstance(columns["content"], postgresql.JSONB), columns
         op.alter_column("parcels", "content", type_=postgresql.JSON(), postgresql_using="content::json")
+    two = sa.select(parcels.c.id).order_by(parcels.c.country.desc()).limit(1).offset(1)
+    assert bind.scalars(two).all() == ["short"]
+    with sa.orm.Session(bind=bind) as session:
+        session.execute(parcels.update().values(country="it").where(parcels.c.id == one))
+        session.commit()
+    long = sa.Text().with_variant(mysql.MEDIUMTEXT(), "mysql")
+    op.create_table("letters", sa.Column("id", sa.Integer, primary_key=True), sa.Column("body", long))
+    with op.batch_alter_table("letters") as batch:
+        batch.add_column(sa.Column("more", sa.JSON().with_variant(mysql.LONGTEXT(), "mysql")))
+    op.drop_table("letters")
     if bind.dialect.name == "mysql":
         op.add_column("parcels", sa.Column("weight", sa.Numeric()))
         bind.execute(sa.text("UPDATE parcels SET weight = 1234567890 WHERE id = 'short'"))
