@@ -333,7 +333,7 @@ fn parsed_form(text: String) -> String {
 }
 
 /// Whether all numbers of a document are integers of 64 bits: of those every reader makes the same.
-pub(in crate::dialect) fn has_whole_numbers(document: &serde_json::Value) -> bool {
+pub(super) fn has_whole_numbers(document: &serde_json::Value) -> bool {
     match document {
         serde_json::Value::Number(number) => !number.is_f64(),
         serde_json::Value::Array(items) => items.iter().all(has_whole_numbers),

@@ -51,7 +51,11 @@ impl Migrator {
             return planning.await;
         }
         let target = self.target.clone();
-        standby.lock = Some(tokio::spawn(async move { TargetLock::connect(&target).await }));
+        let connecting = tokio::spawn(async move { TargetLock::connect(&target).await });
+        if let Some(earlier) = standby.lock.replace(connecting) {
+            // That of a plan that was thrown away has waited for long enough.
+            earlier.abort();
+        }
         let mut planning = std::pin::pin!(planning);
         tokio::select! {
             planned = &mut planning => return planned,

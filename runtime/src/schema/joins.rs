@@ -105,7 +105,7 @@ impl Scope<'_> {
     /// apart. A constant does not, whatever stands around it.
     pub(super) fn varies(&self, expr: &Expr) -> bool {
         match expr {
-            Expr::Column(_) | Expr::Aggregate { .. } | Expr::Rank { .. } => true,
+            Expr::Column(_) | Expr::Rank { .. } => true,
             Expr::Field(of, name) => {
                 let source = self.sources.iter().find(|source| source.alias == of);
                 let outputs = match source.map(|source| source.columns) {
@@ -115,7 +115,9 @@ impl Scope<'_> {
                 outputs.iter().find(|output| output.name == *name).is_none_or(|output| output.varies)
             }
             Expr::Cast(operand, _) | Expr::Unary(UnaryOperator::Negate, operand) => self.varies(operand),
-            Expr::Call(_, arguments) => arguments.iter().any(|argument| self.varies(argument)),
+            Expr::Aggregate { argument, .. } => argument.as_deref().is_some_and(|argument| self.varies(argument)),
+            // What the others are for the first one is not without.
+            Expr::Call(_, arguments) => arguments.first().is_some_and(|argument| self.varies(argument)),
             Expr::Binary(left, BinaryOperator::Concat, right) => self.varies(left) || self.varies(right),
             Expr::Binary(left, BinaryOperator::Add | BinaryOperator::Subtract, right) => {
                 self.varies(left) && right.fields().is_empty() || self.varies(right) && left.fields().is_empty()

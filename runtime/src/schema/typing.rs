@@ -408,8 +408,9 @@ impl Scope<'_> {
         if self.schema.is_none()
             && matches!((self.fills_up(left), self.fills_up(right)), (Some(left), Some(right)) if left != right)
         {
-            let whose = "a char and another text are compared with or without the spaces at their end";
-            return Err(invalid(format!("{whose}, as the database likes; only a statement may do so")));
+            return Err(invalid(
+                "only a statement compares a char with another text: each database has spaces in its own way",
+            ));
         }
         match left_kind.common(&right_kind) {
             Some(kind) => Ok(kind),

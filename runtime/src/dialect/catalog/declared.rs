@@ -55,7 +55,7 @@ pub(super) fn model_type(declared: &str) -> ModelType {
         ("TIME", None) => Some(ColumnType::Time(ColumnType::FRACTION)),
         ("DATETIME" | "TIMESTAMP", None) => Some(ColumnType::Timestamp(ColumnType::FRACTION)),
         ("CHAR", Some(length)) if length.trim() == "32" => Some(ColumnType::Uuid),
-        ("CHAR" | "CHARACTER", Some(length)) => length.trim().parse().ok().map(ColumnType::Char),
+        ("CHAR", Some(length)) => length.trim().parse().ok().map(ColumnType::Char),
         ("JSON", None) => Some(ColumnType::Json),
         _ => None,
     };

@@ -196,6 +196,15 @@ fn what_pairs_every_row_with_every_other_is_refused() {
             ),
             ("SELECT p.id FROM pages AS p JOIN users AS u ON p.id - p.id = u.id - u.id", "needs an equality"),
             ("SELECT p.id FROM pages AS p JOIN users AS u ON p.id * 0 = u.id", "needs an equality"),
+            ("SELECT p.id FROM pages AS p JOIN users AS u ON coalesce(1, p.id) = u.id", "needs an equality"),
+            (
+                "SELECT p.id FROM pages AS p JOIN (SELECT max(1) AS k FROM users GROUP BY id) AS u ON u.k = p.author",
+                "needs an equality",
+            ),
+            (
+                "SELECT p.id FROM pages AS p JOIN (SELECT count(*) AS k FROM users GROUP BY id) AS u ON u.k = p.author",
+                "needs an equality",
+            ),
             (
                 "SELECT p.id FROM pages AS p JOIN users AS u ON (p.author IS NULL) = (u.age IS NULL)",
                 "needs an equality",

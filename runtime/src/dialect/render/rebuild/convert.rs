@@ -43,10 +43,14 @@ pub(super) fn conversion(from: &ColumnType, to: &ColumnType, column: &str) -> Op
     let spelt = |digits: i16| {
         format!("CASE WHEN {c} GLOB '*[.eE]*' AND abs(CAST({c} AS REAL)) >= 1e{digits} THEN x'' ELSE {c} END")
     };
-    let whole = || match from {
-        _ if is_text => spelt(15),
-        _ if from.is_integer() => c.to_owned(),
-        _ => rounded(),
+    let whole = || {
+        if is_text {
+            spelt(15)
+        } else if from.is_integer() {
+            c.to_owned()
+        } else {
+            rounded()
+        }
     };
     let (value, fits) = match to {
         SmallInteger if is_number || is_text => (whole(), range(i16::MIN.into(), i16::MAX.into())),
