@@ -99,6 +99,7 @@ fn literals_become_typed_values() {
         ("9223372036854775808", Value::Numeric("9223372036854775808".into())),
         ("1.50", Value::Numeric("1.50".into())),
         ("2.", Value::Numeric("2.0".into())),
+        ("0x10", Value::Binary(vec![0x10])),
         ("-2.", Value::Numeric("-2.0".into())),
         (".5", Value::Numeric("0.5".into())),
         ("-1.5", Value::Numeric("-1.5".into())),
