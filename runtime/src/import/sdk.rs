@@ -14,7 +14,7 @@ macro_rules! files {
 pub(super) const FILES: &[(&str, &str)] = files! {
     "python" => "guest-sdk/python": "build.py";
     "python/ptah_guest" => "guest-sdk/python/ptah_guest":
-        "__init__.py", "dbapi.py", "dialect.py", "elements.py", "errors.py", "impl.py", "package.py", "populate.py",
+        "__init__.py", "dbapi.py", "dialect.py", "elements.py", "errors.py", "handled.py", "impl.py", "package.py", "populate.py",
         "sandbox.py", "sql.py", "types.py", "values.py";
     "python/ptah_import" => "guest-sdk/python/ptah_import":
         "__init__.py", "__main__.py", "command.py", "environment.py", "findings.py", "folder.py", "modules.py",
