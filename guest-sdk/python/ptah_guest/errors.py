@@ -198,5 +198,6 @@ def contract_error_of(error: BaseException | None) -> object | None:
         found = getattr(getattr(error, "orig", error), "contract_error", None)
         if found is not None:
             return found
-        error = error.__cause__ or error.__context__
+        # What it was raised for, and not what was handled when it was raised.
+        error = error.__cause__
     return None

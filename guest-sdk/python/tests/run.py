@@ -26,11 +26,10 @@ STOPPED = {
     ),
     "allocates": ("limit exceeded: the step took more than 268435456 bytes of memory",),
     "recurses": ("limit exceeded: the guest's stack grew beyond 524288 bytes",),
-    "logs": ("limit exceeded: the step logged more than 16384 bytes",),
-    "inserts": ("limit exceeded: the step's host calls carried more than 8388608 bytes",),
-    "operations": ("limit exceeded: the step has more than 2000 operations",),
+    "logs": ("limit exceeded: the step logged more than 65536 bytes",),
+    "inserts": ("limit exceeded: the step has more than 33554432 bytes of SQL",),
+    "operations": ("limit exceeded: the step has more than 10000 operations",),
     "rollback": ("not in the contract ptah:migration: a rollback by a script that goes on",),
-    "drawn": ("not in the contract ptah:migration: the key that an INSERT drew",),
 }
 PROFILE = ["--limits-profile", "language-runtime"]
 
