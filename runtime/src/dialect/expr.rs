@@ -3,7 +3,7 @@
 use super::literal::{literal, portable_literal, quote, quoted};
 use super::{Dialect, query};
 use crate::operation::{
-    Aggregate, BinaryOperator, CastType, Conflict, Expr, Function, Ident, Ranking, UnaryOperator, Value,
+    Aggregate, BinaryOperator, CastType, Conflict, Expr, Function, Ident, OwnFunction, Ranking, UnaryOperator, Value,
 };
 
 /// An expression as SQL, parenthesised so that it parses back to the same tree.
@@ -123,6 +123,7 @@ pub(super) fn write(target: Target, expr: &Expr, sql: &mut String) {
             (Function::CurrentTimestamp, _) => sql.push_str("CURRENT_TIMESTAMP"),
             (Function::CurrentDate, MARIADB) => sql.push_str("curdate()"),
             (Function::CurrentDate, _) => sql.push_str("CURRENT_DATE"),
+            (Function::Own(own), _) => write_own(target, *own, arguments, sql),
             _ => write_call(target, function_name(target, *function), &arguments.iter().collect::<Vec<_>>(), sql),
         },
         Expr::Case { operand, arms, otherwise } => {
@@ -263,6 +264,47 @@ fn write_call(target: Target, name: &str, arguments: &[&Expr], sql: &mut String)
     sql.push(')');
 }
 
+/// A function of one kind of database, as that writes it.
+fn write_own(target: Target, function: OwnFunction, arguments: &[Expr], sql: &mut String) {
+    let operands: Vec<&Expr> = arguments.iter().collect();
+    if let (Some(operator), [operand, path]) = (function.operator(), operands.as_slice()) {
+        sql.push('(');
+        write(target, operand, sql);
+        sql.push(' ');
+        sql.push_str(operator);
+        sql.push(' ');
+        write(target, path, sql);
+        sql.push(')');
+        return;
+    }
+    match (function, operands.as_slice()) {
+        (OwnFunction::Strftime, [format]) => {
+            sql.push_str("strftime(");
+            write(target, format, sql);
+            sql.push_str(", 'now')");
+        }
+        _ => write_call(target, own_name(target, function), &operands, sql),
+    }
+}
+
+fn own_name(target: Target, function: OwnFunction) -> &'static str {
+    match function {
+        OwnFunction::Hex => "hex",
+        OwnFunction::RandomBlob => "randomblob",
+        OwnFunction::Random => "random",
+        OwnFunction::Strftime => "strftime",
+        OwnFunction::RandomUuid if target == MARIADB => "uuid",
+        OwnFunction::RandomUuid => "gen_random_uuid",
+        OwnFunction::Now => "now",
+        OwnFunction::ClockTimestamp => "clock_timestamp",
+        OwnFunction::Round => "round",
+        OwnFunction::JsonExtract => "json_extract",
+        OwnFunction::JsonUnquote => "json_unquote",
+        OwnFunction::JsonQuote => "json_quote",
+        OwnFunction::JsonKey | OwnFunction::JsonKeyText | OwnFunction::JsonPath | OwnFunction::JsonPathText => "",
+    }
+}
+
 fn write_list(target: Target, items: &[&Expr], separator: &str, sql: &mut String) {
     for (position, item) in items.iter().enumerate() {
         if position > 0 {
@@ -322,5 +364,6 @@ fn function_name(target: Target, function: Function) -> &'static str {
         Function::JsonType => "json_type",
         Function::CurrentTimestamp => "current_timestamp",
         Function::CurrentDate => "current_date",
+        Function::Own(own) => own_name(target, own),
     }
 }

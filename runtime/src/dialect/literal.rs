@@ -48,6 +48,9 @@ pub fn literal(dialect: Dialect, value: &Value, into: Option<&ColumnType>) -> St
         (_, Value::Binary(bytes)) => format!("X'{}'", crate::hex(bytes)),
         (Dialect::Sqlite, Value::Uuid(uuid)) => text(&uuid.replace('-', "")),
         (Dialect::Postgres, Value::Uuid(value)) => format!("{}::uuid", text(value)),
+        (Dialect::Postgres, Value::Json(value)) if into == Some(&ColumnType::JsonBinary) => {
+            format!("{}::jsonb", text(value))
+        }
         (Dialect::Postgres, Value::Json(value)) => format!("{}::json", text(value)),
         (Dialect::Postgres | Dialect::Mariadb, Value::Date(value)) => format!("DATE {}", text(value)),
         (Dialect::Postgres | Dialect::Mariadb, Value::Time(value)) => format!("TIME {}", text(value)),

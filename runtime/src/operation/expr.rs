@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Ident, Query, Value};
+use super::{Ident, OwnFunction, Query, Value};
 
 /// An expression.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -247,12 +247,18 @@ pub enum Function {
     CurrentTimestamp,
     /// `CURRENT_DATE`
     CurrentDate,
+    /// One that a kind of database has alone.
+    Own(OwnFunction),
 }
 
 impl Function {
-    /// Whether two calls with the same arguments may differ: such a function may not stand in a check.
+    /// Whether two calls with the same arguments may differ: such a function may stand in a default and a statement only.
     pub fn is_clock(self) -> bool {
-        matches!(self, Self::CurrentTimestamp | Self::CurrentDate)
+        match self {
+            Self::CurrentTimestamp | Self::CurrentDate => true,
+            Self::Own(own) => own.is_volatile(),
+            _ => false,
+        }
     }
 }
 
@@ -297,6 +303,11 @@ impl Expr {
             Self::Rank { partition, order, .. } => partition.iter().chain(order.iter().map(|key| &key.by)).collect(),
             Self::InQuery { operand, .. } => vec![operand],
         }
+    }
+
+    /// Whether it has a function that one kind of database has alone.
+    pub fn has_own(&self) -> bool {
+        matches!(self, Self::Call(Function::Own(_), _)) || self.children().into_iter().any(Self::has_own)
     }
 
     /// The columns of sources that it mentions, those in subqueries too.

@@ -1,7 +1,9 @@
 //! How long the texts may become that a statement makes. A query of a WITH can put together what the one before it put
 //! together, so that a short statement asks for more than any memory holds.
 
-use super::{BinaryOperator, ConflictAction, Dml, Expr, Function, Ident, InsertSource, OrderBy, Query, Value};
+use super::{
+    BinaryOperator, ConflictAction, Dml, Expr, Function, Ident, InsertSource, OrderBy, OwnFunction, Query, Value,
+};
 
 /// What a text counts that `replace` puts in without being a constant. It may be longer.
 const UNKNOWN: u64 = 256;
@@ -103,6 +105,16 @@ fn of_expr<'q>(expr: &'q Expr, scope: &Scope<'q>) -> u64 {
             replaced.text.saturating_mul(replaced.times)
         }
         Expr::Call(Function::Lower | Function::Upper, _) => operands().saturating_mul(CASES),
+        Expr::Call(Function::Own(own), arguments) => operands().saturating_mul(match (own, arguments.as_slice()) {
+            (OwnFunction::Hex, _) => 2,
+            // Its digits, and quotes that are escaped.
+            (OwnFunction::Strftime, _) | (OwnFunction::JsonQuote | OwnFunction::JsonKey | OwnFunction::JsonPath, _) => {
+                6
+            }
+            (OwnFunction::RandomUuid, _) => 36,
+            (OwnFunction::RandomBlob, [Expr::Value(Value::Integer(bytes))]) => bytes.unsigned_abs(),
+            _ => 1,
+        }),
         _ => operands().max(expr.query().map_or(1, |query| of_query(query, scope))),
     }
 }

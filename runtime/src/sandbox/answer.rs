@@ -3,8 +3,8 @@
 use super::bindings::ptah::migration::{inspect, rows, types};
 use crate::dialect::{self, Dialect, Refusal, RefusalKind};
 use crate::operation::{
-    ColumnDefault, ColumnType, Computed, ComputedStorage, EnumType, Ident, Index, IndexKey, IndexOrder, Key, Label,
-    LargeSize, ReferentialAction, Value,
+    ColumnDefault, ColumnType, Computed, ComputedStorage, EnumType, Expr, Ident, Index, IndexKey, IndexOrder, Key,
+    Label, LargeSize, ReferentialAction, Value,
 };
 use crate::schema::{Answer, CheckCondition, Column, ModelDefault, ModelType, Table};
 
@@ -31,16 +31,16 @@ fn column(target: Dialect, column: &Column) -> inspect::ColumnInfo {
         column_type: portable,
         native_type,
         nullable: column.nullable,
-        default: column.default.as_ref().map(default),
+        default: column.default.as_ref().map(|found| default(target, found)),
         auto_increment: column.auto_increment,
-        computed: column.computed.as_ref().map(computed),
+        computed: column.computed.as_ref().map(|found| computed(target, found)),
         comment: column.comment.clone(),
     }
 }
 
-fn computed(computed: &Computed) -> types::Computed {
+fn computed(target: Dialect, computed: &Computed) -> types::Computed {
     types::Computed {
-        expression: portable(dialect::render_portable(&computed.expression)),
+        expression: expression(target, &computed.expression),
         storage: match computed.storage {
             ComputedStorage::Stored => types::ComputedStorage::Stored,
             ComputedStorage::Virtual => types::ComputedStorage::Virtual,
@@ -48,25 +48,29 @@ fn computed(computed: &Computed) -> types::Computed {
     }
 }
 
-fn default(default: &ModelDefault) -> types::DefaultValue {
+fn default(target: Dialect, default: &ModelDefault) -> types::DefaultValue {
     match default {
         ModelDefault::Portable(ColumnDefault::Value(constant)) => types::DefaultValue::Value(value(constant)),
         ModelDefault::Portable(ColumnDefault::Expression(expr)) => {
-            types::DefaultValue::Expression(portable(dialect::render_portable(expr)))
+            types::DefaultValue::Expression(expression(target, expr))
         }
         ModelDefault::Opaque(text) => types::DefaultValue::Expression(native(text)),
     }
 }
 
-fn portable(text: String) -> types::SqlText {
-    types::SqlText { text, syntax: types::SqlSyntax::Portable }
+/// In the portable syntax, unless only the target has a function of it.
+fn expression(target: Dialect, expr: &Expr) -> types::SqlText {
+    match expr.has_own() {
+        true => native(&dialect::render_expr(target, expr)),
+        false => types::SqlText { text: dialect::render_portable(expr), syntax: types::SqlSyntax::Portable },
+    }
 }
 
 fn native(text: &str) -> types::SqlText {
     types::SqlText { text: text.to_owned(), syntax: types::SqlSyntax::Target }
 }
 
-pub(super) fn constraints(table: &Table) -> Vec<types::Constraint> {
+pub(super) fn constraints(target: Dialect, table: &Table) -> Vec<types::Constraint> {
     let primary_key = table.primary_key.iter().map(|Key { name, columns }| {
         types::Constraint::PrimaryKey(types::PrimaryKey { name: text(name.as_ref()), columns: texts(columns) })
     });
@@ -87,7 +91,7 @@ pub(super) fn constraints(table: &Table) -> Vec<types::Constraint> {
         types::Constraint::Check(types::Check {
             name: text(check.name.as_ref()),
             condition: match &check.condition {
-                CheckCondition::Portable(expr) => portable(dialect::render_portable(expr)),
+                CheckCondition::Portable(expr) => expression(target, expr),
                 CheckCondition::Opaque(condition) => native(condition),
             },
         })
@@ -95,24 +99,22 @@ pub(super) fn constraints(table: &Table) -> Vec<types::Constraint> {
     primary_key.chain(uniques).chain(foreign_keys).chain(checks).collect()
 }
 
-pub(super) fn indexes(table: &Table) -> Vec<types::Index> {
-    table.indexes.iter().map(index).collect()
+pub(super) fn indexes(target: Dialect, table: &Table) -> Vec<types::Index> {
+    table.indexes.iter().map(|found| index(target, found)).collect()
 }
 
-fn index(index: &Index) -> types::Index {
+fn index(target: Dialect, index: &Index) -> types::Index {
     let parts = index.parts.iter().map(|part| types::IndexPart {
         key: match &part.key {
             IndexKey::Column(name) => types::IndexKey::Column(name.to_string()),
-            IndexKey::Expression(expression) => {
-                types::IndexKey::Expression(portable(dialect::render_portable(expression)))
-            }
+            IndexKey::Expression(expr) => types::IndexKey::Expression(expression(target, expr)),
         },
         order: match part.order {
             IndexOrder::Ascending => types::IndexOrder::Ascending,
             IndexOrder::Descending => types::IndexOrder::Descending,
         },
     });
-    let predicate = index.predicate.as_ref().map(|predicate| portable(dialect::render_portable(predicate)));
+    let predicate = index.predicate.as_ref().map(|predicate| expression(target, predicate));
     types::Index { name: index.name.to_string(), parts: parts.collect(), unique: index.unique, predicate }
 }
 
@@ -366,11 +368,12 @@ mod tests {
             let asked = types::Table {
                 name: "pages".into(),
                 columns,
-                constraints: constraints(&table),
+                constraints: constraints(target, &table),
                 comment: comment(&table.comment),
             };
             let table_again = convert.table(asked).unwrap();
-            let indexes_again = indexes(&table).iter().map(|index| convert.index(index).unwrap()).collect::<Vec<_>>();
+            let indexes_again =
+                indexes(target, &table).iter().map(|index| convert.index(index).unwrap()).collect::<Vec<_>>();
             second.push(Op::CreateTable { table: table_again }).unwrap();
             for index in indexes_again {
                 // MariaDB makes the index of a foreign key by itself.

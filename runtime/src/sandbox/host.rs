@@ -245,11 +245,11 @@ impl inspect::Host for State {
     }
 
     fn constraints(&mut self, table: String) -> Result<Vec<types::Constraint>, CallError> {
-        self.ask(&table, |_, table| answer::constraints(table))
+        self.ask(&table, answer::constraints)
     }
 
     fn indexes(&mut self, table: String) -> Result<Vec<types::Index>, CallError> {
-        self.ask(&table, |_, table| answer::indexes(table))
+        self.ask(&table, answer::indexes)
     }
 
     fn table_comment(&mut self, table: String) -> Result<Option<String>, CallError> {

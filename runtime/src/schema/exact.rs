@@ -2,7 +2,9 @@
 //! which form a constant beside it is written.
 
 use super::scope::Scope;
-use crate::operation::{Aggregate, BinaryOperator, CastType, ColumnType, Expr, Function, UnaryOperator, Value};
+use crate::operation::{
+    Aggregate, BinaryOperator, CastType, ColumnType, Expr, Function, OwnFunction, UnaryOperator, Value,
+};
 
 /// A decimal with so many digits after the point.
 fn numeric(scale: u8) -> ColumnType {
@@ -75,6 +77,25 @@ impl Scope<'_> {
                 | Function::JsonType => Some(ColumnType::Text),
                 Function::CurrentTimestamp => None,
                 Function::CurrentDate => Some(ColumnType::Date),
+                Function::Own(own) => match own {
+                    OwnFunction::Hex
+                    | OwnFunction::JsonKeyText
+                    | OwnFunction::JsonPathText
+                    | OwnFunction::JsonUnquote => Some(ColumnType::Text),
+                    OwnFunction::Random => Some(ColumnType::BigInteger),
+                    OwnFunction::RandomUuid => Some(ColumnType::Uuid),
+                    OwnFunction::JsonKey | OwnFunction::JsonPath | OwnFunction::JsonQuote => Some(ColumnType::Json),
+                    OwnFunction::Round => arguments
+                        .first()
+                        .and_then(|argument| self.exact(argument))
+                        .filter(|exact| matches!(exact, ColumnType::Double | ColumnType::Float))
+                        .map(|_| ColumnType::Double),
+                    OwnFunction::RandomBlob
+                    | OwnFunction::Strftime
+                    | OwnFunction::Now
+                    | OwnFunction::ClockTimestamp
+                    | OwnFunction::JsonExtract => None,
+                },
             },
             Expr::Case { arms, otherwise, .. } => {
                 self.all_exact(arms.iter().map(|(_, then)| then).chain(otherwise.as_deref()))

@@ -13,6 +13,8 @@ impl Scope<'_> {
     /// Checks an expression that an index is over.
     pub(super) fn check_index(&self, at: &str, expression: &Expr) -> Result<(), SchemaError> {
         match self.kind(expression)? {
+            // What a document holds has an order on SQLite, whatever it is.
+            Kind::Any if expression.has_own() => Ok(()),
             kind @ (Kind::Json | Kind::Any) => Err(invalid(format!("{at} is over {kind}, which has no order"))),
             _ => self.check_immutable(at, expression),
         }
@@ -76,8 +78,8 @@ impl Scope<'_> {
                     return Err(format!("uses column {name}, which has properties that the contract cannot express"));
                 }
             }
-            Expr::Call(Function::CurrentTimestamp | Function::CurrentDate, _) => {
-                return Err("depends on the time".to_owned());
+            Expr::Call(function, _) if function.is_clock() => {
+                return Err("depends on the time or on chance".to_owned());
             }
             Expr::Field(..)
             | Expr::Case { .. }

@@ -16,6 +16,7 @@ mod index;
 mod inverse;
 mod joins;
 mod names;
+mod own;
 mod query;
 mod rename;
 mod scope;

@@ -115,7 +115,7 @@ impl Kind {
             (Self::Any, _) | (_, Self::Any) => true,
             (Self::Number | Self::Double, Self::Number | Self::Double) => true,
             (Self::Date | Self::Timestamp, Self::Date | Self::Timestamp) => true,
-            (Self::Text, Self::Number | Self::Enumeration(_)) => true,
+            (Self::Text, Self::Number | Self::Uuid | Self::Enumeration(_)) => true,
             _ => self == other,
         }
     }
@@ -370,6 +370,7 @@ impl Scope<'_> {
             },
             Function::CurrentTimestamp => Ok(Kind::Timestamp),
             Function::CurrentDate => Ok(Kind::Date),
+            Function::Own(own) => self.own_call(own, arguments),
         }
     }
 

@@ -15,6 +15,7 @@ mod neighbours;
 mod offline;
 mod online;
 mod outside;
+mod own;
 mod partial;
 mod populate;
 mod race;

@@ -139,7 +139,7 @@ fn defaults() -> Vec<(ColumnType, ColumnDefault, [&'static str; 3])> {
         (
             ColumnType::Timestamp(6),
             call(Function::CurrentTimestamp),
-            ["CURRENT_TIMESTAMP", "now()", "current_timestamp(6)"],
+            ["CURRENT_TIMESTAMP", "CURRENT_TIMESTAMP", "current_timestamp(6)"],
         ),
         (ColumnType::Date, call(Function::CurrentDate), ["CURRENT_DATE", "CURRENT_DATE", "curdate()"]),
         (

@@ -45,6 +45,15 @@ impl Reader<'_> {
         if let Some(label) = self.label(operand, data_type)? {
             return Ok(Expr::Value(label));
         }
+        if is_postgres
+            && let (ast::Expr::Value(value), DataType::Array(ast::ArrayElemTypeDef::SquareBracket(of, None))) =
+                (operand, data_type)
+            && matches!(**of, DataType::Text)
+            && let ast::Value::SingleQuotedString(path) = &value.value
+        {
+            // As a path into a document is printed.
+            return text_value(path).map(Expr::Value);
+        }
         let bounded = self.bounded(data_type);
         let target = if bounded.is_some() { Target::Text } else { target(data_type).ok_or_else(not_allowed)? };
         if let Some(length) = bounded.filter(|_| self.syntax.source == Source::Guest) {

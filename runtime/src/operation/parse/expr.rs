@@ -305,7 +305,11 @@ impl<'a> Reader<'a> {
             ast::BinaryOperator::PGLikeMatch => return self.like(left, right, false),
             ast::BinaryOperator::PGNotLikeMatch => return self.like(left, right, true),
             ast::BinaryOperator::Spaceship if self.syntax.source == Source::Guest => return self.same(left, right),
-            _ => {}
+            other => {
+                if let Some(part) = self.part_of_document(left, other, right)? {
+                    return Ok(part);
+                }
+            }
         }
         let closed = binary_operator(operator)?;
         // A chain of one operator leans to the left as far as it is long; it counts as one level.

@@ -6,7 +6,7 @@ use super::expr::Reader;
 use super::query::descending;
 use super::syntax::Source;
 use super::{Grammar, ParseError, refused, too_large, unsupported};
-use crate::operation::{Aggregate, BinaryOperator, Expr, Function, Position, RankKey, Ranking, Value};
+use crate::operation::{Aggregate, BinaryOperator, Expr, Function, OwnFunction, Position, RankKey, Ranking, Value};
 
 type Result<T> = std::result::Result<T, ParseError>;
 
@@ -62,6 +62,9 @@ impl Reader<'_> {
         if name == "concat" {
             return self.concat(&arguments);
         }
+        if let Some(own) = OwnFunction::of(self.syntax.grammar, &name) {
+            return self.own(own, &name, &arguments);
+        }
         let closed = self.function_of(&name)?;
         if closed == Function::JsonType && !self.is_statement() {
             return Err(unsupported(format!("{name}() is allowed in a statement only")));
@@ -78,6 +81,53 @@ impl Reader<'_> {
         }
         let arguments = arguments.into_iter().map(|argument| self.expr(argument)).collect::<Result<_>>()?;
         Ok(Expr::Call(closed, arguments))
+    }
+
+    /// A function that the grammar's database has alone.
+    fn own(&mut self, function: OwnFunction, name: &str, arguments: &[&ast::Expr]) -> Result<Expr> {
+        self.allow_volatile(function)?;
+        let arguments = match (function, arguments) {
+            (OwnFunction::Strftime, [format, moment]) if is_now(moment) => std::slice::from_ref(format),
+            (OwnFunction::Strftime, _) => return Err(unsupported("strftime() takes a format and 'now'")),
+            _ => arguments,
+        };
+        let arguments: Vec<Expr> = arguments.iter().map(|argument| self.expr(argument)).collect::<Result<_>>()?;
+        match function.fits(&arguments) {
+            true => Ok(Expr::Call(Function::Own(function), arguments)),
+            false => Err(unsupported(format!("{name}() is not allowed with these arguments"))),
+        }
+    }
+
+    /// Refuses what differs from call to call where it may not.
+    fn allow_volatile(&self, function: OwnFunction) -> Result<()> {
+        match self.position {
+            Position::Default | Position::Statement => Ok(()),
+            _ if !function.is_volatile() => Ok(()),
+            _ => Err(unsupported(
+                "chance and the time are allowed in a default and in a statement that changes rows only",
+            )),
+        }
+    }
+
+    /// `x -> key` and its like.
+    pub(super) fn part_of_document(
+        &mut self,
+        document: &ast::Expr,
+        operator: &ast::BinaryOperator,
+        path: &ast::Expr,
+    ) -> Result<Option<Expr>> {
+        let function = match (operator, self.syntax.grammar) {
+            (ast::BinaryOperator::Arrow, Grammar::Postgres | Grammar::Sqlite) => OwnFunction::JsonKey,
+            (ast::BinaryOperator::LongArrow, Grammar::Postgres | Grammar::Sqlite) => OwnFunction::JsonKeyText,
+            (ast::BinaryOperator::HashArrow, Grammar::Postgres) => OwnFunction::JsonPath,
+            (ast::BinaryOperator::HashLongArrow, Grammar::Postgres) => OwnFunction::JsonPathText,
+            _ => return Ok(None),
+        };
+        let arguments = vec![self.expr(document)?, self.expr(path)?];
+        match function.fits(&arguments) {
+            true => Ok(Some(Expr::Call(Function::Own(function), arguments))),
+            false => Err(unsupported("a part of a document is taken by a constant key or path")),
+        }
     }
 
     fn rank(&mut self, name: &str, arguments: &ast::FunctionArguments, over: &ast::WindowType) -> Result<Expr> {
@@ -185,12 +235,6 @@ impl Reader<'_> {
 
     /// CURRENT_TIMESTAMP and CURRENT_DATE in the spellings of the grammar.
     fn clock(&mut self, name: &str, arguments: &[&ast::Expr]) -> Result<Option<Expr>> {
-        let is_now = |argument: &ast::Expr| match argument {
-            ast::Expr::Value(value) => {
-                matches!(&value.value, ast::Value::SingleQuotedString(text) if text.eq_ignore_ascii_case("now"))
-            }
-            _ => false,
-        };
         let (name, arguments) = match (name, self.syntax.grammar, arguments) {
             ("datetime", Grammar::Sqlite, [argument]) if is_now(argument) => ("current_timestamp", &[][..]),
             ("date", Grammar::Sqlite, [argument]) if is_now(argument) => ("current_date", &[][..]),
@@ -226,6 +270,11 @@ impl Reader<'_> {
         if !microseconds || date_with_arguments {
             return Err(unsupported("the current time is taken to the microsecond: current_timestamp"));
         }
+        let function = match (name, self.syntax.grammar) {
+            // It is printed by this name again.
+            ("now", Grammar::Postgres) => Function::Own(OwnFunction::Now),
+            _ => function,
+        };
         Ok(Some(Expr::Call(function, Vec::new())))
     }
 
@@ -267,6 +316,15 @@ impl Reader<'_> {
                 _ => return Err(unsupported("this use of ANY or ALL is not allowed")),
             };
         }
+    }
+}
+
+fn is_now(argument: &ast::Expr) -> bool {
+    match argument {
+        ast::Expr::Value(value) => {
+            matches!(&value.value, ast::Value::SingleQuotedString(text) if text.eq_ignore_ascii_case("now"))
+        }
+        _ => false,
     }
 }
 

@@ -380,9 +380,13 @@ fn allowed(syntax: &Syntax, token: &Token) -> Result<(), ParseError> {
         Token::DoubleQuotedString(_) if syntax.grammar == Grammar::Mariadb => return Ok(()),
         Token::DoubleColon if syntax.grammar == Grammar::Postgres => return Ok(()),
         Token::DoubleColon => "x::type is not allowed: CAST(x AS type)",
-        Token::LBracket
-        | Token::RBracket
-        | Token::DoubleTilde
+        Token::Arrow | Token::LongArrow if matches!(syntax.grammar, Grammar::Sqlite | Grammar::Postgres) => return Ok(()),
+        Token::HashArrow | Token::HashLongArrow | Token::LBracket | Token::RBracket
+            if syntax.grammar == Grammar::Postgres =>
+        {
+            return Ok(());
+        }
+        Token::DoubleTilde
         | Token::ExclamationMarkDoubleTilde
         | Token::EscapedStringLiteral(_)
             if syntax.is_server(Grammar::Postgres) =>

@@ -1,7 +1,7 @@
 //! What migration scripts write, in the words of each database.
 
 use super::*;
-use crate::operation::{CastType, Join, JoinKind, Source};
+use crate::operation::{CastType, Join, JoinKind, OwnFunction, Source};
 
 #[test]
 fn what_is_on_no_list_is_unsupported_and_what_makes_no_sense_invalid() {
@@ -61,7 +61,8 @@ fn what_a_grammar_says_in_its_own_words_is_taken_over() {
         (Grammar::Postgres, "a IS NOT DISTINCT FROM b", same(column("b"), both.clone())),
         (Grammar::Mariadb, "a <=> b", same(column("b"), both)),
         (Grammar::Sqlite, "datetime('now')", Expr::Call(Function::CurrentTimestamp, Vec::new())),
-        (Grammar::Postgres, "now()", Expr::Call(Function::CurrentTimestamp, Vec::new())),
+        (Grammar::Postgres, "now()", Expr::Call(Function::Own(OwnFunction::Now), Vec::new())),
+        (Grammar::Mariadb, "now()", Expr::Call(Function::CurrentTimestamp, Vec::new())),
         (Grammar::Sqlite, "ifnull(a, 1)", Expr::Call(Function::Coalesce, vec![column("a"), integer(1)])),
         (Grammar::Mariadb, "if(a, 1, 0)", case.clone()),
         (Grammar::Sqlite, "iif(a, 1, 0)", case),
@@ -69,6 +70,7 @@ fn what_a_grammar_says_in_its_own_words_is_taken_over() {
         (Grammar::Postgres, "a::text::float", Expr::Cast(Box::new(Expr::Cast(a(), CastType::Text)), CastType::Double)),
         (Grammar::Sqlite, "CAST(a AS FLOAT)", Expr::Cast(a(), CastType::Double)),
         (Grammar::Mariadb, "CAST(a AS SIGNED)", Expr::Cast(a(), CastType::Integer)),
+        (Grammar::Sqlite, "hex(a)", Expr::Call(Function::Own(OwnFunction::Hex), vec![column("a")])),
         (Grammar::Mariadb, "CAST(a AS CHAR(3))", first_three()),
         (Grammar::Postgres, "a::varchar(3)", first_three()),
         (Grammar::Sqlite, "CAST(a AS VARCHAR(3))", Expr::Cast(a(), CastType::Text)),
