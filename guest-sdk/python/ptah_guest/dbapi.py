@@ -178,7 +178,8 @@ class Cursor:
         if plain and len(plain.group("values").split(",")) == len(columns):
             self._release()
             lines = [[values.to_contract(value) for value in line] for line in parameters]
-            self._call(data.bulk_insert, _unquoted(plain.group("table")), columns, lines)
+            for part in values.calls(lines):
+                self._call(data.bulk_insert, _unquoted(plain.group("table")), columns, part)
             self.connection.has_written = True
             self.description, self.rowcount = None, len(lines)
             return
@@ -217,7 +218,10 @@ class Cursor:
         try:
             return function(*arguments)
         except Err as error:
-            raise errors.dbapi_error(error.value, self.connection.dialect, "statement") from None
+            about = errors.about_text(arguments[0].text) if function is contract.ddl_text else "statement"
+            made = errors.dbapi_error(error.value, self.connection.dialect, about)
+            made.statement = getattr(arguments[0], "text", None) if arguments else None
+            raise made from None
 
     def fetchone(self) -> tuple | None:
         """PEP 249."""
