@@ -22,6 +22,16 @@ from .errors import NotInContract
 from .impl import column_names, constraint_names, index_names, selector
 
 
+def _plain(text: str) -> str:
+    """An expression without what the host writes in its own way: spaces, quotes of names and parentheses."""
+    return re.sub(r"[\s()\"`]", "", text).lower()
+
+
+def _default_text(default: types.DefaultValue | None) -> object:
+    """What can be compared of a default."""
+    return _plain(default.value.text) if isinstance(default, types.DefaultValue_Expression) else default
+
+
 def _equal(one: types.Constraint, other: types.Constraint) -> bool:
     """Whether two constraints ask for the same; a name that both have is the same too."""
     if type(one) is not type(other):
@@ -30,9 +40,7 @@ def _equal(one: types.Constraint, other: types.Constraint) -> bool:
     if None not in (first.name, second.name) and first.name != second.name:
         return False
     if isinstance(one, types.Constraint_Check):
-        # The host writes a condition in its own way: more quotes and parentheses.
-        plain = [re.sub(r"[\s()\"`]", "", item.condition.text).lower() for item in (first, second)]
-        return plain[0] == plain[1]
+        return _plain(first.condition.text) == _plain(second.condition.text)
     if isinstance(one, types.Constraint_ForeignKey):
         return dataclasses.replace(first, name=None) == dataclasses.replace(second, name=None)
     return first.columns == second.columns
@@ -144,13 +152,18 @@ class HostBatch(BatchOperationsImpl):
                 isinstance(key, types.Constraint_PrimaryKey) and column.name in key.value.columns
                 for key in made.constraints
             )
-            changes = contract.ColumnChanges(
-                column.column_type if column.column_type != found.column_type else None,
-                column.nullable if column.nullable != found.nullable and not is_key else None,
-                contract.DefaultChange_Keep(),
-                contract.CommentChange_Keep(),
+            default = contract.DefaultChange_Keep()
+            if not found.auto_increment and _default_text(column.default) != _default_text(found.default):
+                wanted = column.default
+                default = contract.DefaultChange_Clear() if wanted is None else contract.DefaultChange_Set(wanted)
+            kept = contract.ColumnChanges(None, None, contract.DefaultChange_Keep(), contract.CommentChange_Keep())
+            changes = dataclasses.replace(
+                kept,
+                column_type=column.column_type if column.column_type != found.column_type else None,
+                nullable=column.nullable if column.nullable != found.nullable and not is_key else None,
+                default=default,
             )
-            if changes.column_type is not None or changes.nullable is not None:
+            if changes != kept:
                 self.impl._call(contract.alter_column, self.table_name, column.name, changes)
         for item in made.constraints:
             if not any(_equal(item, found) for found in inspect.constraints(self.table_name)):

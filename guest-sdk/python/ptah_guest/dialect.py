@@ -17,7 +17,7 @@ from sqlalchemy.dialects.postgresql.base import PGCompiler, PGDialect
 from sqlalchemy.dialects.sqlite.base import SQLiteCompiler, SQLiteDialect
 from sqlalchemy.engine import Engine
 from sqlalchemy.engine.default import DefaultExecutionContext
-from sqlalchemy.pool import StaticPool
+from sqlalchemy.pool import QueuePool
 from sqlalchemy.sql.compiler import SQLCompiler
 from wit_world.imports import inspect, types
 
@@ -281,13 +281,22 @@ _URLS = {
 }
 
 
+# Connections of a step, its own and those that a script opens beside it. What one of these takes back when it is closed
+# is no matter of the others.
+_CONNECTIONS = 4
+
+
 def engines() -> dict[types.Dialect, Engine]:
-    """An engine for each kind of target, connected once so that nothing is left to do in a step."""
+    """An engine for each kind of target, with connections made: making one looks at the clock, and then the step would
+    depend on it."""
     made = {}
     for target, (name, cls) in _URLS.items():
         registry.register(f"{name}.ptah", __name__, cls.__name__)
-        engine = create_engine(f"{name}+ptah://", poolclass=StaticPool, paramstyle=cls.default_paramstyle)
-        engine.connect().close()
+        engine = create_engine(
+            f"{name}+ptah://", poolclass=QueuePool, pool_size=_CONNECTIONS, paramstyle=cls.default_paramstyle
+        )
+        for connection in [engine.connect() for _ in range(_CONNECTIONS)]:
+            connection.close()
         # No driver, as scripts compare with the name of the database.
         login = {} if name == "sqlite" else {"username": _DATABASE, "host": "localhost"}
         engine.url = URL.create(name, database=_DATABASE, **login)

@@ -54,7 +54,7 @@ def upgrade() -> None:
         sa.MetaData(),
         sa.Column("id", sa.Integer, primary_key=True),
         sa.Column("a", sa.Integer),
-        sa.Column("b", sa.BigInteger),
+        sa.Column("b", sa.BigInteger, server_default="7"),
         sa.Column("c", sa.Integer),
         sa.UniqueConstraint("b", name="uq_sets_b"),
         sa.CheckConstraint("a > 0", name="a_is_positive"),
@@ -66,7 +66,9 @@ def upgrade() -> None:
     assert [found["name"] for found in inspector.get_check_constraints("sets")] == ["a_is_positive"]
     columns = {found["name"]: found for found in inspector.get_columns("sets")}
     assert columns["b"]["nullable"] and isinstance(columns["b"]["type"], sa.BigInteger)
-    assert bind.execute(sa.text("SELECT id, a, b FROM sets")).one() == (1, 2, 3)
+    op.execute("INSERT INTO sets (id, a) VALUES (2, 3)")
+    rows = bind.execute(sa.text("SELECT id, a, b FROM sets ORDER BY id")).all()
+    assert rows == [(1, 2, 3), (2, 3, 7)], rows
 
 
 def downgrade() -> None:

@@ -59,7 +59,10 @@ def reflection() -> None:
     assert bind.dialect.has_table(bind, "things") and len(bind.dialect.get_columns(bind, "things")) == 2
     metadata = sa.MetaData()
     metadata.reflect(bind, only=["things"])
-    loaded = sa.Table("things", sa.MetaData(), autoload_with=bind)
+    # A connection of its own, closed afterwards.
+    loaded = sa.Table("things", sa.MetaData(), autoload_with=bind.engine)
+    with bind.engine.connect() as other:
+        assert other.scalar(sa.select(things.c.word).where(things.c.id == 4)) == "d"
     assert loaded.c.keys() == metadata.tables["things"].c.keys() == ["id", "word"]
 
 
