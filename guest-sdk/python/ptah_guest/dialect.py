@@ -266,7 +266,9 @@ class MariaDB(HostDialect, MySQLDialect):
         super().__init__(**options)
         self._set_mariadb(True, self.server_version_info)
         # What SQLAlchemy finds out about a MariaDB of that version when it connects.
-        self._allows_uuid_binds = self.supports_native_uuid = self.supports_sequences = True
+        self._allows_uuid_binds = self.supports_sequences = True
+        # SQLAlchemy 2.0 has no type of its own for it there, and keeps a text.
+        self.supports_native_uuid = sqltypes.Uuid in self.colspecs
         for name in ("insert_returning", "update_returning", "delete_returning", "use_insertmanyvalues"):
             setattr(self, name, False)
 
