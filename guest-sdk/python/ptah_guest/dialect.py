@@ -261,6 +261,8 @@ class MariaDB(HostDialect, MySQLDialect):
     default_schema_name = _DATABASE
     server_version_info = (10, 11, 0)
     supports_native_decimal = True
+    # Or SQLAlchemy would leave out a cast to FLOAT.
+    _support_float_cast = True
 
     def __init__(self, **options):
         super().__init__(**options)
