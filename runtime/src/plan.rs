@@ -3,20 +3,22 @@
 
 mod added;
 mod effect;
+mod question;
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 pub use effect::{Effect, TableEffect};
+pub use question::Question;
 
 use crate::dialect::{self, Dialect, Rendered, Statement, Unsupported};
-use crate::operation::{Conflict, Ddl, DdlAction, Demand, Dml, Ident, Label, Needs, Op, ParseLimits, Query, When};
-use crate::policy::{self, Access, Limits, PolicyError};
-use crate::schema::{self, Answer, Schema, SchemaError, Table};
+use crate::operation::{Ddl, DdlAction, Demand, Ident, Label, Needs, Op, ParseLimits, When};
+use crate::policy::{self, Access, Limits, PolicyError, room};
+use crate::schema::{self, Schema, SchemaError, Table};
 
 /// What a step will do.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -163,31 +165,9 @@ pub struct Planner {
     /// How many of the operations were handed out for a question that depends on them.
     flushed: usize,
     questions: usize,
+    /// Before which place an operation on a table was refused last.
+    refused: BTreeMap<Ident, usize>,
     fatal: Option<PolicyError>,
-}
-
-/// A question about rows, to be asked once everything before it is applied.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Question {
-    /// What a query yields.
-    Query {
-        /// It, every column called by its source and every constant typed.
-        query: Box<Query>,
-        /// The columns of the answer.
-        columns: Vec<(Ident, Answer)>,
-    },
-    /// How many rows the operation at this place of the plan touched.
-    Touched(usize),
-}
-
-impl Question {
-    /// It in words that are the same when it is asked again.
-    pub(crate) fn words(&self, dialect: Dialect) -> String {
-        match self {
-            Self::Query { query, .. } => dialect::render_query(dialect, query),
-            Self::Touched(place) => format!("touched {place}"),
-        }
-    }
 }
 
 /// A table that is built anew by the last operations, once for all of them.
@@ -216,6 +196,7 @@ impl Planner {
             sql_bytes: 0,
             flushed: 0,
             questions: 0,
+            refused: BTreeMap::new(),
             fatal: None,
         }
     }
@@ -297,55 +278,6 @@ impl Planner {
         Ok(is_done.then_some(op))
     }
 
-    /// Judges and resolves a query over what the plan makes of the tables.
-    pub fn query(&mut self, query: &Query) -> Result<Question, PlanError> {
-        if let Some(fatal) = &self.fatal {
-            return Err(fatal.clone().into());
-        }
-        let asked = self.try_query(query);
-        self.note_fatal(asked)
-    }
-
-    fn try_query(&mut self, query: &Query) -> Result<Question, PlanError> {
-        policy::judge_query(&self.access, query)?;
-        let resolved = self.schema.resolve_query(query)?;
-        let (query, columns) = schema::typed_query(&self.schema, &resolved)?;
-        self.check_added(&dialect::render_query(self.dialect, &query))?;
-        self.count_question()?;
-        Ok(Question::Query { query: Box::new(query), columns })
-    }
-
-    /// The question how many rows an operation touched.
-    pub fn touched(&mut self, operation: usize) -> Result<Question, PlanError> {
-        if let Some(fatal) = &self.fatal {
-            return Err(fatal.clone().into());
-        }
-        let statement = self.operations.get(operation).map(|planned| &planned.op);
-        if let Some(Op::Execute { statement: Dml::Insert { conflict: Some(Conflict { .. }), .. } }) = statement {
-            dialect::counts_conflicts(self.dialect)?;
-        }
-        let counted = self.count_question();
-        self.note_fatal(counted)?;
-        Ok(Question::Touched(operation))
-    }
-
-    fn count_question(&mut self) -> Result<(), PlanError> {
-        if self.has_concurrent() {
-            return Err(Unsupported(NOT_ONE_TRANSACTION.into()).into());
-        }
-        self.questions += 1;
-        Ok(spent("questions about rows", self.questions, self.limits.queries)?)
-    }
-
-    /// The operations that were added since this was called last. They are as good as applied: what follows does not
-    /// change how they are carried out.
-    pub fn flush(&mut self) -> Vec<PlannedOp> {
-        self.rebuild = None;
-        let segment = self.operations.get(self.flushed..).unwrap_or_default().to_vec();
-        self.flushed = self.operations.len();
-        segment
-    }
-
     /// How many operations there are.
     pub fn operations(&self) -> usize {
         self.operations.len()
@@ -365,8 +297,8 @@ impl Planner {
             other => other,
         };
         let rows = self.rows + if let Op::BulkInsert { rows, .. } = &op { rows.len() } else { 0 };
-        spent("operations", self.operations.len() + 1, self.limits.operations)?;
-        spent("inserted rows", rows, self.limits.rows)?;
+        spent("operations", self.operations.len() + 1, &self.limits, |limits| limits.operations)?;
+        spent("inserted rows", rows, &self.limits, |limits| limits.rows)?;
         if op.is_enum() && self.has_concurrent() {
             return Err(Unsupported(NOT_WITH_AN_INDEX.into()).into());
         }
@@ -383,7 +315,7 @@ impl Planner {
         let bytes = |statements: &[Statement]| statements.iter().map(|statement| statement.sql.len()).sum::<usize>();
         let saved = self.operations.last().filter(|_| joined).map_or(0, |planned| bytes(&planned.statements));
         let sql_bytes = (self.sql_bytes + bytes(&statements)).saturating_sub(saved);
-        spent("bytes of SQL", sql_bytes, self.limits.sql_bytes)?;
+        spent("bytes of SQL", sql_bytes, &self.limits, |limits| limits.sql_bytes)?;
         let effect = (!self.dialect.has_transactional_ddl())
             .then(|| Effect::of(self.dialect, &op, &statements, &self.schema, &after));
         if let Some(planned) = self.operations.last_mut().filter(|_| joined) {
@@ -454,9 +386,11 @@ impl Planner {
     }
 }
 
-fn spent(what: &str, used: usize, limit: usize) -> Result<(), PolicyError> {
+fn spent(what: &str, used: usize, limits: &Limits, of: fn(&Limits) -> usize) -> Result<(), PolicyError> {
+    let limit = of(limits);
     if used > limit {
-        return Err(PolicyError::LimitExceeded(format!("the step has more than {limit} {what}")));
+        let room = room(limit, of);
+        return Err(PolicyError::LimitExceeded(format!("the step has more than {limit} {what}{room}")));
     }
     Ok(())
 }

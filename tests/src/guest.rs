@@ -39,8 +39,8 @@ pub use ptah_guest::prelude::{Cascade, NoAction, Restrict, SetNull};
 pub use ptah_guest::{
     AnswerColumn, Check, Column, ColumnChanges, ColumnInfo, ColumnType, Comment, Computed, ComputedStorage, Constraint,
     ConstraintSelector, DefaultValue, Demand, Dialect, EnumType, Error, ForeignKey, Index, IndexKey, IndexOrder,
-    IndexPart, LabelPlace, NumericType, PrimaryKey, ReferentialAction, Row, SqlSyntax, SqlText, Table,
-    UniqueConstraint, Value, now, sql, target_sql,
+    IndexPart, LabelPlace, NumericType, PrimaryKey, ReferentialAction, Refusal, RefusalKind, Row, SqlSyntax, SqlText,
+    Table, UniqueConstraint, Value, now, sql, target_sql,
 };
 pub use scripted::script::{Action, CAPACITY, ErrorKind};
 
@@ -314,6 +314,16 @@ pub fn if_rows(query: impl Into<SqlText>, parameters: impl Row, actions: impl In
 /// `data.execute`, and then `rows.touched` must be this.
 pub fn expect_touched(statement: impl Into<SqlText>, parameters: impl Row, rows: u64) -> Action {
     Action::ExpectTouched(vec![(statement.into(), parameters.into_values(), rows)])
+}
+
+/// `rows.attempt`, which must be refused for this; without one it must be done.
+pub fn attempt(statement: impl Into<SqlText>, parameters: impl Row, refused: Option<RefusalKind>) -> Action {
+    Action::Attempt(statement.into(), parameters.into_values(), refused)
+}
+
+/// `data.execute`, and then `rows.drawn` must be this.
+pub fn expect_drawn(statement: impl Into<SqlText>, parameters: impl Row, number: i64) -> Action {
+    Action::ExpectDrawn(statement.into(), parameters.into_values(), number)
 }
 
 /// The action must fail with an error of this kind; then the step goes on.

@@ -81,6 +81,27 @@ fn one(action: &Action) -> Result<()> {
             }
             Ok(())
         }
+        Action::Attempt(statement, parameters, expected) => {
+            let refused = match rows::attempt(statement, parameters) {
+                Ok(_) => None,
+                Err(Error::Refused(refusal)) => Some(refusal.kind),
+                Err(other) => return Err(other),
+            };
+            same("attempt", expected, &refused)
+        }
+        Action::ExpectDrawn(statement, parameters, expected) => {
+            same("drawn", expected, &rows::drawn(&data::execute(statement, parameters)?)?)
+        }
+        Action::DrawnLate(first, second) => {
+            let first = data::execute(first, &[])?;
+            let _second = data::execute(second, &[])?;
+            rows::drawn(&first).map(drop)
+        }
+        Action::RefusedBetween(first, second) => {
+            let first = data::execute(first, &[])?;
+            let _ = rows::attempt(second, &[]);
+            rows::drawn(&first).map(drop)
+        }
 
         Action::ExpectDialect(expected) => same("target-dialect", expected, &inspect::target_dialect()),
         Action::ExpectTables(expected) => same("tables", expected, &inspect::tables()),

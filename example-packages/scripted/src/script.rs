@@ -9,7 +9,7 @@ use ptah_guest::bindings::exports::ptah::migration::migration::PackageInfo;
 use ptah_guest::bindings::ptah::migration::log::Level;
 use ptah_guest::{
     AnswerColumn, Column, ColumnChanges, ColumnInfo, Constraint, ConstraintSelector, Demand, Dialect, EnumType, Error,
-    Index, LabelPlace, SqlText, Table, Value,
+    Index, LabelPlace, RefusalKind, SqlText, Table, Value,
 };
 use serde::{Deserialize, Serialize};
 
@@ -84,6 +84,14 @@ pub enum Action {
     IfRows(SqlText, Vec<Value>, Vec<Action>),
     /// `data.execute` of all of them; then `rows.touched` of each, which must be this.
     ExpectTouched(Vec<(SqlText, Vec<Value>, u64)>),
+    /// `rows.attempt`, which must be refused for this; without one it must be done.
+    Attempt(SqlText, Vec<Value>, Option<RefusalKind>),
+    /// `data.execute`; then `rows.drawn` must be this.
+    ExpectDrawn(SqlText, Vec<Value>, i64),
+    /// `data.execute` of both; then `rows.drawn` of the first.
+    DrawnLate(SqlText, SqlText),
+    /// `data.execute` of the first, `rows.attempt` of the second; then `rows.drawn` of the first.
+    RefusedBetween(SqlText, SqlText),
     /// `inspect.target-dialect` must answer this.
     ExpectDialect(Dialect),
     /// `inspect.tables` must answer this.
@@ -151,6 +159,8 @@ pub enum ErrorKind {
     Unsupported,
     /// `limit-exceeded`.
     LimitExceeded,
+    /// `refused`.
+    Refused,
     /// `failed`.
     Failed,
 }
@@ -165,6 +175,7 @@ impl ErrorKind {
             Error::Denied(_) => ErrorKind::Denied,
             Error::Unsupported(_) => ErrorKind::Unsupported,
             Error::LimitExceeded(_) => ErrorKind::LimitExceeded,
+            Error::Refused(_) => ErrorKind::Refused,
             Error::Failed(_) => ErrorKind::Failed,
         }
     }

@@ -10,7 +10,7 @@ from componentize_py_types import Err
 from wit_world.imports import data, rows, types
 from wit_world.imports import schema as contract
 
-from . import errors, sql, values
+from . import errors, handled, sql, values
 from .errors import (  # noqa: F401  PEP 249 wants them in the module
     DatabaseError,
     DataError,
@@ -32,6 +32,8 @@ sqlite_version_info = (3, 45, 0)
 
 # Only of so many statements it can still be asked how many rows they touched; the contract has 64 handles.
 _HANDLES = 32
+# Values of a statement that inserts several rows at once.
+_AT_ONCE = 500
 # Rows that one call brings.
 _BATCH = 500
 # Statements that only mean something to a session that a script opened itself: the step's transaction is the
@@ -94,11 +96,15 @@ def _keep(statement: data.Statement) -> int:
     return _last
 
 
-def _touched(number: int) -> int:
+def _held(number: int, what: str) -> data.Statement:
     statement = _statements.get(number)
     if statement is None:
-        raise NotSupportedError(f"the number of rows is kept for the last {_HANDLES} statements only")
-    return rows.touched(statement)
+        raise NotSupportedError(f"{what} is kept for the last {_HANDLES} statements only")
+    return statement
+
+
+def _touched(number: int) -> int:
+    return rows.touched(_held(number, "the number of rows"))
 
 
 class Connection:
@@ -107,7 +113,9 @@ class Connection:
 
     def __init__(self, dialect: str):
         self.dialect = dialect
-        self.has_written = False
+        # What `errors.changes` was at the last commit, and at each savepoint that is open, by its name.
+        self._committed = errors.changes()
+        self._savepoints: dict[str, int] = {}
 
     def cursor(self) -> Cursor:
         """A new cursor."""
@@ -115,13 +123,30 @@ class Connection:
 
     def commit(self) -> None:
         """Nothing: the host ends the step."""
-        self.has_written = False
+        self._committed = errors.changes()
 
     def rollback(self) -> None:
-        """A step that fails is taken back as a whole. One that goes on after this, with rows that it wrote, fails when it
-        ends: they cannot be taken back alone."""
-        if self.has_written:
+        """A step that fails is taken back as a whole. One that goes on after this, with changes that it made, fails when it
+        ends: they cannot be taken back alone. What the database refused is none."""
+        if errors.changes() != self._committed:
             errors.NotInContract("a rollback by a script that goes on")
+
+    def savepoint(self, name: str) -> None:
+        """From here on statements are sent at once, so that their refusal is known."""
+        self._savepoints[name] = errors.changes()
+
+    def release(self, name: str) -> None:
+        """Ends a savepoint."""
+        self._savepoints.pop(name, None)
+
+    def rollback_to(self, name: str) -> None:
+        """As `rollback`: what was refused since the savepoint is gone anyway, and nothing else can be taken back."""
+        if errors.changes() != self._savepoints.pop(name, None):
+            errors.NotInContract("a rollback to a savepoint, of what was changed since")
+
+    def sends_at_once(self) -> bool:
+        """Whether somebody wants to know what the database says against the rows of a statement."""
+        return bool(self._savepoints) or handled.by_a_script()
 
     def close(self) -> None:
         """Nothing."""
@@ -138,11 +163,12 @@ class Cursor:
         self.rowcount: int | Touched = -1
         self._answer: Iterator[tuple] = iter(())
         self._open: rows.Cursor | None = None
+        self._last = 0
 
     @property
     def lastrowid(self) -> int:
-        """Not in the contract."""
-        raise errors.NotInContract("the number that an INSERT drew (lastrowid)")
+        """The number that the database drew for the row of the last INSERT. Asking makes the step data-dependent."""
+        return self._call(rows.drawn, _held(self._last, "the number that was drawn for a row"))
 
     def execute(self, statement: str, parameters: Sequence[object] = ()) -> None:
         """One statement; on PostgreSQL, whose drivers take them, several without parameters."""
@@ -157,11 +183,14 @@ class Cursor:
         if kind == "select":
             self._call(self._query, text, [values.to_contract(value) for value in parameters])
         elif kind in ("insert", "update", "delete"):
-            made = self._call(data.execute, text, [values.to_contract(value) for value in parameters])
-            self.connection.has_written = True
-            self.description, self.rowcount = None, Touched([_keep(made)])
+            send = rows.attempt if self.connection.sends_at_once() else data.execute
+            made = self._call(send, text, [values.to_contract(value) for value in parameters])
+            errors.changed()
+            self._last = _keep(made)
+            self.description, self.rowcount = None, Touched([self._last])
         elif sql.is_ddl_text(statement) and not parameters:
             self._call(contract.ddl_text, text)
+            errors.changed()
             self.description, self.rowcount = None, -1
         elif kind == "pragma" and _FOREIGN_KEYS.fullmatch(statement):
             # The host keeps them whole in any case, and within a transaction SQLite does not hear it.
@@ -176,17 +205,41 @@ class Cursor:
         plain = _INSERT.fullmatch(statement)
         columns = [_unquoted(name) for name in plain.group("columns").split(",")] if plain else []
         if plain and len(plain.group("values").split(",")) == len(columns):
+            if self.connection.sends_at_once():
+                self._insert_at_once(statement, plain.start("values") - 1, len(columns), parameters)
+                return
             self._release()
             lines = [[values.to_contract(value) for value in line] for line in parameters]
             for part in values.calls(lines):
                 self._call(data.bulk_insert, _unquoted(plain.group("table")), columns, part)
-            self.connection.has_written = True
+                errors.changed()
             self.description, self.rowcount = None, len(lines)
             return
         made = []
         for line in parameters:
             self.execute(statement, line)
             made.append(_last)
+        self.rowcount = Touched(made)
+
+    def _insert_at_once(
+        self, statement: str, place: int, width: int, parameters: Sequence[Sequence[object]]
+    ) -> None:
+        """Several rows a statement, which has `width` placeholders from `place` on."""
+        longest, made = max(1, _AT_ONCE // width), []
+        rest = list(parameters)
+        while rest:
+            fitting = values.calls([[values.to_contract(value) for value in line] for line in rest[:longest]])
+            many = len(next(fitting))
+            lines, rest = rest[:many], rest[many:]
+            marks = [
+                ", ".join(f"${at * width + column + 1}" if "$" in statement[place:] else "?" for column in range(width))
+                for at in range(len(lines))
+            ]
+            self.execute(
+                statement[:place] + ", ".join(f"({mark})" for mark in marks),
+                [value for line in lines for value in line],
+            )
+            made.append(self._last)
         self.rowcount = Touched(made)
 
     def show(self, names: Sequence[str], lines: Sequence[tuple]) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-from sqlalchemy import URL, create_engine
+from sqlalchemy import URL, create_engine, event
 from sqlalchemy import types as sqltypes
 from sqlalchemy.dialects import registry
 from sqlalchemy.dialects.mysql.base import MySQLCompiler, MySQLDialect
@@ -21,7 +21,7 @@ from sqlalchemy.pool import QueuePool
 from sqlalchemy.sql.compiler import SQLCompiler
 from wit_world.imports import inspect, types
 
-from . import dbapi, errors, sql
+from . import dbapi, sql
 from .reflection import Reflection
 
 
@@ -98,20 +98,27 @@ class _PostgresCompiler(PGCompiler):
 
 
 class _Keys(list):
-    """The keys of inserted rows. One that the database drew is not known, and asking for it is an error."""
+    """The keys of inserted rows. The database is asked for one that it drew when somebody looks at it."""
+
+    def __init__(self, keys, drawn):
+        super().__init__(keys)
+        self._drawn = drawn
 
     def __getitem__(self, at):
-        row = super().__getitem__(at)
-        if None in row:
-            raise errors.NotInContract("the key that an INSERT drew (inserted_primary_key)")
-        return row
+        if None in super().__getitem__(at):
+            self[at] = self._drawn(at)
+        return super().__getitem__(at)
 
 
 class HostExecutionContext(DefaultExecutionContext):
     """Asks how many rows a statement touched only when a script does."""
 
     def _setup_ins_pk_from_empty(self):
-        return _Keys(super()._setup_ins_pk_from_empty())
+        with_drawn = self.compiled._inserted_primary_key_from_lastrowid_getter
+        return _Keys(
+            super()._setup_ins_pk_from_empty(),
+            lambda at: with_drawn(self.cursor.lastrowid, self.compiled_parameters[at]),
+        )
 
     @property
     def rowcount(self) -> int:
@@ -172,13 +179,13 @@ class HostDialect(Reflection):
         """Nothing."""
 
     def do_savepoint(self, connection, name) -> None:
-        """Nothing to mark: what a step does is planned, and a step that fails is taken back as a whole."""
+        connection.connection.dbapi_connection.savepoint(name)
 
     def do_release_savepoint(self, connection, name) -> None:
-        """Nothing."""
+        connection.connection.dbapi_connection.release(name)
 
     def do_rollback_to_savepoint(self, connection, name) -> None:
-        raise errors.NotInContract("rollback to a savepoint")
+        connection.connection.dbapi_connection.rollback_to(name)
 
     def _is_driver_sql(self, context) -> bool:
         """Whether a text came by `exec_driver_sql`, in the words of the target's usual driver."""
@@ -299,6 +306,8 @@ def engines() -> dict[types.Dialect, Engine]:
         engine = create_engine(
             f"{name}+ptah://", poolclass=QueuePool, pool_size=_CONNECTIONS, paramstyle=cls.default_paramstyle
         )
+        # What was changed before a connection is opened is none of its own.
+        event.listen(engine, "checkout", lambda connection, _record, _proxy: connection.commit())
         for connection in [engine.connect() for _ in range(_CONNECTIONS)]:
             connection.close()
         # No driver, as scripts compare with the name of the database.

@@ -191,6 +191,8 @@ def table(
         if keys is not None and isinstance(found, schema.ForeignKeyConstraint) and found not in keys:
             continue
         constraints.append(constraint(found, dialect))
+    for found in item.columns:
+        constraints += [constraint(check, dialect) for check in checks_of(found, dialect)]
     constraints = _merged(constraints, dialect)
     columns = [column(found, dialect, found is numbered) for found in item.columns if not found.system]
     if dialect.name != "sqlite":
@@ -202,6 +204,20 @@ def table(
         columns=columns,
         constraints=constraints,
         comment=comment(item.comment, dialect),
+    )
+
+
+def checks_of(item: schema.Column, dialect: Dialect) -> list[schema.CheckConstraint]:
+    """The checks that stand in a column. SQLAlchemy keeps them apart from those of its table."""
+    compiler = dialect.ddl_compiler(dialect, None)
+    return sorted(
+        (
+            found
+            for found in item.constraints
+            if isinstance(found, schema.CheckConstraint)
+            and (found._create_rule is None or found._create_rule(compiler))
+        ),
+        key=lambda found: (str(found.name), str(found.sqltext)),
     )
 
 

@@ -86,6 +86,53 @@ class _Unsaid(list):
 # What could not be said in this step so far, caught by the script or not.
 unsaid: list[Exception] = _Unsaid()
 
+# How often something was changed in this step so far.
+_changes = 0
+
+
+def changes() -> int:
+    """A number that is another one after each change of rows or the schema."""
+    return _changes
+
+
+def changed() -> None:
+    """To be called after each change."""
+    global _changes
+    _changes += 1
+
+
+# Kind of a refusal of rows → what psycopg2, PyMySQL and SQLite say, without names and values.
+_REFUSED = {
+    "UNIQUE": ("duplicate key value violates unique constraint", "Duplicate entry for key", "UNIQUE constraint failed"),
+    "NOT_NULL": ("null value in column violates not-null constraint", "Column cannot be null", "NOT NULL constraint failed"),
+    "FOREIGN_KEY": (
+        "insert, update or delete violates foreign key constraint",
+        "Cannot add, update or delete a row: a foreign key constraint fails",
+        "FOREIGN KEY constraint failed",
+    ),
+    "CHECK": ("new row violates check constraint", "CONSTRAINT failed", "CHECK constraint failed"),
+    "VALUE": ("value out of range or invalid", "Data out of range, too long or invalid", "datatype mismatch"),
+}
+# Of the numbers that a refusal may have those whose class in PyMySQL is OperationalError, by its `err.py`.
+_OPERATIONAL = {1292, 1364, 1365, 1586, 1690, 4025}
+
+
+def _refused(refusal: object, dialect: str) -> Error:
+    """The driver's exception for rows that the database refused."""
+    postgres, mariadb, sqlite = _REFUSED[refusal.kind.name]
+    kind = DataError if refusal.kind.name == "VALUE" else IntegrityError
+    if dialect == "postgresql":
+        made = kind(postgres)
+        made.sqlstate = made.pgcode = refusal.code
+    elif dialect == "mysql":
+        number = int(refusal.code)
+        made = (OperationalError if number in _OPERATIONAL else kind)(number, mariadb)
+    else:
+        made = IntegrityError(sqlite)
+        made.sqlite_errorcode = int(refusal.code)
+    return made
+
+
 # What the host's messages are about, by the case of its error and its words: all that there are (`find.rs`, `names.rs`,
 # `constraint.rs`, `index.rs`, `enumeration.rs`, `query.rs` and `scope.rs` of its schema).
 _ABOUT = [
@@ -182,6 +229,10 @@ def dbapi_error(error: object, dialect: str, about: str, subject: str | None = N
     `statement` of a script, whatever it is."""
     case = type(error).__name__.removeprefix("Error_")
     message = error.value
+    if case == "Refused":
+        made = _refused(message, dialect)
+        made.contract_error = error
+        return made
     if case == "Unsupported":
         made: Error = NotSupportedError(message)
         unsaid.append(made)
@@ -201,7 +252,7 @@ def dbapi_error(error: object, dialect: str, about: str, subject: str | None = N
 
 
 class call:
-    """Around calls of the contract that no DBAPI cursor makes: their errors leave as SQLAlchemy's
+    """Around calls of the contract that change something and that no DBAPI cursor makes: their errors leave as SQLAlchemy's
     exceptions."""
 
     def __init__(self, what: str, dialect: str, about: str | None = None, subject: str | None = None):
@@ -211,6 +262,8 @@ class call:
         return None
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _trace: object) -> None:
+        if kind is None:
+            changed()
         if isinstance(error, Err):
             original = dbapi_error(error.value, self.dialect, self.about, self.subject)
             raise exc.DBAPIError.instance(
@@ -228,5 +281,6 @@ def contract_error_of(error: BaseException | None) -> object | None:
         found = getattr(getattr(error, "orig", error), "contract_error", None)
         if found is not None:
             return found
-        error = error.__cause__ or error.__context__
+        # What it was raised for, and not what was handled when it was raised.
+        error = error.__cause__
     return None

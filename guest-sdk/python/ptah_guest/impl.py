@@ -149,6 +149,8 @@ class HostImpl:
         primary = bool(inline_primary_key and column.primary_key)
         made = elements.column(column, self.dialect, numbered and primary)
         self._add_column(str(table_name), made)
+        for check in elements.checks_of(column, self.dialect):
+            self._call(contract.create_constraint, str(table_name), elements.constraint(check, self.dialect))
         if primary:
             key = types.Constraint_PrimaryKey(types.PrimaryKey(None, [str(column.name)]))
             self._call(contract.create_constraint, str(table_name), key)
@@ -349,6 +351,7 @@ class HostImpl:
         keys = {frozenset(row) for row in rows}
         plain = not any(isinstance(value, ClauseElement) for row in rows for value in row.values())
         drawn = any(column.default is not None for column in getattr(table, "columns", ()))
+        plain = plain and not self.connection.connection.dbapi_connection.sends_at_once()
         if not (multiinsert and plain and len(keys) == 1) or drawn or getattr(table, "schema", None):
             super().bulk_insert(table, rows, multiinsert=multiinsert)
             return

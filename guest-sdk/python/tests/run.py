@@ -26,9 +26,9 @@ STOPPED = {
     ),
     "allocates": ("limit exceeded: the step took more than 268435456 bytes of memory",),
     "recurses": ("limit exceeded: the guest's stack grew beyond 524288 bytes",),
-    "logs": ("limit exceeded: the step logged more than 16384 bytes",),
-    "inserts": ("limit exceeded: the step's host calls carried more than 8388608 bytes",),
-    "operations": ("limit exceeded: the step has more than 2000 operations",),
+    "logs": ("limit exceeded: the step logged more than 65536 bytes",),
+    "inserts": ("limit exceeded: the step has more than 33554432 bytes of SQL",),
+    "operations": ("limit exceeded: the step has more than 10000 operations",),
     "rollback": ("not in the contract ptah:migration: a rollback by a script that goes on",),
     "refused": (
         'unsupported: versions/refused.py:16: op.execute(statement) [UPDATE notes SET text = nothing_like_it(text)]: '
@@ -38,7 +38,6 @@ STOPPED = {
         'not-found: versions/missing.py:10: op.drop_index( "ix_nothing", "nothing", ): table nothing does not exist',
     ),
     "place": ("versions/place.py:12: op.batch_alter_table(", "the place of a new column"),
-    "drawn": ("not in the contract ptah:migration: the key that an INSERT drew",),
 }
 PROFILE = ["--limits-profile", "language-runtime"]
 

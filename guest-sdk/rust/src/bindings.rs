@@ -904,6 +904,82 @@ pub mod ptah {
                         .finish()
                 }
             }
+            /// What it is about rows that a database refuses.
+            #[repr(u8)]
+            #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[derive(Clone, Copy, Eq, Ord, PartialEq, PartialOrd)]
+            pub enum RefusalKind {
+                /// Two rows would agree in a primary key, a unique constraint or the parts of a unique index.
+                Unique,
+                /// A column that may not hold NULL would.
+                NotNull,
+                /// A row would refer to one that is not there.
+                ForeignKey,
+                /// A check would not hold.
+                Check,
+                /// A value does not fit into its column, or cannot be worked out.
+                Value,
+            }
+            impl ::core::fmt::Debug for RefusalKind {
+                fn fmt(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    match self {
+                        RefusalKind::Unique => {
+                            f.debug_tuple("RefusalKind::Unique").finish()
+                        }
+                        RefusalKind::NotNull => {
+                            f.debug_tuple("RefusalKind::NotNull").finish()
+                        }
+                        RefusalKind::ForeignKey => {
+                            f.debug_tuple("RefusalKind::ForeignKey").finish()
+                        }
+                        RefusalKind::Check => {
+                            f.debug_tuple("RefusalKind::Check").finish()
+                        }
+                        RefusalKind::Value => {
+                            f.debug_tuple("RefusalKind::Value").finish()
+                        }
+                    }
+                }
+            }
+            impl RefusalKind {
+                #[doc(hidden)]
+                pub unsafe fn _lift(val: u8) -> RefusalKind {
+                    if !cfg!(debug_assertions) {
+                        return unsafe { ::core::mem::transmute(val) };
+                    }
+                    match val {
+                        0 => RefusalKind::Unique,
+                        1 => RefusalKind::NotNull,
+                        2 => RefusalKind::ForeignKey,
+                        3 => RefusalKind::Check,
+                        4 => RefusalKind::Value,
+                        _ => panic!("invalid enum discriminant"),
+                    }
+                }
+            }
+            /// Why a database refused a statement for its rows.
+            #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[derive(Clone, PartialEq)]
+            pub struct Refusal {
+                /// What it is about.
+                pub kind: RefusalKind,
+                /// The database's own code: SQLSTATE of PostgreSQL, number of MariaDB, extended result code of SQLite.
+                pub code: _rt::String,
+            }
+            impl ::core::fmt::Debug for Refusal {
+                fn fmt(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    f.debug_struct("Refusal")
+                        .field("kind", &self.kind)
+                        .field("code", &self.code)
+                        .finish()
+                }
+            }
             /// Why a call failed. No message carries SQL, a URL or a row.
             #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[derive(Clone, PartialEq)]
@@ -920,6 +996,8 @@ pub mod ptah {
                 Unsupported(_rt::String),
                 /// A budget is spent. The step is over, whatever the guest does next.
                 LimitExceeded(_rt::String),
+                /// The database refused the rows of a statement that `rows.attempt` sent.
+                Refused(Refusal),
                 /// The guest's own reason to give up.
                 Failed(_rt::String),
             }
@@ -946,6 +1024,9 @@ pub mod ptah {
                         }
                         Error::LimitExceeded(e) => {
                             f.debug_tuple("Error::LimitExceeded").field(e).finish()
+                        }
+                        Error::Refused(e) => {
+                            f.debug_tuple("Error::Refused").field(e).finish()
                         }
                         Error::Failed(e) => {
                             f.debug_tuple("Error::Failed").field(e).finish()
@@ -1104,10 +1185,10 @@ pub mod ptah {
                     struct RetArea(
                         [::core::mem::MaybeUninit<
                             u8,
-                        >; 4 * ::core::mem::size_of::<*const u8>()],
+                        >; 5 * ::core::mem::size_of::<*const u8>()],
                     );
                     let mut ret_area = RetArea(
-                        [::core::mem::MaybeUninit::uninit(); 4
+                        [::core::mem::MaybeUninit::uninit(); 5
                             * ::core::mem::size_of::<*const u8>()],
                     );
                     let super::super::super::ptah::migration::types::Table {
@@ -1983,7 +2064,7 @@ pub mod ptah {
                         ptr53,
                     );
                     let l55 = i32::from(*ptr53.add(0).cast::<u8>());
-                    let result79 = match l55 {
+                    let result83 = match l55 {
                         0 => {
                             let e = ();
                             Ok(e)
@@ -1993,10 +2074,10 @@ pub mod ptah {
                                 let l56 = i32::from(
                                     *ptr53.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
                                 );
-                                use super::super::super::ptah::migration::types::Error as V78;
-                                let v78 = match l56 {
+                                use super::super::super::ptah::migration::types::Error as V82;
+                                let v82 = match l56 {
                                     0 => {
-                                        let e78 = {
+                                        let e82 = {
                                             let l57 = *ptr53
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -2011,10 +2092,10 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes59)
                                         };
-                                        V78::AlreadyExists(e78)
+                                        V82::AlreadyExists(e82)
                                     }
                                     1 => {
-                                        let e78 = {
+                                        let e82 = {
                                             let l60 = *ptr53
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -2029,10 +2110,10 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes62)
                                         };
-                                        V78::NotFound(e78)
+                                        V82::NotFound(e82)
                                     }
                                     2 => {
-                                        let e78 = {
+                                        let e82 = {
                                             let l63 = *ptr53
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -2047,10 +2128,10 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes65)
                                         };
-                                        V78::Invalid(e78)
+                                        V82::Invalid(e82)
                                     }
                                     3 => {
-                                        let e78 = {
+                                        let e82 = {
                                             let l66 = *ptr53
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -2065,10 +2146,10 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes68)
                                         };
-                                        V78::Denied(e78)
+                                        V82::Denied(e82)
                                     }
                                     4 => {
-                                        let e78 = {
+                                        let e82 = {
                                             let l69 = *ptr53
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -2083,10 +2164,10 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes71)
                                         };
-                                        V78::Unsupported(e78)
+                                        V82::Unsupported(e82)
                                     }
                                     5 => {
-                                        let e78 = {
+                                        let e82 = {
                                             let l72 = *ptr53
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -2101,35 +2182,63 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes74)
                                         };
-                                        V78::LimitExceeded(e78)
+                                        V82::LimitExceeded(e82)
                                     }
-                                    n => {
-                                        debug_assert_eq!(n, 6, "invalid enum discriminant");
-                                        let e78 = {
-                                            let l75 = *ptr53
-                                                .add(2 * ::core::mem::size_of::<*const u8>())
-                                                .cast::<*mut u8>();
+                                    6 => {
+                                        let e82 = {
+                                            let l75 = i32::from(
+                                                *ptr53
+                                                    .add(2 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<u8>(),
+                                            );
                                             let l76 = *ptr53
                                                 .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l77 = *ptr53
+                                                .add(4 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>();
-                                            let len77 = l76;
-                                            let bytes77 = _rt::Vec::from_raw_parts(
-                                                l75.cast(),
-                                                len77,
-                                                len77,
+                                            let len78 = l77;
+                                            let bytes78 = _rt::Vec::from_raw_parts(
+                                                l76.cast(),
+                                                len78,
+                                                len78,
                                             );
-                                            _rt::string_lift(bytes77)
+                                            super::super::super::ptah::migration::types::Refusal {
+                                                kind: super::super::super::ptah::migration::types::RefusalKind::_lift(
+                                                    l75 as u8,
+                                                ),
+                                                code: _rt::string_lift(bytes78),
+                                            }
                                         };
-                                        V78::Failed(e78)
+                                        V82::Refused(e82)
+                                    }
+                                    n => {
+                                        debug_assert_eq!(n, 7, "invalid enum discriminant");
+                                        let e82 = {
+                                            let l79 = *ptr53
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l80 = *ptr53
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len81 = l80;
+                                            let bytes81 = _rt::Vec::from_raw_parts(
+                                                l79.cast(),
+                                                len81,
+                                                len81,
+                                            );
+                                            _rt::string_lift(bytes81)
+                                        };
+                                        V82::Failed(e82)
                                     }
                                 };
-                                v78
+                                v82
                             };
                             Err(e)
                         }
                         _ => _rt::invalid_enum_discriminant(),
                     };
-                    result79
+                    result83
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
@@ -2142,10 +2251,10 @@ pub mod ptah {
                     struct RetArea(
                         [::core::mem::MaybeUninit<
                             u8,
-                        >; 4 * ::core::mem::size_of::<*const u8>()],
+                        >; 5 * ::core::mem::size_of::<*const u8>()],
                     );
                     let mut ret_area = RetArea(
-                        [::core::mem::MaybeUninit::uninit(); 4
+                        [::core::mem::MaybeUninit::uninit(); 5
                             * ::core::mem::size_of::<*const u8>()],
                     );
                     let vec0 = name;
@@ -2164,7 +2273,7 @@ pub mod ptah {
                     }
                     wit_import2(ptr0.cast_mut(), len0, ptr1);
                     let l3 = i32::from(*ptr1.add(0).cast::<u8>());
-                    let result27 = match l3 {
+                    let result31 = match l3 {
                         0 => {
                             let e = ();
                             Ok(e)
@@ -2174,10 +2283,10 @@ pub mod ptah {
                                 let l4 = i32::from(
                                     *ptr1.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
                                 );
-                                use super::super::super::ptah::migration::types::Error as V26;
-                                let v26 = match l4 {
+                                use super::super::super::ptah::migration::types::Error as V30;
+                                let v30 = match l4 {
                                     0 => {
-                                        let e26 = {
+                                        let e30 = {
                                             let l5 = *ptr1
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -2192,10 +2301,10 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes7)
                                         };
-                                        V26::AlreadyExists(e26)
+                                        V30::AlreadyExists(e30)
                                     }
                                     1 => {
-                                        let e26 = {
+                                        let e30 = {
                                             let l8 = *ptr1
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -2210,10 +2319,10 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes10)
                                         };
-                                        V26::NotFound(e26)
+                                        V30::NotFound(e30)
                                     }
                                     2 => {
-                                        let e26 = {
+                                        let e30 = {
                                             let l11 = *ptr1
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -2228,10 +2337,10 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes13)
                                         };
-                                        V26::Invalid(e26)
+                                        V30::Invalid(e30)
                                     }
                                     3 => {
-                                        let e26 = {
+                                        let e30 = {
                                             let l14 = *ptr1
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -2246,10 +2355,10 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes16)
                                         };
-                                        V26::Denied(e26)
+                                        V30::Denied(e30)
                                     }
                                     4 => {
-                                        let e26 = {
+                                        let e30 = {
                                             let l17 = *ptr1
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -2264,10 +2373,10 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes19)
                                         };
-                                        V26::Unsupported(e26)
+                                        V30::Unsupported(e30)
                                     }
                                     5 => {
-                                        let e26 = {
+                                        let e30 = {
                                             let l20 = *ptr1
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -2282,35 +2391,63 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes22)
                                         };
-                                        V26::LimitExceeded(e26)
+                                        V30::LimitExceeded(e30)
                                     }
-                                    n => {
-                                        debug_assert_eq!(n, 6, "invalid enum discriminant");
-                                        let e26 = {
-                                            let l23 = *ptr1
-                                                .add(2 * ::core::mem::size_of::<*const u8>())
-                                                .cast::<*mut u8>();
+                                    6 => {
+                                        let e30 = {
+                                            let l23 = i32::from(
+                                                *ptr1
+                                                    .add(2 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<u8>(),
+                                            );
                                             let l24 = *ptr1
                                                 .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l25 = *ptr1
+                                                .add(4 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>();
-                                            let len25 = l24;
-                                            let bytes25 = _rt::Vec::from_raw_parts(
-                                                l23.cast(),
-                                                len25,
-                                                len25,
+                                            let len26 = l25;
+                                            let bytes26 = _rt::Vec::from_raw_parts(
+                                                l24.cast(),
+                                                len26,
+                                                len26,
                                             );
-                                            _rt::string_lift(bytes25)
+                                            super::super::super::ptah::migration::types::Refusal {
+                                                kind: super::super::super::ptah::migration::types::RefusalKind::_lift(
+                                                    l23 as u8,
+                                                ),
+                                                code: _rt::string_lift(bytes26),
+                                            }
                                         };
-                                        V26::Failed(e26)
+                                        V30::Refused(e30)
+                                    }
+                                    n => {
+                                        debug_assert_eq!(n, 7, "invalid enum discriminant");
+                                        let e30 = {
+                                            let l27 = *ptr1
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l28 = *ptr1
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len29 = l28;
+                                            let bytes29 = _rt::Vec::from_raw_parts(
+                                                l27.cast(),
+                                                len29,
+                                                len29,
+                                            );
+                                            _rt::string_lift(bytes29)
+                                        };
+                                        V30::Failed(e30)
                                     }
                                 };
-                                v26
+                                v30
                             };
                             Err(e)
                         }
                         _ => _rt::invalid_enum_discriminant(),
                     };
-                    result27
+                    result31
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
@@ -2323,10 +2460,10 @@ pub mod ptah {
                     struct RetArea(
                         [::core::mem::MaybeUninit<
                             u8,
-                        >; 4 * ::core::mem::size_of::<*const u8>()],
+                        >; 5 * ::core::mem::size_of::<*const u8>()],
                     );
                     let mut ret_area = RetArea(
-                        [::core::mem::MaybeUninit::uninit(); 4
+                        [::core::mem::MaybeUninit::uninit(); 5
                             * ::core::mem::size_of::<*const u8>()],
                     );
                     let vec0 = name;
@@ -2360,7 +2497,7 @@ pub mod ptah {
                     }
                     wit_import3(ptr0.cast_mut(), len0, ptr1.cast_mut(), len1, ptr2);
                     let l4 = i32::from(*ptr2.add(0).cast::<u8>());
-                    let result28 = match l4 {
+                    let result32 = match l4 {
                         0 => {
                             let e = ();
                             Ok(e)
@@ -2370,10 +2507,10 @@ pub mod ptah {
                                 let l5 = i32::from(
                                     *ptr2.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
                                 );
-                                use super::super::super::ptah::migration::types::Error as V27;
-                                let v27 = match l5 {
+                                use super::super::super::ptah::migration::types::Error as V31;
+                                let v31 = match l5 {
                                     0 => {
-                                        let e27 = {
+                                        let e31 = {
                                             let l6 = *ptr2
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -2388,10 +2525,10 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes8)
                                         };
-                                        V27::AlreadyExists(e27)
+                                        V31::AlreadyExists(e31)
                                     }
                                     1 => {
-                                        let e27 = {
+                                        let e31 = {
                                             let l9 = *ptr2
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -2406,10 +2543,10 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes11)
                                         };
-                                        V27::NotFound(e27)
+                                        V31::NotFound(e31)
                                     }
                                     2 => {
-                                        let e27 = {
+                                        let e31 = {
                                             let l12 = *ptr2
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -2424,10 +2561,10 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes14)
                                         };
-                                        V27::Invalid(e27)
+                                        V31::Invalid(e31)
                                     }
                                     3 => {
-                                        let e27 = {
+                                        let e31 = {
                                             let l15 = *ptr2
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -2442,10 +2579,10 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes17)
                                         };
-                                        V27::Denied(e27)
+                                        V31::Denied(e31)
                                     }
                                     4 => {
-                                        let e27 = {
+                                        let e31 = {
                                             let l18 = *ptr2
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -2460,10 +2597,10 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes20)
                                         };
-                                        V27::Unsupported(e27)
+                                        V31::Unsupported(e31)
                                     }
                                     5 => {
-                                        let e27 = {
+                                        let e31 = {
                                             let l21 = *ptr2
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -2478,35 +2615,63 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes23)
                                         };
-                                        V27::LimitExceeded(e27)
+                                        V31::LimitExceeded(e31)
                                     }
-                                    n => {
-                                        debug_assert_eq!(n, 6, "invalid enum discriminant");
-                                        let e27 = {
-                                            let l24 = *ptr2
-                                                .add(2 * ::core::mem::size_of::<*const u8>())
-                                                .cast::<*mut u8>();
+                                    6 => {
+                                        let e31 = {
+                                            let l24 = i32::from(
+                                                *ptr2
+                                                    .add(2 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<u8>(),
+                                            );
                                             let l25 = *ptr2
                                                 .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l26 = *ptr2
+                                                .add(4 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>();
-                                            let len26 = l25;
-                                            let bytes26 = _rt::Vec::from_raw_parts(
-                                                l24.cast(),
-                                                len26,
-                                                len26,
+                                            let len27 = l26;
+                                            let bytes27 = _rt::Vec::from_raw_parts(
+                                                l25.cast(),
+                                                len27,
+                                                len27,
                                             );
-                                            _rt::string_lift(bytes26)
+                                            super::super::super::ptah::migration::types::Refusal {
+                                                kind: super::super::super::ptah::migration::types::RefusalKind::_lift(
+                                                    l24 as u8,
+                                                ),
+                                                code: _rt::string_lift(bytes27),
+                                            }
                                         };
-                                        V27::Failed(e27)
+                                        V31::Refused(e31)
+                                    }
+                                    n => {
+                                        debug_assert_eq!(n, 7, "invalid enum discriminant");
+                                        let e31 = {
+                                            let l28 = *ptr2
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l29 = *ptr2
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len30 = l29;
+                                            let bytes30 = _rt::Vec::from_raw_parts(
+                                                l28.cast(),
+                                                len30,
+                                                len30,
+                                            );
+                                            _rt::string_lift(bytes30)
+                                        };
+                                        V31::Failed(e31)
                                     }
                                 };
-                                v27
+                                v31
                             };
                             Err(e)
                         }
                         _ => _rt::invalid_enum_discriminant(),
                     };
-                    result28
+                    result32
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
@@ -3041,7 +3206,7 @@ pub mod ptah {
                     }
                     wit_import29(ptr0, ptr28);
                     let l30 = i32::from(*ptr28.add(0).cast::<u8>());
-                    let result54 = match l30 {
+                    let result58 = match l30 {
                         0 => {
                             let e = ();
                             Ok(e)
@@ -3051,10 +3216,10 @@ pub mod ptah {
                                 let l31 = i32::from(
                                     *ptr28.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
                                 );
-                                use super::super::super::ptah::migration::types::Error as V53;
-                                let v53 = match l31 {
+                                use super::super::super::ptah::migration::types::Error as V57;
+                                let v57 = match l31 {
                                     0 => {
-                                        let e53 = {
+                                        let e57 = {
                                             let l32 = *ptr28
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -3069,10 +3234,10 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes34)
                                         };
-                                        V53::AlreadyExists(e53)
+                                        V57::AlreadyExists(e57)
                                     }
                                     1 => {
-                                        let e53 = {
+                                        let e57 = {
                                             let l35 = *ptr28
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -3087,10 +3252,10 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes37)
                                         };
-                                        V53::NotFound(e53)
+                                        V57::NotFound(e57)
                                     }
                                     2 => {
-                                        let e53 = {
+                                        let e57 = {
                                             let l38 = *ptr28
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -3105,10 +3270,10 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes40)
                                         };
-                                        V53::Invalid(e53)
+                                        V57::Invalid(e57)
                                     }
                                     3 => {
-                                        let e53 = {
+                                        let e57 = {
                                             let l41 = *ptr28
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -3123,10 +3288,10 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes43)
                                         };
-                                        V53::Denied(e53)
+                                        V57::Denied(e57)
                                     }
                                     4 => {
-                                        let e53 = {
+                                        let e57 = {
                                             let l44 = *ptr28
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -3141,10 +3306,10 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes46)
                                         };
-                                        V53::Unsupported(e53)
+                                        V57::Unsupported(e57)
                                     }
                                     5 => {
-                                        let e53 = {
+                                        let e57 = {
                                             let l47 = *ptr28
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -3159,35 +3324,63 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes49)
                                         };
-                                        V53::LimitExceeded(e53)
+                                        V57::LimitExceeded(e57)
                                     }
-                                    n => {
-                                        debug_assert_eq!(n, 6, "invalid enum discriminant");
-                                        let e53 = {
-                                            let l50 = *ptr28
-                                                .add(2 * ::core::mem::size_of::<*const u8>())
-                                                .cast::<*mut u8>();
+                                    6 => {
+                                        let e57 = {
+                                            let l50 = i32::from(
+                                                *ptr28
+                                                    .add(2 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<u8>(),
+                                            );
                                             let l51 = *ptr28
                                                 .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l52 = *ptr28
+                                                .add(4 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>();
-                                            let len52 = l51;
-                                            let bytes52 = _rt::Vec::from_raw_parts(
-                                                l50.cast(),
-                                                len52,
-                                                len52,
+                                            let len53 = l52;
+                                            let bytes53 = _rt::Vec::from_raw_parts(
+                                                l51.cast(),
+                                                len53,
+                                                len53,
                                             );
-                                            _rt::string_lift(bytes52)
+                                            super::super::super::ptah::migration::types::Refusal {
+                                                kind: super::super::super::ptah::migration::types::RefusalKind::_lift(
+                                                    l50 as u8,
+                                                ),
+                                                code: _rt::string_lift(bytes53),
+                                            }
                                         };
-                                        V53::Failed(e53)
+                                        V57::Refused(e57)
+                                    }
+                                    n => {
+                                        debug_assert_eq!(n, 7, "invalid enum discriminant");
+                                        let e57 = {
+                                            let l54 = *ptr28
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l55 = *ptr28
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len56 = l55;
+                                            let bytes56 = _rt::Vec::from_raw_parts(
+                                                l54.cast(),
+                                                len56,
+                                                len56,
+                                            );
+                                            _rt::string_lift(bytes56)
+                                        };
+                                        V57::Failed(e57)
                                     }
                                 };
-                                v53
+                                v57
                             };
                             Err(e)
                         }
                         _ => _rt::invalid_enum_discriminant(),
                     };
-                    result54
+                    result58
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
@@ -3200,10 +3393,10 @@ pub mod ptah {
                     struct RetArea(
                         [::core::mem::MaybeUninit<
                             u8,
-                        >; 4 * ::core::mem::size_of::<*const u8>()],
+                        >; 5 * ::core::mem::size_of::<*const u8>()],
                     );
                     let mut ret_area = RetArea(
-                        [::core::mem::MaybeUninit::uninit(); 4
+                        [::core::mem::MaybeUninit::uninit(); 5
                             * ::core::mem::size_of::<*const u8>()],
                     );
                     let vec0 = table;
@@ -3237,7 +3430,7 @@ pub mod ptah {
                     }
                     wit_import3(ptr0.cast_mut(), len0, ptr1.cast_mut(), len1, ptr2);
                     let l4 = i32::from(*ptr2.add(0).cast::<u8>());
-                    let result28 = match l4 {
+                    let result32 = match l4 {
                         0 => {
                             let e = ();
                             Ok(e)
@@ -3247,10 +3440,10 @@ pub mod ptah {
                                 let l5 = i32::from(
                                     *ptr2.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
                                 );
-                                use super::super::super::ptah::migration::types::Error as V27;
-                                let v27 = match l5 {
+                                use super::super::super::ptah::migration::types::Error as V31;
+                                let v31 = match l5 {
                                     0 => {
-                                        let e27 = {
+                                        let e31 = {
                                             let l6 = *ptr2
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -3265,10 +3458,10 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes8)
                                         };
-                                        V27::AlreadyExists(e27)
+                                        V31::AlreadyExists(e31)
                                     }
                                     1 => {
-                                        let e27 = {
+                                        let e31 = {
                                             let l9 = *ptr2
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -3283,10 +3476,10 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes11)
                                         };
-                                        V27::NotFound(e27)
+                                        V31::NotFound(e31)
                                     }
                                     2 => {
-                                        let e27 = {
+                                        let e31 = {
                                             let l12 = *ptr2
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -3301,10 +3494,10 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes14)
                                         };
-                                        V27::Invalid(e27)
+                                        V31::Invalid(e31)
                                     }
                                     3 => {
-                                        let e27 = {
+                                        let e31 = {
                                             let l15 = *ptr2
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -3319,10 +3512,10 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes17)
                                         };
-                                        V27::Denied(e27)
+                                        V31::Denied(e31)
                                     }
                                     4 => {
-                                        let e27 = {
+                                        let e31 = {
                                             let l18 = *ptr2
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -3337,10 +3530,10 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes20)
                                         };
-                                        V27::Unsupported(e27)
+                                        V31::Unsupported(e31)
                                     }
                                     5 => {
-                                        let e27 = {
+                                        let e31 = {
                                             let l21 = *ptr2
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -3355,35 +3548,63 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes23)
                                         };
-                                        V27::LimitExceeded(e27)
+                                        V31::LimitExceeded(e31)
                                     }
-                                    n => {
-                                        debug_assert_eq!(n, 6, "invalid enum discriminant");
-                                        let e27 = {
-                                            let l24 = *ptr2
-                                                .add(2 * ::core::mem::size_of::<*const u8>())
-                                                .cast::<*mut u8>();
+                                    6 => {
+                                        let e31 = {
+                                            let l24 = i32::from(
+                                                *ptr2
+                                                    .add(2 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<u8>(),
+                                            );
                                             let l25 = *ptr2
                                                 .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l26 = *ptr2
+                                                .add(4 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>();
-                                            let len26 = l25;
-                                            let bytes26 = _rt::Vec::from_raw_parts(
-                                                l24.cast(),
-                                                len26,
-                                                len26,
+                                            let len27 = l26;
+                                            let bytes27 = _rt::Vec::from_raw_parts(
+                                                l25.cast(),
+                                                len27,
+                                                len27,
                                             );
-                                            _rt::string_lift(bytes26)
+                                            super::super::super::ptah::migration::types::Refusal {
+                                                kind: super::super::super::ptah::migration::types::RefusalKind::_lift(
+                                                    l24 as u8,
+                                                ),
+                                                code: _rt::string_lift(bytes27),
+                                            }
                                         };
-                                        V27::Failed(e27)
+                                        V31::Refused(e31)
+                                    }
+                                    n => {
+                                        debug_assert_eq!(n, 7, "invalid enum discriminant");
+                                        let e31 = {
+                                            let l28 = *ptr2
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l29 = *ptr2
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len30 = l29;
+                                            let bytes30 = _rt::Vec::from_raw_parts(
+                                                l28.cast(),
+                                                len30,
+                                                len30,
+                                            );
+                                            _rt::string_lift(bytes30)
+                                        };
+                                        V31::Failed(e31)
                                     }
                                 };
-                                v27
+                                v31
                             };
                             Err(e)
                         }
                         _ => _rt::invalid_enum_discriminant(),
                     };
-                    result28
+                    result32
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
@@ -3400,10 +3621,10 @@ pub mod ptah {
                     struct RetArea(
                         [::core::mem::MaybeUninit<
                             u8,
-                        >; 4 * ::core::mem::size_of::<*const u8>()],
+                        >; 5 * ::core::mem::size_of::<*const u8>()],
                     );
                     let mut ret_area = RetArea(
-                        [::core::mem::MaybeUninit::uninit(); 4
+                        [::core::mem::MaybeUninit::uninit(); 5
                             * ::core::mem::size_of::<*const u8>()],
                     );
                     let vec0 = table;
@@ -3452,7 +3673,7 @@ pub mod ptah {
                         ptr3,
                     );
                     let l5 = i32::from(*ptr3.add(0).cast::<u8>());
-                    let result29 = match l5 {
+                    let result33 = match l5 {
                         0 => {
                             let e = ();
                             Ok(e)
@@ -3462,10 +3683,10 @@ pub mod ptah {
                                 let l6 = i32::from(
                                     *ptr3.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
                                 );
-                                use super::super::super::ptah::migration::types::Error as V28;
-                                let v28 = match l6 {
+                                use super::super::super::ptah::migration::types::Error as V32;
+                                let v32 = match l6 {
                                     0 => {
-                                        let e28 = {
+                                        let e32 = {
                                             let l7 = *ptr3
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -3480,10 +3701,10 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes9)
                                         };
-                                        V28::AlreadyExists(e28)
+                                        V32::AlreadyExists(e32)
                                     }
                                     1 => {
-                                        let e28 = {
+                                        let e32 = {
                                             let l10 = *ptr3
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -3498,10 +3719,10 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes12)
                                         };
-                                        V28::NotFound(e28)
+                                        V32::NotFound(e32)
                                     }
                                     2 => {
-                                        let e28 = {
+                                        let e32 = {
                                             let l13 = *ptr3
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -3516,10 +3737,10 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes15)
                                         };
-                                        V28::Invalid(e28)
+                                        V32::Invalid(e32)
                                     }
                                     3 => {
-                                        let e28 = {
+                                        let e32 = {
                                             let l16 = *ptr3
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -3534,10 +3755,10 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes18)
                                         };
-                                        V28::Denied(e28)
+                                        V32::Denied(e32)
                                     }
                                     4 => {
-                                        let e28 = {
+                                        let e32 = {
                                             let l19 = *ptr3
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -3552,10 +3773,10 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes21)
                                         };
-                                        V28::Unsupported(e28)
+                                        V32::Unsupported(e32)
                                     }
                                     5 => {
-                                        let e28 = {
+                                        let e32 = {
                                             let l22 = *ptr3
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -3570,35 +3791,63 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes24)
                                         };
-                                        V28::LimitExceeded(e28)
+                                        V32::LimitExceeded(e32)
                                     }
-                                    n => {
-                                        debug_assert_eq!(n, 6, "invalid enum discriminant");
-                                        let e28 = {
-                                            let l25 = *ptr3
-                                                .add(2 * ::core::mem::size_of::<*const u8>())
-                                                .cast::<*mut u8>();
+                                    6 => {
+                                        let e32 = {
+                                            let l25 = i32::from(
+                                                *ptr3
+                                                    .add(2 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<u8>(),
+                                            );
                                             let l26 = *ptr3
                                                 .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l27 = *ptr3
+                                                .add(4 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>();
-                                            let len27 = l26;
-                                            let bytes27 = _rt::Vec::from_raw_parts(
-                                                l25.cast(),
-                                                len27,
-                                                len27,
+                                            let len28 = l27;
+                                            let bytes28 = _rt::Vec::from_raw_parts(
+                                                l26.cast(),
+                                                len28,
+                                                len28,
                                             );
-                                            _rt::string_lift(bytes27)
+                                            super::super::super::ptah::migration::types::Refusal {
+                                                kind: super::super::super::ptah::migration::types::RefusalKind::_lift(
+                                                    l25 as u8,
+                                                ),
+                                                code: _rt::string_lift(bytes28),
+                                            }
                                         };
-                                        V28::Failed(e28)
+                                        V32::Refused(e32)
+                                    }
+                                    n => {
+                                        debug_assert_eq!(n, 7, "invalid enum discriminant");
+                                        let e32 = {
+                                            let l29 = *ptr3
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l30 = *ptr3
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len31 = l30;
+                                            let bytes31 = _rt::Vec::from_raw_parts(
+                                                l29.cast(),
+                                                len31,
+                                                len31,
+                                            );
+                                            _rt::string_lift(bytes31)
+                                        };
+                                        V32::Failed(e32)
                                     }
                                 };
-                                v28
+                                v32
                             };
                             Err(e)
                         }
                         _ => _rt::invalid_enum_discriminant(),
                     };
-                    result29
+                    result33
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
@@ -4130,7 +4379,7 @@ pub mod ptah {
                     }
                     wit_import26(ptr0, ptr25);
                     let l27 = i32::from(*ptr25.add(0).cast::<u8>());
-                    let result51 = match l27 {
+                    let result55 = match l27 {
                         0 => {
                             let e = ();
                             Ok(e)
@@ -4140,10 +4389,10 @@ pub mod ptah {
                                 let l28 = i32::from(
                                     *ptr25.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
                                 );
-                                use super::super::super::ptah::migration::types::Error as V50;
-                                let v50 = match l28 {
+                                use super::super::super::ptah::migration::types::Error as V54;
+                                let v54 = match l28 {
                                     0 => {
-                                        let e50 = {
+                                        let e54 = {
                                             let l29 = *ptr25
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -4158,10 +4407,10 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes31)
                                         };
-                                        V50::AlreadyExists(e50)
+                                        V54::AlreadyExists(e54)
                                     }
                                     1 => {
-                                        let e50 = {
+                                        let e54 = {
                                             let l32 = *ptr25
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -4176,10 +4425,10 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes34)
                                         };
-                                        V50::NotFound(e50)
+                                        V54::NotFound(e54)
                                     }
                                     2 => {
-                                        let e50 = {
+                                        let e54 = {
                                             let l35 = *ptr25
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -4194,10 +4443,10 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes37)
                                         };
-                                        V50::Invalid(e50)
+                                        V54::Invalid(e54)
                                     }
                                     3 => {
-                                        let e50 = {
+                                        let e54 = {
                                             let l38 = *ptr25
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -4212,10 +4461,10 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes40)
                                         };
-                                        V50::Denied(e50)
+                                        V54::Denied(e54)
                                     }
                                     4 => {
-                                        let e50 = {
+                                        let e54 = {
                                             let l41 = *ptr25
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -4230,10 +4479,10 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes43)
                                         };
-                                        V50::Unsupported(e50)
+                                        V54::Unsupported(e54)
                                     }
                                     5 => {
-                                        let e50 = {
+                                        let e54 = {
                                             let l44 = *ptr25
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -4248,35 +4497,63 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes46)
                                         };
-                                        V50::LimitExceeded(e50)
+                                        V54::LimitExceeded(e54)
                                     }
-                                    n => {
-                                        debug_assert_eq!(n, 6, "invalid enum discriminant");
-                                        let e50 = {
-                                            let l47 = *ptr25
-                                                .add(2 * ::core::mem::size_of::<*const u8>())
-                                                .cast::<*mut u8>();
+                                    6 => {
+                                        let e54 = {
+                                            let l47 = i32::from(
+                                                *ptr25
+                                                    .add(2 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<u8>(),
+                                            );
                                             let l48 = *ptr25
                                                 .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l49 = *ptr25
+                                                .add(4 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>();
-                                            let len49 = l48;
-                                            let bytes49 = _rt::Vec::from_raw_parts(
-                                                l47.cast(),
-                                                len49,
-                                                len49,
+                                            let len50 = l49;
+                                            let bytes50 = _rt::Vec::from_raw_parts(
+                                                l48.cast(),
+                                                len50,
+                                                len50,
                                             );
-                                            _rt::string_lift(bytes49)
+                                            super::super::super::ptah::migration::types::Refusal {
+                                                kind: super::super::super::ptah::migration::types::RefusalKind::_lift(
+                                                    l47 as u8,
+                                                ),
+                                                code: _rt::string_lift(bytes50),
+                                            }
                                         };
-                                        V50::Failed(e50)
+                                        V54::Refused(e54)
+                                    }
+                                    n => {
+                                        debug_assert_eq!(n, 7, "invalid enum discriminant");
+                                        let e54 = {
+                                            let l51 = *ptr25
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l52 = *ptr25
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len53 = l52;
+                                            let bytes53 = _rt::Vec::from_raw_parts(
+                                                l51.cast(),
+                                                len53,
+                                                len53,
+                                            );
+                                            _rt::string_lift(bytes53)
+                                        };
+                                        V54::Failed(e54)
                                     }
                                 };
-                                v50
+                                v54
                             };
                             Err(e)
                         }
                         _ => _rt::invalid_enum_discriminant(),
                     };
-                    result51
+                    result55
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
@@ -4295,10 +4572,10 @@ pub mod ptah {
                     struct RetArea(
                         [::core::mem::MaybeUninit<
                             u8,
-                        >; 4 * ::core::mem::size_of::<*const u8>()],
+                        >; 5 * ::core::mem::size_of::<*const u8>()],
                     );
                     let mut ret_area = RetArea(
-                        [::core::mem::MaybeUninit::uninit(); 4
+                        [::core::mem::MaybeUninit::uninit(); 5
                             * ::core::mem::size_of::<*const u8>()],
                     );
                     let vec0 = table;
@@ -4446,7 +4723,7 @@ pub mod ptah {
                         ptr13,
                     );
                     let l15 = i32::from(*ptr13.add(0).cast::<u8>());
-                    let result39 = match l15 {
+                    let result43 = match l15 {
                         0 => {
                             let e = ();
                             Ok(e)
@@ -4456,10 +4733,10 @@ pub mod ptah {
                                 let l16 = i32::from(
                                     *ptr13.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
                                 );
-                                use super::super::super::ptah::migration::types::Error as V38;
-                                let v38 = match l16 {
+                                use super::super::super::ptah::migration::types::Error as V42;
+                                let v42 = match l16 {
                                     0 => {
-                                        let e38 = {
+                                        let e42 = {
                                             let l17 = *ptr13
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -4474,10 +4751,10 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes19)
                                         };
-                                        V38::AlreadyExists(e38)
+                                        V42::AlreadyExists(e42)
                                     }
                                     1 => {
-                                        let e38 = {
+                                        let e42 = {
                                             let l20 = *ptr13
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -4492,10 +4769,10 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes22)
                                         };
-                                        V38::NotFound(e38)
+                                        V42::NotFound(e42)
                                     }
                                     2 => {
-                                        let e38 = {
+                                        let e42 = {
                                             let l23 = *ptr13
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -4510,10 +4787,10 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes25)
                                         };
-                                        V38::Invalid(e38)
+                                        V42::Invalid(e42)
                                     }
                                     3 => {
-                                        let e38 = {
+                                        let e42 = {
                                             let l26 = *ptr13
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -4528,10 +4805,10 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes28)
                                         };
-                                        V38::Denied(e38)
+                                        V42::Denied(e42)
                                     }
                                     4 => {
-                                        let e38 = {
+                                        let e42 = {
                                             let l29 = *ptr13
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -4546,10 +4823,10 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes31)
                                         };
-                                        V38::Unsupported(e38)
+                                        V42::Unsupported(e42)
                                     }
                                     5 => {
-                                        let e38 = {
+                                        let e42 = {
                                             let l32 = *ptr13
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -4564,35 +4841,63 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes34)
                                         };
-                                        V38::LimitExceeded(e38)
+                                        V42::LimitExceeded(e42)
                                     }
-                                    n => {
-                                        debug_assert_eq!(n, 6, "invalid enum discriminant");
-                                        let e38 = {
-                                            let l35 = *ptr13
-                                                .add(2 * ::core::mem::size_of::<*const u8>())
-                                                .cast::<*mut u8>();
+                                    6 => {
+                                        let e42 = {
+                                            let l35 = i32::from(
+                                                *ptr13
+                                                    .add(2 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<u8>(),
+                                            );
                                             let l36 = *ptr13
                                                 .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l37 = *ptr13
+                                                .add(4 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>();
-                                            let len37 = l36;
-                                            let bytes37 = _rt::Vec::from_raw_parts(
-                                                l35.cast(),
-                                                len37,
-                                                len37,
+                                            let len38 = l37;
+                                            let bytes38 = _rt::Vec::from_raw_parts(
+                                                l36.cast(),
+                                                len38,
+                                                len38,
                                             );
-                                            _rt::string_lift(bytes37)
+                                            super::super::super::ptah::migration::types::Refusal {
+                                                kind: super::super::super::ptah::migration::types::RefusalKind::_lift(
+                                                    l35 as u8,
+                                                ),
+                                                code: _rt::string_lift(bytes38),
+                                            }
                                         };
-                                        V38::Failed(e38)
+                                        V42::Refused(e42)
+                                    }
+                                    n => {
+                                        debug_assert_eq!(n, 7, "invalid enum discriminant");
+                                        let e42 = {
+                                            let l39 = *ptr13
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l40 = *ptr13
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len41 = l40;
+                                            let bytes41 = _rt::Vec::from_raw_parts(
+                                                l39.cast(),
+                                                len41,
+                                                len41,
+                                            );
+                                            _rt::string_lift(bytes41)
+                                        };
+                                        V42::Failed(e42)
                                     }
                                 };
-                                v38
+                                v42
                             };
                             Err(e)
                         }
                         _ => _rt::invalid_enum_discriminant(),
                     };
-                    result39
+                    result43
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
@@ -4609,10 +4914,10 @@ pub mod ptah {
                     struct RetArea(
                         [::core::mem::MaybeUninit<
                             u8,
-                        >; 4 * ::core::mem::size_of::<*const u8>()],
+                        >; 5 * ::core::mem::size_of::<*const u8>()],
                     );
                     let mut ret_area = RetArea(
-                        [::core::mem::MaybeUninit::uninit(); 4
+                        [::core::mem::MaybeUninit::uninit(); 5
                             * ::core::mem::size_of::<*const u8>()],
                     );
                     let vec0 = table;
@@ -4662,7 +4967,7 @@ pub mod ptah {
                         ptr3,
                     );
                     let l5 = i32::from(*ptr3.add(0).cast::<u8>());
-                    let result29 = match l5 {
+                    let result33 = match l5 {
                         0 => {
                             let e = ();
                             Ok(e)
@@ -4672,10 +4977,10 @@ pub mod ptah {
                                 let l6 = i32::from(
                                     *ptr3.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
                                 );
-                                use super::super::super::ptah::migration::types::Error as V28;
-                                let v28 = match l6 {
+                                use super::super::super::ptah::migration::types::Error as V32;
+                                let v32 = match l6 {
                                     0 => {
-                                        let e28 = {
+                                        let e32 = {
                                             let l7 = *ptr3
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -4690,10 +4995,10 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes9)
                                         };
-                                        V28::AlreadyExists(e28)
+                                        V32::AlreadyExists(e32)
                                     }
                                     1 => {
-                                        let e28 = {
+                                        let e32 = {
                                             let l10 = *ptr3
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -4708,10 +5013,10 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes12)
                                         };
-                                        V28::NotFound(e28)
+                                        V32::NotFound(e32)
                                     }
                                     2 => {
-                                        let e28 = {
+                                        let e32 = {
                                             let l13 = *ptr3
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -4726,10 +5031,10 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes15)
                                         };
-                                        V28::Invalid(e28)
+                                        V32::Invalid(e32)
                                     }
                                     3 => {
-                                        let e28 = {
+                                        let e32 = {
                                             let l16 = *ptr3
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -4744,10 +5049,10 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes18)
                                         };
-                                        V28::Denied(e28)
+                                        V32::Denied(e32)
                                     }
                                     4 => {
-                                        let e28 = {
+                                        let e32 = {
                                             let l19 = *ptr3
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -4762,10 +5067,10 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes21)
                                         };
-                                        V28::Unsupported(e28)
+                                        V32::Unsupported(e32)
                                     }
                                     5 => {
-                                        let e28 = {
+                                        let e32 = {
                                             let l22 = *ptr3
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -4780,35 +5085,63 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes24)
                                         };
-                                        V28::LimitExceeded(e28)
+                                        V32::LimitExceeded(e32)
                                     }
-                                    n => {
-                                        debug_assert_eq!(n, 6, "invalid enum discriminant");
-                                        let e28 = {
-                                            let l25 = *ptr3
-                                                .add(2 * ::core::mem::size_of::<*const u8>())
-                                                .cast::<*mut u8>();
+                                    6 => {
+                                        let e32 = {
+                                            let l25 = i32::from(
+                                                *ptr3
+                                                    .add(2 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<u8>(),
+                                            );
                                             let l26 = *ptr3
                                                 .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l27 = *ptr3
+                                                .add(4 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>();
-                                            let len27 = l26;
-                                            let bytes27 = _rt::Vec::from_raw_parts(
-                                                l25.cast(),
-                                                len27,
-                                                len27,
+                                            let len28 = l27;
+                                            let bytes28 = _rt::Vec::from_raw_parts(
+                                                l26.cast(),
+                                                len28,
+                                                len28,
                                             );
-                                            _rt::string_lift(bytes27)
+                                            super::super::super::ptah::migration::types::Refusal {
+                                                kind: super::super::super::ptah::migration::types::RefusalKind::_lift(
+                                                    l25 as u8,
+                                                ),
+                                                code: _rt::string_lift(bytes28),
+                                            }
                                         };
-                                        V28::Failed(e28)
+                                        V32::Refused(e32)
+                                    }
+                                    n => {
+                                        debug_assert_eq!(n, 7, "invalid enum discriminant");
+                                        let e32 = {
+                                            let l29 = *ptr3
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l30 = *ptr3
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len31 = l30;
+                                            let bytes31 = _rt::Vec::from_raw_parts(
+                                                l29.cast(),
+                                                len31,
+                                                len31,
+                                            );
+                                            _rt::string_lift(bytes31)
+                                        };
+                                        V32::Failed(e32)
                                     }
                                 };
-                                v28
+                                v32
                             };
                             Err(e)
                         }
                         _ => _rt::invalid_enum_discriminant(),
                     };
-                    result29
+                    result33
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
@@ -4825,10 +5158,10 @@ pub mod ptah {
                     struct RetArea(
                         [::core::mem::MaybeUninit<
                             u8,
-                        >; 4 * ::core::mem::size_of::<*const u8>()],
+                        >; 5 * ::core::mem::size_of::<*const u8>()],
                     );
                     let mut ret_area = RetArea(
-                        [::core::mem::MaybeUninit::uninit(); 4
+                        [::core::mem::MaybeUninit::uninit(); 5
                             * ::core::mem::size_of::<*const u8>()],
                     );
                     let vec0 = table;
@@ -5137,7 +5470,7 @@ pub mod ptah {
                         ptr26,
                     );
                     let l28 = i32::from(*ptr26.add(0).cast::<u8>());
-                    let result52 = match l28 {
+                    let result56 = match l28 {
                         0 => {
                             let e = ();
                             Ok(e)
@@ -5147,10 +5480,10 @@ pub mod ptah {
                                 let l29 = i32::from(
                                     *ptr26.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
                                 );
-                                use super::super::super::ptah::migration::types::Error as V51;
-                                let v51 = match l29 {
+                                use super::super::super::ptah::migration::types::Error as V55;
+                                let v55 = match l29 {
                                     0 => {
-                                        let e51 = {
+                                        let e55 = {
                                             let l30 = *ptr26
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -5165,10 +5498,10 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes32)
                                         };
-                                        V51::AlreadyExists(e51)
+                                        V55::AlreadyExists(e55)
                                     }
                                     1 => {
-                                        let e51 = {
+                                        let e55 = {
                                             let l33 = *ptr26
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -5183,10 +5516,10 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes35)
                                         };
-                                        V51::NotFound(e51)
+                                        V55::NotFound(e55)
                                     }
                                     2 => {
-                                        let e51 = {
+                                        let e55 = {
                                             let l36 = *ptr26
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -5201,10 +5534,10 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes38)
                                         };
-                                        V51::Invalid(e51)
+                                        V55::Invalid(e55)
                                     }
                                     3 => {
-                                        let e51 = {
+                                        let e55 = {
                                             let l39 = *ptr26
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -5219,10 +5552,10 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes41)
                                         };
-                                        V51::Denied(e51)
+                                        V55::Denied(e55)
                                     }
                                     4 => {
-                                        let e51 = {
+                                        let e55 = {
                                             let l42 = *ptr26
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -5237,10 +5570,10 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes44)
                                         };
-                                        V51::Unsupported(e51)
+                                        V55::Unsupported(e55)
                                     }
                                     5 => {
-                                        let e51 = {
+                                        let e55 = {
                                             let l45 = *ptr26
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -5255,35 +5588,63 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes47)
                                         };
-                                        V51::LimitExceeded(e51)
+                                        V55::LimitExceeded(e55)
                                     }
-                                    n => {
-                                        debug_assert_eq!(n, 6, "invalid enum discriminant");
-                                        let e51 = {
-                                            let l48 = *ptr26
-                                                .add(2 * ::core::mem::size_of::<*const u8>())
-                                                .cast::<*mut u8>();
+                                    6 => {
+                                        let e55 = {
+                                            let l48 = i32::from(
+                                                *ptr26
+                                                    .add(2 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<u8>(),
+                                            );
                                             let l49 = *ptr26
                                                 .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l50 = *ptr26
+                                                .add(4 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>();
-                                            let len50 = l49;
-                                            let bytes50 = _rt::Vec::from_raw_parts(
-                                                l48.cast(),
-                                                len50,
-                                                len50,
+                                            let len51 = l50;
+                                            let bytes51 = _rt::Vec::from_raw_parts(
+                                                l49.cast(),
+                                                len51,
+                                                len51,
                                             );
-                                            _rt::string_lift(bytes50)
+                                            super::super::super::ptah::migration::types::Refusal {
+                                                kind: super::super::super::ptah::migration::types::RefusalKind::_lift(
+                                                    l48 as u8,
+                                                ),
+                                                code: _rt::string_lift(bytes51),
+                                            }
                                         };
-                                        V51::Failed(e51)
+                                        V55::Refused(e55)
+                                    }
+                                    n => {
+                                        debug_assert_eq!(n, 7, "invalid enum discriminant");
+                                        let e55 = {
+                                            let l52 = *ptr26
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l53 = *ptr26
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len54 = l53;
+                                            let bytes54 = _rt::Vec::from_raw_parts(
+                                                l52.cast(),
+                                                len54,
+                                                len54,
+                                            );
+                                            _rt::string_lift(bytes54)
+                                        };
+                                        V55::Failed(e55)
                                     }
                                 };
-                                v51
+                                v55
                             };
                             Err(e)
                         }
                         _ => _rt::invalid_enum_discriminant(),
                     };
-                    result52
+                    result56
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
@@ -5300,10 +5661,10 @@ pub mod ptah {
                     struct RetArea(
                         [::core::mem::MaybeUninit<
                             u8,
-                        >; 4 * ::core::mem::size_of::<*const u8>()],
+                        >; 5 * ::core::mem::size_of::<*const u8>()],
                     );
                     let mut ret_area = RetArea(
-                        [::core::mem::MaybeUninit::uninit(); 4
+                        [::core::mem::MaybeUninit::uninit(); 5
                             * ::core::mem::size_of::<*const u8>()],
                     );
                     let vec0 = table;
@@ -5434,7 +5795,7 @@ pub mod ptah {
                         ptr10,
                     );
                     let l12 = i32::from(*ptr10.add(0).cast::<u8>());
-                    let result36 = match l12 {
+                    let result40 = match l12 {
                         0 => {
                             let e = ();
                             Ok(e)
@@ -5444,10 +5805,10 @@ pub mod ptah {
                                 let l13 = i32::from(
                                     *ptr10.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
                                 );
-                                use super::super::super::ptah::migration::types::Error as V35;
-                                let v35 = match l13 {
+                                use super::super::super::ptah::migration::types::Error as V39;
+                                let v39 = match l13 {
                                     0 => {
-                                        let e35 = {
+                                        let e39 = {
                                             let l14 = *ptr10
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -5462,10 +5823,10 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes16)
                                         };
-                                        V35::AlreadyExists(e35)
+                                        V39::AlreadyExists(e39)
                                     }
                                     1 => {
-                                        let e35 = {
+                                        let e39 = {
                                             let l17 = *ptr10
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -5480,10 +5841,10 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes19)
                                         };
-                                        V35::NotFound(e35)
+                                        V39::NotFound(e39)
                                     }
                                     2 => {
-                                        let e35 = {
+                                        let e39 = {
                                             let l20 = *ptr10
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -5498,10 +5859,10 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes22)
                                         };
-                                        V35::Invalid(e35)
+                                        V39::Invalid(e39)
                                     }
                                     3 => {
-                                        let e35 = {
+                                        let e39 = {
                                             let l23 = *ptr10
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -5516,10 +5877,10 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes25)
                                         };
-                                        V35::Denied(e35)
+                                        V39::Denied(e39)
                                     }
                                     4 => {
-                                        let e35 = {
+                                        let e39 = {
                                             let l26 = *ptr10
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -5534,10 +5895,10 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes28)
                                         };
-                                        V35::Unsupported(e35)
+                                        V39::Unsupported(e39)
                                     }
                                     5 => {
-                                        let e35 = {
+                                        let e39 = {
                                             let l29 = *ptr10
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -5552,35 +5913,63 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes31)
                                         };
-                                        V35::LimitExceeded(e35)
+                                        V39::LimitExceeded(e39)
                                     }
-                                    n => {
-                                        debug_assert_eq!(n, 6, "invalid enum discriminant");
-                                        let e35 = {
-                                            let l32 = *ptr10
-                                                .add(2 * ::core::mem::size_of::<*const u8>())
-                                                .cast::<*mut u8>();
+                                    6 => {
+                                        let e39 = {
+                                            let l32 = i32::from(
+                                                *ptr10
+                                                    .add(2 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<u8>(),
+                                            );
                                             let l33 = *ptr10
                                                 .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l34 = *ptr10
+                                                .add(4 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>();
-                                            let len34 = l33;
-                                            let bytes34 = _rt::Vec::from_raw_parts(
-                                                l32.cast(),
-                                                len34,
-                                                len34,
+                                            let len35 = l34;
+                                            let bytes35 = _rt::Vec::from_raw_parts(
+                                                l33.cast(),
+                                                len35,
+                                                len35,
                                             );
-                                            _rt::string_lift(bytes34)
+                                            super::super::super::ptah::migration::types::Refusal {
+                                                kind: super::super::super::ptah::migration::types::RefusalKind::_lift(
+                                                    l32 as u8,
+                                                ),
+                                                code: _rt::string_lift(bytes35),
+                                            }
                                         };
-                                        V35::Failed(e35)
+                                        V39::Refused(e39)
+                                    }
+                                    n => {
+                                        debug_assert_eq!(n, 7, "invalid enum discriminant");
+                                        let e39 = {
+                                            let l36 = *ptr10
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l37 = *ptr10
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len38 = l37;
+                                            let bytes38 = _rt::Vec::from_raw_parts(
+                                                l36.cast(),
+                                                len38,
+                                                len38,
+                                            );
+                                            _rt::string_lift(bytes38)
+                                        };
+                                        V39::Failed(e39)
                                     }
                                 };
-                                v35
+                                v39
                             };
                             Err(e)
                         }
                         _ => _rt::invalid_enum_discriminant(),
                     };
-                    result36
+                    result40
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
@@ -5594,10 +5983,10 @@ pub mod ptah {
                     struct RetArea(
                         [::core::mem::MaybeUninit<
                             u8,
-                        >; 4 * ::core::mem::size_of::<*const u8>()],
+                        >; 5 * ::core::mem::size_of::<*const u8>()],
                     );
                     let mut ret_area = RetArea(
-                        [::core::mem::MaybeUninit::uninit(); 4
+                        [::core::mem::MaybeUninit::uninit(); 5
                             * ::core::mem::size_of::<*const u8>()],
                     );
                     let vec0 = name;
@@ -5649,7 +6038,7 @@ pub mod ptah {
                     }
                     wit_import4(ptr0.cast_mut(), len0, result2, len2, ptr3);
                     let l5 = i32::from(*ptr3.add(0).cast::<u8>());
-                    let result29 = match l5 {
+                    let result33 = match l5 {
                         0 => {
                             let e = ();
                             Ok(e)
@@ -5659,10 +6048,10 @@ pub mod ptah {
                                 let l6 = i32::from(
                                     *ptr3.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
                                 );
-                                use super::super::super::ptah::migration::types::Error as V28;
-                                let v28 = match l6 {
+                                use super::super::super::ptah::migration::types::Error as V32;
+                                let v32 = match l6 {
                                     0 => {
-                                        let e28 = {
+                                        let e32 = {
                                             let l7 = *ptr3
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -5677,10 +6066,10 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes9)
                                         };
-                                        V28::AlreadyExists(e28)
+                                        V32::AlreadyExists(e32)
                                     }
                                     1 => {
-                                        let e28 = {
+                                        let e32 = {
                                             let l10 = *ptr3
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -5695,10 +6084,10 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes12)
                                         };
-                                        V28::NotFound(e28)
+                                        V32::NotFound(e32)
                                     }
                                     2 => {
-                                        let e28 = {
+                                        let e32 = {
                                             let l13 = *ptr3
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -5713,10 +6102,10 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes15)
                                         };
-                                        V28::Invalid(e28)
+                                        V32::Invalid(e32)
                                     }
                                     3 => {
-                                        let e28 = {
+                                        let e32 = {
                                             let l16 = *ptr3
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -5731,10 +6120,10 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes18)
                                         };
-                                        V28::Denied(e28)
+                                        V32::Denied(e32)
                                     }
                                     4 => {
-                                        let e28 = {
+                                        let e32 = {
                                             let l19 = *ptr3
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -5749,10 +6138,10 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes21)
                                         };
-                                        V28::Unsupported(e28)
+                                        V32::Unsupported(e32)
                                     }
                                     5 => {
-                                        let e28 = {
+                                        let e32 = {
                                             let l22 = *ptr3
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -5767,35 +6156,63 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes24)
                                         };
-                                        V28::LimitExceeded(e28)
+                                        V32::LimitExceeded(e32)
                                     }
-                                    n => {
-                                        debug_assert_eq!(n, 6, "invalid enum discriminant");
-                                        let e28 = {
-                                            let l25 = *ptr3
-                                                .add(2 * ::core::mem::size_of::<*const u8>())
-                                                .cast::<*mut u8>();
+                                    6 => {
+                                        let e32 = {
+                                            let l25 = i32::from(
+                                                *ptr3
+                                                    .add(2 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<u8>(),
+                                            );
                                             let l26 = *ptr3
                                                 .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l27 = *ptr3
+                                                .add(4 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>();
-                                            let len27 = l26;
-                                            let bytes27 = _rt::Vec::from_raw_parts(
-                                                l25.cast(),
-                                                len27,
-                                                len27,
+                                            let len28 = l27;
+                                            let bytes28 = _rt::Vec::from_raw_parts(
+                                                l26.cast(),
+                                                len28,
+                                                len28,
                                             );
-                                            _rt::string_lift(bytes27)
+                                            super::super::super::ptah::migration::types::Refusal {
+                                                kind: super::super::super::ptah::migration::types::RefusalKind::_lift(
+                                                    l25 as u8,
+                                                ),
+                                                code: _rt::string_lift(bytes28),
+                                            }
                                         };
-                                        V28::Failed(e28)
+                                        V32::Refused(e32)
+                                    }
+                                    n => {
+                                        debug_assert_eq!(n, 7, "invalid enum discriminant");
+                                        let e32 = {
+                                            let l29 = *ptr3
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l30 = *ptr3
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len31 = l30;
+                                            let bytes31 = _rt::Vec::from_raw_parts(
+                                                l29.cast(),
+                                                len31,
+                                                len31,
+                                            );
+                                            _rt::string_lift(bytes31)
+                                        };
+                                        V32::Failed(e32)
                                     }
                                 };
-                                v28
+                                v32
                             };
                             Err(e)
                         }
                         _ => _rt::invalid_enum_discriminant(),
                     };
-                    result29
+                    result33
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
@@ -5808,10 +6225,10 @@ pub mod ptah {
                     struct RetArea(
                         [::core::mem::MaybeUninit<
                             u8,
-                        >; 4 * ::core::mem::size_of::<*const u8>()],
+                        >; 5 * ::core::mem::size_of::<*const u8>()],
                     );
                     let mut ret_area = RetArea(
-                        [::core::mem::MaybeUninit::uninit(); 4
+                        [::core::mem::MaybeUninit::uninit(); 5
                             * ::core::mem::size_of::<*const u8>()],
                     );
                     let vec0 = name;
@@ -5830,7 +6247,7 @@ pub mod ptah {
                     }
                     wit_import2(ptr0.cast_mut(), len0, ptr1);
                     let l3 = i32::from(*ptr1.add(0).cast::<u8>());
-                    let result27 = match l3 {
+                    let result31 = match l3 {
                         0 => {
                             let e = ();
                             Ok(e)
@@ -5840,10 +6257,10 @@ pub mod ptah {
                                 let l4 = i32::from(
                                     *ptr1.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
                                 );
-                                use super::super::super::ptah::migration::types::Error as V26;
-                                let v26 = match l4 {
+                                use super::super::super::ptah::migration::types::Error as V30;
+                                let v30 = match l4 {
                                     0 => {
-                                        let e26 = {
+                                        let e30 = {
                                             let l5 = *ptr1
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -5858,10 +6275,10 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes7)
                                         };
-                                        V26::AlreadyExists(e26)
+                                        V30::AlreadyExists(e30)
                                     }
                                     1 => {
-                                        let e26 = {
+                                        let e30 = {
                                             let l8 = *ptr1
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -5876,10 +6293,10 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes10)
                                         };
-                                        V26::NotFound(e26)
+                                        V30::NotFound(e30)
                                     }
                                     2 => {
-                                        let e26 = {
+                                        let e30 = {
                                             let l11 = *ptr1
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -5894,10 +6311,10 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes13)
                                         };
-                                        V26::Invalid(e26)
+                                        V30::Invalid(e30)
                                     }
                                     3 => {
-                                        let e26 = {
+                                        let e30 = {
                                             let l14 = *ptr1
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -5912,10 +6329,10 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes16)
                                         };
-                                        V26::Denied(e26)
+                                        V30::Denied(e30)
                                     }
                                     4 => {
-                                        let e26 = {
+                                        let e30 = {
                                             let l17 = *ptr1
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -5930,10 +6347,10 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes19)
                                         };
-                                        V26::Unsupported(e26)
+                                        V30::Unsupported(e30)
                                     }
                                     5 => {
-                                        let e26 = {
+                                        let e30 = {
                                             let l20 = *ptr1
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -5948,35 +6365,63 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes22)
                                         };
-                                        V26::LimitExceeded(e26)
+                                        V30::LimitExceeded(e30)
                                     }
-                                    n => {
-                                        debug_assert_eq!(n, 6, "invalid enum discriminant");
-                                        let e26 = {
-                                            let l23 = *ptr1
-                                                .add(2 * ::core::mem::size_of::<*const u8>())
-                                                .cast::<*mut u8>();
+                                    6 => {
+                                        let e30 = {
+                                            let l23 = i32::from(
+                                                *ptr1
+                                                    .add(2 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<u8>(),
+                                            );
                                             let l24 = *ptr1
                                                 .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l25 = *ptr1
+                                                .add(4 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>();
-                                            let len25 = l24;
-                                            let bytes25 = _rt::Vec::from_raw_parts(
-                                                l23.cast(),
-                                                len25,
-                                                len25,
+                                            let len26 = l25;
+                                            let bytes26 = _rt::Vec::from_raw_parts(
+                                                l24.cast(),
+                                                len26,
+                                                len26,
                                             );
-                                            _rt::string_lift(bytes25)
+                                            super::super::super::ptah::migration::types::Refusal {
+                                                kind: super::super::super::ptah::migration::types::RefusalKind::_lift(
+                                                    l23 as u8,
+                                                ),
+                                                code: _rt::string_lift(bytes26),
+                                            }
                                         };
-                                        V26::Failed(e26)
+                                        V30::Refused(e30)
+                                    }
+                                    n => {
+                                        debug_assert_eq!(n, 7, "invalid enum discriminant");
+                                        let e30 = {
+                                            let l27 = *ptr1
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l28 = *ptr1
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len29 = l28;
+                                            let bytes29 = _rt::Vec::from_raw_parts(
+                                                l27.cast(),
+                                                len29,
+                                                len29,
+                                            );
+                                            _rt::string_lift(bytes29)
+                                        };
+                                        V30::Failed(e30)
                                     }
                                 };
-                                v26
+                                v30
                             };
                             Err(e)
                         }
                         _ => _rt::invalid_enum_discriminant(),
                     };
-                    result27
+                    result31
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
@@ -5989,10 +6434,10 @@ pub mod ptah {
                     struct RetArea(
                         [::core::mem::MaybeUninit<
                             u8,
-                        >; 4 * ::core::mem::size_of::<*const u8>()],
+                        >; 5 * ::core::mem::size_of::<*const u8>()],
                     );
                     let mut ret_area = RetArea(
-                        [::core::mem::MaybeUninit::uninit(); 4
+                        [::core::mem::MaybeUninit::uninit(); 5
                             * ::core::mem::size_of::<*const u8>()],
                     );
                     let vec0 = name;
@@ -6026,7 +6471,7 @@ pub mod ptah {
                     }
                     wit_import3(ptr0.cast_mut(), len0, ptr1.cast_mut(), len1, ptr2);
                     let l4 = i32::from(*ptr2.add(0).cast::<u8>());
-                    let result28 = match l4 {
+                    let result32 = match l4 {
                         0 => {
                             let e = ();
                             Ok(e)
@@ -6036,10 +6481,10 @@ pub mod ptah {
                                 let l5 = i32::from(
                                     *ptr2.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
                                 );
-                                use super::super::super::ptah::migration::types::Error as V27;
-                                let v27 = match l5 {
+                                use super::super::super::ptah::migration::types::Error as V31;
+                                let v31 = match l5 {
                                     0 => {
-                                        let e27 = {
+                                        let e31 = {
                                             let l6 = *ptr2
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -6054,10 +6499,10 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes8)
                                         };
-                                        V27::AlreadyExists(e27)
+                                        V31::AlreadyExists(e31)
                                     }
                                     1 => {
-                                        let e27 = {
+                                        let e31 = {
                                             let l9 = *ptr2
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -6072,10 +6517,10 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes11)
                                         };
-                                        V27::NotFound(e27)
+                                        V31::NotFound(e31)
                                     }
                                     2 => {
-                                        let e27 = {
+                                        let e31 = {
                                             let l12 = *ptr2
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -6090,10 +6535,10 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes14)
                                         };
-                                        V27::Invalid(e27)
+                                        V31::Invalid(e31)
                                     }
                                     3 => {
-                                        let e27 = {
+                                        let e31 = {
                                             let l15 = *ptr2
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -6108,10 +6553,10 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes17)
                                         };
-                                        V27::Denied(e27)
+                                        V31::Denied(e31)
                                     }
                                     4 => {
-                                        let e27 = {
+                                        let e31 = {
                                             let l18 = *ptr2
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -6126,10 +6571,10 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes20)
                                         };
-                                        V27::Unsupported(e27)
+                                        V31::Unsupported(e31)
                                     }
                                     5 => {
-                                        let e27 = {
+                                        let e31 = {
                                             let l21 = *ptr2
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -6144,35 +6589,63 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes23)
                                         };
-                                        V27::LimitExceeded(e27)
+                                        V31::LimitExceeded(e31)
                                     }
-                                    n => {
-                                        debug_assert_eq!(n, 6, "invalid enum discriminant");
-                                        let e27 = {
-                                            let l24 = *ptr2
-                                                .add(2 * ::core::mem::size_of::<*const u8>())
-                                                .cast::<*mut u8>();
+                                    6 => {
+                                        let e31 = {
+                                            let l24 = i32::from(
+                                                *ptr2
+                                                    .add(2 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<u8>(),
+                                            );
                                             let l25 = *ptr2
                                                 .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l26 = *ptr2
+                                                .add(4 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>();
-                                            let len26 = l25;
-                                            let bytes26 = _rt::Vec::from_raw_parts(
-                                                l24.cast(),
-                                                len26,
-                                                len26,
+                                            let len27 = l26;
+                                            let bytes27 = _rt::Vec::from_raw_parts(
+                                                l25.cast(),
+                                                len27,
+                                                len27,
                                             );
-                                            _rt::string_lift(bytes26)
+                                            super::super::super::ptah::migration::types::Refusal {
+                                                kind: super::super::super::ptah::migration::types::RefusalKind::_lift(
+                                                    l24 as u8,
+                                                ),
+                                                code: _rt::string_lift(bytes27),
+                                            }
                                         };
-                                        V27::Failed(e27)
+                                        V31::Refused(e31)
+                                    }
+                                    n => {
+                                        debug_assert_eq!(n, 7, "invalid enum discriminant");
+                                        let e31 = {
+                                            let l28 = *ptr2
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l29 = *ptr2
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len30 = l29;
+                                            let bytes30 = _rt::Vec::from_raw_parts(
+                                                l28.cast(),
+                                                len30,
+                                                len30,
+                                            );
+                                            _rt::string_lift(bytes30)
+                                        };
+                                        V31::Failed(e31)
                                     }
                                 };
-                                v27
+                                v31
                             };
                             Err(e)
                         }
                         _ => _rt::invalid_enum_discriminant(),
                     };
-                    result28
+                    result32
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
@@ -6190,10 +6663,10 @@ pub mod ptah {
                     struct RetArea(
                         [::core::mem::MaybeUninit<
                             u8,
-                        >; 4 * ::core::mem::size_of::<*const u8>()],
+                        >; 5 * ::core::mem::size_of::<*const u8>()],
                     );
                     let mut ret_area = RetArea(
-                        [::core::mem::MaybeUninit::uninit(); 4
+                        [::core::mem::MaybeUninit::uninit(); 5
                             * ::core::mem::size_of::<*const u8>()],
                     );
                     let vec0 = name;
@@ -6257,7 +6730,7 @@ pub mod ptah {
                         ptr5,
                     );
                     let l7 = i32::from(*ptr5.add(0).cast::<u8>());
-                    let result31 = match l7 {
+                    let result35 = match l7 {
                         0 => {
                             let e = ();
                             Ok(e)
@@ -6267,10 +6740,10 @@ pub mod ptah {
                                 let l8 = i32::from(
                                     *ptr5.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
                                 );
-                                use super::super::super::ptah::migration::types::Error as V30;
-                                let v30 = match l8 {
+                                use super::super::super::ptah::migration::types::Error as V34;
+                                let v34 = match l8 {
                                     0 => {
-                                        let e30 = {
+                                        let e34 = {
                                             let l9 = *ptr5
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -6285,10 +6758,10 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes11)
                                         };
-                                        V30::AlreadyExists(e30)
+                                        V34::AlreadyExists(e34)
                                     }
                                     1 => {
-                                        let e30 = {
+                                        let e34 = {
                                             let l12 = *ptr5
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -6303,10 +6776,10 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes14)
                                         };
-                                        V30::NotFound(e30)
+                                        V34::NotFound(e34)
                                     }
                                     2 => {
-                                        let e30 = {
+                                        let e34 = {
                                             let l15 = *ptr5
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -6321,10 +6794,10 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes17)
                                         };
-                                        V30::Invalid(e30)
+                                        V34::Invalid(e34)
                                     }
                                     3 => {
-                                        let e30 = {
+                                        let e34 = {
                                             let l18 = *ptr5
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -6339,10 +6812,10 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes20)
                                         };
-                                        V30::Denied(e30)
+                                        V34::Denied(e34)
                                     }
                                     4 => {
-                                        let e30 = {
+                                        let e34 = {
                                             let l21 = *ptr5
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -6357,10 +6830,10 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes23)
                                         };
-                                        V30::Unsupported(e30)
+                                        V34::Unsupported(e34)
                                     }
                                     5 => {
-                                        let e30 = {
+                                        let e34 = {
                                             let l24 = *ptr5
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -6375,35 +6848,63 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes26)
                                         };
-                                        V30::LimitExceeded(e30)
+                                        V34::LimitExceeded(e34)
                                     }
-                                    n => {
-                                        debug_assert_eq!(n, 6, "invalid enum discriminant");
-                                        let e30 = {
-                                            let l27 = *ptr5
-                                                .add(2 * ::core::mem::size_of::<*const u8>())
-                                                .cast::<*mut u8>();
+                                    6 => {
+                                        let e34 = {
+                                            let l27 = i32::from(
+                                                *ptr5
+                                                    .add(2 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<u8>(),
+                                            );
                                             let l28 = *ptr5
                                                 .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l29 = *ptr5
+                                                .add(4 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>();
-                                            let len29 = l28;
-                                            let bytes29 = _rt::Vec::from_raw_parts(
-                                                l27.cast(),
-                                                len29,
-                                                len29,
+                                            let len30 = l29;
+                                            let bytes30 = _rt::Vec::from_raw_parts(
+                                                l28.cast(),
+                                                len30,
+                                                len30,
                                             );
-                                            _rt::string_lift(bytes29)
+                                            super::super::super::ptah::migration::types::Refusal {
+                                                kind: super::super::super::ptah::migration::types::RefusalKind::_lift(
+                                                    l27 as u8,
+                                                ),
+                                                code: _rt::string_lift(bytes30),
+                                            }
                                         };
-                                        V30::Failed(e30)
+                                        V34::Refused(e34)
+                                    }
+                                    n => {
+                                        debug_assert_eq!(n, 7, "invalid enum discriminant");
+                                        let e34 = {
+                                            let l31 = *ptr5
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l32 = *ptr5
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len33 = l32;
+                                            let bytes33 = _rt::Vec::from_raw_parts(
+                                                l31.cast(),
+                                                len33,
+                                                len33,
+                                            );
+                                            _rt::string_lift(bytes33)
+                                        };
+                                        V34::Failed(e34)
                                     }
                                 };
-                                v30
+                                v34
                             };
                             Err(e)
                         }
                         _ => _rt::invalid_enum_discriminant(),
                     };
-                    result31
+                    result35
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
@@ -6421,10 +6922,10 @@ pub mod ptah {
                     struct RetArea(
                         [::core::mem::MaybeUninit<
                             u8,
-                        >; 4 * ::core::mem::size_of::<*const u8>()],
+                        >; 5 * ::core::mem::size_of::<*const u8>()],
                     );
                     let mut ret_area = RetArea(
-                        [::core::mem::MaybeUninit::uninit(); 4
+                        [::core::mem::MaybeUninit::uninit(); 5
                             * ::core::mem::size_of::<*const u8>()],
                     );
                     let vec0 = name;
@@ -6473,7 +6974,7 @@ pub mod ptah {
                         ptr3,
                     );
                     let l5 = i32::from(*ptr3.add(0).cast::<u8>());
-                    let result29 = match l5 {
+                    let result33 = match l5 {
                         0 => {
                             let e = ();
                             Ok(e)
@@ -6483,10 +6984,10 @@ pub mod ptah {
                                 let l6 = i32::from(
                                     *ptr3.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
                                 );
-                                use super::super::super::ptah::migration::types::Error as V28;
-                                let v28 = match l6 {
+                                use super::super::super::ptah::migration::types::Error as V32;
+                                let v32 = match l6 {
                                     0 => {
-                                        let e28 = {
+                                        let e32 = {
                                             let l7 = *ptr3
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -6501,10 +7002,10 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes9)
                                         };
-                                        V28::AlreadyExists(e28)
+                                        V32::AlreadyExists(e32)
                                     }
                                     1 => {
-                                        let e28 = {
+                                        let e32 = {
                                             let l10 = *ptr3
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -6519,10 +7020,10 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes12)
                                         };
-                                        V28::NotFound(e28)
+                                        V32::NotFound(e32)
                                     }
                                     2 => {
-                                        let e28 = {
+                                        let e32 = {
                                             let l13 = *ptr3
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -6537,10 +7038,10 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes15)
                                         };
-                                        V28::Invalid(e28)
+                                        V32::Invalid(e32)
                                     }
                                     3 => {
-                                        let e28 = {
+                                        let e32 = {
                                             let l16 = *ptr3
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -6555,10 +7056,10 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes18)
                                         };
-                                        V28::Denied(e28)
+                                        V32::Denied(e32)
                                     }
                                     4 => {
-                                        let e28 = {
+                                        let e32 = {
                                             let l19 = *ptr3
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -6573,10 +7074,10 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes21)
                                         };
-                                        V28::Unsupported(e28)
+                                        V32::Unsupported(e32)
                                     }
                                     5 => {
-                                        let e28 = {
+                                        let e32 = {
                                             let l22 = *ptr3
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -6591,35 +7092,63 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes24)
                                         };
-                                        V28::LimitExceeded(e28)
+                                        V32::LimitExceeded(e32)
                                     }
-                                    n => {
-                                        debug_assert_eq!(n, 6, "invalid enum discriminant");
-                                        let e28 = {
-                                            let l25 = *ptr3
-                                                .add(2 * ::core::mem::size_of::<*const u8>())
-                                                .cast::<*mut u8>();
+                                    6 => {
+                                        let e32 = {
+                                            let l25 = i32::from(
+                                                *ptr3
+                                                    .add(2 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<u8>(),
+                                            );
                                             let l26 = *ptr3
                                                 .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l27 = *ptr3
+                                                .add(4 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>();
-                                            let len27 = l26;
-                                            let bytes27 = _rt::Vec::from_raw_parts(
-                                                l25.cast(),
-                                                len27,
-                                                len27,
+                                            let len28 = l27;
+                                            let bytes28 = _rt::Vec::from_raw_parts(
+                                                l26.cast(),
+                                                len28,
+                                                len28,
                                             );
-                                            _rt::string_lift(bytes27)
+                                            super::super::super::ptah::migration::types::Refusal {
+                                                kind: super::super::super::ptah::migration::types::RefusalKind::_lift(
+                                                    l25 as u8,
+                                                ),
+                                                code: _rt::string_lift(bytes28),
+                                            }
                                         };
-                                        V28::Failed(e28)
+                                        V32::Refused(e32)
+                                    }
+                                    n => {
+                                        debug_assert_eq!(n, 7, "invalid enum discriminant");
+                                        let e32 = {
+                                            let l29 = *ptr3
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l30 = *ptr3
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len31 = l30;
+                                            let bytes31 = _rt::Vec::from_raw_parts(
+                                                l29.cast(),
+                                                len31,
+                                                len31,
+                                            );
+                                            _rt::string_lift(bytes31)
+                                        };
+                                        V32::Failed(e32)
                                     }
                                 };
-                                v28
+                                v32
                             };
                             Err(e)
                         }
                         _ => _rt::invalid_enum_discriminant(),
                     };
-                    result29
+                    result33
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
@@ -6634,10 +7163,10 @@ pub mod ptah {
                     struct RetArea(
                         [::core::mem::MaybeUninit<
                             u8,
-                        >; 4 * ::core::mem::size_of::<*const u8>()],
+                        >; 5 * ::core::mem::size_of::<*const u8>()],
                     );
                     let mut ret_area = RetArea(
-                        [::core::mem::MaybeUninit::uninit(); 4
+                        [::core::mem::MaybeUninit::uninit(); 5
                             * ::core::mem::size_of::<*const u8>()],
                     );
                     let super::super::super::ptah::migration::types::SqlText {
@@ -6665,7 +7194,7 @@ pub mod ptah {
                     }
                     wit_import3(ptr1.cast_mut(), len1, syntax0.clone() as i32, ptr2);
                     let l4 = i32::from(*ptr2.add(0).cast::<u8>());
-                    let result28 = match l4 {
+                    let result32 = match l4 {
                         0 => {
                             let e = ();
                             Ok(e)
@@ -6675,10 +7204,10 @@ pub mod ptah {
                                 let l5 = i32::from(
                                     *ptr2.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
                                 );
-                                use super::super::super::ptah::migration::types::Error as V27;
-                                let v27 = match l5 {
+                                use super::super::super::ptah::migration::types::Error as V31;
+                                let v31 = match l5 {
                                     0 => {
-                                        let e27 = {
+                                        let e31 = {
                                             let l6 = *ptr2
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -6693,10 +7222,10 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes8)
                                         };
-                                        V27::AlreadyExists(e27)
+                                        V31::AlreadyExists(e31)
                                     }
                                     1 => {
-                                        let e27 = {
+                                        let e31 = {
                                             let l9 = *ptr2
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -6711,10 +7240,10 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes11)
                                         };
-                                        V27::NotFound(e27)
+                                        V31::NotFound(e31)
                                     }
                                     2 => {
-                                        let e27 = {
+                                        let e31 = {
                                             let l12 = *ptr2
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -6729,10 +7258,10 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes14)
                                         };
-                                        V27::Invalid(e27)
+                                        V31::Invalid(e31)
                                     }
                                     3 => {
-                                        let e27 = {
+                                        let e31 = {
                                             let l15 = *ptr2
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -6747,10 +7276,10 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes17)
                                         };
-                                        V27::Denied(e27)
+                                        V31::Denied(e31)
                                     }
                                     4 => {
-                                        let e27 = {
+                                        let e31 = {
                                             let l18 = *ptr2
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -6765,10 +7294,10 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes20)
                                         };
-                                        V27::Unsupported(e27)
+                                        V31::Unsupported(e31)
                                     }
                                     5 => {
-                                        let e27 = {
+                                        let e31 = {
                                             let l21 = *ptr2
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -6783,35 +7312,63 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes23)
                                         };
-                                        V27::LimitExceeded(e27)
+                                        V31::LimitExceeded(e31)
                                     }
-                                    n => {
-                                        debug_assert_eq!(n, 6, "invalid enum discriminant");
-                                        let e27 = {
-                                            let l24 = *ptr2
-                                                .add(2 * ::core::mem::size_of::<*const u8>())
-                                                .cast::<*mut u8>();
+                                    6 => {
+                                        let e31 = {
+                                            let l24 = i32::from(
+                                                *ptr2
+                                                    .add(2 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<u8>(),
+                                            );
                                             let l25 = *ptr2
                                                 .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l26 = *ptr2
+                                                .add(4 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>();
-                                            let len26 = l25;
-                                            let bytes26 = _rt::Vec::from_raw_parts(
-                                                l24.cast(),
-                                                len26,
-                                                len26,
+                                            let len27 = l26;
+                                            let bytes27 = _rt::Vec::from_raw_parts(
+                                                l25.cast(),
+                                                len27,
+                                                len27,
                                             );
-                                            _rt::string_lift(bytes26)
+                                            super::super::super::ptah::migration::types::Refusal {
+                                                kind: super::super::super::ptah::migration::types::RefusalKind::_lift(
+                                                    l24 as u8,
+                                                ),
+                                                code: _rt::string_lift(bytes27),
+                                            }
                                         };
-                                        V27::Failed(e27)
+                                        V31::Refused(e31)
+                                    }
+                                    n => {
+                                        debug_assert_eq!(n, 7, "invalid enum discriminant");
+                                        let e31 = {
+                                            let l28 = *ptr2
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l29 = *ptr2
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len30 = l29;
+                                            let bytes30 = _rt::Vec::from_raw_parts(
+                                                l28.cast(),
+                                                len30,
+                                                len30,
+                                            );
+                                            _rt::string_lift(bytes30)
+                                        };
+                                        V31::Failed(e31)
                                     }
                                 };
-                                v27
+                                v31
                             };
                             Err(e)
                         }
                         _ => _rt::invalid_enum_discriminant(),
                     };
-                    result28
+                    result32
                 }
             }
         }
@@ -7067,10 +7624,10 @@ pub mod ptah {
                     struct RetArea(
                         [::core::mem::MaybeUninit<
                             u8,
-                        >; 4 * ::core::mem::size_of::<*const u8>()],
+                        >; 5 * ::core::mem::size_of::<*const u8>()],
                     );
                     let mut ret_area = RetArea(
-                        [::core::mem::MaybeUninit::uninit(); 4
+                        [::core::mem::MaybeUninit::uninit(); 5
                             * ::core::mem::size_of::<*const u8>()],
                     );
                     let vec0 = table;
@@ -7089,7 +7646,7 @@ pub mod ptah {
                     }
                     wit_import2(ptr0.cast_mut(), len0, ptr1);
                     let l3 = i32::from(*ptr1.add(0).cast::<u8>());
-                    let result110 = match l3 {
+                    let result114 = match l3 {
                         0 => {
                             let e = {
                                 let l4 = *ptr1
@@ -7703,10 +8260,10 @@ pub mod ptah {
                                 let l87 = i32::from(
                                     *ptr1.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
                                 );
-                                use super::super::super::ptah::migration::types::Error as V109;
-                                let v109 = match l87 {
+                                use super::super::super::ptah::migration::types::Error as V113;
+                                let v113 = match l87 {
                                     0 => {
-                                        let e109 = {
+                                        let e113 = {
                                             let l88 = *ptr1
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -7721,10 +8278,10 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes90)
                                         };
-                                        V109::AlreadyExists(e109)
+                                        V113::AlreadyExists(e113)
                                     }
                                     1 => {
-                                        let e109 = {
+                                        let e113 = {
                                             let l91 = *ptr1
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -7739,10 +8296,10 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes93)
                                         };
-                                        V109::NotFound(e109)
+                                        V113::NotFound(e113)
                                     }
                                     2 => {
-                                        let e109 = {
+                                        let e113 = {
                                             let l94 = *ptr1
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -7757,10 +8314,10 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes96)
                                         };
-                                        V109::Invalid(e109)
+                                        V113::Invalid(e113)
                                     }
                                     3 => {
-                                        let e109 = {
+                                        let e113 = {
                                             let l97 = *ptr1
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -7775,10 +8332,10 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes99)
                                         };
-                                        V109::Denied(e109)
+                                        V113::Denied(e113)
                                     }
                                     4 => {
-                                        let e109 = {
+                                        let e113 = {
                                             let l100 = *ptr1
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -7793,10 +8350,10 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes102)
                                         };
-                                        V109::Unsupported(e109)
+                                        V113::Unsupported(e113)
                                     }
                                     5 => {
-                                        let e109 = {
+                                        let e113 = {
                                             let l103 = *ptr1
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -7811,35 +8368,63 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes105)
                                         };
-                                        V109::LimitExceeded(e109)
+                                        V113::LimitExceeded(e113)
                                     }
-                                    n => {
-                                        debug_assert_eq!(n, 6, "invalid enum discriminant");
-                                        let e109 = {
-                                            let l106 = *ptr1
-                                                .add(2 * ::core::mem::size_of::<*const u8>())
-                                                .cast::<*mut u8>();
+                                    6 => {
+                                        let e113 = {
+                                            let l106 = i32::from(
+                                                *ptr1
+                                                    .add(2 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<u8>(),
+                                            );
                                             let l107 = *ptr1
                                                 .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l108 = *ptr1
+                                                .add(4 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>();
-                                            let len108 = l107;
-                                            let bytes108 = _rt::Vec::from_raw_parts(
-                                                l106.cast(),
-                                                len108,
-                                                len108,
+                                            let len109 = l108;
+                                            let bytes109 = _rt::Vec::from_raw_parts(
+                                                l107.cast(),
+                                                len109,
+                                                len109,
                                             );
-                                            _rt::string_lift(bytes108)
+                                            super::super::super::ptah::migration::types::Refusal {
+                                                kind: super::super::super::ptah::migration::types::RefusalKind::_lift(
+                                                    l106 as u8,
+                                                ),
+                                                code: _rt::string_lift(bytes109),
+                                            }
                                         };
-                                        V109::Failed(e109)
+                                        V113::Refused(e113)
+                                    }
+                                    n => {
+                                        debug_assert_eq!(n, 7, "invalid enum discriminant");
+                                        let e113 = {
+                                            let l110 = *ptr1
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l111 = *ptr1
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len112 = l111;
+                                            let bytes112 = _rt::Vec::from_raw_parts(
+                                                l110.cast(),
+                                                len112,
+                                                len112,
+                                            );
+                                            _rt::string_lift(bytes112)
+                                        };
+                                        V113::Failed(e113)
                                     }
                                 };
-                                v109
+                                v113
                             };
                             Err(e)
                         }
                         _ => _rt::invalid_enum_discriminant(),
                     };
-                    result110
+                    result114
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
@@ -7852,10 +8437,10 @@ pub mod ptah {
                     struct RetArea(
                         [::core::mem::MaybeUninit<
                             u8,
-                        >; 4 * ::core::mem::size_of::<*const u8>()],
+                        >; 5 * ::core::mem::size_of::<*const u8>()],
                     );
                     let mut ret_area = RetArea(
-                        [::core::mem::MaybeUninit::uninit(); 4
+                        [::core::mem::MaybeUninit::uninit(); 5
                             * ::core::mem::size_of::<*const u8>()],
                     );
                     let vec0 = table;
@@ -7874,7 +8459,7 @@ pub mod ptah {
                     }
                     wit_import2(ptr0.cast_mut(), len0, ptr1);
                     let l3 = i32::from(*ptr1.add(0).cast::<u8>());
-                    let result81 = match l3 {
+                    let result85 = match l3 {
                         0 => {
                             let e = {
                                 let l4 = *ptr1
@@ -8225,10 +8810,10 @@ pub mod ptah {
                                 let l58 = i32::from(
                                     *ptr1.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
                                 );
-                                use super::super::super::ptah::migration::types::Error as V80;
-                                let v80 = match l58 {
+                                use super::super::super::ptah::migration::types::Error as V84;
+                                let v84 = match l58 {
                                     0 => {
-                                        let e80 = {
+                                        let e84 = {
                                             let l59 = *ptr1
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -8243,10 +8828,10 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes61)
                                         };
-                                        V80::AlreadyExists(e80)
+                                        V84::AlreadyExists(e84)
                                     }
                                     1 => {
-                                        let e80 = {
+                                        let e84 = {
                                             let l62 = *ptr1
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -8261,10 +8846,10 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes64)
                                         };
-                                        V80::NotFound(e80)
+                                        V84::NotFound(e84)
                                     }
                                     2 => {
-                                        let e80 = {
+                                        let e84 = {
                                             let l65 = *ptr1
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -8279,10 +8864,10 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes67)
                                         };
-                                        V80::Invalid(e80)
+                                        V84::Invalid(e84)
                                     }
                                     3 => {
-                                        let e80 = {
+                                        let e84 = {
                                             let l68 = *ptr1
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -8297,10 +8882,10 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes70)
                                         };
-                                        V80::Denied(e80)
+                                        V84::Denied(e84)
                                     }
                                     4 => {
-                                        let e80 = {
+                                        let e84 = {
                                             let l71 = *ptr1
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -8315,10 +8900,10 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes73)
                                         };
-                                        V80::Unsupported(e80)
+                                        V84::Unsupported(e84)
                                     }
                                     5 => {
-                                        let e80 = {
+                                        let e84 = {
                                             let l74 = *ptr1
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -8333,35 +8918,63 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes76)
                                         };
-                                        V80::LimitExceeded(e80)
+                                        V84::LimitExceeded(e84)
                                     }
-                                    n => {
-                                        debug_assert_eq!(n, 6, "invalid enum discriminant");
-                                        let e80 = {
-                                            let l77 = *ptr1
-                                                .add(2 * ::core::mem::size_of::<*const u8>())
-                                                .cast::<*mut u8>();
+                                    6 => {
+                                        let e84 = {
+                                            let l77 = i32::from(
+                                                *ptr1
+                                                    .add(2 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<u8>(),
+                                            );
                                             let l78 = *ptr1
                                                 .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l79 = *ptr1
+                                                .add(4 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>();
-                                            let len79 = l78;
-                                            let bytes79 = _rt::Vec::from_raw_parts(
-                                                l77.cast(),
-                                                len79,
-                                                len79,
+                                            let len80 = l79;
+                                            let bytes80 = _rt::Vec::from_raw_parts(
+                                                l78.cast(),
+                                                len80,
+                                                len80,
                                             );
-                                            _rt::string_lift(bytes79)
+                                            super::super::super::ptah::migration::types::Refusal {
+                                                kind: super::super::super::ptah::migration::types::RefusalKind::_lift(
+                                                    l77 as u8,
+                                                ),
+                                                code: _rt::string_lift(bytes80),
+                                            }
                                         };
-                                        V80::Failed(e80)
+                                        V84::Refused(e84)
+                                    }
+                                    n => {
+                                        debug_assert_eq!(n, 7, "invalid enum discriminant");
+                                        let e84 = {
+                                            let l81 = *ptr1
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l82 = *ptr1
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len83 = l82;
+                                            let bytes83 = _rt::Vec::from_raw_parts(
+                                                l81.cast(),
+                                                len83,
+                                                len83,
+                                            );
+                                            _rt::string_lift(bytes83)
+                                        };
+                                        V84::Failed(e84)
                                     }
                                 };
-                                v80
+                                v84
                             };
                             Err(e)
                         }
                         _ => _rt::invalid_enum_discriminant(),
                     };
-                    result81
+                    result85
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
@@ -8374,10 +8987,10 @@ pub mod ptah {
                     struct RetArea(
                         [::core::mem::MaybeUninit<
                             u8,
-                        >; 4 * ::core::mem::size_of::<*const u8>()],
+                        >; 5 * ::core::mem::size_of::<*const u8>()],
                     );
                     let mut ret_area = RetArea(
-                        [::core::mem::MaybeUninit::uninit(); 4
+                        [::core::mem::MaybeUninit::uninit(); 5
                             * ::core::mem::size_of::<*const u8>()],
                     );
                     let vec0 = table;
@@ -8396,7 +9009,7 @@ pub mod ptah {
                     }
                     wit_import2(ptr0.cast_mut(), len0, ptr1);
                     let l3 = i32::from(*ptr1.add(0).cast::<u8>());
-                    let result52 = match l3 {
+                    let result56 = match l3 {
                         0 => {
                             let e = {
                                 let l4 = *ptr1
@@ -8569,10 +9182,10 @@ pub mod ptah {
                                 let l29 = i32::from(
                                     *ptr1.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
                                 );
-                                use super::super::super::ptah::migration::types::Error as V51;
-                                let v51 = match l29 {
+                                use super::super::super::ptah::migration::types::Error as V55;
+                                let v55 = match l29 {
                                     0 => {
-                                        let e51 = {
+                                        let e55 = {
                                             let l30 = *ptr1
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -8587,10 +9200,10 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes32)
                                         };
-                                        V51::AlreadyExists(e51)
+                                        V55::AlreadyExists(e55)
                                     }
                                     1 => {
-                                        let e51 = {
+                                        let e55 = {
                                             let l33 = *ptr1
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -8605,10 +9218,10 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes35)
                                         };
-                                        V51::NotFound(e51)
+                                        V55::NotFound(e55)
                                     }
                                     2 => {
-                                        let e51 = {
+                                        let e55 = {
                                             let l36 = *ptr1
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -8623,10 +9236,10 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes38)
                                         };
-                                        V51::Invalid(e51)
+                                        V55::Invalid(e55)
                                     }
                                     3 => {
-                                        let e51 = {
+                                        let e55 = {
                                             let l39 = *ptr1
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -8641,10 +9254,10 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes41)
                                         };
-                                        V51::Denied(e51)
+                                        V55::Denied(e55)
                                     }
                                     4 => {
-                                        let e51 = {
+                                        let e55 = {
                                             let l42 = *ptr1
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -8659,10 +9272,10 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes44)
                                         };
-                                        V51::Unsupported(e51)
+                                        V55::Unsupported(e55)
                                     }
                                     5 => {
-                                        let e51 = {
+                                        let e55 = {
                                             let l45 = *ptr1
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -8677,35 +9290,63 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes47)
                                         };
-                                        V51::LimitExceeded(e51)
+                                        V55::LimitExceeded(e55)
                                     }
-                                    n => {
-                                        debug_assert_eq!(n, 6, "invalid enum discriminant");
-                                        let e51 = {
-                                            let l48 = *ptr1
-                                                .add(2 * ::core::mem::size_of::<*const u8>())
-                                                .cast::<*mut u8>();
+                                    6 => {
+                                        let e55 = {
+                                            let l48 = i32::from(
+                                                *ptr1
+                                                    .add(2 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<u8>(),
+                                            );
                                             let l49 = *ptr1
                                                 .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l50 = *ptr1
+                                                .add(4 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>();
-                                            let len50 = l49;
-                                            let bytes50 = _rt::Vec::from_raw_parts(
-                                                l48.cast(),
-                                                len50,
-                                                len50,
+                                            let len51 = l50;
+                                            let bytes51 = _rt::Vec::from_raw_parts(
+                                                l49.cast(),
+                                                len51,
+                                                len51,
                                             );
-                                            _rt::string_lift(bytes50)
+                                            super::super::super::ptah::migration::types::Refusal {
+                                                kind: super::super::super::ptah::migration::types::RefusalKind::_lift(
+                                                    l48 as u8,
+                                                ),
+                                                code: _rt::string_lift(bytes51),
+                                            }
                                         };
-                                        V51::Failed(e51)
+                                        V55::Refused(e55)
+                                    }
+                                    n => {
+                                        debug_assert_eq!(n, 7, "invalid enum discriminant");
+                                        let e55 = {
+                                            let l52 = *ptr1
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l53 = *ptr1
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len54 = l53;
+                                            let bytes54 = _rt::Vec::from_raw_parts(
+                                                l52.cast(),
+                                                len54,
+                                                len54,
+                                            );
+                                            _rt::string_lift(bytes54)
+                                        };
+                                        V55::Failed(e55)
                                     }
                                 };
-                                v51
+                                v55
                             };
                             Err(e)
                         }
                         _ => _rt::invalid_enum_discriminant(),
                     };
-                    result52
+                    result56
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
@@ -8718,10 +9359,10 @@ pub mod ptah {
                     struct RetArea(
                         [::core::mem::MaybeUninit<
                             u8,
-                        >; 4 * ::core::mem::size_of::<*const u8>()],
+                        >; 5 * ::core::mem::size_of::<*const u8>()],
                     );
                     let mut ret_area = RetArea(
-                        [::core::mem::MaybeUninit::uninit(); 4
+                        [::core::mem::MaybeUninit::uninit(); 5
                             * ::core::mem::size_of::<*const u8>()],
                     );
                     let vec0 = table;
@@ -8740,7 +9381,7 @@ pub mod ptah {
                     }
                     wit_import2(ptr0.cast_mut(), len0, ptr1);
                     let l3 = i32::from(*ptr1.add(0).cast::<u8>());
-                    let result31 = match l3 {
+                    let result35 = match l3 {
                         0 => {
                             let e = {
                                 let l4 = i32::from(
@@ -8776,10 +9417,10 @@ pub mod ptah {
                                 let l8 = i32::from(
                                     *ptr1.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
                                 );
-                                use super::super::super::ptah::migration::types::Error as V30;
-                                let v30 = match l8 {
+                                use super::super::super::ptah::migration::types::Error as V34;
+                                let v34 = match l8 {
                                     0 => {
-                                        let e30 = {
+                                        let e34 = {
                                             let l9 = *ptr1
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -8794,10 +9435,10 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes11)
                                         };
-                                        V30::AlreadyExists(e30)
+                                        V34::AlreadyExists(e34)
                                     }
                                     1 => {
-                                        let e30 = {
+                                        let e34 = {
                                             let l12 = *ptr1
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -8812,10 +9453,10 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes14)
                                         };
-                                        V30::NotFound(e30)
+                                        V34::NotFound(e34)
                                     }
                                     2 => {
-                                        let e30 = {
+                                        let e34 = {
                                             let l15 = *ptr1
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -8830,10 +9471,10 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes17)
                                         };
-                                        V30::Invalid(e30)
+                                        V34::Invalid(e34)
                                     }
                                     3 => {
-                                        let e30 = {
+                                        let e34 = {
                                             let l18 = *ptr1
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -8848,10 +9489,10 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes20)
                                         };
-                                        V30::Denied(e30)
+                                        V34::Denied(e34)
                                     }
                                     4 => {
-                                        let e30 = {
+                                        let e34 = {
                                             let l21 = *ptr1
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -8866,10 +9507,10 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes23)
                                         };
-                                        V30::Unsupported(e30)
+                                        V34::Unsupported(e34)
                                     }
                                     5 => {
-                                        let e30 = {
+                                        let e34 = {
                                             let l24 = *ptr1
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -8884,35 +9525,63 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes26)
                                         };
-                                        V30::LimitExceeded(e30)
+                                        V34::LimitExceeded(e34)
                                     }
-                                    n => {
-                                        debug_assert_eq!(n, 6, "invalid enum discriminant");
-                                        let e30 = {
-                                            let l27 = *ptr1
-                                                .add(2 * ::core::mem::size_of::<*const u8>())
-                                                .cast::<*mut u8>();
+                                    6 => {
+                                        let e34 = {
+                                            let l27 = i32::from(
+                                                *ptr1
+                                                    .add(2 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<u8>(),
+                                            );
                                             let l28 = *ptr1
                                                 .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l29 = *ptr1
+                                                .add(4 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>();
-                                            let len29 = l28;
-                                            let bytes29 = _rt::Vec::from_raw_parts(
-                                                l27.cast(),
-                                                len29,
-                                                len29,
+                                            let len30 = l29;
+                                            let bytes30 = _rt::Vec::from_raw_parts(
+                                                l28.cast(),
+                                                len30,
+                                                len30,
                                             );
-                                            _rt::string_lift(bytes29)
+                                            super::super::super::ptah::migration::types::Refusal {
+                                                kind: super::super::super::ptah::migration::types::RefusalKind::_lift(
+                                                    l27 as u8,
+                                                ),
+                                                code: _rt::string_lift(bytes30),
+                                            }
                                         };
-                                        V30::Failed(e30)
+                                        V34::Refused(e34)
+                                    }
+                                    n => {
+                                        debug_assert_eq!(n, 7, "invalid enum discriminant");
+                                        let e34 = {
+                                            let l31 = *ptr1
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l32 = *ptr1
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len33 = l32;
+                                            let bytes33 = _rt::Vec::from_raw_parts(
+                                                l31.cast(),
+                                                len33,
+                                                len33,
+                                            );
+                                            _rt::string_lift(bytes33)
+                                        };
+                                        V34::Failed(e34)
                                     }
                                 };
-                                v30
+                                v34
                             };
                             Err(e)
                         }
                         _ => _rt::invalid_enum_discriminant(),
                     };
-                    result31
+                    result35
                 }
             }
         }
@@ -8981,10 +9650,10 @@ pub mod ptah {
                     struct RetArea(
                         [::core::mem::MaybeUninit<
                             u8,
-                        >; 4 * ::core::mem::size_of::<*const u8>()],
+                        >; 5 * ::core::mem::size_of::<*const u8>()],
                     );
                     let mut ret_area = RetArea(
-                        [::core::mem::MaybeUninit::uninit(); 4
+                        [::core::mem::MaybeUninit::uninit(); 5
                             * ::core::mem::size_of::<*const u8>()],
                     );
                     let vec0 = table;
@@ -9196,7 +9865,7 @@ pub mod ptah {
                         ptr15,
                     );
                     let l17 = i32::from(*ptr15.add(0).cast::<u8>());
-                    let result41 = match l17 {
+                    let result45 = match l17 {
                         0 => {
                             let e = ();
                             Ok(e)
@@ -9206,10 +9875,10 @@ pub mod ptah {
                                 let l18 = i32::from(
                                     *ptr15.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
                                 );
-                                use super::super::super::ptah::migration::types::Error as V40;
-                                let v40 = match l18 {
+                                use super::super::super::ptah::migration::types::Error as V44;
+                                let v44 = match l18 {
                                     0 => {
-                                        let e40 = {
+                                        let e44 = {
                                             let l19 = *ptr15
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -9224,10 +9893,10 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes21)
                                         };
-                                        V40::AlreadyExists(e40)
+                                        V44::AlreadyExists(e44)
                                     }
                                     1 => {
-                                        let e40 = {
+                                        let e44 = {
                                             let l22 = *ptr15
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -9242,10 +9911,10 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes24)
                                         };
-                                        V40::NotFound(e40)
+                                        V44::NotFound(e44)
                                     }
                                     2 => {
-                                        let e40 = {
+                                        let e44 = {
                                             let l25 = *ptr15
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -9260,10 +9929,10 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes27)
                                         };
-                                        V40::Invalid(e40)
+                                        V44::Invalid(e44)
                                     }
                                     3 => {
-                                        let e40 = {
+                                        let e44 = {
                                             let l28 = *ptr15
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -9278,10 +9947,10 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes30)
                                         };
-                                        V40::Denied(e40)
+                                        V44::Denied(e44)
                                     }
                                     4 => {
-                                        let e40 = {
+                                        let e44 = {
                                             let l31 = *ptr15
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -9296,10 +9965,10 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes33)
                                         };
-                                        V40::Unsupported(e40)
+                                        V44::Unsupported(e44)
                                     }
                                     5 => {
-                                        let e40 = {
+                                        let e44 = {
                                             let l34 = *ptr15
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -9314,35 +9983,63 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes36)
                                         };
-                                        V40::LimitExceeded(e40)
+                                        V44::LimitExceeded(e44)
                                     }
-                                    n => {
-                                        debug_assert_eq!(n, 6, "invalid enum discriminant");
-                                        let e40 = {
-                                            let l37 = *ptr15
-                                                .add(2 * ::core::mem::size_of::<*const u8>())
-                                                .cast::<*mut u8>();
+                                    6 => {
+                                        let e44 = {
+                                            let l37 = i32::from(
+                                                *ptr15
+                                                    .add(2 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<u8>(),
+                                            );
                                             let l38 = *ptr15
                                                 .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l39 = *ptr15
+                                                .add(4 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>();
-                                            let len39 = l38;
-                                            let bytes39 = _rt::Vec::from_raw_parts(
-                                                l37.cast(),
-                                                len39,
-                                                len39,
+                                            let len40 = l39;
+                                            let bytes40 = _rt::Vec::from_raw_parts(
+                                                l38.cast(),
+                                                len40,
+                                                len40,
                                             );
-                                            _rt::string_lift(bytes39)
+                                            super::super::super::ptah::migration::types::Refusal {
+                                                kind: super::super::super::ptah::migration::types::RefusalKind::_lift(
+                                                    l37 as u8,
+                                                ),
+                                                code: _rt::string_lift(bytes40),
+                                            }
                                         };
-                                        V40::Failed(e40)
+                                        V44::Refused(e44)
+                                    }
+                                    n => {
+                                        debug_assert_eq!(n, 7, "invalid enum discriminant");
+                                        let e44 = {
+                                            let l41 = *ptr15
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l42 = *ptr15
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len43 = l42;
+                                            let bytes43 = _rt::Vec::from_raw_parts(
+                                                l41.cast(),
+                                                len43,
+                                                len43,
+                                            );
+                                            _rt::string_lift(bytes43)
+                                        };
+                                        V44::Failed(e44)
                                     }
                                 };
-                                v40
+                                v44
                             };
                             Err(e)
                         }
                         _ => _rt::invalid_enum_discriminant(),
                     };
-                    result41
+                    result45
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
@@ -9359,10 +10056,10 @@ pub mod ptah {
                     struct RetArea(
                         [::core::mem::MaybeUninit<
                             u8,
-                        >; 4 * ::core::mem::size_of::<*const u8>()],
+                        >; 5 * ::core::mem::size_of::<*const u8>()],
                     );
                     let mut ret_area = RetArea(
-                        [::core::mem::MaybeUninit::uninit(); 4
+                        [::core::mem::MaybeUninit::uninit(); 5
                             * ::core::mem::size_of::<*const u8>()],
                     );
                     let super::super::super::ptah::migration::types::SqlText {
@@ -9533,7 +10230,7 @@ pub mod ptah {
                         ptr13,
                     );
                     let l15 = i32::from(*ptr13.add(0).cast::<u8>());
-                    let result40 = match l15 {
+                    let result44 = match l15 {
                         0 => {
                             let e = {
                                 let l16 = *ptr13
@@ -9548,10 +10245,10 @@ pub mod ptah {
                                 let l17 = i32::from(
                                     *ptr13.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
                                 );
-                                use super::super::super::ptah::migration::types::Error as V39;
-                                let v39 = match l17 {
+                                use super::super::super::ptah::migration::types::Error as V43;
+                                let v43 = match l17 {
                                     0 => {
-                                        let e39 = {
+                                        let e43 = {
                                             let l18 = *ptr13
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -9566,10 +10263,10 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes20)
                                         };
-                                        V39::AlreadyExists(e39)
+                                        V43::AlreadyExists(e43)
                                     }
                                     1 => {
-                                        let e39 = {
+                                        let e43 = {
                                             let l21 = *ptr13
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -9584,10 +10281,10 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes23)
                                         };
-                                        V39::NotFound(e39)
+                                        V43::NotFound(e43)
                                     }
                                     2 => {
-                                        let e39 = {
+                                        let e43 = {
                                             let l24 = *ptr13
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -9602,10 +10299,10 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes26)
                                         };
-                                        V39::Invalid(e39)
+                                        V43::Invalid(e43)
                                     }
                                     3 => {
-                                        let e39 = {
+                                        let e43 = {
                                             let l27 = *ptr13
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -9620,10 +10317,10 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes29)
                                         };
-                                        V39::Denied(e39)
+                                        V43::Denied(e43)
                                     }
                                     4 => {
-                                        let e39 = {
+                                        let e43 = {
                                             let l30 = *ptr13
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -9638,10 +10335,10 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes32)
                                         };
-                                        V39::Unsupported(e39)
+                                        V43::Unsupported(e43)
                                     }
                                     5 => {
-                                        let e39 = {
+                                        let e43 = {
                                             let l33 = *ptr13
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -9656,35 +10353,63 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes35)
                                         };
-                                        V39::LimitExceeded(e39)
+                                        V43::LimitExceeded(e43)
                                     }
-                                    n => {
-                                        debug_assert_eq!(n, 6, "invalid enum discriminant");
-                                        let e39 = {
-                                            let l36 = *ptr13
-                                                .add(2 * ::core::mem::size_of::<*const u8>())
-                                                .cast::<*mut u8>();
+                                    6 => {
+                                        let e43 = {
+                                            let l36 = i32::from(
+                                                *ptr13
+                                                    .add(2 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<u8>(),
+                                            );
                                             let l37 = *ptr13
                                                 .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l38 = *ptr13
+                                                .add(4 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>();
-                                            let len38 = l37;
-                                            let bytes38 = _rt::Vec::from_raw_parts(
-                                                l36.cast(),
-                                                len38,
-                                                len38,
+                                            let len39 = l38;
+                                            let bytes39 = _rt::Vec::from_raw_parts(
+                                                l37.cast(),
+                                                len39,
+                                                len39,
                                             );
-                                            _rt::string_lift(bytes38)
+                                            super::super::super::ptah::migration::types::Refusal {
+                                                kind: super::super::super::ptah::migration::types::RefusalKind::_lift(
+                                                    l36 as u8,
+                                                ),
+                                                code: _rt::string_lift(bytes39),
+                                            }
                                         };
-                                        V39::Failed(e39)
+                                        V43::Refused(e43)
+                                    }
+                                    n => {
+                                        debug_assert_eq!(n, 7, "invalid enum discriminant");
+                                        let e43 = {
+                                            let l40 = *ptr13
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l41 = *ptr13
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len42 = l41;
+                                            let bytes42 = _rt::Vec::from_raw_parts(
+                                                l40.cast(),
+                                                len42,
+                                                len42,
+                                            );
+                                            _rt::string_lift(bytes42)
+                                        };
+                                        V43::Failed(e43)
                                     }
                                 };
-                                v39
+                                v43
                             };
                             Err(e)
                         }
                         _ => _rt::invalid_enum_discriminant(),
                     };
-                    result40
+                    result44
                 }
             }
         }
@@ -9773,10 +10498,10 @@ pub mod ptah {
                         struct RetArea(
                             [::core::mem::MaybeUninit<
                                 u8,
-                            >; 4 * ::core::mem::size_of::<*const u8>()],
+                            >; 5 * ::core::mem::size_of::<*const u8>()],
                         );
                         let mut ret_area = RetArea(
-                            [::core::mem::MaybeUninit::uninit(); 4
+                            [::core::mem::MaybeUninit::uninit(); 5
                                 * ::core::mem::size_of::<*const u8>()],
                         );
                         let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
@@ -9792,7 +10517,7 @@ pub mod ptah {
                         }
                         wit_import1((self).handle() as i32, ptr0);
                         let l2 = i32::from(*ptr0.add(0).cast::<u8>());
-                        let result55 = match l2 {
+                        let result59 = match l2 {
                             0 => {
                                 let e = {
                                     let l3 = *ptr0
@@ -10051,10 +10776,10 @@ pub mod ptah {
                                     let l32 = i32::from(
                                         *ptr0.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
                                     );
-                                    use super::super::super::ptah::migration::types::Error as V54;
-                                    let v54 = match l32 {
+                                    use super::super::super::ptah::migration::types::Error as V58;
+                                    let v58 = match l32 {
                                         0 => {
-                                            let e54 = {
+                                            let e58 = {
                                                 let l33 = *ptr0
                                                     .add(2 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<*mut u8>();
@@ -10069,10 +10794,10 @@ pub mod ptah {
                                                 );
                                                 _rt::string_lift(bytes35)
                                             };
-                                            V54::AlreadyExists(e54)
+                                            V58::AlreadyExists(e58)
                                         }
                                         1 => {
-                                            let e54 = {
+                                            let e58 = {
                                                 let l36 = *ptr0
                                                     .add(2 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<*mut u8>();
@@ -10087,10 +10812,10 @@ pub mod ptah {
                                                 );
                                                 _rt::string_lift(bytes38)
                                             };
-                                            V54::NotFound(e54)
+                                            V58::NotFound(e58)
                                         }
                                         2 => {
-                                            let e54 = {
+                                            let e58 = {
                                                 let l39 = *ptr0
                                                     .add(2 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<*mut u8>();
@@ -10105,10 +10830,10 @@ pub mod ptah {
                                                 );
                                                 _rt::string_lift(bytes41)
                                             };
-                                            V54::Invalid(e54)
+                                            V58::Invalid(e58)
                                         }
                                         3 => {
-                                            let e54 = {
+                                            let e58 = {
                                                 let l42 = *ptr0
                                                     .add(2 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<*mut u8>();
@@ -10123,10 +10848,10 @@ pub mod ptah {
                                                 );
                                                 _rt::string_lift(bytes44)
                                             };
-                                            V54::Denied(e54)
+                                            V58::Denied(e58)
                                         }
                                         4 => {
-                                            let e54 = {
+                                            let e58 = {
                                                 let l45 = *ptr0
                                                     .add(2 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<*mut u8>();
@@ -10141,10 +10866,10 @@ pub mod ptah {
                                                 );
                                                 _rt::string_lift(bytes47)
                                             };
-                                            V54::Unsupported(e54)
+                                            V58::Unsupported(e58)
                                         }
                                         5 => {
-                                            let e54 = {
+                                            let e58 = {
                                                 let l48 = *ptr0
                                                     .add(2 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<*mut u8>();
@@ -10159,35 +10884,63 @@ pub mod ptah {
                                                 );
                                                 _rt::string_lift(bytes50)
                                             };
-                                            V54::LimitExceeded(e54)
+                                            V58::LimitExceeded(e58)
                                         }
-                                        n => {
-                                            debug_assert_eq!(n, 6, "invalid enum discriminant");
-                                            let e54 = {
-                                                let l51 = *ptr0
-                                                    .add(2 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<*mut u8>();
+                                        6 => {
+                                            let e58 = {
+                                                let l51 = i32::from(
+                                                    *ptr0
+                                                        .add(2 * ::core::mem::size_of::<*const u8>())
+                                                        .cast::<u8>(),
+                                                );
                                                 let l52 = *ptr0
                                                     .add(3 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<*mut u8>();
+                                                let l53 = *ptr0
+                                                    .add(4 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<usize>();
-                                                let len53 = l52;
-                                                let bytes53 = _rt::Vec::from_raw_parts(
-                                                    l51.cast(),
-                                                    len53,
-                                                    len53,
+                                                let len54 = l53;
+                                                let bytes54 = _rt::Vec::from_raw_parts(
+                                                    l52.cast(),
+                                                    len54,
+                                                    len54,
                                                 );
-                                                _rt::string_lift(bytes53)
+                                                super::super::super::ptah::migration::types::Refusal {
+                                                    kind: super::super::super::ptah::migration::types::RefusalKind::_lift(
+                                                        l51 as u8,
+                                                    ),
+                                                    code: _rt::string_lift(bytes54),
+                                                }
                                             };
-                                            V54::Failed(e54)
+                                            V58::Refused(e58)
+                                        }
+                                        n => {
+                                            debug_assert_eq!(n, 7, "invalid enum discriminant");
+                                            let e58 = {
+                                                let l55 = *ptr0
+                                                    .add(2 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<*mut u8>();
+                                                let l56 = *ptr0
+                                                    .add(3 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<usize>();
+                                                let len57 = l56;
+                                                let bytes57 = _rt::Vec::from_raw_parts(
+                                                    l55.cast(),
+                                                    len57,
+                                                    len57,
+                                                );
+                                                _rt::string_lift(bytes57)
+                                            };
+                                            V58::Failed(e58)
                                         }
                                     };
-                                    v54
+                                    v58
                                 };
                                 Err(e)
                             }
                             _ => _rt::invalid_enum_discriminant(),
                         };
-                        result55
+                        result59
                     }
                 }
             }
@@ -10206,10 +10959,10 @@ pub mod ptah {
                         struct RetArea(
                             [::core::mem::MaybeUninit<
                                 u8,
-                            >; 4 * ::core::mem::size_of::<*const u8>()],
+                            >; 5 * ::core::mem::size_of::<*const u8>()],
                         );
                         let mut ret_area = RetArea(
-                            [::core::mem::MaybeUninit::uninit(); 4
+                            [::core::mem::MaybeUninit::uninit(); 5
                                 * ::core::mem::size_of::<*const u8>()],
                         );
                         let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
@@ -10229,7 +10982,7 @@ pub mod ptah {
                             ptr0,
                         );
                         let l2 = i32::from(*ptr0.add(0).cast::<u8>());
-                        let result64 = match l2 {
+                        let result68 = match l2 {
                             0 => {
                                 let e = {
                                     let l3 = *ptr0
@@ -10451,10 +11204,10 @@ pub mod ptah {
                                     let l41 = i32::from(
                                         *ptr0.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
                                     );
-                                    use super::super::super::ptah::migration::types::Error as V63;
-                                    let v63 = match l41 {
+                                    use super::super::super::ptah::migration::types::Error as V67;
+                                    let v67 = match l41 {
                                         0 => {
-                                            let e63 = {
+                                            let e67 = {
                                                 let l42 = *ptr0
                                                     .add(2 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<*mut u8>();
@@ -10469,10 +11222,10 @@ pub mod ptah {
                                                 );
                                                 _rt::string_lift(bytes44)
                                             };
-                                            V63::AlreadyExists(e63)
+                                            V67::AlreadyExists(e67)
                                         }
                                         1 => {
-                                            let e63 = {
+                                            let e67 = {
                                                 let l45 = *ptr0
                                                     .add(2 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<*mut u8>();
@@ -10487,10 +11240,10 @@ pub mod ptah {
                                                 );
                                                 _rt::string_lift(bytes47)
                                             };
-                                            V63::NotFound(e63)
+                                            V67::NotFound(e67)
                                         }
                                         2 => {
-                                            let e63 = {
+                                            let e67 = {
                                                 let l48 = *ptr0
                                                     .add(2 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<*mut u8>();
@@ -10505,10 +11258,10 @@ pub mod ptah {
                                                 );
                                                 _rt::string_lift(bytes50)
                                             };
-                                            V63::Invalid(e63)
+                                            V67::Invalid(e67)
                                         }
                                         3 => {
-                                            let e63 = {
+                                            let e67 = {
                                                 let l51 = *ptr0
                                                     .add(2 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<*mut u8>();
@@ -10523,10 +11276,10 @@ pub mod ptah {
                                                 );
                                                 _rt::string_lift(bytes53)
                                             };
-                                            V63::Denied(e63)
+                                            V67::Denied(e67)
                                         }
                                         4 => {
-                                            let e63 = {
+                                            let e67 = {
                                                 let l54 = *ptr0
                                                     .add(2 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<*mut u8>();
@@ -10541,10 +11294,10 @@ pub mod ptah {
                                                 );
                                                 _rt::string_lift(bytes56)
                                             };
-                                            V63::Unsupported(e63)
+                                            V67::Unsupported(e67)
                                         }
                                         5 => {
-                                            let e63 = {
+                                            let e67 = {
                                                 let l57 = *ptr0
                                                     .add(2 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<*mut u8>();
@@ -10559,35 +11312,63 @@ pub mod ptah {
                                                 );
                                                 _rt::string_lift(bytes59)
                                             };
-                                            V63::LimitExceeded(e63)
+                                            V67::LimitExceeded(e67)
                                         }
-                                        n => {
-                                            debug_assert_eq!(n, 6, "invalid enum discriminant");
-                                            let e63 = {
-                                                let l60 = *ptr0
-                                                    .add(2 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<*mut u8>();
+                                        6 => {
+                                            let e67 = {
+                                                let l60 = i32::from(
+                                                    *ptr0
+                                                        .add(2 * ::core::mem::size_of::<*const u8>())
+                                                        .cast::<u8>(),
+                                                );
                                                 let l61 = *ptr0
                                                     .add(3 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<*mut u8>();
+                                                let l62 = *ptr0
+                                                    .add(4 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<usize>();
-                                                let len62 = l61;
-                                                let bytes62 = _rt::Vec::from_raw_parts(
-                                                    l60.cast(),
-                                                    len62,
-                                                    len62,
+                                                let len63 = l62;
+                                                let bytes63 = _rt::Vec::from_raw_parts(
+                                                    l61.cast(),
+                                                    len63,
+                                                    len63,
                                                 );
-                                                _rt::string_lift(bytes62)
+                                                super::super::super::ptah::migration::types::Refusal {
+                                                    kind: super::super::super::ptah::migration::types::RefusalKind::_lift(
+                                                        l60 as u8,
+                                                    ),
+                                                    code: _rt::string_lift(bytes63),
+                                                }
                                             };
-                                            V63::Failed(e63)
+                                            V67::Refused(e67)
+                                        }
+                                        n => {
+                                            debug_assert_eq!(n, 7, "invalid enum discriminant");
+                                            let e67 = {
+                                                let l64 = *ptr0
+                                                    .add(2 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<*mut u8>();
+                                                let l65 = *ptr0
+                                                    .add(3 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<usize>();
+                                                let len66 = l65;
+                                                let bytes66 = _rt::Vec::from_raw_parts(
+                                                    l64.cast(),
+                                                    len66,
+                                                    len66,
+                                                );
+                                                _rt::string_lift(bytes66)
+                                            };
+                                            V67::Failed(e67)
                                         }
                                     };
-                                    v63
+                                    v67
                                 };
                                 Err(e)
                             }
                             _ => _rt::invalid_enum_discriminant(),
                         };
-                        result64
+                        result68
                     }
                 }
             }
@@ -10605,10 +11386,10 @@ pub mod ptah {
                     struct RetArea(
                         [::core::mem::MaybeUninit<
                             u8,
-                        >; 4 * ::core::mem::size_of::<*const u8>()],
+                        >; 5 * ::core::mem::size_of::<*const u8>()],
                     );
                     let mut ret_area = RetArea(
-                        [::core::mem::MaybeUninit::uninit(); 4
+                        [::core::mem::MaybeUninit::uninit(); 5
                             * ::core::mem::size_of::<*const u8>()],
                     );
                     let super::super::super::ptah::migration::types::SqlText {
@@ -10779,7 +11560,7 @@ pub mod ptah {
                         ptr13,
                     );
                     let l15 = i32::from(*ptr13.add(0).cast::<u8>());
-                    let result40 = match l15 {
+                    let result44 = match l15 {
                         0 => {
                             let e = {
                                 let l16 = *ptr13
@@ -10794,10 +11575,10 @@ pub mod ptah {
                                 let l17 = i32::from(
                                     *ptr13.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
                                 );
-                                use super::super::super::ptah::migration::types::Error as V39;
-                                let v39 = match l17 {
+                                use super::super::super::ptah::migration::types::Error as V43;
+                                let v43 = match l17 {
                                     0 => {
-                                        let e39 = {
+                                        let e43 = {
                                             let l18 = *ptr13
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -10812,10 +11593,10 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes20)
                                         };
-                                        V39::AlreadyExists(e39)
+                                        V43::AlreadyExists(e43)
                                     }
                                     1 => {
-                                        let e39 = {
+                                        let e43 = {
                                             let l21 = *ptr13
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -10830,10 +11611,10 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes23)
                                         };
-                                        V39::NotFound(e39)
+                                        V43::NotFound(e43)
                                     }
                                     2 => {
-                                        let e39 = {
+                                        let e43 = {
                                             let l24 = *ptr13
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -10848,10 +11629,10 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes26)
                                         };
-                                        V39::Invalid(e39)
+                                        V43::Invalid(e43)
                                     }
                                     3 => {
-                                        let e39 = {
+                                        let e43 = {
                                             let l27 = *ptr13
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -10866,10 +11647,10 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes29)
                                         };
-                                        V39::Denied(e39)
+                                        V43::Denied(e43)
                                     }
                                     4 => {
-                                        let e39 = {
+                                        let e43 = {
                                             let l30 = *ptr13
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -10884,10 +11665,10 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes32)
                                         };
-                                        V39::Unsupported(e39)
+                                        V43::Unsupported(e43)
                                     }
                                     5 => {
-                                        let e39 = {
+                                        let e43 = {
                                             let l33 = *ptr13
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -10902,35 +11683,435 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes35)
                                         };
-                                        V39::LimitExceeded(e39)
+                                        V43::LimitExceeded(e43)
                                     }
-                                    n => {
-                                        debug_assert_eq!(n, 6, "invalid enum discriminant");
-                                        let e39 = {
-                                            let l36 = *ptr13
-                                                .add(2 * ::core::mem::size_of::<*const u8>())
-                                                .cast::<*mut u8>();
+                                    6 => {
+                                        let e43 = {
+                                            let l36 = i32::from(
+                                                *ptr13
+                                                    .add(2 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<u8>(),
+                                            );
                                             let l37 = *ptr13
                                                 .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l38 = *ptr13
+                                                .add(4 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>();
-                                            let len38 = l37;
-                                            let bytes38 = _rt::Vec::from_raw_parts(
-                                                l36.cast(),
-                                                len38,
-                                                len38,
+                                            let len39 = l38;
+                                            let bytes39 = _rt::Vec::from_raw_parts(
+                                                l37.cast(),
+                                                len39,
+                                                len39,
                                             );
-                                            _rt::string_lift(bytes38)
+                                            super::super::super::ptah::migration::types::Refusal {
+                                                kind: super::super::super::ptah::migration::types::RefusalKind::_lift(
+                                                    l36 as u8,
+                                                ),
+                                                code: _rt::string_lift(bytes39),
+                                            }
                                         };
-                                        V39::Failed(e39)
+                                        V43::Refused(e43)
+                                    }
+                                    n => {
+                                        debug_assert_eq!(n, 7, "invalid enum discriminant");
+                                        let e43 = {
+                                            let l40 = *ptr13
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l41 = *ptr13
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len42 = l41;
+                                            let bytes42 = _rt::Vec::from_raw_parts(
+                                                l40.cast(),
+                                                len42,
+                                                len42,
+                                            );
+                                            _rt::string_lift(bytes42)
+                                        };
+                                        V43::Failed(e43)
                                     }
                                 };
-                                v39
+                                v43
                             };
                             Err(e)
                         }
                         _ => _rt::invalid_enum_discriminant(),
                     };
-                    result40
+                    result44
+                }
+            }
+            #[allow(unused_unsafe, clippy::all)]
+            /// As `data.execute`, and sends the statement at once. Where the database refuses it for its rows alone the error is
+            /// `refused`: the statement has no effect then, it is no part of the step, and the step goes on.
+            #[allow(async_fn_in_trait)]
+            pub fn attempt(
+                statement: &SqlText,
+                parameters: &[Value],
+            ) -> Result<Statement, Error> {
+                unsafe {
+                    #[cfg_attr(target_pointer_width = "64", repr(align(8)))]
+                    #[cfg_attr(target_pointer_width = "32", repr(align(4)))]
+                    struct RetArea(
+                        [::core::mem::MaybeUninit<
+                            u8,
+                        >; 5 * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let mut ret_area = RetArea(
+                        [::core::mem::MaybeUninit::uninit(); 5
+                            * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let super::super::super::ptah::migration::types::SqlText {
+                        text: text0,
+                        syntax: syntax0,
+                    } = statement;
+                    let vec1 = text0;
+                    let ptr1 = vec1.as_ptr().cast::<u8>();
+                    let len1 = vec1.len();
+                    let vec12 = parameters;
+                    let len12 = vec12.len();
+                    let layout12 = _rt::alloc::Layout::from_size_align(
+                            vec12.len() * (8 + 2 * ::core::mem::size_of::<*const u8>()),
+                            8,
+                        )
+                        .unwrap();
+                    let (result12, _cleanup12) = ::ptah_guest::__rt::Cleanup::new(
+                        layout12,
+                    );
+                    for (i, e) in vec12.into_iter().enumerate() {
+                        let base = result12
+                            .add(i * (8 + 2 * ::core::mem::size_of::<*const u8>()));
+                        {
+                            use super::super::super::ptah::migration::types::Value as V11;
+                            match e {
+                                V11::Null => {
+                                    *base.add(0).cast::<u8>() = (0i32) as u8;
+                                }
+                                V11::Boolean(e) => {
+                                    *base.add(0).cast::<u8>() = (1i32) as u8;
+                                    *base.add(8).cast::<u8>() = (match e {
+                                        true => 1,
+                                        false => 0,
+                                    }) as u8;
+                                }
+                                V11::Integer(e) => {
+                                    *base.add(0).cast::<u8>() = (2i32) as u8;
+                                    *base.add(8).cast::<i64>() = _rt::as_i64(e);
+                                }
+                                V11::Double(e) => {
+                                    *base.add(0).cast::<u8>() = (3i32) as u8;
+                                    *base.add(8).cast::<f64>() = _rt::as_f64(e);
+                                }
+                                V11::Numeric(e) => {
+                                    *base.add(0).cast::<u8>() = (4i32) as u8;
+                                    let vec2 = e;
+                                    let ptr2 = vec2.as_ptr().cast::<u8>();
+                                    let len2 = vec2.len();
+                                    *base
+                                        .add(8 + 1 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<usize>() = len2;
+                                    *base.add(8).cast::<*mut u8>() = ptr2.cast_mut();
+                                }
+                                V11::Text(e) => {
+                                    *base.add(0).cast::<u8>() = (5i32) as u8;
+                                    let vec3 = e;
+                                    let ptr3 = vec3.as_ptr().cast::<u8>();
+                                    let len3 = vec3.len();
+                                    *base
+                                        .add(8 + 1 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<usize>() = len3;
+                                    *base.add(8).cast::<*mut u8>() = ptr3.cast_mut();
+                                }
+                                V11::Binary(e) => {
+                                    *base.add(0).cast::<u8>() = (6i32) as u8;
+                                    let vec4 = e;
+                                    let ptr4 = vec4.as_ptr().cast::<u8>();
+                                    let len4 = vec4.len();
+                                    *base
+                                        .add(8 + 1 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<usize>() = len4;
+                                    *base.add(8).cast::<*mut u8>() = ptr4.cast_mut();
+                                }
+                                V11::Date(e) => {
+                                    *base.add(0).cast::<u8>() = (7i32) as u8;
+                                    let vec5 = e;
+                                    let ptr5 = vec5.as_ptr().cast::<u8>();
+                                    let len5 = vec5.len();
+                                    *base
+                                        .add(8 + 1 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<usize>() = len5;
+                                    *base.add(8).cast::<*mut u8>() = ptr5.cast_mut();
+                                }
+                                V11::Time(e) => {
+                                    *base.add(0).cast::<u8>() = (8i32) as u8;
+                                    let vec6 = e;
+                                    let ptr6 = vec6.as_ptr().cast::<u8>();
+                                    let len6 = vec6.len();
+                                    *base
+                                        .add(8 + 1 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<usize>() = len6;
+                                    *base.add(8).cast::<*mut u8>() = ptr6.cast_mut();
+                                }
+                                V11::Timestamp(e) => {
+                                    *base.add(0).cast::<u8>() = (9i32) as u8;
+                                    let vec7 = e;
+                                    let ptr7 = vec7.as_ptr().cast::<u8>();
+                                    let len7 = vec7.len();
+                                    *base
+                                        .add(8 + 1 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<usize>() = len7;
+                                    *base.add(8).cast::<*mut u8>() = ptr7.cast_mut();
+                                }
+                                V11::TimestampWithZone(e) => {
+                                    *base.add(0).cast::<u8>() = (10i32) as u8;
+                                    let vec8 = e;
+                                    let ptr8 = vec8.as_ptr().cast::<u8>();
+                                    let len8 = vec8.len();
+                                    *base
+                                        .add(8 + 1 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<usize>() = len8;
+                                    *base.add(8).cast::<*mut u8>() = ptr8.cast_mut();
+                                }
+                                V11::Uuid(e) => {
+                                    *base.add(0).cast::<u8>() = (11i32) as u8;
+                                    let vec9 = e;
+                                    let ptr9 = vec9.as_ptr().cast::<u8>();
+                                    let len9 = vec9.len();
+                                    *base
+                                        .add(8 + 1 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<usize>() = len9;
+                                    *base.add(8).cast::<*mut u8>() = ptr9.cast_mut();
+                                }
+                                V11::Json(e) => {
+                                    *base.add(0).cast::<u8>() = (12i32) as u8;
+                                    let vec10 = e;
+                                    let ptr10 = vec10.as_ptr().cast::<u8>();
+                                    let len10 = vec10.len();
+                                    *base
+                                        .add(8 + 1 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<usize>() = len10;
+                                    *base.add(8).cast::<*mut u8>() = ptr10.cast_mut();
+                                }
+                            }
+                        }
+                    }
+                    let ptr13 = ret_area.0.as_mut_ptr().cast::<u8>();
+                    #[cfg(target_arch = "wasm32")]
+                    #[link(wasm_import_module = "ptah:migration/rows@0.1.0")]
+                    unsafe extern "C" {
+                        #[link_name = "attempt"]
+                        fn wit_import14(
+                            _: *mut u8,
+                            _: usize,
+                            _: i32,
+                            _: *mut u8,
+                            _: usize,
+                            _: *mut u8,
+                        );
+                    }
+                    #[cfg(not(target_arch = "wasm32"))]
+                    unsafe extern "C" fn wit_import14(
+                        _: *mut u8,
+                        _: usize,
+                        _: i32,
+                        _: *mut u8,
+                        _: usize,
+                        _: *mut u8,
+                    ) {
+                        unreachable!()
+                    }
+                    wit_import14(
+                        ptr1.cast_mut(),
+                        len1,
+                        syntax0.clone() as i32,
+                        result12,
+                        len12,
+                        ptr13,
+                    );
+                    let l15 = i32::from(*ptr13.add(0).cast::<u8>());
+                    let result44 = match l15 {
+                        0 => {
+                            let e = {
+                                let l16 = *ptr13
+                                    .add(::core::mem::size_of::<*const u8>())
+                                    .cast::<i32>();
+                                super::super::super::ptah::migration::data::Statement::from_handle(
+                                    l16 as u32,
+                                )
+                            };
+                            Ok(e)
+                        }
+                        1 => {
+                            let e = {
+                                let l17 = i32::from(
+                                    *ptr13.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
+                                );
+                                use super::super::super::ptah::migration::types::Error as V43;
+                                let v43 = match l17 {
+                                    0 => {
+                                        let e43 = {
+                                            let l18 = *ptr13
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l19 = *ptr13
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len20 = l19;
+                                            let bytes20 = _rt::Vec::from_raw_parts(
+                                                l18.cast(),
+                                                len20,
+                                                len20,
+                                            );
+                                            _rt::string_lift(bytes20)
+                                        };
+                                        V43::AlreadyExists(e43)
+                                    }
+                                    1 => {
+                                        let e43 = {
+                                            let l21 = *ptr13
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l22 = *ptr13
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len23 = l22;
+                                            let bytes23 = _rt::Vec::from_raw_parts(
+                                                l21.cast(),
+                                                len23,
+                                                len23,
+                                            );
+                                            _rt::string_lift(bytes23)
+                                        };
+                                        V43::NotFound(e43)
+                                    }
+                                    2 => {
+                                        let e43 = {
+                                            let l24 = *ptr13
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l25 = *ptr13
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len26 = l25;
+                                            let bytes26 = _rt::Vec::from_raw_parts(
+                                                l24.cast(),
+                                                len26,
+                                                len26,
+                                            );
+                                            _rt::string_lift(bytes26)
+                                        };
+                                        V43::Invalid(e43)
+                                    }
+                                    3 => {
+                                        let e43 = {
+                                            let l27 = *ptr13
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l28 = *ptr13
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len29 = l28;
+                                            let bytes29 = _rt::Vec::from_raw_parts(
+                                                l27.cast(),
+                                                len29,
+                                                len29,
+                                            );
+                                            _rt::string_lift(bytes29)
+                                        };
+                                        V43::Denied(e43)
+                                    }
+                                    4 => {
+                                        let e43 = {
+                                            let l30 = *ptr13
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l31 = *ptr13
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len32 = l31;
+                                            let bytes32 = _rt::Vec::from_raw_parts(
+                                                l30.cast(),
+                                                len32,
+                                                len32,
+                                            );
+                                            _rt::string_lift(bytes32)
+                                        };
+                                        V43::Unsupported(e43)
+                                    }
+                                    5 => {
+                                        let e43 = {
+                                            let l33 = *ptr13
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l34 = *ptr13
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len35 = l34;
+                                            let bytes35 = _rt::Vec::from_raw_parts(
+                                                l33.cast(),
+                                                len35,
+                                                len35,
+                                            );
+                                            _rt::string_lift(bytes35)
+                                        };
+                                        V43::LimitExceeded(e43)
+                                    }
+                                    6 => {
+                                        let e43 = {
+                                            let l36 = i32::from(
+                                                *ptr13
+                                                    .add(2 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<u8>(),
+                                            );
+                                            let l37 = *ptr13
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l38 = *ptr13
+                                                .add(4 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len39 = l38;
+                                            let bytes39 = _rt::Vec::from_raw_parts(
+                                                l37.cast(),
+                                                len39,
+                                                len39,
+                                            );
+                                            super::super::super::ptah::migration::types::Refusal {
+                                                kind: super::super::super::ptah::migration::types::RefusalKind::_lift(
+                                                    l36 as u8,
+                                                ),
+                                                code: _rt::string_lift(bytes39),
+                                            }
+                                        };
+                                        V43::Refused(e43)
+                                    }
+                                    n => {
+                                        debug_assert_eq!(n, 7, "invalid enum discriminant");
+                                        let e43 = {
+                                            let l40 = *ptr13
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l41 = *ptr13
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len42 = l41;
+                                            let bytes42 = _rt::Vec::from_raw_parts(
+                                                l40.cast(),
+                                                len42,
+                                                len42,
+                                            );
+                                            _rt::string_lift(bytes42)
+                                        };
+                                        V43::Failed(e43)
+                                    }
+                                };
+                                v43
+                            };
+                            Err(e)
+                        }
+                        _ => _rt::invalid_enum_discriminant(),
+                    };
+                    result44
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
@@ -10943,11 +12124,11 @@ pub mod ptah {
                     struct RetArea(
                         [::core::mem::MaybeUninit<
                             u8,
-                        >; 16 + 2 * ::core::mem::size_of::<*const u8>()],
+                        >; 8 + 4 * ::core::mem::size_of::<*const u8>()],
                     );
                     let mut ret_area = RetArea(
-                        [::core::mem::MaybeUninit::uninit(); 16
-                            + 2 * ::core::mem::size_of::<*const u8>()],
+                        [::core::mem::MaybeUninit::uninit(); 8
+                            + 4 * ::core::mem::size_of::<*const u8>()],
                     );
                     let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
@@ -10962,7 +12143,7 @@ pub mod ptah {
                     }
                     wit_import1((statement).handle() as i32, ptr0);
                     let l2 = i32::from(*ptr0.add(0).cast::<u8>());
-                    let result27 = match l2 {
+                    let result31 = match l2 {
                         0 => {
                             let e = {
                                 let l3 = *ptr0.add(8).cast::<i64>();
@@ -10973,10 +12154,10 @@ pub mod ptah {
                         1 => {
                             let e = {
                                 let l4 = i32::from(*ptr0.add(8).cast::<u8>());
-                                use super::super::super::ptah::migration::types::Error as V26;
-                                let v26 = match l4 {
+                                use super::super::super::ptah::migration::types::Error as V30;
+                                let v30 = match l4 {
                                     0 => {
-                                        let e26 = {
+                                        let e30 = {
                                             let l5 = *ptr0
                                                 .add(8 + 1 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -10991,10 +12172,10 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes7)
                                         };
-                                        V26::AlreadyExists(e26)
+                                        V30::AlreadyExists(e30)
                                     }
                                     1 => {
-                                        let e26 = {
+                                        let e30 = {
                                             let l8 = *ptr0
                                                 .add(8 + 1 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -11009,10 +12190,10 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes10)
                                         };
-                                        V26::NotFound(e26)
+                                        V30::NotFound(e30)
                                     }
                                     2 => {
-                                        let e26 = {
+                                        let e30 = {
                                             let l11 = *ptr0
                                                 .add(8 + 1 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -11027,10 +12208,10 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes13)
                                         };
-                                        V26::Invalid(e26)
+                                        V30::Invalid(e30)
                                     }
                                     3 => {
-                                        let e26 = {
+                                        let e30 = {
                                             let l14 = *ptr0
                                                 .add(8 + 1 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -11045,10 +12226,10 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes16)
                                         };
-                                        V26::Denied(e26)
+                                        V30::Denied(e30)
                                     }
                                     4 => {
-                                        let e26 = {
+                                        let e30 = {
                                             let l17 = *ptr0
                                                 .add(8 + 1 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -11063,10 +12244,10 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes19)
                                         };
-                                        V26::Unsupported(e26)
+                                        V30::Unsupported(e30)
                                     }
                                     5 => {
-                                        let e26 = {
+                                        let e30 = {
                                             let l20 = *ptr0
                                                 .add(8 + 1 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -11081,35 +12262,270 @@ pub mod ptah {
                                             );
                                             _rt::string_lift(bytes22)
                                         };
-                                        V26::LimitExceeded(e26)
+                                        V30::LimitExceeded(e30)
                                     }
-                                    n => {
-                                        debug_assert_eq!(n, 6, "invalid enum discriminant");
-                                        let e26 = {
-                                            let l23 = *ptr0
-                                                .add(8 + 1 * ::core::mem::size_of::<*const u8>())
-                                                .cast::<*mut u8>();
+                                    6 => {
+                                        let e30 = {
+                                            let l23 = i32::from(
+                                                *ptr0
+                                                    .add(8 + 1 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<u8>(),
+                                            );
                                             let l24 = *ptr0
                                                 .add(8 + 2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l25 = *ptr0
+                                                .add(8 + 3 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>();
-                                            let len25 = l24;
-                                            let bytes25 = _rt::Vec::from_raw_parts(
-                                                l23.cast(),
-                                                len25,
-                                                len25,
+                                            let len26 = l25;
+                                            let bytes26 = _rt::Vec::from_raw_parts(
+                                                l24.cast(),
+                                                len26,
+                                                len26,
                                             );
-                                            _rt::string_lift(bytes25)
+                                            super::super::super::ptah::migration::types::Refusal {
+                                                kind: super::super::super::ptah::migration::types::RefusalKind::_lift(
+                                                    l23 as u8,
+                                                ),
+                                                code: _rt::string_lift(bytes26),
+                                            }
                                         };
-                                        V26::Failed(e26)
+                                        V30::Refused(e30)
+                                    }
+                                    n => {
+                                        debug_assert_eq!(n, 7, "invalid enum discriminant");
+                                        let e30 = {
+                                            let l27 = *ptr0
+                                                .add(8 + 1 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l28 = *ptr0
+                                                .add(8 + 2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len29 = l28;
+                                            let bytes29 = _rt::Vec::from_raw_parts(
+                                                l27.cast(),
+                                                len29,
+                                                len29,
+                                            );
+                                            _rt::string_lift(bytes29)
+                                        };
+                                        V30::Failed(e30)
                                     }
                                 };
-                                v26
+                                v30
                             };
                             Err(e)
                         }
                         _ => _rt::invalid_enum_discriminant(),
                     };
-                    result27
+                    result31
+                }
+            }
+            #[allow(unused_unsafe, clippy::all)]
+            /// The number that the database drew for the row of an INSERT of one row, given by VALUES without a number of its own, into a
+            /// table whose rows the database numbers. To be asked before the step inserts more rows into that table: `invalid` afterwards.
+            #[allow(async_fn_in_trait)]
+            pub fn drawn(statement: &Statement) -> Result<i64, Error> {
+                unsafe {
+                    #[repr(align(8))]
+                    struct RetArea(
+                        [::core::mem::MaybeUninit<
+                            u8,
+                        >; 8 + 4 * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let mut ret_area = RetArea(
+                        [::core::mem::MaybeUninit::uninit(); 8
+                            + 4 * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
+                    #[cfg(target_arch = "wasm32")]
+                    #[link(wasm_import_module = "ptah:migration/rows@0.1.0")]
+                    unsafe extern "C" {
+                        #[link_name = "drawn"]
+                        fn wit_import1(_: i32, _: *mut u8);
+                    }
+                    #[cfg(not(target_arch = "wasm32"))]
+                    unsafe extern "C" fn wit_import1(_: i32, _: *mut u8) {
+                        unreachable!()
+                    }
+                    wit_import1((statement).handle() as i32, ptr0);
+                    let l2 = i32::from(*ptr0.add(0).cast::<u8>());
+                    let result31 = match l2 {
+                        0 => {
+                            let e = {
+                                let l3 = *ptr0.add(8).cast::<i64>();
+                                l3
+                            };
+                            Ok(e)
+                        }
+                        1 => {
+                            let e = {
+                                let l4 = i32::from(*ptr0.add(8).cast::<u8>());
+                                use super::super::super::ptah::migration::types::Error as V30;
+                                let v30 = match l4 {
+                                    0 => {
+                                        let e30 = {
+                                            let l5 = *ptr0
+                                                .add(8 + 1 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l6 = *ptr0
+                                                .add(8 + 2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len7 = l6;
+                                            let bytes7 = _rt::Vec::from_raw_parts(
+                                                l5.cast(),
+                                                len7,
+                                                len7,
+                                            );
+                                            _rt::string_lift(bytes7)
+                                        };
+                                        V30::AlreadyExists(e30)
+                                    }
+                                    1 => {
+                                        let e30 = {
+                                            let l8 = *ptr0
+                                                .add(8 + 1 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l9 = *ptr0
+                                                .add(8 + 2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len10 = l9;
+                                            let bytes10 = _rt::Vec::from_raw_parts(
+                                                l8.cast(),
+                                                len10,
+                                                len10,
+                                            );
+                                            _rt::string_lift(bytes10)
+                                        };
+                                        V30::NotFound(e30)
+                                    }
+                                    2 => {
+                                        let e30 = {
+                                            let l11 = *ptr0
+                                                .add(8 + 1 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l12 = *ptr0
+                                                .add(8 + 2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len13 = l12;
+                                            let bytes13 = _rt::Vec::from_raw_parts(
+                                                l11.cast(),
+                                                len13,
+                                                len13,
+                                            );
+                                            _rt::string_lift(bytes13)
+                                        };
+                                        V30::Invalid(e30)
+                                    }
+                                    3 => {
+                                        let e30 = {
+                                            let l14 = *ptr0
+                                                .add(8 + 1 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l15 = *ptr0
+                                                .add(8 + 2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len16 = l15;
+                                            let bytes16 = _rt::Vec::from_raw_parts(
+                                                l14.cast(),
+                                                len16,
+                                                len16,
+                                            );
+                                            _rt::string_lift(bytes16)
+                                        };
+                                        V30::Denied(e30)
+                                    }
+                                    4 => {
+                                        let e30 = {
+                                            let l17 = *ptr0
+                                                .add(8 + 1 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l18 = *ptr0
+                                                .add(8 + 2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len19 = l18;
+                                            let bytes19 = _rt::Vec::from_raw_parts(
+                                                l17.cast(),
+                                                len19,
+                                                len19,
+                                            );
+                                            _rt::string_lift(bytes19)
+                                        };
+                                        V30::Unsupported(e30)
+                                    }
+                                    5 => {
+                                        let e30 = {
+                                            let l20 = *ptr0
+                                                .add(8 + 1 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l21 = *ptr0
+                                                .add(8 + 2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len22 = l21;
+                                            let bytes22 = _rt::Vec::from_raw_parts(
+                                                l20.cast(),
+                                                len22,
+                                                len22,
+                                            );
+                                            _rt::string_lift(bytes22)
+                                        };
+                                        V30::LimitExceeded(e30)
+                                    }
+                                    6 => {
+                                        let e30 = {
+                                            let l23 = i32::from(
+                                                *ptr0
+                                                    .add(8 + 1 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<u8>(),
+                                            );
+                                            let l24 = *ptr0
+                                                .add(8 + 2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l25 = *ptr0
+                                                .add(8 + 3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len26 = l25;
+                                            let bytes26 = _rt::Vec::from_raw_parts(
+                                                l24.cast(),
+                                                len26,
+                                                len26,
+                                            );
+                                            super::super::super::ptah::migration::types::Refusal {
+                                                kind: super::super::super::ptah::migration::types::RefusalKind::_lift(
+                                                    l23 as u8,
+                                                ),
+                                                code: _rt::string_lift(bytes26),
+                                            }
+                                        };
+                                        V30::Refused(e30)
+                                    }
+                                    n => {
+                                        debug_assert_eq!(n, 7, "invalid enum discriminant");
+                                        let e30 = {
+                                            let l27 = *ptr0
+                                                .add(8 + 1 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l28 = *ptr0
+                                                .add(8 + 2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len29 = l28;
+                                            let bytes29 = _rt::Vec::from_raw_parts(
+                                                l27.cast(),
+                                                len29,
+                                                len29,
+                                            );
+                                            _rt::string_lift(bytes29)
+                                        };
+                                        V30::Failed(e30)
+                                    }
+                                };
+                                v30
+                            };
+                            Err(e)
+                        }
+                        _ => _rt::invalid_enum_discriminant(),
+                    };
+                    result31
                 }
             }
         }
@@ -11854,9 +13270,9 @@ pub mod exports {
                             }
                             Err(e) => {
                                 *ptr2.add(0).cast::<u8>() = (1i32) as u8;
-                                use super::super::super::super::ptah::migration::types::Error as V10;
+                                use super::super::super::super::ptah::migration::types::Error as V12;
                                 match e {
-                                    V10::AlreadyExists(e) => {
+                                    V12::AlreadyExists(e) => {
                                         *ptr2
                                             .add(::core::mem::size_of::<*const u8>())
                                             .cast::<u8>() = (0i32) as u8;
@@ -11871,7 +13287,7 @@ pub mod exports {
                                             .add(2 * ::core::mem::size_of::<*const u8>())
                                             .cast::<*mut u8>() = ptr3.cast_mut();
                                     }
-                                    V10::NotFound(e) => {
+                                    V12::NotFound(e) => {
                                         *ptr2
                                             .add(::core::mem::size_of::<*const u8>())
                                             .cast::<u8>() = (1i32) as u8;
@@ -11886,7 +13302,7 @@ pub mod exports {
                                             .add(2 * ::core::mem::size_of::<*const u8>())
                                             .cast::<*mut u8>() = ptr4.cast_mut();
                                     }
-                                    V10::Invalid(e) => {
+                                    V12::Invalid(e) => {
                                         *ptr2
                                             .add(::core::mem::size_of::<*const u8>())
                                             .cast::<u8>() = (2i32) as u8;
@@ -11901,7 +13317,7 @@ pub mod exports {
                                             .add(2 * ::core::mem::size_of::<*const u8>())
                                             .cast::<*mut u8>() = ptr5.cast_mut();
                                     }
-                                    V10::Denied(e) => {
+                                    V12::Denied(e) => {
                                         *ptr2
                                             .add(::core::mem::size_of::<*const u8>())
                                             .cast::<u8>() = (3i32) as u8;
@@ -11916,7 +13332,7 @@ pub mod exports {
                                             .add(2 * ::core::mem::size_of::<*const u8>())
                                             .cast::<*mut u8>() = ptr6.cast_mut();
                                     }
-                                    V10::Unsupported(e) => {
+                                    V12::Unsupported(e) => {
                                         *ptr2
                                             .add(::core::mem::size_of::<*const u8>())
                                             .cast::<u8>() = (4i32) as u8;
@@ -11931,7 +13347,7 @@ pub mod exports {
                                             .add(2 * ::core::mem::size_of::<*const u8>())
                                             .cast::<*mut u8>() = ptr7.cast_mut();
                                     }
-                                    V10::LimitExceeded(e) => {
+                                    V12::LimitExceeded(e) => {
                                         *ptr2
                                             .add(::core::mem::size_of::<*const u8>())
                                             .cast::<u8>() = (5i32) as u8;
@@ -11946,20 +13362,42 @@ pub mod exports {
                                             .add(2 * ::core::mem::size_of::<*const u8>())
                                             .cast::<*mut u8>() = ptr8.cast_mut();
                                     }
-                                    V10::Failed(e) => {
+                                    V12::Refused(e) => {
                                         *ptr2
                                             .add(::core::mem::size_of::<*const u8>())
                                             .cast::<u8>() = (6i32) as u8;
-                                        let vec9 = (e.into_bytes()).into_boxed_slice();
-                                        let ptr9 = vec9.as_ptr().cast::<u8>();
-                                        let len9 = vec9.len();
-                                        ::core::mem::forget(vec9);
-                                        *ptr2
-                                            .add(3 * ::core::mem::size_of::<*const u8>())
-                                            .cast::<usize>() = len9;
+                                        let super::super::super::super::ptah::migration::types::Refusal {
+                                            kind: kind9,
+                                            code: code9,
+                                        } = e;
                                         *ptr2
                                             .add(2 * ::core::mem::size_of::<*const u8>())
-                                            .cast::<*mut u8>() = ptr9.cast_mut();
+                                            .cast::<u8>() = (kind9.clone() as i32) as u8;
+                                        let vec10 = (code9.into_bytes()).into_boxed_slice();
+                                        let ptr10 = vec10.as_ptr().cast::<u8>();
+                                        let len10 = vec10.len();
+                                        ::core::mem::forget(vec10);
+                                        *ptr2
+                                            .add(4 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<usize>() = len10;
+                                        *ptr2
+                                            .add(3 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<*mut u8>() = ptr10.cast_mut();
+                                    }
+                                    V12::Failed(e) => {
+                                        *ptr2
+                                            .add(::core::mem::size_of::<*const u8>())
+                                            .cast::<u8>() = (7i32) as u8;
+                                        let vec11 = (e.into_bytes()).into_boxed_slice();
+                                        let ptr11 = vec11.as_ptr().cast::<u8>();
+                                        let len11 = vec11.len();
+                                        ::core::mem::forget(vec11);
+                                        *ptr2
+                                            .add(3 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<usize>() = len11;
+                                        *ptr2
+                                            .add(2 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<*mut u8>() = ptr11.cast_mut();
                                     }
                                 }
                             }
@@ -12033,14 +13471,23 @@ pub mod exports {
                                             .cast::<usize>();
                                         _rt::cabi_dealloc(l12, l13, 1);
                                     }
-                                    _ => {
+                                    6 => {
                                         let l14 = *arg0
-                                            .add(2 * ::core::mem::size_of::<*const u8>())
+                                            .add(3 * ::core::mem::size_of::<*const u8>())
                                             .cast::<*mut u8>();
                                         let l15 = *arg0
-                                            .add(3 * ::core::mem::size_of::<*const u8>())
+                                            .add(4 * ::core::mem::size_of::<*const u8>())
                                             .cast::<usize>();
                                         _rt::cabi_dealloc(l14, l15, 1);
+                                    }
+                                    _ => {
+                                        let l16 = *arg0
+                                            .add(2 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<*mut u8>();
+                                        let l17 = *arg0
+                                            .add(3 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<usize>();
+                                        _rt::cabi_dealloc(l16, l17, 1);
                                     }
                                 }
                             }
@@ -12071,9 +13518,9 @@ pub mod exports {
                             }
                             Err(e) => {
                                 *ptr2.add(0).cast::<u8>() = (1i32) as u8;
-                                use super::super::super::super::ptah::migration::types::Error as V10;
+                                use super::super::super::super::ptah::migration::types::Error as V12;
                                 match e {
-                                    V10::AlreadyExists(e) => {
+                                    V12::AlreadyExists(e) => {
                                         *ptr2
                                             .add(::core::mem::size_of::<*const u8>())
                                             .cast::<u8>() = (0i32) as u8;
@@ -12088,7 +13535,7 @@ pub mod exports {
                                             .add(2 * ::core::mem::size_of::<*const u8>())
                                             .cast::<*mut u8>() = ptr3.cast_mut();
                                     }
-                                    V10::NotFound(e) => {
+                                    V12::NotFound(e) => {
                                         *ptr2
                                             .add(::core::mem::size_of::<*const u8>())
                                             .cast::<u8>() = (1i32) as u8;
@@ -12103,7 +13550,7 @@ pub mod exports {
                                             .add(2 * ::core::mem::size_of::<*const u8>())
                                             .cast::<*mut u8>() = ptr4.cast_mut();
                                     }
-                                    V10::Invalid(e) => {
+                                    V12::Invalid(e) => {
                                         *ptr2
                                             .add(::core::mem::size_of::<*const u8>())
                                             .cast::<u8>() = (2i32) as u8;
@@ -12118,7 +13565,7 @@ pub mod exports {
                                             .add(2 * ::core::mem::size_of::<*const u8>())
                                             .cast::<*mut u8>() = ptr5.cast_mut();
                                     }
-                                    V10::Denied(e) => {
+                                    V12::Denied(e) => {
                                         *ptr2
                                             .add(::core::mem::size_of::<*const u8>())
                                             .cast::<u8>() = (3i32) as u8;
@@ -12133,7 +13580,7 @@ pub mod exports {
                                             .add(2 * ::core::mem::size_of::<*const u8>())
                                             .cast::<*mut u8>() = ptr6.cast_mut();
                                     }
-                                    V10::Unsupported(e) => {
+                                    V12::Unsupported(e) => {
                                         *ptr2
                                             .add(::core::mem::size_of::<*const u8>())
                                             .cast::<u8>() = (4i32) as u8;
@@ -12148,7 +13595,7 @@ pub mod exports {
                                             .add(2 * ::core::mem::size_of::<*const u8>())
                                             .cast::<*mut u8>() = ptr7.cast_mut();
                                     }
-                                    V10::LimitExceeded(e) => {
+                                    V12::LimitExceeded(e) => {
                                         *ptr2
                                             .add(::core::mem::size_of::<*const u8>())
                                             .cast::<u8>() = (5i32) as u8;
@@ -12163,20 +13610,42 @@ pub mod exports {
                                             .add(2 * ::core::mem::size_of::<*const u8>())
                                             .cast::<*mut u8>() = ptr8.cast_mut();
                                     }
-                                    V10::Failed(e) => {
+                                    V12::Refused(e) => {
                                         *ptr2
                                             .add(::core::mem::size_of::<*const u8>())
                                             .cast::<u8>() = (6i32) as u8;
-                                        let vec9 = (e.into_bytes()).into_boxed_slice();
-                                        let ptr9 = vec9.as_ptr().cast::<u8>();
-                                        let len9 = vec9.len();
-                                        ::core::mem::forget(vec9);
-                                        *ptr2
-                                            .add(3 * ::core::mem::size_of::<*const u8>())
-                                            .cast::<usize>() = len9;
+                                        let super::super::super::super::ptah::migration::types::Refusal {
+                                            kind: kind9,
+                                            code: code9,
+                                        } = e;
                                         *ptr2
                                             .add(2 * ::core::mem::size_of::<*const u8>())
-                                            .cast::<*mut u8>() = ptr9.cast_mut();
+                                            .cast::<u8>() = (kind9.clone() as i32) as u8;
+                                        let vec10 = (code9.into_bytes()).into_boxed_slice();
+                                        let ptr10 = vec10.as_ptr().cast::<u8>();
+                                        let len10 = vec10.len();
+                                        ::core::mem::forget(vec10);
+                                        *ptr2
+                                            .add(4 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<usize>() = len10;
+                                        *ptr2
+                                            .add(3 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<*mut u8>() = ptr10.cast_mut();
+                                    }
+                                    V12::Failed(e) => {
+                                        *ptr2
+                                            .add(::core::mem::size_of::<*const u8>())
+                                            .cast::<u8>() = (7i32) as u8;
+                                        let vec11 = (e.into_bytes()).into_boxed_slice();
+                                        let ptr11 = vec11.as_ptr().cast::<u8>();
+                                        let len11 = vec11.len();
+                                        ::core::mem::forget(vec11);
+                                        *ptr2
+                                            .add(3 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<usize>() = len11;
+                                        *ptr2
+                                            .add(2 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<*mut u8>() = ptr11.cast_mut();
                                     }
                                 }
                             }
@@ -12250,14 +13719,23 @@ pub mod exports {
                                             .cast::<usize>();
                                         _rt::cabi_dealloc(l12, l13, 1);
                                     }
-                                    _ => {
+                                    6 => {
                                         let l14 = *arg0
-                                            .add(2 * ::core::mem::size_of::<*const u8>())
+                                            .add(3 * ::core::mem::size_of::<*const u8>())
                                             .cast::<*mut u8>();
                                         let l15 = *arg0
-                                            .add(3 * ::core::mem::size_of::<*const u8>())
+                                            .add(4 * ::core::mem::size_of::<*const u8>())
                                             .cast::<usize>();
                                         _rt::cabi_dealloc(l14, l15, 1);
+                                    }
+                                    _ => {
+                                        let l16 = *arg0
+                                            .add(2 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<*mut u8>();
+                                        let l17 = *arg0
+                                            .add(3 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<usize>();
+                                        _rt::cabi_dealloc(l16, l17, 1);
                                     }
                                 }
                             }
@@ -12288,9 +13766,9 @@ pub mod exports {
                             }
                             Err(e) => {
                                 *ptr2.add(0).cast::<u8>() = (1i32) as u8;
-                                use super::super::super::super::ptah::migration::types::Error as V10;
+                                use super::super::super::super::ptah::migration::types::Error as V12;
                                 match e {
-                                    V10::AlreadyExists(e) => {
+                                    V12::AlreadyExists(e) => {
                                         *ptr2
                                             .add(::core::mem::size_of::<*const u8>())
                                             .cast::<u8>() = (0i32) as u8;
@@ -12305,7 +13783,7 @@ pub mod exports {
                                             .add(2 * ::core::mem::size_of::<*const u8>())
                                             .cast::<*mut u8>() = ptr3.cast_mut();
                                     }
-                                    V10::NotFound(e) => {
+                                    V12::NotFound(e) => {
                                         *ptr2
                                             .add(::core::mem::size_of::<*const u8>())
                                             .cast::<u8>() = (1i32) as u8;
@@ -12320,7 +13798,7 @@ pub mod exports {
                                             .add(2 * ::core::mem::size_of::<*const u8>())
                                             .cast::<*mut u8>() = ptr4.cast_mut();
                                     }
-                                    V10::Invalid(e) => {
+                                    V12::Invalid(e) => {
                                         *ptr2
                                             .add(::core::mem::size_of::<*const u8>())
                                             .cast::<u8>() = (2i32) as u8;
@@ -12335,7 +13813,7 @@ pub mod exports {
                                             .add(2 * ::core::mem::size_of::<*const u8>())
                                             .cast::<*mut u8>() = ptr5.cast_mut();
                                     }
-                                    V10::Denied(e) => {
+                                    V12::Denied(e) => {
                                         *ptr2
                                             .add(::core::mem::size_of::<*const u8>())
                                             .cast::<u8>() = (3i32) as u8;
@@ -12350,7 +13828,7 @@ pub mod exports {
                                             .add(2 * ::core::mem::size_of::<*const u8>())
                                             .cast::<*mut u8>() = ptr6.cast_mut();
                                     }
-                                    V10::Unsupported(e) => {
+                                    V12::Unsupported(e) => {
                                         *ptr2
                                             .add(::core::mem::size_of::<*const u8>())
                                             .cast::<u8>() = (4i32) as u8;
@@ -12365,7 +13843,7 @@ pub mod exports {
                                             .add(2 * ::core::mem::size_of::<*const u8>())
                                             .cast::<*mut u8>() = ptr7.cast_mut();
                                     }
-                                    V10::LimitExceeded(e) => {
+                                    V12::LimitExceeded(e) => {
                                         *ptr2
                                             .add(::core::mem::size_of::<*const u8>())
                                             .cast::<u8>() = (5i32) as u8;
@@ -12380,20 +13858,42 @@ pub mod exports {
                                             .add(2 * ::core::mem::size_of::<*const u8>())
                                             .cast::<*mut u8>() = ptr8.cast_mut();
                                     }
-                                    V10::Failed(e) => {
+                                    V12::Refused(e) => {
                                         *ptr2
                                             .add(::core::mem::size_of::<*const u8>())
                                             .cast::<u8>() = (6i32) as u8;
-                                        let vec9 = (e.into_bytes()).into_boxed_slice();
-                                        let ptr9 = vec9.as_ptr().cast::<u8>();
-                                        let len9 = vec9.len();
-                                        ::core::mem::forget(vec9);
-                                        *ptr2
-                                            .add(3 * ::core::mem::size_of::<*const u8>())
-                                            .cast::<usize>() = len9;
+                                        let super::super::super::super::ptah::migration::types::Refusal {
+                                            kind: kind9,
+                                            code: code9,
+                                        } = e;
                                         *ptr2
                                             .add(2 * ::core::mem::size_of::<*const u8>())
-                                            .cast::<*mut u8>() = ptr9.cast_mut();
+                                            .cast::<u8>() = (kind9.clone() as i32) as u8;
+                                        let vec10 = (code9.into_bytes()).into_boxed_slice();
+                                        let ptr10 = vec10.as_ptr().cast::<u8>();
+                                        let len10 = vec10.len();
+                                        ::core::mem::forget(vec10);
+                                        *ptr2
+                                            .add(4 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<usize>() = len10;
+                                        *ptr2
+                                            .add(3 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<*mut u8>() = ptr10.cast_mut();
+                                    }
+                                    V12::Failed(e) => {
+                                        *ptr2
+                                            .add(::core::mem::size_of::<*const u8>())
+                                            .cast::<u8>() = (7i32) as u8;
+                                        let vec11 = (e.into_bytes()).into_boxed_slice();
+                                        let ptr11 = vec11.as_ptr().cast::<u8>();
+                                        let len11 = vec11.len();
+                                        ::core::mem::forget(vec11);
+                                        *ptr2
+                                            .add(3 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<usize>() = len11;
+                                        *ptr2
+                                            .add(2 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<*mut u8>() = ptr11.cast_mut();
                                     }
                                 }
                             }
@@ -12467,14 +13967,23 @@ pub mod exports {
                                             .cast::<usize>();
                                         _rt::cabi_dealloc(l12, l13, 1);
                                     }
-                                    _ => {
+                                    6 => {
                                         let l14 = *arg0
-                                            .add(2 * ::core::mem::size_of::<*const u8>())
+                                            .add(3 * ::core::mem::size_of::<*const u8>())
                                             .cast::<*mut u8>();
                                         let l15 = *arg0
-                                            .add(3 * ::core::mem::size_of::<*const u8>())
+                                            .add(4 * ::core::mem::size_of::<*const u8>())
                                             .cast::<usize>();
                                         _rt::cabi_dealloc(l14, l15, 1);
+                                    }
+                                    _ => {
+                                        let l16 = *arg0
+                                            .add(2 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<*mut u8>();
+                                        let l17 = *arg0
+                                            .add(3 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<usize>();
+                                        _rt::cabi_dealloc(l16, l17, 1);
                                     }
                                 }
                             }
@@ -12801,10 +14310,10 @@ macro_rules! __export_migrations_impl {
         (link_section =
         "component-type:wit-bindgen:0.60.0:ptah:migration@0.1.0:migrations:imports and exports")]
         #[doc(hidden)] #[allow(clippy::octal_escapes)] pub static
-        __WIT_BINDGEN_COMPONENT_TYPE : [u8; 4774] = *
+        __WIT_BINDGEN_COMPONENT_TYPE : [u8; 4957] = *
         b"\
-\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xa5$\x01A\x02\x01A\x20\
-\x01BA\x01m\x03\x06sqlite\x08postgres\x07mariadb\x04\0\x07dialect\x03\0\0\x01r\x02\
+\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xdc%\x01A\x02\x01A\x20\
+\x01BE\x01m\x03\x06sqlite\x08postgres\x07mariadb\x04\0\x07dialect\x03\0\0\x01r\x02\
 \x09precision}\x05scale}\x04\0\x0cnumeric-type\x03\0\x02\x01m\x02\x06medium\x04l\
 ong\x04\0\x0alarge-size\x03\0\x04\x01ks\x01ps\x01r\x02\x04name\x06\x06labels\x07\
 \x04\0\x09enum-type\x03\0\x08\x01ky\x01q\x15\x07boolean\0\0\x0dsmall-integer\0\0\
@@ -12837,82 +14346,87 @@ unique\x01\x07\0\x0bforeign-key\x01\x07\0\x05check\x01\x07\0\x04\0\x13constraint
 r\x02\x03key4\x05order2\x04\0\x0aindex-part\x03\05\x01p6\x01k\x13\x01r\x04\x04na\
 mes\x05parts7\x06unique\x7f\x09predicate8\x04\0\x05index\x03\09\x01p\"\x01p.\x01\
 r\x04\x04names\x07columns;\x0bconstraints<\x07comment\x20\x04\0\x05table\x03\0=\x01\
-q\x07\x0ealready-exists\x01s\0\x09not-found\x01s\0\x07invalid\x01s\0\x06denied\x01\
-s\0\x0bunsupported\x01s\0\x0elimit-exceeded\x01s\0\x06failed\x01s\0\x04\0\x05err\
-or\x03\0?\x03\0\x1aptah:migration/types@0.1.0\x05\0\x02\x03\0\0\x05table\x02\x03\
-\0\0\x06column\x02\x03\0\0\x0bcolumn-type\x02\x03\0\0\x0ddefault-value\x02\x03\0\
-\0\x06demand\x02\x03\0\0\x07comment\x02\x03\0\0\x05index\x02\x03\0\0\x0aconstrai\
-nt\x02\x03\0\0\x13constraint-selector\x02\x03\0\0\x08sql-text\x02\x03\0\0\x05err\
-or\x01BC\x02\x03\x02\x01\x01\x04\0\x05table\x03\0\0\x02\x03\x02\x01\x02\x04\0\x06\
-column\x03\0\x02\x02\x03\x02\x01\x03\x04\0\x0bcolumn-type\x03\0\x04\x02\x03\x02\x01\
-\x04\x04\0\x0ddefault-value\x03\0\x06\x02\x03\x02\x01\x05\x04\0\x06demand\x03\0\x08\
-\x02\x03\x02\x01\x06\x04\0\x07comment\x03\0\x0a\x02\x03\x02\x01\x07\x04\0\x05ind\
-ex\x03\0\x0c\x02\x03\x02\x01\x08\x04\0\x0aconstraint\x03\0\x0e\x02\x03\x02\x01\x09\
-\x04\0\x13constraint-selector\x03\0\x10\x02\x03\x02\x01\x0a\x04\0\x08sql-text\x03\
-\0\x12\x02\x03\x02\x01\x0b\x04\0\x05error\x03\0\x14\x01q\x03\x04keep\0\0\x03set\x01\
-\x07\0\x05clear\0\0\x04\0\x0edefault-change\x03\0\x16\x01q\x03\x04keep\0\0\x03se\
-t\x01\x0b\0\x05clear\0\0\x04\0\x0ecomment-change\x03\0\x18\x01k\x05\x01k\x7f\x01\
-r\x04\x0bcolumn-type\x1a\x08nullable\x1b\x07default\x17\x07comment\x19\x04\0\x0e\
-column-changes\x03\0\x1c\x01q\x03\x03end\0\0\x06before\x01s\0\x05after\x01s\0\x04\
-\0\x0blabel-place\x03\0\x1e\x01j\0\x01\x15\x01@\x01\x05table\x01\0\x20\x04\0\x0c\
-create-table\x01!\x01@\x01\x04names\0\x20\x04\0\x0adrop-table\x01\"\x01@\x02\x04\
-names\x08new-names\0\x20\x04\0\x0crename-table\x01#\x01@\x02\x05tables\x06column\
-\x03\0\x20\x04\0\x0aadd-column\x01$\x01@\x02\x05tables\x04names\0\x20\x04\0\x0bd\
-rop-column\x01%\x01@\x03\x05tables\x04names\x08new-names\0\x20\x04\0\x0drename-c\
-olumn\x01&\x01@\x03\x05tables\x04names\x07changes\x1d\0\x20\x04\0\x0calter-colum\
-n\x01'\x01k\x09\x01@\x03\x05tables\x05index\x0d\x06online(\0\x20\x04\0\x0ccreate\
--index\x01)\x01@\x03\x05tables\x04names\x06online(\0\x20\x04\0\x0adrop-index\x01\
-*\x01@\x02\x05tables\x0aconstraint\x0f\0\x20\x04\0\x11create-constraint\x01+\x01\
-@\x02\x05tables\x05which\x11\0\x20\x04\0\x0fdrop-constraint\x01,\x01ps\x01@\x02\x04\
-names\x06labels-\0\x20\x04\0\x0bcreate-enum\x01.\x04\0\x09drop-enum\x01\"\x04\0\x0b\
-rename-enum\x01#\x01@\x03\x04names\x05labels\x05place\x1f\0\x20\x04\0\x0eadd-enu\
-m-value\x01/\x01@\x03\x04names\x05labels\x09new-labels\0\x20\x04\0\x11rename-enu\
-m-value\x010\x01@\x01\x09statement\x13\0\x20\x04\0\x08ddl-text\x011\x03\0\x1bpta\
-h:migration/schema@0.1.0\x05\x0c\x02\x03\0\0\x07dialect\x02\x03\0\0\x09enum-type\
-\x02\x03\0\0\x08computed\x01B-\x02\x03\x02\x01\x0d\x04\0\x07dialect\x03\0\0\x02\x03\
-\x02\x01\x03\x04\0\x0bcolumn-type\x03\0\x02\x02\x03\x02\x01\x0e\x04\0\x09enum-ty\
-pe\x03\0\x04\x02\x03\x02\x01\x04\x04\0\x0ddefault-value\x03\0\x06\x02\x03\x02\x01\
-\x0f\x04\0\x08computed\x03\0\x08\x02\x03\x02\x01\x08\x04\0\x0aconstraint\x03\0\x0a\
-\x02\x03\x02\x01\x07\x04\0\x05index\x03\0\x0c\x02\x03\x02\x01\x0b\x04\0\x05error\
-\x03\0\x0e\x01k\x03\x01k\x07\x01k\x09\x01ks\x01r\x08\x04names\x0bcolumn-type\x10\
-\x0bnative-types\x08nullable\x7f\x07default\x11\x0eauto-increment\x7f\x08compute\
-d\x12\x07comment\x13\x04\0\x0bcolumn-info\x03\0\x14\x01@\0\0\x01\x04\0\x0etarget\
--dialect\x01\x16\x01ps\x01@\0\0\x17\x04\0\x06tables\x01\x18\x01p\x05\x01@\0\0\x19\
-\x04\0\x05enums\x01\x1a\x01p\x15\x01j\x01\x1b\x01\x0f\x01@\x01\x05tables\0\x1c\x04\
-\0\x07columns\x01\x1d\x01p\x0b\x01j\x01\x1e\x01\x0f\x01@\x01\x05tables\0\x1f\x04\
-\0\x0bconstraints\x01\x20\x01p\x0d\x01j\x01!\x01\x0f\x01@\x01\x05tables\0\"\x04\0\
-\x07indexes\x01#\x01j\x01\x13\x01\x0f\x01@\x01\x05tables\0$\x04\0\x0dtable-comme\
-nt\x01%\x03\0\x1cptah:migration/inspect@0.1.0\x05\x10\x02\x03\0\0\x05value\x01B\x11\
-\x02\x03\x02\x01\x11\x04\0\x05value\x03\0\0\x02\x03\x02\x01\x0a\x04\0\x08sql-tex\
-t\x03\0\x02\x02\x03\x02\x01\x0b\x04\0\x05error\x03\0\x04\x04\0\x09statement\x03\x01\
-\x01ps\x01p\x01\x01p\x08\x01j\0\x01\x05\x01@\x03\x05tables\x07columns\x07\x04row\
-s\x09\0\x0a\x04\0\x0bbulk-insert\x01\x0b\x01i\x06\x01j\x01\x0c\x01\x05\x01@\x02\x09\
-statement\x03\x0aparameters\x08\0\x0d\x04\0\x07execute\x01\x0e\x03\0\x19ptah:mig\
-ration/data@0.1.0\x05\x12\x02\x03\0\x03\x09statement\x01B\x20\x02\x03\x02\x01\x03\
-\x04\0\x0bcolumn-type\x03\0\0\x02\x03\x02\x01\x11\x04\0\x05value\x03\0\x02\x02\x03\
-\x02\x01\x0a\x04\0\x08sql-text\x03\0\x04\x02\x03\x02\x01\x0b\x04\0\x05error\x03\0\
-\x06\x02\x03\x02\x01\x13\x04\0\x09statement\x03\0\x08\x01k\x01\x01r\x02\x04names\
-\x0bcolumn-type\x0a\x04\0\x0danswer-column\x03\0\x0b\x04\0\x06cursor\x03\x01\x01\
-h\x0d\x01p\x0c\x01j\x01\x0f\x01\x07\x01@\x01\x04self\x0e\0\x10\x04\0\x16[method]\
-cursor.columns\x01\x11\x01p\x03\x01p\x12\x01j\x01\x13\x01\x07\x01@\x02\x04self\x0e\
-\x08max-rowsy\0\x14\x04\0\x13[method]cursor.next\x01\x15\x01i\x0d\x01j\x01\x16\x01\
-\x07\x01@\x02\x09statement\x05\x0aparameters\x12\0\x17\x04\0\x05query\x01\x18\x01\
-h\x09\x01j\x01w\x01\x07\x01@\x01\x09statement\x19\0\x1a\x04\0\x07touched\x01\x1b\
-\x03\0\x19ptah:migration/rows@0.1.0\x05\x14\x01B\x07\x01m\x03\x05debug\x04info\x04\
-warn\x04\0\x05level\x03\0\0\x01@\x02\x05level\x01\x04texts\x01\0\x04\0\x07messag\
-e\x01\x02\x01kw\x01@\x02\x04donew\x05total\x03\x01\0\x04\0\x08progress\x01\x04\x03\
-\0\x18ptah:migration/log@0.1.0\x05\x15\x01B\x04\x01@\0\0s\x04\0\x07started\x01\0\
-\x01@\0\0w\x04\0\x04seed\x01\x01\x03\0\x18ptah:migration/run@0.1.0\x05\x16\x01B\x13\
-\x02\x03\x02\x01\x0b\x04\0\x05error\x03\0\0\x01ps\x01r\x04\x02ids\x0edown-revisi\
-ons\x02\x07messages\x0adepends-on\x02\x04\0\x08revision\x03\0\x03\x01r\x05\x04na\
-mes\x05titles\x06active\x7f\x08requires\x02\x0adepends-on\x02\x04\0\x0dpopulate-\
-step\x03\0\x05\x01p\x04\x01p\x06\x01r\x05\x04names\x05titles\x07versions\x09revi\
-sions\x07\x0epopulate-steps\x08\x04\0\x0cpackage-info\x03\0\x09\x01@\0\0\x0a\x04\
-\0\x08describe\x01\x0b\x01j\0\x01\x01\x01@\x01\x04steps\0\x0c\x04\0\x08populate\x01\
-\x0d\x01@\x01\x08revisions\0\x0c\x04\0\x07upgrade\x01\x0e\x04\0\x09downgrade\x01\
-\x0e\x04\0\x1eptah:migration/migration@0.1.0\x05\x17\x04\0\x1fptah:migration/mig\
-rations@0.1.0\x04\0\x0b\x10\x01\0\x0amigrations\x03\0\0\0G\x09producers\x01\x0cp\
-rocessed-by\x02\x0dwit-component\x070.254.2\x10wit-bindgen-rust\x060.60.0";
+m\x05\x06unique\x08not-null\x0bforeign-key\x05check\x05value\x04\0\x0crefusal-ki\
+nd\x03\0?\x01r\x02\x04kind\xc0\0\x04codes\x04\0\x07refusal\x03\0A\x01q\x08\x0eal\
+ready-exists\x01s\0\x09not-found\x01s\0\x07invalid\x01s\0\x06denied\x01s\0\x0bun\
+supported\x01s\0\x0elimit-exceeded\x01s\0\x07refused\x01\xc2\0\0\x06failed\x01s\0\
+\x04\0\x05error\x03\0C\x03\0\x1aptah:migration/types@0.1.0\x05\0\x02\x03\0\0\x05\
+table\x02\x03\0\0\x06column\x02\x03\0\0\x0bcolumn-type\x02\x03\0\0\x0ddefault-va\
+lue\x02\x03\0\0\x06demand\x02\x03\0\0\x07comment\x02\x03\0\0\x05index\x02\x03\0\0\
+\x0aconstraint\x02\x03\0\0\x13constraint-selector\x02\x03\0\0\x08sql-text\x02\x03\
+\0\0\x05error\x01BC\x02\x03\x02\x01\x01\x04\0\x05table\x03\0\0\x02\x03\x02\x01\x02\
+\x04\0\x06column\x03\0\x02\x02\x03\x02\x01\x03\x04\0\x0bcolumn-type\x03\0\x04\x02\
+\x03\x02\x01\x04\x04\0\x0ddefault-value\x03\0\x06\x02\x03\x02\x01\x05\x04\0\x06d\
+emand\x03\0\x08\x02\x03\x02\x01\x06\x04\0\x07comment\x03\0\x0a\x02\x03\x02\x01\x07\
+\x04\0\x05index\x03\0\x0c\x02\x03\x02\x01\x08\x04\0\x0aconstraint\x03\0\x0e\x02\x03\
+\x02\x01\x09\x04\0\x13constraint-selector\x03\0\x10\x02\x03\x02\x01\x0a\x04\0\x08\
+sql-text\x03\0\x12\x02\x03\x02\x01\x0b\x04\0\x05error\x03\0\x14\x01q\x03\x04keep\
+\0\0\x03set\x01\x07\0\x05clear\0\0\x04\0\x0edefault-change\x03\0\x16\x01q\x03\x04\
+keep\0\0\x03set\x01\x0b\0\x05clear\0\0\x04\0\x0ecomment-change\x03\0\x18\x01k\x05\
+\x01k\x7f\x01r\x04\x0bcolumn-type\x1a\x08nullable\x1b\x07default\x17\x07comment\x19\
+\x04\0\x0ecolumn-changes\x03\0\x1c\x01q\x03\x03end\0\0\x06before\x01s\0\x05after\
+\x01s\0\x04\0\x0blabel-place\x03\0\x1e\x01j\0\x01\x15\x01@\x01\x05table\x01\0\x20\
+\x04\0\x0ccreate-table\x01!\x01@\x01\x04names\0\x20\x04\0\x0adrop-table\x01\"\x01\
+@\x02\x04names\x08new-names\0\x20\x04\0\x0crename-table\x01#\x01@\x02\x05tables\x06\
+column\x03\0\x20\x04\0\x0aadd-column\x01$\x01@\x02\x05tables\x04names\0\x20\x04\0\
+\x0bdrop-column\x01%\x01@\x03\x05tables\x04names\x08new-names\0\x20\x04\0\x0dren\
+ame-column\x01&\x01@\x03\x05tables\x04names\x07changes\x1d\0\x20\x04\0\x0calter-\
+column\x01'\x01k\x09\x01@\x03\x05tables\x05index\x0d\x06online(\0\x20\x04\0\x0cc\
+reate-index\x01)\x01@\x03\x05tables\x04names\x06online(\0\x20\x04\0\x0adrop-inde\
+x\x01*\x01@\x02\x05tables\x0aconstraint\x0f\0\x20\x04\0\x11create-constraint\x01\
++\x01@\x02\x05tables\x05which\x11\0\x20\x04\0\x0fdrop-constraint\x01,\x01ps\x01@\
+\x02\x04names\x06labels-\0\x20\x04\0\x0bcreate-enum\x01.\x04\0\x09drop-enum\x01\"\
+\x04\0\x0brename-enum\x01#\x01@\x03\x04names\x05labels\x05place\x1f\0\x20\x04\0\x0e\
+add-enum-value\x01/\x01@\x03\x04names\x05labels\x09new-labels\0\x20\x04\0\x11ren\
+ame-enum-value\x010\x01@\x01\x09statement\x13\0\x20\x04\0\x08ddl-text\x011\x03\0\
+\x1bptah:migration/schema@0.1.0\x05\x0c\x02\x03\0\0\x07dialect\x02\x03\0\0\x09en\
+um-type\x02\x03\0\0\x08computed\x01B-\x02\x03\x02\x01\x0d\x04\0\x07dialect\x03\0\
+\0\x02\x03\x02\x01\x03\x04\0\x0bcolumn-type\x03\0\x02\x02\x03\x02\x01\x0e\x04\0\x09\
+enum-type\x03\0\x04\x02\x03\x02\x01\x04\x04\0\x0ddefault-value\x03\0\x06\x02\x03\
+\x02\x01\x0f\x04\0\x08computed\x03\0\x08\x02\x03\x02\x01\x08\x04\0\x0aconstraint\
+\x03\0\x0a\x02\x03\x02\x01\x07\x04\0\x05index\x03\0\x0c\x02\x03\x02\x01\x0b\x04\0\
+\x05error\x03\0\x0e\x01k\x03\x01k\x07\x01k\x09\x01ks\x01r\x08\x04names\x0bcolumn\
+-type\x10\x0bnative-types\x08nullable\x7f\x07default\x11\x0eauto-increment\x7f\x08\
+computed\x12\x07comment\x13\x04\0\x0bcolumn-info\x03\0\x14\x01@\0\0\x01\x04\0\x0e\
+target-dialect\x01\x16\x01ps\x01@\0\0\x17\x04\0\x06tables\x01\x18\x01p\x05\x01@\0\
+\0\x19\x04\0\x05enums\x01\x1a\x01p\x15\x01j\x01\x1b\x01\x0f\x01@\x01\x05tables\0\
+\x1c\x04\0\x07columns\x01\x1d\x01p\x0b\x01j\x01\x1e\x01\x0f\x01@\x01\x05tables\0\
+\x1f\x04\0\x0bconstraints\x01\x20\x01p\x0d\x01j\x01!\x01\x0f\x01@\x01\x05tables\0\
+\"\x04\0\x07indexes\x01#\x01j\x01\x13\x01\x0f\x01@\x01\x05tables\0$\x04\0\x0dtab\
+le-comment\x01%\x03\0\x1cptah:migration/inspect@0.1.0\x05\x10\x02\x03\0\0\x05val\
+ue\x01B\x11\x02\x03\x02\x01\x11\x04\0\x05value\x03\0\0\x02\x03\x02\x01\x0a\x04\0\
+\x08sql-text\x03\0\x02\x02\x03\x02\x01\x0b\x04\0\x05error\x03\0\x04\x04\0\x09sta\
+tement\x03\x01\x01ps\x01p\x01\x01p\x08\x01j\0\x01\x05\x01@\x03\x05tables\x07colu\
+mns\x07\x04rows\x09\0\x0a\x04\0\x0bbulk-insert\x01\x0b\x01i\x06\x01j\x01\x0c\x01\
+\x05\x01@\x02\x09statement\x03\x0aparameters\x08\0\x0d\x04\0\x07execute\x01\x0e\x03\
+\0\x19ptah:migration/data@0.1.0\x05\x12\x02\x03\0\x03\x09statement\x01B'\x02\x03\
+\x02\x01\x03\x04\0\x0bcolumn-type\x03\0\0\x02\x03\x02\x01\x11\x04\0\x05value\x03\
+\0\x02\x02\x03\x02\x01\x0a\x04\0\x08sql-text\x03\0\x04\x02\x03\x02\x01\x0b\x04\0\
+\x05error\x03\0\x06\x02\x03\x02\x01\x13\x04\0\x09statement\x03\0\x08\x01k\x01\x01\
+r\x02\x04names\x0bcolumn-type\x0a\x04\0\x0danswer-column\x03\0\x0b\x04\0\x06curs\
+or\x03\x01\x01h\x0d\x01p\x0c\x01j\x01\x0f\x01\x07\x01@\x01\x04self\x0e\0\x10\x04\
+\0\x16[method]cursor.columns\x01\x11\x01p\x03\x01p\x12\x01j\x01\x13\x01\x07\x01@\
+\x02\x04self\x0e\x08max-rowsy\0\x14\x04\0\x13[method]cursor.next\x01\x15\x01i\x0d\
+\x01j\x01\x16\x01\x07\x01@\x02\x09statement\x05\x0aparameters\x12\0\x17\x04\0\x05\
+query\x01\x18\x01i\x09\x01j\x01\x19\x01\x07\x01@\x02\x09statement\x05\x0aparamet\
+ers\x12\0\x1a\x04\0\x07attempt\x01\x1b\x01h\x09\x01j\x01w\x01\x07\x01@\x01\x09st\
+atement\x1c\0\x1d\x04\0\x07touched\x01\x1e\x01j\x01x\x01\x07\x01@\x01\x09stateme\
+nt\x1c\0\x1f\x04\0\x05drawn\x01\x20\x03\0\x19ptah:migration/rows@0.1.0\x05\x14\x01\
+B\x07\x01m\x03\x05debug\x04info\x04warn\x04\0\x05level\x03\0\0\x01@\x02\x05level\
+\x01\x04texts\x01\0\x04\0\x07message\x01\x02\x01kw\x01@\x02\x04donew\x05total\x03\
+\x01\0\x04\0\x08progress\x01\x04\x03\0\x18ptah:migration/log@0.1.0\x05\x15\x01B\x04\
+\x01@\0\0s\x04\0\x07started\x01\0\x01@\0\0w\x04\0\x04seed\x01\x01\x03\0\x18ptah:\
+migration/run@0.1.0\x05\x16\x01B\x13\x02\x03\x02\x01\x0b\x04\0\x05error\x03\0\0\x01\
+ps\x01r\x04\x02ids\x0edown-revisions\x02\x07messages\x0adepends-on\x02\x04\0\x08\
+revision\x03\0\x03\x01r\x05\x04names\x05titles\x06active\x7f\x08requires\x02\x0a\
+depends-on\x02\x04\0\x0dpopulate-step\x03\0\x05\x01p\x04\x01p\x06\x01r\x05\x04na\
+mes\x05titles\x07versions\x09revisions\x07\x0epopulate-steps\x08\x04\0\x0cpackag\
+e-info\x03\0\x09\x01@\0\0\x0a\x04\0\x08describe\x01\x0b\x01j\0\x01\x01\x01@\x01\x04\
+steps\0\x0c\x04\0\x08populate\x01\x0d\x01@\x01\x08revisions\0\x0c\x04\0\x07upgra\
+de\x01\x0e\x04\0\x09downgrade\x01\x0e\x04\0\x1eptah:migration/migration@0.1.0\x05\
+\x17\x04\0\x1fptah:migration/migrations@0.1.0\x04\0\x0b\x10\x01\0\x0amigrations\x03\
+\0\0\0G\x09producers\x01\x0cprocessed-by\x02\x0dwit-component\x070.254.2\x10wit-\
+bindgen-rust\x060.60.0";
         };
     };
 }
@@ -12925,9 +14439,9 @@ pub use __export_migrations_impl as __export_migrations;
 )]
 #[doc(hidden)]
 #[allow(clippy::octal_escapes)]
-pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 4494] = *b"\
-\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xed!\x01A\x02\x01A\x1e\
-\x01BA\x01m\x03\x06sqlite\x08postgres\x07mariadb\x04\0\x07dialect\x03\0\0\x01r\x02\
+pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 4677] = *b"\
+\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xa4#\x01A\x02\x01A\x1e\
+\x01BE\x01m\x03\x06sqlite\x08postgres\x07mariadb\x04\0\x07dialect\x03\0\0\x01r\x02\
 \x09precision}\x05scale}\x04\0\x0cnumeric-type\x03\0\x02\x01m\x02\x06medium\x04l\
 ong\x04\0\x0alarge-size\x03\0\x04\x01ks\x01ps\x01r\x02\x04name\x06\x06labels\x07\
 \x04\0\x09enum-type\x03\0\x08\x01ky\x01q\x15\x07boolean\0\0\x0dsmall-integer\0\0\
@@ -12960,75 +14474,80 @@ unique\x01\x07\0\x0bforeign-key\x01\x07\0\x05check\x01\x07\0\x04\0\x13constraint
 r\x02\x03key4\x05order2\x04\0\x0aindex-part\x03\05\x01p6\x01k\x13\x01r\x04\x04na\
 mes\x05parts7\x06unique\x7f\x09predicate8\x04\0\x05index\x03\09\x01p\"\x01p.\x01\
 r\x04\x04names\x07columns;\x0bconstraints<\x07comment\x20\x04\0\x05table\x03\0=\x01\
-q\x07\x0ealready-exists\x01s\0\x09not-found\x01s\0\x07invalid\x01s\0\x06denied\x01\
-s\0\x0bunsupported\x01s\0\x0elimit-exceeded\x01s\0\x06failed\x01s\0\x04\0\x05err\
-or\x03\0?\x03\0\x1aptah:migration/types@0.1.0\x05\0\x02\x03\0\0\x05table\x02\x03\
-\0\0\x06column\x02\x03\0\0\x0bcolumn-type\x02\x03\0\0\x0ddefault-value\x02\x03\0\
-\0\x06demand\x02\x03\0\0\x07comment\x02\x03\0\0\x05index\x02\x03\0\0\x0aconstrai\
-nt\x02\x03\0\0\x13constraint-selector\x02\x03\0\0\x08sql-text\x02\x03\0\0\x05err\
-or\x01BC\x02\x03\x02\x01\x01\x04\0\x05table\x03\0\0\x02\x03\x02\x01\x02\x04\0\x06\
-column\x03\0\x02\x02\x03\x02\x01\x03\x04\0\x0bcolumn-type\x03\0\x04\x02\x03\x02\x01\
-\x04\x04\0\x0ddefault-value\x03\0\x06\x02\x03\x02\x01\x05\x04\0\x06demand\x03\0\x08\
-\x02\x03\x02\x01\x06\x04\0\x07comment\x03\0\x0a\x02\x03\x02\x01\x07\x04\0\x05ind\
-ex\x03\0\x0c\x02\x03\x02\x01\x08\x04\0\x0aconstraint\x03\0\x0e\x02\x03\x02\x01\x09\
-\x04\0\x13constraint-selector\x03\0\x10\x02\x03\x02\x01\x0a\x04\0\x08sql-text\x03\
-\0\x12\x02\x03\x02\x01\x0b\x04\0\x05error\x03\0\x14\x01q\x03\x04keep\0\0\x03set\x01\
-\x07\0\x05clear\0\0\x04\0\x0edefault-change\x03\0\x16\x01q\x03\x04keep\0\0\x03se\
-t\x01\x0b\0\x05clear\0\0\x04\0\x0ecomment-change\x03\0\x18\x01k\x05\x01k\x7f\x01\
-r\x04\x0bcolumn-type\x1a\x08nullable\x1b\x07default\x17\x07comment\x19\x04\0\x0e\
-column-changes\x03\0\x1c\x01q\x03\x03end\0\0\x06before\x01s\0\x05after\x01s\0\x04\
-\0\x0blabel-place\x03\0\x1e\x01j\0\x01\x15\x01@\x01\x05table\x01\0\x20\x04\0\x0c\
-create-table\x01!\x01@\x01\x04names\0\x20\x04\0\x0adrop-table\x01\"\x01@\x02\x04\
-names\x08new-names\0\x20\x04\0\x0crename-table\x01#\x01@\x02\x05tables\x06column\
-\x03\0\x20\x04\0\x0aadd-column\x01$\x01@\x02\x05tables\x04names\0\x20\x04\0\x0bd\
-rop-column\x01%\x01@\x03\x05tables\x04names\x08new-names\0\x20\x04\0\x0drename-c\
-olumn\x01&\x01@\x03\x05tables\x04names\x07changes\x1d\0\x20\x04\0\x0calter-colum\
-n\x01'\x01k\x09\x01@\x03\x05tables\x05index\x0d\x06online(\0\x20\x04\0\x0ccreate\
--index\x01)\x01@\x03\x05tables\x04names\x06online(\0\x20\x04\0\x0adrop-index\x01\
-*\x01@\x02\x05tables\x0aconstraint\x0f\0\x20\x04\0\x11create-constraint\x01+\x01\
-@\x02\x05tables\x05which\x11\0\x20\x04\0\x0fdrop-constraint\x01,\x01ps\x01@\x02\x04\
-names\x06labels-\0\x20\x04\0\x0bcreate-enum\x01.\x04\0\x09drop-enum\x01\"\x04\0\x0b\
-rename-enum\x01#\x01@\x03\x04names\x05labels\x05place\x1f\0\x20\x04\0\x0eadd-enu\
-m-value\x01/\x01@\x03\x04names\x05labels\x09new-labels\0\x20\x04\0\x11rename-enu\
-m-value\x010\x01@\x01\x09statement\x13\0\x20\x04\0\x08ddl-text\x011\x03\0\x1bpta\
-h:migration/schema@0.1.0\x05\x0c\x02\x03\0\0\x07dialect\x02\x03\0\0\x09enum-type\
-\x02\x03\0\0\x08computed\x01B-\x02\x03\x02\x01\x0d\x04\0\x07dialect\x03\0\0\x02\x03\
-\x02\x01\x03\x04\0\x0bcolumn-type\x03\0\x02\x02\x03\x02\x01\x0e\x04\0\x09enum-ty\
-pe\x03\0\x04\x02\x03\x02\x01\x04\x04\0\x0ddefault-value\x03\0\x06\x02\x03\x02\x01\
-\x0f\x04\0\x08computed\x03\0\x08\x02\x03\x02\x01\x08\x04\0\x0aconstraint\x03\0\x0a\
-\x02\x03\x02\x01\x07\x04\0\x05index\x03\0\x0c\x02\x03\x02\x01\x0b\x04\0\x05error\
-\x03\0\x0e\x01k\x03\x01k\x07\x01k\x09\x01ks\x01r\x08\x04names\x0bcolumn-type\x10\
-\x0bnative-types\x08nullable\x7f\x07default\x11\x0eauto-increment\x7f\x08compute\
-d\x12\x07comment\x13\x04\0\x0bcolumn-info\x03\0\x14\x01@\0\0\x01\x04\0\x0etarget\
--dialect\x01\x16\x01ps\x01@\0\0\x17\x04\0\x06tables\x01\x18\x01p\x05\x01@\0\0\x19\
-\x04\0\x05enums\x01\x1a\x01p\x15\x01j\x01\x1b\x01\x0f\x01@\x01\x05tables\0\x1c\x04\
-\0\x07columns\x01\x1d\x01p\x0b\x01j\x01\x1e\x01\x0f\x01@\x01\x05tables\0\x1f\x04\
-\0\x0bconstraints\x01\x20\x01p\x0d\x01j\x01!\x01\x0f\x01@\x01\x05tables\0\"\x04\0\
-\x07indexes\x01#\x01j\x01\x13\x01\x0f\x01@\x01\x05tables\0$\x04\0\x0dtable-comme\
-nt\x01%\x03\0\x1cptah:migration/inspect@0.1.0\x05\x10\x02\x03\0\0\x05value\x01B\x11\
-\x02\x03\x02\x01\x11\x04\0\x05value\x03\0\0\x02\x03\x02\x01\x0a\x04\0\x08sql-tex\
-t\x03\0\x02\x02\x03\x02\x01\x0b\x04\0\x05error\x03\0\x04\x04\0\x09statement\x03\x01\
-\x01ps\x01p\x01\x01p\x08\x01j\0\x01\x05\x01@\x03\x05tables\x07columns\x07\x04row\
-s\x09\0\x0a\x04\0\x0bbulk-insert\x01\x0b\x01i\x06\x01j\x01\x0c\x01\x05\x01@\x02\x09\
-statement\x03\x0aparameters\x08\0\x0d\x04\0\x07execute\x01\x0e\x03\0\x19ptah:mig\
-ration/data@0.1.0\x05\x12\x02\x03\0\x03\x09statement\x01B\x20\x02\x03\x02\x01\x03\
-\x04\0\x0bcolumn-type\x03\0\0\x02\x03\x02\x01\x11\x04\0\x05value\x03\0\x02\x02\x03\
-\x02\x01\x0a\x04\0\x08sql-text\x03\0\x04\x02\x03\x02\x01\x0b\x04\0\x05error\x03\0\
-\x06\x02\x03\x02\x01\x13\x04\0\x09statement\x03\0\x08\x01k\x01\x01r\x02\x04names\
-\x0bcolumn-type\x0a\x04\0\x0danswer-column\x03\0\x0b\x04\0\x06cursor\x03\x01\x01\
-h\x0d\x01p\x0c\x01j\x01\x0f\x01\x07\x01@\x01\x04self\x0e\0\x10\x04\0\x16[method]\
-cursor.columns\x01\x11\x01p\x03\x01p\x12\x01j\x01\x13\x01\x07\x01@\x02\x04self\x0e\
-\x08max-rowsy\0\x14\x04\0\x13[method]cursor.next\x01\x15\x01i\x0d\x01j\x01\x16\x01\
-\x07\x01@\x02\x09statement\x05\x0aparameters\x12\0\x17\x04\0\x05query\x01\x18\x01\
-h\x09\x01j\x01w\x01\x07\x01@\x01\x09statement\x19\0\x1a\x04\0\x07touched\x01\x1b\
-\x03\0\x19ptah:migration/rows@0.1.0\x05\x14\x01B\x07\x01m\x03\x05debug\x04info\x04\
-warn\x04\0\x05level\x03\0\0\x01@\x02\x05level\x01\x04texts\x01\0\x04\0\x07messag\
-e\x01\x02\x01kw\x01@\x02\x04donew\x05total\x03\x01\0\x04\0\x08progress\x01\x04\x03\
-\0\x18ptah:migration/log@0.1.0\x05\x15\x01B\x04\x01@\0\0s\x04\0\x07started\x01\0\
-\x01@\0\0w\x04\0\x04seed\x01\x01\x03\0\x18ptah:migration/run@0.1.0\x05\x16\x04\0\
-?ptah:migration/migrations-with-all-of-its-exports-removed@0.1.0\x04\0\x0b0\x01\0\
-*migrations-with-all-of-its-exports-removed\x03\0\0\0G\x09producers\x01\x0cproce\
-ssed-by\x02\x0dwit-component\x070.254.2\x10wit-bindgen-rust\x060.60.0";
+m\x05\x06unique\x08not-null\x0bforeign-key\x05check\x05value\x04\0\x0crefusal-ki\
+nd\x03\0?\x01r\x02\x04kind\xc0\0\x04codes\x04\0\x07refusal\x03\0A\x01q\x08\x0eal\
+ready-exists\x01s\0\x09not-found\x01s\0\x07invalid\x01s\0\x06denied\x01s\0\x0bun\
+supported\x01s\0\x0elimit-exceeded\x01s\0\x07refused\x01\xc2\0\0\x06failed\x01s\0\
+\x04\0\x05error\x03\0C\x03\0\x1aptah:migration/types@0.1.0\x05\0\x02\x03\0\0\x05\
+table\x02\x03\0\0\x06column\x02\x03\0\0\x0bcolumn-type\x02\x03\0\0\x0ddefault-va\
+lue\x02\x03\0\0\x06demand\x02\x03\0\0\x07comment\x02\x03\0\0\x05index\x02\x03\0\0\
+\x0aconstraint\x02\x03\0\0\x13constraint-selector\x02\x03\0\0\x08sql-text\x02\x03\
+\0\0\x05error\x01BC\x02\x03\x02\x01\x01\x04\0\x05table\x03\0\0\x02\x03\x02\x01\x02\
+\x04\0\x06column\x03\0\x02\x02\x03\x02\x01\x03\x04\0\x0bcolumn-type\x03\0\x04\x02\
+\x03\x02\x01\x04\x04\0\x0ddefault-value\x03\0\x06\x02\x03\x02\x01\x05\x04\0\x06d\
+emand\x03\0\x08\x02\x03\x02\x01\x06\x04\0\x07comment\x03\0\x0a\x02\x03\x02\x01\x07\
+\x04\0\x05index\x03\0\x0c\x02\x03\x02\x01\x08\x04\0\x0aconstraint\x03\0\x0e\x02\x03\
+\x02\x01\x09\x04\0\x13constraint-selector\x03\0\x10\x02\x03\x02\x01\x0a\x04\0\x08\
+sql-text\x03\0\x12\x02\x03\x02\x01\x0b\x04\0\x05error\x03\0\x14\x01q\x03\x04keep\
+\0\0\x03set\x01\x07\0\x05clear\0\0\x04\0\x0edefault-change\x03\0\x16\x01q\x03\x04\
+keep\0\0\x03set\x01\x0b\0\x05clear\0\0\x04\0\x0ecomment-change\x03\0\x18\x01k\x05\
+\x01k\x7f\x01r\x04\x0bcolumn-type\x1a\x08nullable\x1b\x07default\x17\x07comment\x19\
+\x04\0\x0ecolumn-changes\x03\0\x1c\x01q\x03\x03end\0\0\x06before\x01s\0\x05after\
+\x01s\0\x04\0\x0blabel-place\x03\0\x1e\x01j\0\x01\x15\x01@\x01\x05table\x01\0\x20\
+\x04\0\x0ccreate-table\x01!\x01@\x01\x04names\0\x20\x04\0\x0adrop-table\x01\"\x01\
+@\x02\x04names\x08new-names\0\x20\x04\0\x0crename-table\x01#\x01@\x02\x05tables\x06\
+column\x03\0\x20\x04\0\x0aadd-column\x01$\x01@\x02\x05tables\x04names\0\x20\x04\0\
+\x0bdrop-column\x01%\x01@\x03\x05tables\x04names\x08new-names\0\x20\x04\0\x0dren\
+ame-column\x01&\x01@\x03\x05tables\x04names\x07changes\x1d\0\x20\x04\0\x0calter-\
+column\x01'\x01k\x09\x01@\x03\x05tables\x05index\x0d\x06online(\0\x20\x04\0\x0cc\
+reate-index\x01)\x01@\x03\x05tables\x04names\x06online(\0\x20\x04\0\x0adrop-inde\
+x\x01*\x01@\x02\x05tables\x0aconstraint\x0f\0\x20\x04\0\x11create-constraint\x01\
++\x01@\x02\x05tables\x05which\x11\0\x20\x04\0\x0fdrop-constraint\x01,\x01ps\x01@\
+\x02\x04names\x06labels-\0\x20\x04\0\x0bcreate-enum\x01.\x04\0\x09drop-enum\x01\"\
+\x04\0\x0brename-enum\x01#\x01@\x03\x04names\x05labels\x05place\x1f\0\x20\x04\0\x0e\
+add-enum-value\x01/\x01@\x03\x04names\x05labels\x09new-labels\0\x20\x04\0\x11ren\
+ame-enum-value\x010\x01@\x01\x09statement\x13\0\x20\x04\0\x08ddl-text\x011\x03\0\
+\x1bptah:migration/schema@0.1.0\x05\x0c\x02\x03\0\0\x07dialect\x02\x03\0\0\x09en\
+um-type\x02\x03\0\0\x08computed\x01B-\x02\x03\x02\x01\x0d\x04\0\x07dialect\x03\0\
+\0\x02\x03\x02\x01\x03\x04\0\x0bcolumn-type\x03\0\x02\x02\x03\x02\x01\x0e\x04\0\x09\
+enum-type\x03\0\x04\x02\x03\x02\x01\x04\x04\0\x0ddefault-value\x03\0\x06\x02\x03\
+\x02\x01\x0f\x04\0\x08computed\x03\0\x08\x02\x03\x02\x01\x08\x04\0\x0aconstraint\
+\x03\0\x0a\x02\x03\x02\x01\x07\x04\0\x05index\x03\0\x0c\x02\x03\x02\x01\x0b\x04\0\
+\x05error\x03\0\x0e\x01k\x03\x01k\x07\x01k\x09\x01ks\x01r\x08\x04names\x0bcolumn\
+-type\x10\x0bnative-types\x08nullable\x7f\x07default\x11\x0eauto-increment\x7f\x08\
+computed\x12\x07comment\x13\x04\0\x0bcolumn-info\x03\0\x14\x01@\0\0\x01\x04\0\x0e\
+target-dialect\x01\x16\x01ps\x01@\0\0\x17\x04\0\x06tables\x01\x18\x01p\x05\x01@\0\
+\0\x19\x04\0\x05enums\x01\x1a\x01p\x15\x01j\x01\x1b\x01\x0f\x01@\x01\x05tables\0\
+\x1c\x04\0\x07columns\x01\x1d\x01p\x0b\x01j\x01\x1e\x01\x0f\x01@\x01\x05tables\0\
+\x1f\x04\0\x0bconstraints\x01\x20\x01p\x0d\x01j\x01!\x01\x0f\x01@\x01\x05tables\0\
+\"\x04\0\x07indexes\x01#\x01j\x01\x13\x01\x0f\x01@\x01\x05tables\0$\x04\0\x0dtab\
+le-comment\x01%\x03\0\x1cptah:migration/inspect@0.1.0\x05\x10\x02\x03\0\0\x05val\
+ue\x01B\x11\x02\x03\x02\x01\x11\x04\0\x05value\x03\0\0\x02\x03\x02\x01\x0a\x04\0\
+\x08sql-text\x03\0\x02\x02\x03\x02\x01\x0b\x04\0\x05error\x03\0\x04\x04\0\x09sta\
+tement\x03\x01\x01ps\x01p\x01\x01p\x08\x01j\0\x01\x05\x01@\x03\x05tables\x07colu\
+mns\x07\x04rows\x09\0\x0a\x04\0\x0bbulk-insert\x01\x0b\x01i\x06\x01j\x01\x0c\x01\
+\x05\x01@\x02\x09statement\x03\x0aparameters\x08\0\x0d\x04\0\x07execute\x01\x0e\x03\
+\0\x19ptah:migration/data@0.1.0\x05\x12\x02\x03\0\x03\x09statement\x01B'\x02\x03\
+\x02\x01\x03\x04\0\x0bcolumn-type\x03\0\0\x02\x03\x02\x01\x11\x04\0\x05value\x03\
+\0\x02\x02\x03\x02\x01\x0a\x04\0\x08sql-text\x03\0\x04\x02\x03\x02\x01\x0b\x04\0\
+\x05error\x03\0\x06\x02\x03\x02\x01\x13\x04\0\x09statement\x03\0\x08\x01k\x01\x01\
+r\x02\x04names\x0bcolumn-type\x0a\x04\0\x0danswer-column\x03\0\x0b\x04\0\x06curs\
+or\x03\x01\x01h\x0d\x01p\x0c\x01j\x01\x0f\x01\x07\x01@\x01\x04self\x0e\0\x10\x04\
+\0\x16[method]cursor.columns\x01\x11\x01p\x03\x01p\x12\x01j\x01\x13\x01\x07\x01@\
+\x02\x04self\x0e\x08max-rowsy\0\x14\x04\0\x13[method]cursor.next\x01\x15\x01i\x0d\
+\x01j\x01\x16\x01\x07\x01@\x02\x09statement\x05\x0aparameters\x12\0\x17\x04\0\x05\
+query\x01\x18\x01i\x09\x01j\x01\x19\x01\x07\x01@\x02\x09statement\x05\x0aparamet\
+ers\x12\0\x1a\x04\0\x07attempt\x01\x1b\x01h\x09\x01j\x01w\x01\x07\x01@\x01\x09st\
+atement\x1c\0\x1d\x04\0\x07touched\x01\x1e\x01j\x01x\x01\x07\x01@\x01\x09stateme\
+nt\x1c\0\x1f\x04\0\x05drawn\x01\x20\x03\0\x19ptah:migration/rows@0.1.0\x05\x14\x01\
+B\x07\x01m\x03\x05debug\x04info\x04warn\x04\0\x05level\x03\0\0\x01@\x02\x05level\
+\x01\x04texts\x01\0\x04\0\x07message\x01\x02\x01kw\x01@\x02\x04donew\x05total\x03\
+\x01\0\x04\0\x08progress\x01\x04\x03\0\x18ptah:migration/log@0.1.0\x05\x15\x01B\x04\
+\x01@\0\0s\x04\0\x07started\x01\0\x01@\0\0w\x04\0\x04seed\x01\x01\x03\0\x18ptah:\
+migration/run@0.1.0\x05\x16\x04\0?ptah:migration/migrations-with-all-of-its-expo\
+rts-removed@0.1.0\x04\0\x0b0\x01\0*migrations-with-all-of-its-exports-removed\x03\
+\0\0\0G\x09producers\x01\x0cprocessed-by\x02\x0dwit-component\x070.254.2\x10wit-\
+bindgen-rust\x060.60.0";
 #[inline(never)]
 #[doc(hidden)]
 pub fn __link_custom_section_describing_imports() {

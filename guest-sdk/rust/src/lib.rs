@@ -73,7 +73,7 @@ pub use bindings::ptah::migration::schema::{ColumnChanges, CommentChange, Defaul
 pub use bindings::ptah::migration::types::{
     Check, Column, ColumnType, Comment, Computed, ComputedStorage, Constraint, ConstraintSelector, DefaultValue,
     Demand, Dialect, EnumType, Error, ForeignKey, Index, IndexKey, IndexOrder, IndexPart, NumericType, PrimaryKey,
-    ReferentialAction, SqlSyntax, SqlText, Table, UniqueConstraint, Value,
+    ReferentialAction, Refusal, RefusalKind, SqlSyntax, SqlText, Table, UniqueConstraint, Value,
 };
 pub use op::Op;
 pub use package::{Package, Populate, Revision, Step};

@@ -181,6 +181,23 @@ impl Op {
         data::execute(&statement.into(), &parameters.into_values()).map(Statement::new)
     }
 
+    /// As [`Self::execute`], and sends the statement at once. [`Error::Refused`](crate::Error::Refused) is what the database has
+    /// against its rows: then it has no effect, and the step may go on.
+    ///
+    /// ```no_run
+    /// # use ptah_guest::{Error, RefusalKind};
+    /// # fn step(op: &mut ptah_guest::Op) -> ptah_guest::Result<()> {
+    /// match op.attempt(r#"INSERT INTO "pages" ("slug") VALUES (?)"#, ("home",)) {
+    ///     Err(Error::Refused(refusal)) if refusal.kind == RefusalKind::Unique => {}
+    ///     other => drop(other?),
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn attempt(&mut self, statement: impl Into<SqlText>, parameters: impl Row) -> Result<Statement> {
+        rows::attempt(&statement.into(), &parameters.into_values())
+    }
+
     /// Asks one SELECT over the package's own tables; each `?` takes a parameter in order. What the step did so far is
     /// done in the database then, and the answer has it. A step that asks runs for each target anew and not offline.
     ///

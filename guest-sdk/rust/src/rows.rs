@@ -10,7 +10,7 @@ use crate::{AnswerColumn, Error, Result};
 /// How many rows are fetched at once.
 const PAGE: u32 = 100;
 
-/// A statement of [`Op::execute`](crate::Op::execute).
+/// A statement of [`Op::execute`](crate::Op::execute) or [`Op::attempt`](crate::Op::attempt).
 #[derive(Debug)]
 pub struct Statement(data::Statement);
 
@@ -24,6 +24,16 @@ impl Statement {
     pub fn touched(&self) -> Result<u64> {
         rows::touched(&self.0)
     }
+
+    /// The number that the database drew for the row of an INSERT of one row, to be asked before the step inserts more into that
+    /// table. What the step did so far is done in the database then.
+    pub fn drawn(&self) -> Result<i64> {
+        rows::drawn(&self.0)
+    }
+}
+
+pub(crate) fn attempt(statement: &SqlText, parameters: &[Value]) -> Result<Statement> {
+    rows::attempt(statement, parameters).map(Statement)
 }
 
 pub(crate) fn query(statement: &SqlText, parameters: &[Value]) -> Result<Rows> {

@@ -4,10 +4,10 @@ use futures_util::StreamExt as _;
 
 #[cfg(feature = "failpoints")]
 use super::failpoint;
-use super::session::{Item, Session};
+use super::session::{Done, Item, Session};
 use super::watchdog::Watchdog;
 use super::{Connection, DatabaseError, Transaction};
-use crate::dialect::TextRow;
+use crate::dialect::{self, Refusal, TextRow};
 
 /// How much goes into one message; a longer statement has one of its own.
 const MESSAGE_BYTES: usize = 256 << 10;
@@ -16,8 +16,8 @@ const MESSAGE_STATEMENTS: usize = 128;
 /// What one statement answered.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Answer {
-    /// How many rows it touched.
-    pub touched: u64,
+    /// What it did.
+    pub done: Done,
     /// The rows of a query, every value as text.
     pub rows: Vec<TextRow>,
 }
@@ -96,6 +96,39 @@ impl Connection {
         }
     }
 
+    /// Sends statements inside the transaction that is open, which goes on where the database refuses them for their rows
+    /// alone: they have no effect then, and the second answer is why.
+    ///
+    /// # Errors
+    /// Every other refusal; as [`Self::execute`].
+    pub async fn attempt(&mut self, statements: &[&str]) -> Result<Result<Vec<Answer>, Refusal>, DatabaseError> {
+        let mut all = vec!["SAVEPOINT ptah_db_attempt"];
+        all.extend(statements);
+        all.push("RELEASE SAVEPOINT ptah_db_attempt");
+        match self.send(&all).await {
+            Ok(mut answers) => {
+                answers.pop();
+                Ok(Ok(answers.split_off(1)))
+            }
+            Err(Stopped { error, .. }) => match self.refusal(&error) {
+                Some(refusal) => {
+                    self.transaction = Transaction::Open;
+                    self.send(&["ROLLBACK TO SAVEPOINT ptah_db_attempt", "RELEASE SAVEPOINT ptah_db_attempt"]).await?;
+                    Ok(Err(refusal))
+                }
+                None => Err(error),
+            },
+        }
+    }
+
+    /// What an error inside the transaction is about, if it is about rows alone.
+    fn refusal(&self, error: &DatabaseError) -> Option<Refusal> {
+        match error {
+            DatabaseError::Refused { code, .. } if self.in_transaction() => dialect::refusal(self.dialect, code),
+            _ => None,
+        }
+    }
+
     async fn converse(
         &self,
         session: &mut Session,
@@ -136,8 +169,8 @@ async fn exchange(
     while let Some(item) = watchdog.over(items.next()).await? {
         match item {
             Ok(Item::Row(row)) => answer.rows.push(row),
-            Ok(Item::Done(touched)) => {
-                answers.push(Answer { touched, ..std::mem::take(&mut answer) });
+            Ok(Item::Done(done)) => {
+                answers.push(Answer { done, ..std::mem::take(&mut answer) });
                 left = left.wrapping_sub(1);
             }
             Err(error) => return Some(Err(error)),

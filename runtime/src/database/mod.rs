@@ -15,6 +15,7 @@ mod watchdog;
 pub use error::DatabaseError;
 pub use identity::Identity;
 pub use message::{Answer, Stopped};
+pub use session::Done;
 pub use target::Target;
 pub(crate) use target::real_path;
 

@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 
 use futures_util::StreamExt as _;
 use futures_util::stream::BoxStream;
-use sqlx::mysql::MySqlConnection;
-use sqlx::postgres::PgConnection;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode};
+use sqlx::mysql::{MySqlConnection, MySqlQueryResult};
+use sqlx::postgres::{PgConnection, PgQueryResult};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteQueryResult};
 use sqlx::{AssertSqlSafe, ColumnIndex, ConnectOptions, Connection as _, Decode, Either, Row, ValueRef};
 
 use super::target::{Place, Writable};
@@ -26,8 +26,35 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 /// What a statement of a message answers, bit by bit.
 pub(super) enum Item {
     Row(TextRow),
-    /// It is done, and touched so many rows.
-    Done(u64),
+    Done(Done),
+}
+
+/// What a statement did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Done {
+    /// How many rows it touched.
+    pub touched: u64,
+    /// The number that the database drew last for a row, where it says so unasked: PostgreSQL does not. Of what came before
+    /// if the statement drew none.
+    pub drawn: Option<i64>,
+}
+
+impl From<SqliteQueryResult> for Done {
+    fn from(done: SqliteQueryResult) -> Self {
+        Self { touched: done.rows_affected(), drawn: Some(done.last_insert_rowid()) }
+    }
+}
+
+impl From<PgQueryResult> for Done {
+    fn from(done: PgQueryResult) -> Self {
+        Self { touched: done.rows_affected(), drawn: None }
+    }
+}
+
+impl From<MySqlQueryResult> for Done {
+    fn from(done: MySqlQueryResult) -> Self {
+        Self { touched: done.rows_affected(), drawn: i64::try_from(done.last_insert_id()).ok() }
+    }
 }
 
 /// A driver's connection. Dropped, it closes, and the database rolls back what was open.
@@ -84,7 +111,7 @@ impl Session {
         }
     }
 
-    /// Sends statements in one message; for each of them in turn its rows, then how many it touched.
+    /// Sends statements in one message; for each of them in turn its rows, then what it did.
     pub(super) fn send(&mut self, sql: &str) -> BoxStream<'_, Result<Item, sqlx::Error>> {
         let query = sqlx::raw_sql(AssertSqlSafe(sql.to_owned()));
         match self {
@@ -95,17 +122,17 @@ impl Session {
                     // The next statement has begun.
                     running.again();
                     match item? {
-                        Either::Left(done) => Ok(Item::Done(done.rows_affected())),
+                        Either::Left(done) => Ok(Item::Done(done.into())),
                         Either::Right(row) => byte_texts(&row).map(Item::Row),
                     }
                 }))
             }
             Self::Postgres(connection) => Box::pin(query.fetch_many(connection).map(|item| match item? {
-                Either::Left(done) => Ok(Item::Done(done.rows_affected())),
+                Either::Left(done) => Ok(Item::Done(done.into())),
                 Either::Right(row) => postgres_texts(&row).map(Item::Row),
             })),
             Self::Mariadb(connection) => Box::pin(query.fetch_many(connection).map(|item| match item? {
-                Either::Left(done) => Ok(Item::Done(done.rows_affected())),
+                Either::Left(done) => Ok(Item::Done(done.into())),
                 Either::Right(row) => byte_texts(&row).map(Item::Row),
             })),
         }

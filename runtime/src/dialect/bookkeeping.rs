@@ -42,6 +42,13 @@ pub fn set_counter(dialect: Dialect, table: &str, number: u64) -> Option<String>
     (dialect == Dialect::Mariadb).then(|| format!("ALTER TABLE {table} AUTO_INCREMENT = {number}"))
 }
 
+/// Asks which number the session drew last for a table. None where the database says so with each statement.
+pub fn last_drawn(dialect: Dialect, table: &Ident, column: &Ident) -> Option<String> {
+    let text = |name: String| literal(dialect, &Value::Text(name), None);
+    let (table, column) = (text(quote(dialect, table)), text(column.to_string()));
+    (dialect == Dialect::Postgres).then(|| format!("SELECT currval(pg_get_serial_sequence({table}, {column}))"))
+}
+
 /// Two texts, the second behind the first.
 pub fn joined(dialect: Dialect, first: &str, second: &str) -> String {
     match dialect {

@@ -12,6 +12,7 @@ mod literal;
 mod locks;
 mod normal;
 mod query;
+mod refusal;
 mod render;
 #[cfg(test)]
 mod round_trip;
@@ -32,6 +33,7 @@ pub use literal::{literal, quote};
 pub use locks::table_locks;
 pub use normal::{default_normal_form, normal_form};
 pub use query::render_query;
+pub use refusal::{Refusal, RefusalKind, refusal};
 pub use render::{REBUILT, Rendered, rebuild, render, type_name};
 pub use server::{ServerSession, SessionCheck, check_session, session_check, stop_session, stop_statement};
 pub use session::{

@@ -107,6 +107,9 @@ impl Planning<'_> {
         }
         if let Some(answer) = self.answer_again(asking, &so_far, repeated.answers, &asked.question)? {
             repeated.answers += 1;
+            if let Answered::Refused(_) = answer {
+                repeated.operations.pop();
+            }
             return Ok(answer);
         }
         asked.segment = std::mem::take(&mut repeated.operations);
@@ -154,12 +157,13 @@ impl Planning<'_> {
             Some(reply) if reply.question != question.words(self.snapshot.dialect) => {
                 otherwise("it asks something else")
             }
-            Some(reply) if plan.statements().count() == reply.after && same(reply.after) => {
-                Ok(Some(match &reply.answer {
-                    store::Answered::Rows(rows) => Answered::Rows(rows.clone()),
-                    store::Answered::Touched(count) => Answered::Touched(*count),
-                }))
-            }
+            Some(reply) if reply.is_after(plan) && same(reply.after) => Ok(Some(match &reply.answer {
+                store::Answered::Rows(rows) => Answered::Rows(rows.clone()),
+                store::Answered::Touched(count) => Answered::Touched(*count),
+                store::Answered::Drawn(number) => Answered::Drawn(*number),
+                store::Answered::Done => Answered::Done,
+                store::Answered::Refused(refusal) => Answered::Refused(refusal.clone()),
+            })),
             Some(_) => otherwise("it does something else before it asks"),
         }
     }
@@ -205,6 +209,8 @@ fn begun(kind: StepKind) -> PlannedStep {
 fn on_empty_tables(question: &Question) -> Option<Answered> {
     match question {
         Question::Touched(_) => Some(Answered::Touched(0)),
+        Question::Attempt { .. } => Some(Answered::Done),
+        Question::Drawn { .. } => None,
         Question::Query { query, .. } => {
             query.on_empty_tables().map(|row: Option<Vec<Value>>| Answered::Rows(row.into_iter().collect()))
         }

@@ -10,7 +10,7 @@ use super::patience::Patience;
 use super::{ErrorKind, MigrateError};
 use crate::database::{Connection, DatabaseError, Stopped};
 use crate::dialect::bookkeeping::{self, set_counter};
-use crate::dialect::{TextRow, concurrent};
+use crate::dialect::{self, Refusal, TextRow, concurrent};
 use crate::store::{self, FlightState, FlightStatement, HistoryEntry, InFlight, Newest, Numbered, Outcome, Undo};
 
 /// A step under way and the session that it is applied on.
@@ -21,6 +21,10 @@ pub(super) struct Flying<'a> {
     started: Instant,
     /// Whether statements from its position on may have been sent before.
     is_resumed: bool,
+    /// From which place on the statements are an attempt.
+    attempted: usize,
+    /// Why that was refused.
+    refusal: Option<Refusal>,
 }
 
 /// What comes after its last statement.
@@ -34,7 +38,8 @@ enum Ending {
 
 impl<'a> Flying<'a> {
     pub(super) fn new(connection: &'a mut Connection, flight: &'a mut InFlight, patience: Patience<'a>) -> Self {
-        Self { connection, flight, patience, started: Instant::now(), is_resumed: false }
+        let (started, attempted) = (Instant::now(), usize::MAX);
+        Self { connection, flight, patience, started, is_resumed: false, attempted, refusal: None }
     }
 
     /// One that another run left.
@@ -72,9 +77,15 @@ impl<'a> Flying<'a> {
         self.conclude(newest).await
     }
 
-    /// As [`Self::finish`], but more of the step will follow.
-    pub(super) async fn go_so_far(mut self) -> Result<(), MigrateError> {
-        self.forward(Ending::Marked, &mut None).await
+    /// As [`Self::finish`], but more of the step will follow. The last `attempted` statements have no effect and are no part of
+    /// it if the database refuses them for their rows: then why.
+    pub(super) async fn go_so_far(mut self, attempted: usize) -> Result<Option<Refusal>, MigrateError> {
+        self.attempted = self.flight.statements.len().saturating_sub(attempted);
+        self.forward(Ending::Marked, &mut None).await?;
+        if self.refusal.is_some() {
+            self.flight.statements.truncate(self.attempted);
+        }
+        Ok(self.refusal)
     }
 
     /// With rows at the end of a step that is recorded then their transaction is open, and the history's newest row known.
@@ -106,7 +117,9 @@ impl<'a> Flying<'a> {
             if self.is_resumed && at == begun {
                 self.reset_counters(at).await?;
             }
-            let rows = self.flight.statements.iter().skip(at).take_while(|statement| !statement.alone);
+            // An attempt is sent by itself.
+            let longest = self.attempted.checked_sub(at).filter(|before| *before > 0).unwrap_or(usize::MAX);
+            let rows = self.flight.statements.iter().skip(at).take_while(|statement| !statement.alone).take(longest);
             let mut together: Vec<&str> = rows.map(|statement| statement.sql.as_str()).collect();
             let end = at + together.len();
             together.splice(0..0, locks.iter().map(String::as_str));
@@ -128,6 +141,13 @@ impl<'a> Flying<'a> {
                     if is_blocked(&error) && self.patience.again(begun).await {
                         continue;
                     }
+                    if at >= self.attempted
+                        && let DatabaseError::Refused { code, .. } = &error
+                        && let Some(refusal) = dialect::refusal(self.connection.dialect(), code)
+                    {
+                        self.refusal = Some(refusal);
+                        return Ok(());
+                    }
                     return Err(self
                         .refused(at + stopped.unwrap_or_default().saturating_sub(locks.len()), error)
                         .await);
@@ -140,8 +160,11 @@ impl<'a> Flying<'a> {
                 return Ok(());
             }
             if let Some(conversation) = &mut self.flight.conversation {
-                let touched = answers.iter().skip(locks.len()).map(|answer| answer.touched);
-                conversation.touched.extend((at..).zip(touched));
+                for (at, answer) in (at..).zip(answers.iter().skip(locks.len())) {
+                    conversation.touched.insert(at, answer.done.touched);
+                    let draws = self.flight.statements.get(at).is_some_and(|statement| statement.numbers.is_some());
+                    conversation.drawn.extend(answer.done.drawn.filter(|_| draws).map(|number| (at, number)));
+                }
             }
             at = end;
             self.mark(at).await?;

@@ -162,15 +162,25 @@ impl<'a> Live<'a> {
             return Err(ErrorKind::Task("a step asks that is not planned".into()).into());
         };
         let connection = &mut held.connection;
-        open.flush(&mut Place { migrator, connection, plan, step, state: &mut self.state }, asked.segment).await?;
+        let at = &mut Place { migrator, connection, plan, step, state: &mut self.state };
+        let is_attempt = matches!(asked.question, Question::Attempt { .. });
+        let refusal = open.flush(at, asked.segment, is_attempt).await?;
         let words = asked.question.words(held.connection.dialect());
         let connection = &mut held.connection;
+        let unknown = |what: &str| MigrateError::from(ErrorKind::InFlight(format!("it asks {what} of an earlier run")));
         let (answered, kept) = match asked.question {
             Question::Touched(place) => {
-                let unknown =
-                    || ErrorKind::InFlight("it asks how many rows a statement of an earlier run touched".into());
-                let touched = open.touched(place).ok_or_else(unknown)?;
+                let touched = open.touched(place).ok_or_else(|| unknown("how many rows a statement touched"))?;
                 (Answered::Touched(touched), store::Answered::Touched(touched))
+            }
+            Question::Attempt { .. } => match refusal {
+                None => (Answered::Done, store::Answered::Done),
+                Some(refusal) => (Answered::Refused(refusal.clone()), store::Answered::Refused(refusal)),
+            },
+            Question::Drawn { place, table, column } => {
+                let drawn = open.drawn(connection, place, &table, &column).await?;
+                let number = drawn.ok_or_else(|| unknown("which number was drawn for a row"))?;
+                (Answered::Drawn(number), store::Answered::Drawn(number))
             }
             Question::Query { query, columns } => {
                 let mut patience = migrator.patience(&plan.package, step.kind.title());

@@ -9,8 +9,10 @@ use super::applying::{Applying, refused};
 use super::journaled::{Flying, counters};
 use super::planned::{PackagePlan, PlannedStep};
 use super::{ErrorKind, MigrateError, Migrator, flight};
-use crate::database::Connection;
-use crate::dialect::{Statement, table_locks};
+use crate::database::{Connection, Done, Stopped};
+use crate::dialect::bookkeeping::last_drawn;
+use crate::dialect::{Refusal, Statement, table_locks};
+use crate::operation::Ident;
 use crate::plan::{Plan, PlannedOp};
 use crate::store::{self, Answered, Conversation, InFlight, Reply, State};
 
@@ -43,6 +45,8 @@ pub(super) struct Open {
     operations: Vec<PlannedOp>,
     /// How many rows the statements touched, by their place; of those that touch rows.
     touched: BTreeMap<usize, u64>,
+    /// The numbers that the database drew, as far as it says so unasked, by the place of the statement.
+    drawn: BTreeMap<usize, i64>,
     journal: Journal,
 }
 
@@ -61,9 +65,10 @@ enum Journal {
 impl Open {
     /// One of which nothing is sent, or what another run left of it.
     pub(super) fn begun(left: Option<Box<InFlight>>) -> Self {
-        let touched = left.as_ref().and_then(|flight| flight.conversation.as_ref()).map(|said| said.touched.clone());
+        let said = left.as_ref().and_then(|flight| flight.conversation.clone()).unwrap_or_default();
         let journal = left.map_or(Journal::Empty, Journal::Left);
-        Self { started: Instant::now(), operations: Vec::new(), touched: touched.unwrap_or_default(), journal }
+        let (touched, drawn) = (said.touched, said.drawn);
+        Self { started: Instant::now(), operations: Vec::new(), touched, drawn, journal }
     }
 
     /// How many operations are sent.
@@ -75,27 +80,40 @@ impl Open {
         self.operations.iter().map(|planned| planned.statements.len()).sum()
     }
 
-    /// Sends operations to the database; the first ones again while others hold their locks.
-    pub(super) async fn flush(&mut self, at: &mut Place<'_>, segment: Vec<PlannedOp>) -> Result<(), MigrateError> {
-        match at.is_in_one() {
-            true => self.flush_in_one(at, &segment).await?,
-            false => self.flush_journaled(at, &segment).await?,
-        }
+    /// Sends operations to the database; the first ones again while others hold their locks. An attempt is the last of them,
+    /// and has no effect if it is refused for its rows: then why.
+    pub(super) async fn flush(
+        &mut self,
+        at: &mut Place<'_>,
+        mut segment: Vec<PlannedOp>,
+        is_attempt: bool,
+    ) -> Result<Option<Refusal>, MigrateError> {
+        let attempt = segment.split_off(segment.len().saturating_sub(usize::from(is_attempt)));
+        let refusal = match at.is_in_one() {
+            true => self.flush_in_one(at, &segment, &attempt).await?,
+            false => self.flush_journaled(at, &segment, &attempt).await?,
+        };
         self.operations.extend(segment);
-        Ok(())
+        self.operations.extend(attempt.into_iter().filter(|_| refusal.is_none()));
+        Ok(refusal)
     }
 
-    async fn flush_in_one(&mut self, at: &mut Place<'_>, segment: &[PlannedOp]) -> Result<(), MigrateError> {
+    async fn flush_in_one(
+        &mut self,
+        at: &mut Place<'_>,
+        segment: &[PlannedOp],
+        attempt: &[PlannedOp],
+    ) -> Result<Option<Refusal>, MigrateError> {
         let mut patience = at.migrator.patience(&at.plan.package, at.title());
         let is_first = !at.connection.in_transaction();
         let applying = Applying { plan: at.plan, step: at.step, state: &mut *at.state, started: self.started };
         let connection = &mut *at.connection;
         let before = self.statements();
-        let touched = loop {
+        let (done, refusal) = loop {
             let begun = Instant::now();
             let sent = async {
                 if is_first {
-                    let ops = segment.iter().map(|planned| &planned.op);
+                    let ops = segment.iter().chain(attempt).map(|planned| &planned.op);
                     let settings = at.migrator.target.settings();
                     let locks = table_locks(connection.dialect(), settings, ops, |table| applying.owns(table));
                     connection.begin().await?;
@@ -104,11 +122,11 @@ impl Open {
                     }
                     applying.ensure_tables(connection).await?;
                 }
-                send(connection, segment, before).await
+                send(connection, segment, attempt, before).await
             };
             let sent = at.migrator.interrupt.unless_raised(sent).await;
             match sent.unwrap_or_else(|| Err(ErrorKind::Interrupted("this step is rolled back").into())) {
-                Ok(touched) => break touched,
+                Ok(done) => break done,
                 Err(mut error) => {
                     // A rollback that fails closes the connection, which rolls back too.
                     let _ = connection.rollback().await;
@@ -122,18 +140,26 @@ impl Open {
                 }
             }
         };
-        self.touched.extend(touched);
-        Ok(())
+        for (at, done) in done {
+            self.touched.insert(at, done.touched);
+            self.drawn.extend(done.drawn.map(|number| (at, number)));
+        }
+        Ok(refusal)
     }
 
     /// Written down first with everything before it. Nothing interrupts it.
-    async fn flush_journaled(&mut self, at: &mut Place<'_>, segment: &[PlannedOp]) -> Result<(), MigrateError> {
-        if segment.is_empty() && matches!(self.journal, Journal::Ours(_)) {
-            return Ok(());
+    async fn flush_journaled(
+        &mut self,
+        at: &mut Place<'_>,
+        segment: &[PlannedOp],
+        attempt: &[PlannedOp],
+    ) -> Result<Option<Refusal>, MigrateError> {
+        if segment.is_empty() && attempt.is_empty() && matches!(self.journal, Journal::Ours(_)) {
+            return Ok(None);
         }
-        let so_far: Vec<PlannedOp> = self.operations.iter().chain(segment).cloned().collect();
+        let so_far: Vec<PlannedOp> = self.operations.iter().chain(segment).chain(attempt).cloned().collect();
         let step = PlannedStep { plan: Plan::of(so_far).into(), ..at.step.clone() };
-        let mut flight = self.written(at, &step, segment).await?;
+        let mut flight = self.written(at, &step, &[segment, attempt].concat()).await?;
         if let Some(conversation) = &mut flight.conversation {
             conversation.open = true;
         }
@@ -146,10 +172,12 @@ impl Open {
             true => Flying::resumed(at.connection, &mut flight, patience),
             false => Flying::new(at.connection, &mut flight, patience),
         };
-        flying.go_so_far().await?;
-        self.touched = flight.conversation.as_ref().map(|said| said.touched.clone()).unwrap_or_default();
+        let attempted: usize = attempt.iter().map(|planned| planned.statements.len()).sum();
+        let refusal = flying.go_so_far(attempted).await?;
+        let said = flight.conversation.clone().unwrap_or_default();
+        (self.touched, self.drawn) = (said.touched, said.drawn);
         self.journal = Journal::Ours(Box::new(flight));
-        Ok(())
+        Ok(refusal)
     }
 
     /// The row of a step of which this much is known, `segment` being the end of it that is not applied.
@@ -212,6 +240,22 @@ impl Open {
         counted.map(|(at, _)| self.touched.get(&at).copied()).sum()
     }
 
+    /// The number that was drawn for the row that an operation inserts; none where that is not known any more.
+    pub(super) async fn drawn(
+        &self,
+        connection: &mut Connection,
+        place: usize,
+        table: &Ident,
+        column: &Ident,
+    ) -> Result<Option<i64>, MigrateError> {
+        let first: usize = self.operations.iter().take(place).map(|planned| planned.statements.len()).sum();
+        let Some(question) = last_drawn(connection.dialect(), table, column) else {
+            return Ok(self.drawn.get(&first).copied());
+        };
+        let answer = connection.fetch(&question).await?.into_iter().flatten().next().flatten();
+        Ok(answer.and_then(|number| number.parse().ok()))
+    }
+
     /// Writes an answer down where a run that dies leaves something of the step.
     pub(super) async fn answered(
         &mut self,
@@ -233,7 +277,7 @@ impl Open {
         if !at.is_in_one() {
             return self.conclude_journaled(at, &rest).await;
         }
-        self.flush(at, rest).await?;
+        self.flush(at, rest, false).await?;
         let mut applying = Applying { plan: at.plan, step: at.step, state: &mut *at.state, started: self.started };
         // Only now it is known which version is recorded.
         applying.ensure_tables(at.connection).await?;
@@ -313,21 +357,36 @@ fn is_nobodys_fault(kind: &ErrorKind) -> bool {
     }
 }
 
-/// Sends the statements of operations in order; how many rows each of those touched that touch rows, by its place.
+/// Sends the statements of operations in order, and then those of an attempt; what each of those did that touch rows, by its
+/// place, and why the attempt was refused.
 async fn send(
     connection: &mut Connection,
     segment: &[PlannedOp],
+    attempt: &[PlannedOp],
     before: usize,
-) -> Result<Vec<(usize, u64)>, MigrateError> {
-    let mut touched = Vec::new();
-    let statements: Vec<&Statement> = segment.iter().flat_map(|planned| &planned.statements).collect();
-    let total = before + statements.len();
-    for (at, statement) in (before..).zip(statements) {
-        match connection.execute(&statement.sql).await {
-            Ok(rows) if statement.touches_rows() => touched.push((at, rows)),
+) -> Result<(Vec<(usize, Done)>, Option<Refusal>), MigrateError> {
+    let of = |operations: &'_ [PlannedOp]| -> Vec<Statement> {
+        operations.iter().flat_map(|planned| &planned.statements).cloned().collect()
+    };
+    let (statements, attempted) = (of(segment), of(attempt));
+    let total = before + statements.len() + attempted.len();
+    let mut done = Vec::new();
+    for (at, statement) in (before..).zip(&statements) {
+        match connection.send(&[&statement.sql]).await {
+            Ok(answers) if statement.touches_rows() => done.extend(answers.first().map(|answer| (at, answer.done))),
             Ok(_) => {}
-            Err(error) => return Err(refused(statement, at + 1, total, &error).into()),
+            Err(Stopped { error, .. }) => return Err(refused(statement, at + 1, total, &error).into()),
         }
     }
-    Ok(touched)
+    let Some(last) = attempted.last() else { return Ok((done, None)) };
+    let sql: Vec<&str> = attempted.iter().map(|statement| statement.sql.as_str()).collect();
+    match connection.attempt(&sql).await {
+        Ok(Ok(answers)) => {
+            let places = before + statements.len()..;
+            done.extend(places.zip(answers).map(|(at, answer)| (at, answer.done)));
+            Ok((done, None))
+        }
+        Ok(Err(refusal)) => Ok((done, Some(refusal))),
+        Err(error) => Err(refused(last, total, total, &error).into()),
+    }
 }

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-use crate::policy::Profile;
+use crate::policy::room;
 use crate::revision::PackageInfo;
 use crate::sandbox::{Guest, Sandbox, SandboxError, Source, StepCall, StepError};
 use described::{Described, Steps};
@@ -79,7 +79,7 @@ pub enum PackageError {
         file: String,
     },
     /// A file beyond its limit.
-    #[error("{file}: it is larger than {limit} bytes{}", room(*limit))]
+    #[error("{file}: it is larger than {limit} bytes{}", room(*limit, |limits| limits.component_bytes))]
     TooLarge {
         /// The file.
         file: String,
@@ -150,15 +150,6 @@ pub enum PackageError {
         /// What that says.
         other: String,
     },
-}
-
-/// Which limits have room for more than this.
-fn room(limit: usize) -> String {
-    let profile = Profile::LanguageRuntime;
-    match profile.limits().component_bytes {
-        more if more > limit => format!("; the limits-profile {} allows {more}", profile.as_str()),
-        _ => String::new(),
-    }
 }
 
 impl Package {

@@ -1,5 +1,6 @@
 //! Every limit of the runner, in one struct, finite by default.
 
+use std::fmt::Display;
 use std::time::Duration;
 
 use crate::dialect::SessionSettings;
@@ -132,11 +133,28 @@ impl Profile {
                 compile_memory: 2 << 30,
                 fuel: 20_000_000_000,
                 wall_time: Duration::from_secs(60),
+                step_bytes: 64 << 20,
+                host_calls: 500_000,
+                operations: 10_000,
+                sql_bytes: 32 << 20,
+                queries: 5_000,
+                answer_rows: 1_000_000,
+                answer_bytes: 32 << 20,
+                log_bytes: 64 << 10,
                 // A guest that reads rows keeps its transaction waiting while it computes.
                 session: SessionSettings { idle_timeout: Duration::from_secs(150), ..SessionSettings::default() },
                 ..Limits::default()
             },
         }
+    }
+}
+
+/// Which profile has room for more than a limit, for the end of a message that says it was reached; nothing if none has.
+pub fn room<N: PartialOrd + Display>(limit: N, of: impl Fn(&Limits) -> N) -> String {
+    let profile = Profile::LanguageRuntime;
+    match of(&profile.limits()) {
+        more if more > limit => format!("; the limits-profile {} allows {more}", profile.as_str()),
+        _ => String::new(),
     }
 }
 

@@ -2,7 +2,7 @@
 
 mod limits;
 
-pub use limits::{Limits, Profile};
+pub use limits::{Limits, Profile, room};
 
 use std::collections::BTreeSet;
 

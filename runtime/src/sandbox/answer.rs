@@ -1,7 +1,7 @@
 //! The schema model → what `inspect` tells a guest.
 
 use super::bindings::ptah::migration::{inspect, rows, types};
-use crate::dialect::{self, Dialect};
+use crate::dialect::{self, Dialect, Refusal, RefusalKind};
 use crate::operation::{
     ColumnDefault, ColumnType, Computed, ComputedStorage, EnumType, Ident, Index, IndexKey, IndexOrder, Key, Label,
     LargeSize, ReferentialAction, Value,
@@ -131,6 +131,29 @@ pub(super) fn answer_column((name, answer): &(Ident, Answer)) -> rows::AnswerCol
         Answer::Decimal => None,
     };
     rows::AnswerColumn { name: name.to_string(), column_type }
+}
+
+pub(super) fn refusal(Refusal { kind, code }: Refusal) -> types::Refusal {
+    let kind = match kind {
+        RefusalKind::Unique => types::RefusalKind::Unique,
+        RefusalKind::NotNull => types::RefusalKind::NotNull,
+        RefusalKind::ForeignKey => types::RefusalKind::ForeignKey,
+        RefusalKind::Check => types::RefusalKind::Check,
+        RefusalKind::Value => types::RefusalKind::Value,
+    };
+    types::Refusal { kind, code }
+}
+
+/// What is said of a refusal that a guest did not handle.
+pub(super) fn refused(refusal: &types::Refusal) -> String {
+    let kind = match refusal.kind {
+        types::RefusalKind::Unique => RefusalKind::Unique,
+        types::RefusalKind::NotNull => RefusalKind::NotNull,
+        types::RefusalKind::ForeignKey => RefusalKind::ForeignKey,
+        types::RefusalKind::Check => RefusalKind::Check,
+        types::RefusalKind::Value => RefusalKind::Value,
+    };
+    format!("the database refused rows: {} ({})", kind.words(), refusal.code)
 }
 
 pub(super) fn value(value: &Value) -> types::Value {

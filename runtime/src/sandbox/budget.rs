@@ -3,7 +3,7 @@
 use wasmtime::ResourceLimiter;
 
 use super::error::StepError;
-use crate::policy::Limits;
+use crate::policy::{Limits, room};
 
 /// The counters of one step.
 #[derive(Debug)]
@@ -34,7 +34,8 @@ impl Budget {
         self.calls += 1;
         if self.calls > self.limits.host_calls {
             let limit = self.limits.host_calls;
-            return Err(StepError::LimitExceeded(format!("the step made more than {limit} host calls")));
+            let room = room(limit, |limits| limits.host_calls);
+            return Err(StepError::LimitExceeded(format!("the step made more than {limit} host calls{room}")));
         }
         self.carry(bytes)
     }
@@ -47,7 +48,10 @@ impl Budget {
         self.bytes = self.bytes.saturating_add(bytes);
         if self.bytes > self.limits.step_bytes {
             let limit = self.limits.step_bytes;
-            return Err(StepError::LimitExceeded(format!("the step's host calls carried more than {limit} bytes")));
+            let room = room(limit, |limits| limits.step_bytes);
+            return Err(StepError::LimitExceeded(format!(
+                "the step's host calls carried more than {limit} bytes{room}"
+            )));
         }
         Ok(())
     }
@@ -71,7 +75,8 @@ impl Budget {
     /// The answers to the step have too much.
     pub(super) fn answers_spent(&self) -> StepError {
         let (rows, bytes) = (self.limits.answer_rows, self.limits.answer_bytes);
-        StepError::LimitExceeded(format!("the answers to the step have more than {rows} rows or {bytes} bytes"))
+        let room = room(bytes, |limits| limits.answer_bytes);
+        StepError::LimitExceeded(format!("the answers to the step have more than {rows} rows or {bytes} bytes{room}"))
     }
 
     /// Too many handles are open.
@@ -85,7 +90,8 @@ impl Budget {
         self.log_bytes = self.log_bytes.saturating_add(bytes).saturating_add(1);
         if self.log_bytes > self.limits.log_bytes {
             let limit = self.limits.log_bytes;
-            return Err(StepError::LimitExceeded(format!("the step logged more than {limit} bytes")));
+            let room = room(limit, |limits| limits.log_bytes);
+            return Err(StepError::LimitExceeded(format!("the step logged more than {limit} bytes{room}")));
         }
         Ok(())
     }
@@ -96,7 +102,8 @@ impl Budget {
         self.memory = self.memory.saturating_add(bytes);
         if self.memory > self.limits.memory_bytes {
             let limit = self.limits.memory_bytes;
-            let error = StepError::LimitExceeded(format!("the step took more than {limit} bytes of memory"));
+            let room = room(limit, |limits| limits.memory_bytes);
+            let error = StepError::LimitExceeded(format!("the step took more than {limit} bytes of memory{room}"));
             return Err(error.into());
         }
         Ok(())

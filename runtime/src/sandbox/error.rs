@@ -95,6 +95,8 @@ pub enum GuestErrorKind {
     Unsupported,
     /// A budget was spent.
     LimitExceeded,
+    /// The database refused rows.
+    Refused,
     /// The guest's own reason.
     Failed,
 }
@@ -109,6 +111,7 @@ impl GuestErrorKind {
             Self::Denied => "denied",
             Self::Unsupported => "unsupported",
             Self::LimitExceeded => "limit-exceeded",
+            Self::Refused => "refused",
             Self::Failed => "failed",
         }
     }
@@ -232,6 +235,7 @@ impl From<types::Error> for StepError {
             types::Error::Denied(message) => (GuestErrorKind::Denied, message),
             types::Error::Unsupported(message) => (GuestErrorKind::Unsupported, message),
             types::Error::LimitExceeded(message) => (GuestErrorKind::LimitExceeded, message),
+            types::Error::Refused(refusal) => (GuestErrorKind::Refused, super::answer::refused(&refusal)),
             types::Error::Failed(message) => (GuestErrorKind::Failed, message),
         };
         Self::Guest { kind, message: super::log::escaped(&message, MESSAGE_CHARS) }

@@ -8,11 +8,12 @@ use std::time::Instant;
 use wasmtime::component::Resource;
 
 use super::answer;
-use super::bindings::ptah::migration::{rows, types};
+use super::bindings::ptah::migration::{data, rows, types};
 use super::convert::{self, Converter};
 use super::error::{CallError, StepError};
 use super::step::{PlannedStatement, State};
 use super::weight::Weight;
+use crate::dialect::Refusal;
 use crate::operation::{Ident, Value};
 use crate::plan::{PlannedOp, Question};
 use crate::schema::{Answer, Schema};
@@ -51,6 +52,12 @@ pub enum Answered {
     Rows(Vec<Vec<Value>>),
     /// So many rows were touched.
     Touched(u64),
+    /// The number that was drawn.
+    Drawn(i64),
+    /// The statement was done.
+    Done,
+    /// The statement was refused for its rows, and has no effect.
+    Refused(Refusal),
     /// There are more rows or bytes than asked for.
     TooMuch,
 }
@@ -68,7 +75,7 @@ impl State {
     fn put(&mut self, question: Question) -> Result<Answered, CallError> {
         let (rows, bytes) = self.budget.answer_left();
         let (Some(desk), Some(planner)) = (&self.desk, &mut self.planner) else {
-            return Err(StepError::Denied("rows cannot be asked for here".into()).into());
+            return Err(not_here());
         };
         let asked = Asked { segment: planner.flush(), schema: planner.schema().clone(), question, rows, bytes };
         let since = Instant::now();
@@ -79,6 +86,15 @@ impl State {
             Some(answered) => Ok(answered?),
             None => Err(StepError::Interrupted.into()),
         }
+    }
+
+    /// The place of the operation of a statement that the guest holds.
+    fn place(&mut self, statement: &Resource<PlannedStatement>) -> Result<usize, CallError> {
+        self.planned_call(0)?;
+        let held = self.handles.get(statement);
+        let PlannedStatement(place) =
+            *held.map_err(|_| StepError::Trap("it asked for a statement that it does not hold".into()))?;
+        Ok(place)
     }
 
     fn cursor(&mut self, cursor: &Resource<Cursor>) -> Result<&mut Cursor, CallError> {
@@ -99,7 +115,7 @@ impl rows::Host for State {
         let question = planner.query(&query)?;
         let columns = match &question {
             Question::Query { columns, .. } => columns.clone(),
-            Question::Touched(_) => Vec::new(),
+            _ => Vec::new(),
         };
         let Answered::Rows(rows) = self.put(question)? else { return Err(misanswered()) };
         let rows: VecDeque<Vec<types::Value>> =
@@ -109,16 +125,43 @@ impl rows::Host for State {
         pushed.map_err(|_| self.budget.too_many_handles().into())
     }
 
+    fn attempt(
+        &mut self,
+        statement: types::SqlText,
+        parameters: Vec<types::Value>,
+    ) -> Result<Resource<PlannedStatement>, CallError> {
+        if self.desk.is_none() {
+            return Err(not_here());
+        }
+        let held = data::Host::execute(self, statement, parameters)?;
+        let question = self.planner.as_mut().ok_or_else(misanswered)?.attempt()?;
+        match self.put(question)? {
+            Answered::Done => Ok(held),
+            Answered::Refused(refusal) => {
+                self.planner.as_mut().ok_or_else(misanswered)?.take_back();
+                // It was pushed just now.
+                let _ = self.handles.delete(held);
+                Err(types::Error::Refused(answer::refusal(refusal)).into())
+            }
+            _ => Err(misanswered()),
+        }
+    }
+
     fn touched(&mut self, statement: Resource<PlannedStatement>) -> Result<u64, CallError> {
-        self.planned_call(0)?;
-        let held = self.handles.get(&statement);
-        let PlannedStatement(place) =
-            *held.map_err(|_| StepError::Trap("it asked for a statement that it does not hold".into()))?;
-        let planner = self.planner.as_mut().ok_or_else(misanswered)?;
-        let question = planner.touched(place)?;
+        let place = self.place(&statement)?;
+        let question = self.planner.as_mut().ok_or_else(misanswered)?.touched(place)?;
         match self.put(question)? {
             Answered::Touched(count) => Ok(count),
-            Answered::Rows(_) | Answered::TooMuch => Err(misanswered()),
+            _ => Err(misanswered()),
+        }
+    }
+
+    fn drawn(&mut self, statement: Resource<PlannedStatement>) -> Result<i64, CallError> {
+        let place = self.place(&statement)?;
+        let question = self.planner.as_mut().ok_or_else(misanswered)?.drawn(place)?;
+        match self.put(question)? {
+            Answered::Drawn(number) => Ok(number),
+            _ => Err(misanswered()),
         }
     }
 }
@@ -160,6 +203,10 @@ impl rows::HostCursor for State {
         let deleted = self.handles.delete(cursor).map(drop);
         deleted.map_err(|_| StepError::Trap("it gave back a cursor that it does not hold".into()).into())
     }
+}
+
+fn not_here() -> CallError {
+    StepError::Denied("rows cannot be asked for here".into()).into()
 }
 
 /// An answer to another question than was asked.

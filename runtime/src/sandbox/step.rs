@@ -14,7 +14,7 @@ use super::log::LogEvent;
 use super::ready::Ready;
 use super::rows::Desk;
 use crate::plan::Planner;
-use crate::policy::Limits;
+use crate::policy::{Limits, room};
 use crate::revision::{Dependency, PackageInfo, PopulateStep, Revision};
 
 /// Which export a step calls, and with what.
@@ -159,7 +159,8 @@ fn new_store(
         }
         if started.elapsed().saturating_sub(waited.get()) > wall_time {
             let seconds = wall_time.as_secs_f64();
-            return Err(StepError::LimitExceeded(format!("the step took longer than {seconds} s")).into());
+            let room = room(seconds, |limits| limits.wall_time.as_secs_f64());
+            return Err(StepError::LimitExceeded(format!("the step took longer than {seconds} s{room}")).into());
         }
         Ok(UpdateDeadline::Continue(1))
     });
@@ -175,7 +176,8 @@ fn ended(error: &wasmtime::Error, limits: &Limits) -> StepError {
     if let Some(trap) = error.downcast_ref::<Trap>() {
         return match trap {
             Trap::OutOfFuel => {
-                StepError::LimitExceeded(format!("the step used more than {} units of fuel", limits.fuel))
+                let room = room(limits.fuel, |limits| limits.fuel);
+                StepError::LimitExceeded(format!("the step used more than {} units of fuel{room}", limits.fuel))
             }
             Trap::StackOverflow => {
                 StepError::LimitExceeded(format!("the guest's stack grew beyond {} bytes", limits.stack_bytes))

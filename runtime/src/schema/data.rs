@@ -156,6 +156,25 @@ fn check_conflict(scope: Scope<'_>, rules: &Rules, table: &Table, conflict: &Con
     Ok(())
 }
 
+impl Schema {
+    /// The table, and the column, for whose one row an INSERT has the database draw a number.
+    ///
+    /// # Errors
+    /// It is no INSERT of one row given by VALUES, or nothing is drawn for it.
+    pub fn drawn_by(&self, statement: &Dml) -> Result<(Ident, Ident), SchemaError> {
+        let Dml::Insert { table: name, columns, source: InsertSource::Rows(rows), conflict: None } = statement else {
+            return Err(invalid("a number is drawn for a row that an INSERT gives by VALUES alone".to_owned()));
+        };
+        let numbered = find::table(self, name)?.columns.iter().find(|column| column.auto_increment);
+        match numbered.filter(|column| rows.len() == 1 && !columns.contains(&column.name)) {
+            Some(column) => Ok((name.clone(), column.name.clone())),
+            None => {
+                Err(invalid(format!("the database draws no number, or not just one, for what is inserted into {name}")))
+            }
+        }
+    }
+}
+
 /// Whether they are the same, in any order.
 pub(crate) fn same_columns(left: &[Ident], right: &[Ident]) -> bool {
     left.len() == right.len() && left.iter().all(|column| right.contains(column))

@@ -6,8 +6,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::database::Connection;
-use crate::dialect::{bookkeeping, literal};
+use crate::dialect::{Refusal, bookkeeping, literal};
 use crate::operation::Value;
+use crate::plan::Plan;
 
 use super::StoreError;
 use super::journal;
@@ -22,6 +23,8 @@ pub struct Conversation {
     pub open: bool,
     /// How many rows the statements touched that are applied, by their place; of those that touch rows.
     pub touched: BTreeMap<usize, u64>,
+    /// The numbers that the database drew for rows that they inserted, the last one of each, by their place.
+    pub drawn: BTreeMap<usize, i64>,
     /// What it was answered, in order.
     pub answers: Vec<Reply>,
 }
@@ -37,6 +40,17 @@ pub struct Reply {
     pub answer: Answered,
 }
 
+impl Reply {
+    /// Whether it came when this was planned. A statement that is attempted is planned before it is refused.
+    pub fn is_after(&self, plan: &Plan) -> bool {
+        let refused = match (&self.answer, plan.operations.last()) {
+            (Answered::Refused(_), Some(last)) => last.statements.len(),
+            _ => 0,
+        };
+        plan.statements().count() == self.after + refused
+    }
+}
+
 /// What a question was answered with.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -45,6 +59,12 @@ pub enum Answered {
     Rows(Vec<Vec<Value>>),
     /// So many rows were touched.
     Touched(u64),
+    /// The number that was drawn.
+    Drawn(i64),
+    /// The statement was done.
+    Done,
+    /// The statement was refused for its rows.
+    Refused(Refusal),
 }
 
 /// A [`Conversation`] without its answers, as it is written down.
@@ -53,19 +73,22 @@ struct Head {
     seed: u64,
     open: bool,
     touched: BTreeMap<usize, u64>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    drawn: BTreeMap<usize, i64>,
 }
 
 impl Conversation {
     pub(super) fn head(&self) -> Value {
-        let head = Head { seed: self.seed, open: self.open, touched: self.touched.clone() };
+        let (touched, drawn) = (self.touched.clone(), self.drawn.clone());
+        let head = Head { seed: self.seed, open: self.open, touched, drawn };
         words(&serde_json::to_string(&head).unwrap_or_default())
     }
 
     /// Reads the two columns.
     pub(super) fn read(head: &str, answers: &str) -> Result<Self, serde_json::Error> {
-        let Head { seed, open, touched } = serde_json::from_str(head)?;
+        let Head { seed, open, touched, drawn } = serde_json::from_str(head)?;
         let answers = answers.lines().map(serde_json::from_str).collect::<Result<Vec<Reply>, _>>()?;
-        Ok(Self { seed, open, touched, answers })
+        Ok(Self { seed, open, touched, drawn, answers })
     }
 }
 

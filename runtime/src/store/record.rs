@@ -126,7 +126,7 @@ async fn send(connection: &mut Connection, writes: &[Write]) -> Result<(), Store
     let answers = sent.map_err(DatabaseError::from)?;
     let wrong = writes.iter().zip(answers).find_map(|(write, answer)| {
         let otherwise = write.otherwise.as_ref()?;
-        (answer.touched != 1).then(|| StoreError::Changed(otherwise.clone()))
+        (answer.done.touched != 1).then(|| StoreError::Changed(otherwise.clone()))
     });
     wrong.map_or(Ok(()), Err)
 }

@@ -227,6 +227,30 @@ on_databases! {
         let history = target.fetch("SELECT step, outcome FROM ptah_db_history ORDER BY id").await;
         assert_eq!(history.len(), 2, "{history:?}");
     }
+
+    [mariadb] async fn what_an_attempt_was_answered_it_hears_again(target: &TestTarget) {
+        let asks = || lottery([
+            attempt("INSERT INTO draws (n) VALUES (?)", (3,), None),
+            attempt("INSERT INTO draws (id, n) VALUES (1, 9)", (), Some(RefusalKind::Unique)),
+            expect_drawn("INSERT INTO draws (n) VALUES (?)", (4,), 4),
+            attempt("INSERT INTO draws (id, n) VALUES (2, 9)", (), Some(RefusalKind::Unique)),
+            add_column("draws", Column::integer("late")),
+            attempt("UPDATE draws SET late = 1 WHERE n > 2", (), None),
+        ]);
+        cut_short(target, &asks(), "ALTER TABLE `draws` ADD COLUMN `late`").await;
+        // Asked now, the database would say otherwise.
+        target.execute("DELETE FROM draws WHERE n < 3").await;
+        on(target, "upgrade lottery.wasm").ok();
+        assert_eq!(value(target, "SELECT group_concat(n, '-', late ORDER BY id) FROM draws").await, "3-1,4-1");
+        assert_eq!(value(target, "SELECT count(*) FROM ptah_db_journal").await, "0");
+        let digest = "SELECT plan_digest FROM ptah_db_history WHERE step = '002'";
+        let resumed = value(target, digest).await;
+        let whole = TestTarget::new(target.dialect()).await;
+        on_base(&whole).await;
+        put(&whole, "lottery.wasm", &asks());
+        on(&whole, "upgrade lottery.wasm").ok();
+        assert_eq!(value(&whole, digest).await, resumed);
+    }
 }
 
 /// Applies the first step.

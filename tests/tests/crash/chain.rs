@@ -81,6 +81,8 @@ pub(crate) fn chain() -> GuestPackage {
             }),
             insert_answer("SELECT full_name FROM author ORDER BY id", (), "draft", ["name"]),
             expect_touched("UPDATE draft SET books = 1 WHERE name <> ?", ("Cleo",), 2),
+            attempt("INSERT INTO draft (id, name) VALUES (1, 'Again')", (), Some(RefusalKind::Unique)),
+            attempt("UPDATE draft SET books = 1 WHERE books = 1", (), None),
             rename_table("draft", "tally"),
             if_rows(
                 "SELECT id FROM tally WHERE books IS NULL",

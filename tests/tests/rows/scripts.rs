@@ -112,6 +112,10 @@ on_every_database! {
                 "SELECT CAST(id AS TEXT), CAST('7' || id AS INTEGER) FROM authors WHERE id = 2",
                 "SELECT id::text, CAST('7' || id AS bigint) FROM authors WHERE id = 2",
                 "SELECT CAST(id AS CHAR), CAST(concat('7', id) AS SIGNED) FROM authors WHERE id = 2"), (), [("2", 72)]),
+            expect_rows(own_text(target,
+                "SELECT substr(CAST(title AS VARCHAR(9)), 1, 3) AS t FROM books WHERE id = 2",
+                "SELECT title::varchar(3) AS t FROM books WHERE id = 2",
+                "SELECT CAST(title AS CHAR(3)) AS t FROM books WHERE id = 2"), (), [("app",)]),
         ])
         .await
         .unwrap();

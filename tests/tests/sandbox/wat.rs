@@ -103,7 +103,7 @@ impl Guest {
                 {globals}
                 (global $heap (mut i32) (i32.const 65536))
                 ;; 16: ok. 32: failed("no"). 1024: the description.
-                (data (i32.const 32) "\01\00\00\00\06\00\00\00\40\00\00\00\02\00\00\00")
+                (data (i32.const 32) "\01\00\00\00\07\00\00\00\40\00\00\00\02\00\00\00")
                 (data (i32.const 64) "no")
                 {data}
                 (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) (local $at i32)

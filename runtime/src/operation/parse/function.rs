@@ -1,12 +1,12 @@
-//! Functions, typed literals, and the casts and arrays that PostgreSQL prints.
+//! Functions, and the arrays that PostgreSQL prints.
 
-use sqlparser::ast::{self, DataType, ExactNumberInfo, TimezoneInfo};
+use sqlparser::ast;
 
-use super::expr::{Reader, bytes, number, text_value};
+use super::expr::Reader;
 use super::query::descending;
 use super::syntax::Source;
 use super::{Grammar, ParseError, refused, too_large, unsupported};
-use crate::operation::{Aggregate, BinaryOperator, CastType, Expr, Function, Label, Position, RankKey, Ranking, Value};
+use crate::operation::{Aggregate, BinaryOperator, Expr, Function, Position, RankKey, Ranking, Value};
 
 type Result<T> = std::result::Result<T, ParseError>;
 
@@ -253,101 +253,6 @@ impl Reader<'_> {
         Ok(read)
     }
 
-    /// `DATE '2024-01-01'` and its like.
-    pub(super) fn typed_string(&self, typed: &ast::TypedString) -> Result<Value> {
-        let (false, ast::Value::SingleQuotedString(text)) = (typed.uses_odbc_syntax, &typed.value.value) else {
-            return Err(unsupported("this kind of literal is not allowed"));
-        };
-        match target(&typed.data_type) {
-            Some(target @ (Target::Date | Target::Time | Target::Timestamp | Target::TimestampWithZone)) => {
-                constant(text, target)
-            }
-            Some(target @ (Target::Uuid | Target::Json)) if self.syntax.grammar != Grammar::Mariadb => {
-                constant(text, target)
-            }
-            _ => Err(unsupported("a literal of this type is not allowed")),
-        }
-    }
-
-    /// `CAST(x AS type)` and PostgreSQL's `x::type`. Of a literal it is a typed literal, of anything else only in a
-    /// statement, or as PostgreSQL prints the casts that it put in itself.
-    pub(super) fn cast(&mut self, kind: &ast::CastKind, operand: &ast::Expr, data_type: &DataType) -> Result<Expr> {
-        let not_allowed = || unsupported("casts to this type are not allowed");
-        let is_postgres = self.syntax.grammar == Grammar::Postgres;
-        match kind {
-            ast::CastKind::DoubleColon if is_postgres => {}
-            ast::CastKind::Cast if self.syntax.source == Source::Guest => {}
-            _ => return Err(unsupported("casts of this form are not allowed")),
-        }
-        if self.syntax.source == Source::Server
-            && let ast::Expr::Value(value) = operand
-            && value.value == ast::Value::Null
-        {
-            return Ok(Expr::Value(Value::Null));
-        }
-        if let Some(label) = self.label(operand, data_type)? {
-            return Ok(Expr::Value(label));
-        }
-        let target = target(data_type).ok_or_else(not_allowed)?;
-        if let ast::Expr::Value(value) = operand
-            && let ast::Value::SingleQuotedString(text) = &value.value
-        {
-            return constant(text, target).map(Expr::Value);
-        }
-        if let ast::Expr::Value(value) = operand
-            && let ast::Value::Placeholder(_) = &value.value
-            && let read @ Value::Text(_) = self.value(&value.value)?
-            && let Value::Text(text) = &read
-        {
-            return constant(text, target).map(Expr::Value);
-        }
-        if self.syntax.source == Source::Guest {
-            if !self.is_statement() {
-                return Err(unsupported("casts are allowed in a statement only"));
-            }
-            let to = match target {
-                Target::Text => CastType::Text,
-                Target::Integer => CastType::Integer,
-                Target::Double => CastType::Double,
-                _ => return Err(not_allowed()),
-            };
-            // A parameter is a constant too.
-            return Ok(match self.expr(operand)? {
-                Expr::Value(Value::Null) => Expr::Value(Value::Null),
-                other => Expr::Cast(Box::new(other), to),
-            });
-        }
-        match target {
-            Target::Text | Target::Integer | Target::Numeric | Target::Double => self.expr(operand),
-            _ => Err(not_allowed()),
-        }
-    }
-
-    /// `'a'::mood`: a label of an enumeration. What a server prints so is known by the column that it stands beside; of what
-    /// a guest writes so the model has to know it.
-    fn label(&mut self, operand: &ast::Expr, data_type: &DataType) -> Result<Option<Value>> {
-        let (DataType::Custom(name, modifiers), ast::Expr::Value(value)) = (data_type, operand) else {
-            return Ok(None);
-        };
-        let [ast::ObjectNamePart::Identifier(name)] = name.0.as_slice() else { return Ok(None) };
-        if self.syntax.grammar != Grammar::Postgres || !modifiers.is_empty() {
-            return Ok(None);
-        }
-        let text = match self.value(&value.value)? {
-            Value::Text(text) => text,
-            Value::Null => return Ok(Some(Value::Null)),
-            _ => return Ok(None),
-        };
-        if self.syntax.source == Source::Server {
-            return Ok(Some(Value::Text(text)));
-        }
-        if !self.is_statement() && self.position != Position::Default {
-            return Err(unsupported("a label beside a column of an enumeration needs no cast here"));
-        }
-        let label = Label::parse(&text).map_err(|error| refused(error.to_string()))?;
-        Ok(Some(Value::Label(Some(self.ident(name)?), label)))
-    }
-
     /// `x = ANY (ARRAY[…])` and `x <> ALL (ARRAY[…])`: how PostgreSQL prints IN.
     pub(super) fn any_of_array(&mut self, operand: &ast::Expr, array: &ast::Expr, negated: bool) -> Result<Expr> {
         if self.syntax.source == Source::Guest {
@@ -387,63 +292,4 @@ fn plain_argument(argument: &ast::FunctionArg) -> Result<&ast::Expr> {
 /// A name that fits a message.
 fn shown(name: &str) -> String {
     name.chars().take(64).collect()
-}
-
-/// What a literal can be cast to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Target {
-    Text,
-    Integer,
-    Numeric,
-    Double,
-    Date,
-    Time,
-    Timestamp,
-    TimestampWithZone,
-    Uuid,
-    Json,
-    Binary,
-}
-
-fn target(data_type: &DataType) -> Option<Target> {
-    Some(match data_type {
-        DataType::Text | DataType::Varchar(None) | DataType::CharacterVarying(None) | DataType::Char(None) => {
-            Target::Text
-        }
-        DataType::SmallInt(None) | DataType::Int(None) | DataType::Integer(None) | DataType::BigInt(None) => {
-            Target::Integer
-        }
-        DataType::Numeric(ExactNumberInfo::None) => Target::Numeric,
-        DataType::Signed | DataType::SignedInteger => Target::Integer,
-        DataType::DoublePrecision
-        | DataType::Double(ExactNumberInfo::None)
-        | DataType::Float(ExactNumberInfo::None)
-        | DataType::Real => Target::Double,
-        DataType::Date => Target::Date,
-        DataType::Time(None, TimezoneInfo::None | TimezoneInfo::WithoutTimeZone) => Target::Time,
-        DataType::Timestamp(None, TimezoneInfo::None | TimezoneInfo::WithoutTimeZone) => Target::Timestamp,
-        DataType::Timestamp(None, TimezoneInfo::WithTimeZone | TimezoneInfo::Tz) => Target::TimestampWithZone,
-        DataType::Uuid => Target::Uuid,
-        DataType::JSON | DataType::JSONB => Target::Json,
-        DataType::Bytea => Target::Binary,
-        _ => return None,
-    })
-}
-
-/// The value that a literal of a type is.
-fn constant(text: &str, target: Target) -> Result<Value> {
-    let value = match target {
-        Target::Text => return text_value(text),
-        Target::Integer => text.parse().map(Value::Integer).ok(),
-        Target::Numeric => Value::numeric(text).ok(),
-        Target::Double => number(&format!("{text}e0")).or_else(|_| number(text)).ok(),
-        Target::Date => Value::date(text).ok(),
-        Target::Time => Value::time(text).ok(),
-        Target::Timestamp => Value::timestamp(text).ok(),
-        Target::TimestampWithZone => Value::timestamp_with_zone(text).ok(),
-        Target::Uuid => Value::uuid(text).ok(),
-        Target::Json => Value::json(text).ok(),
-        Target::Binary => text.strip_prefix("\\x").and_then(bytes).map(Value::Binary),
-    };
-    value.ok_or_else(|| refused("a typed literal holds no value of its type"))
 }

@@ -6,6 +6,7 @@
 
 mod alter;
 mod bounds;
+mod cast;
 mod column;
 mod ddl;
 mod dml;

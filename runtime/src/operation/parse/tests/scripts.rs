@@ -48,6 +48,10 @@ fn what_a_grammar_says_in_its_own_words_is_taken_over() {
     let case =
         Expr::Case { operand: None, arms: vec![(column("a"), integer(1))], otherwise: Some(Box::new(integer(0))) };
     let empty = |name: &str| Expr::Call(Function::Coalesce, vec![column(name), text("")]);
+    let first_three = || {
+        let cast = Expr::Cast(a(), CastType::Text);
+        Expr::Call(Function::Substr, vec![cast, integer(1), integer(3)])
+    };
     for (grammar, sql, expected) in [
         (Grammar::Portable, "a IS TRUE", is(true, false)),
         (Grammar::Mariadb, "a IS NOT FALSE", is(false, true)),
@@ -65,6 +69,11 @@ fn what_a_grammar_says_in_its_own_words_is_taken_over() {
         (Grammar::Postgres, "a::text::float", Expr::Cast(Box::new(Expr::Cast(a(), CastType::Text)), CastType::Double)),
         (Grammar::Sqlite, "CAST(a AS FLOAT)", Expr::Cast(a(), CastType::Double)),
         (Grammar::Mariadb, "CAST(a AS SIGNED)", Expr::Cast(a(), CastType::Integer)),
+        (Grammar::Mariadb, "CAST(a AS CHAR(3))", first_three()),
+        (Grammar::Postgres, "a::varchar(3)", first_three()),
+        (Grammar::Sqlite, "CAST(a AS VARCHAR(3))", Expr::Cast(a(), CastType::Text)),
+        (Grammar::Postgres, "CAST('Ünix' AS varchar(3))", text("Üni")),
+        (Grammar::Sqlite, "CAST('Ünix' AS varchar(3))", text("Ünix")),
         (Grammar::Sqlite, "json_type(a)", Expr::Call(Function::JsonType, vec![column("a")])),
         (Grammar::Postgres, "json_typeof(a)", Expr::Call(Function::JsonType, vec![column("a")])),
         (Grammar::Postgres, "concat(a, '-', b)", {
@@ -83,6 +92,7 @@ fn what_a_grammar_says_in_its_own_words_is_taken_over() {
         (Grammar::Postgres, "datetime('now')"),
         (Grammar::Sqlite, "datetime('now', '-1 day')"),
         (Grammar::Sqlite, "CAST(a AS NUMERIC)"),
+        (Grammar::Postgres, "CAST(a AS char(3))"),
         (Grammar::Postgres, "left(a, -1)"),
     ] {
         assert!(

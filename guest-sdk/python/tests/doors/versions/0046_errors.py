@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0038"
-down_revision = "0037"
+revision = "0046"
+down_revision = "0045"
 
 # What psycopg2 and PyMySQL say (seen on PostgreSQL 15 and MariaDB 10.11): SQLSTATE, and number with the class.
 CASES = {
