@@ -210,8 +210,9 @@ class Cursor:
                 return
             self._release()
             lines = [[values.to_contract(value) for value in line] for line in parameters]
-            self._call(data.bulk_insert, _unquoted(plain.group("table")), columns, lines)
-            errors.changed()
+            for part in values.calls(lines):
+                self._call(data.bulk_insert, _unquoted(plain.group("table")), columns, part)
+                errors.changed()
             self.description, self.rowcount = None, len(lines)
             return
         made = []
@@ -225,8 +226,11 @@ class Cursor:
     ) -> None:
         """Several rows a statement, which has `width` placeholders from `place` on."""
         longest, made = max(1, _AT_ONCE // width), []
-        for first in range(0, len(parameters), longest):
-            lines = parameters[first : first + longest]
+        rest = list(parameters)
+        while rest:
+            fitting = values.calls([[values.to_contract(value) for value in line] for line in rest[:longest]])
+            many = len(next(fitting))
+            lines, rest = rest[:many], rest[many:]
             marks = [
                 ", ".join(f"${at * width + column + 1}" if "$" in statement[place:] else "?" for column in range(width))
                 for at in range(len(lines))
@@ -267,7 +271,10 @@ class Cursor:
         try:
             return function(*arguments)
         except Err as error:
-            raise errors.dbapi_error(error.value, self.connection.dialect, "statement") from None
+            about = errors.about_text(arguments[0].text) if function is contract.ddl_text else "statement"
+            made = errors.dbapi_error(error.value, self.connection.dialect, about)
+            made.statement = getattr(arguments[0], "text", None) if arguments else None
+            raise made from None
 
     def fetchone(self) -> tuple | None:
         """PEP 249."""

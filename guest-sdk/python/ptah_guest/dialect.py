@@ -9,25 +9,29 @@ from __future__ import annotations
 
 import re
 
-from sqlalchemy import create_engine, exc
+from sqlalchemy import URL, create_engine, event
 from sqlalchemy import types as sqltypes
 from sqlalchemy.dialects import registry
 from sqlalchemy.dialects.mysql.base import MySQLCompiler, MySQLDialect
 from sqlalchemy.dialects.postgresql.base import PGCompiler, PGDialect
 from sqlalchemy.dialects.sqlite.base import SQLiteCompiler, SQLiteDialect
 from sqlalchemy.engine import Engine
-from sqlalchemy.engine.default import DefaultDialect, DefaultExecutionContext
-from sqlalchemy.pool import StaticPool
+from sqlalchemy.engine.default import DefaultExecutionContext
+from sqlalchemy.pool import QueuePool
 from sqlalchemy.sql.compiler import SQLCompiler
 from wit_world.imports import inspect, types
 
-from . import dbapi, errors
-from . import types as column_types
+from . import dbapi, sql
+from .reflection import Reflection
 
 
 _TABLE_INFO = re.compile(
     r"""\s*PRAGMA\s+table_info\s*(\(\s*|=\s*)(?P<quote>["'`]?)(?P<table>\w+)(?P=quote)\s*\)?\s*;?\s*""", re.IGNORECASE
 )
+
+
+# What a step's database goes by; what the operator calls it is no matter of scripts.
+_DATABASE = "ptah"
 
 
 class _Boolean(sqltypes.Boolean):
@@ -122,15 +126,7 @@ class HostExecutionContext(DefaultExecutionContext):
         return int(count)
 
 
-def _names(columns) -> list[str]:
-    return [str(name) for name in columns]
-
-
-def _expression(text: types.SqlText | None) -> str | None:
-    return None if text is None else text.text
-
-
-class HostDialect:
+class HostDialect(Reflection):
     """What the three have in common. Stands before SQLAlchemy's own class."""
 
     driver = "ptah"
@@ -145,7 +141,7 @@ class HostDialect:
     use_insertmanyvalues = False
     use_insertmanyvalues_wo_returning = False
     execution_ctx_cls = HostExecutionContext
-    default_schema_name = None
+    default_isolation_level = "SERIALIZABLE"
 
     @classmethod
     def import_dbapi(cls):
@@ -191,252 +187,34 @@ class HostDialect:
     def do_rollback_to_savepoint(self, connection, name) -> None:
         connection.connection.dbapi_connection.rollback_to(name)
 
-    def _execute(self, cursor, context, run) -> None:
-        if context is not None and context.isddl:
-            from . import impl
-
-            # The driver answers DDL with nothing; its errors are wrapped by who called.
-            impl.execute_ddl(context.compiled.statement, context.root_connection)
-            return
-        run()
+    def _is_driver_sql(self, context) -> bool:
+        """Whether a text came by `exec_driver_sql`, in the words of the target's usual driver."""
+        return context is not None and context.compiled is None and getattr(context, "is_text", False)
 
     def do_execute(self, cursor, statement, parameters, context=None) -> None:
-        self._execute(cursor, context, lambda: cursor.execute(statement, parameters))
+        if context is not None and context.isddl:
+            from . import ddl
+
+            # The driver answers DDL with nothing; its errors are wrapped by who called.
+            ddl.execute_ddl(context.compiled.statement, context.root_connection)
+            return
+        if self._is_driver_sql(context):
+            statement, parameters = sql.of_driver(statement, parameters, self.name)
+        elif context is not None and context.isinsert:
+            rows = sql.rows_of(statement, parameters)
+            if rows is not None:
+                cursor.executemany(*rows)
+                return
+        cursor.execute(statement, parameters)
 
     def do_execute_no_params(self, cursor, statement, context=None) -> None:
-        self._execute(cursor, context, lambda: cursor.execute(statement))
+        cursor.execute(statement)
 
     def do_executemany(self, cursor, statement, parameters, context=None) -> None:
+        if self._is_driver_sql(context):
+            made = [sql.of_driver(statement, line, self.name) for line in parameters]
+            statement, parameters = made[0][0], [line for _, line in made]
         cursor.executemany(statement, parameters)
-
-    # --- reflection ---
-
-    def _columns(self, table_name: str, schema_name: str | None) -> list[inspect.ColumnInfo]:
-        if schema_name is not None or table_name not in inspect.tables():
-            raise exc.NoSuchTableError(table_name)
-        return inspect.columns(table_name)
-
-    def _constraints(self, table_name: str, schema_name: str | None, kind: type) -> list:
-        self._columns(table_name, schema_name)
-        return [found.value for found in inspect.constraints(table_name) if isinstance(found, kind)]
-
-    def has_table(self, connection, table_name, schema=None, **_options) -> bool:
-        return schema is None and table_name in inspect.tables()
-
-    def has_multi_table(self, connection, table_names, schema=None, **options):
-        return {(schema, name): self.has_table(connection, name, schema) for name in table_names}
-
-    def has_index(self, connection, table_name, index_name, schema=None, **_options) -> bool:
-        if not self.has_table(connection, table_name, schema):
-            return False
-        return any(found["name"] == index_name for found in self.get_indexes(connection, table_name))
-
-    def has_sequence(self, connection, sequence_name, schema=None, **_options) -> bool:
-        return False
-
-    def has_schema(self, connection, schema_name, **_options) -> bool:
-        return False
-
-    def has_type(self, connection, type_name, schema=None, **_options) -> bool:
-        return schema is None and column_types.enumeration_named(type_name) is not None
-
-    def get_table_names(self, connection, schema=None, **_options) -> list[str]:
-        return inspect.tables() if schema is None else []
-
-    def get_view_names(self, connection, schema=None, **_options) -> list[str]:
-        return []
-
-    get_materialized_view_names = get_view_names
-    get_temp_table_names = get_view_names
-    get_temp_view_names = get_view_names
-    get_sequence_names = get_view_names
-    get_foreign_table_names = get_view_names
-
-    def get_schema_names(self, connection, **_options) -> list[str]:
-        return [self.default_schema_name] if self.default_schema_name else []
-
-    def get_enums(self, connection, schema=None, **_options) -> list:
-        if schema not in (None, "*", self.default_schema_name):
-            return []
-        return [
-            {
-                "name": found.name,
-                "schema": self.default_schema_name,
-                "visible": True,
-                "labels": list(found.labels),
-            }
-            for found in inspect.enums()
-        ]
-
-    # PostgreSQL's inspector asks so.
-    _load_enums = get_enums
-
-    def get_domains(self, connection, schema=None, **_options) -> list:
-        return []
-
-    def get_view_definition(self, connection, view_name, schema=None, **_options) -> str:
-        raise exc.NoSuchTableError(view_name)
-
-    def get_table_options(self, connection, table_name, schema=None, **_options) -> dict:
-        self._columns(table_name, schema)
-        return {}
-
-    def get_columns(self, connection, table_name, schema=None, **_options) -> list[dict]:
-        key = [
-            name
-            for found in self._constraints(table_name, schema, types.Constraint_PrimaryKey)
-            for name in found.columns
-        ]
-        return [self._column(found, key) for found in self._columns(table_name, schema)]
-
-    def _column(self, found: inspect.ColumnInfo, key: list[str]) -> dict:
-        column = {
-            "name": found.name,
-            "type": column_types.from_contract(found.column_type, self),
-            "nullable": found.nullable,
-            "default": self._default(found.default),
-            "autoincrement": found.auto_increment or "auto",
-            "comment": found.comment,
-        }
-        if self.name == "sqlite":
-            column["primary_key"] = key.index(found.name) + 1 if found.name in key else 0
-            del column["comment"]
-        if found.computed is not None:
-            stored = found.computed.storage is types.ComputedStorage.STORED
-            column["computed"] = {"sqltext": found.computed.expression.text, "persisted": stored}
-        if self.name == "postgresql" and found.auto_increment:
-            column["identity"] = {
-                "always": False,
-                "start": 1,
-                "increment": 1,
-                "minvalue": 1,
-                "cycle": False,
-                "cache": 1,
-            }
-        return column
-
-    def _default(self, default: types.DefaultValue | None) -> str | None:
-        """A default as the database would show it."""
-        if default is None:
-            return None
-        if isinstance(default, types.DefaultValue_Expression):
-            return default.value.text
-        value = default.value
-        match value:
-            case types.Value_Null():
-                return "NULL"
-            case types.Value_Boolean(truth):
-                return str(truth).lower() if self.name == "postgresql" else str(int(truth))
-            case types.Value_Integer(number) | types.Value_Double(number):
-                return repr(number)
-            case types.Value_Numeric(text):
-                return text
-            case types.Value_Binary(data):
-                return f"X'{data.hex()}'"
-        quoted = value.value.replace("'", "''")
-        return f"'{quoted}'"
-
-    def get_pk_constraint(self, connection, table_name, schema=None, **_options) -> dict:
-        for found in self._constraints(table_name, schema, types.Constraint_PrimaryKey):
-            name = None if self.name == "mysql" else found.name
-            return {"constrained_columns": _names(found.columns), "name": name, "comment": None}
-        return {"constrained_columns": [], "name": None}
-
-    def get_foreign_keys(self, connection, table_name, schema=None, **_options) -> list[dict]:
-        answer = []
-        for found in self._constraints(table_name, schema, types.Constraint_ForeignKey):
-            options = {}
-            for option, action in (("ondelete", found.on_delete), ("onupdate", found.on_update)):
-                if action is not types.ReferentialAction.NO_ACTION:
-                    options[option] = action.name.replace("_", " ")
-            answer.append(
-                {
-                    "name": found.name,
-                    "constrained_columns": _names(found.columns),
-                    "referred_schema": None,
-                    "referred_table": found.referred_table,
-                    "referred_columns": _names(found.referred_columns),
-                    "options": options,
-                    "comment": None,
-                }
-            )
-        return answer
-
-    def get_unique_constraints(self, connection, table_name, schema=None, **_options) -> list[dict]:
-        return [
-            {
-                "name": found.name,
-                "column_names": _names(found.columns),
-                "comment": None,
-                "dialect_options": {},
-            }
-            for found in self._constraints(table_name, schema, types.Constraint_Unique)
-        ]
-
-    def get_check_constraints(self, connection, table_name, schema=None, **_options) -> list[dict]:
-        return [
-            {"name": found.name, "sqltext": found.condition.text, "comment": None}
-            for found in self._constraints(table_name, schema, types.Constraint_Check)
-        ]
-
-    def get_indexes(self, connection, table_name, schema=None, **_options) -> list[dict]:
-        self._columns(table_name, schema)
-        answer = [self._index(found) for found in inspect.indexes(table_name)]
-        if self.name != "sqlite":
-            for found in self.get_unique_constraints(connection, table_name):
-                names = found["column_names"]
-                answer.append(
-                    {
-                        "name": found["name"],
-                        "column_names": names,
-                        "unique": True,
-                        "duplicates_constraint": found["name"],
-                        "dialect_options": {},
-                    }
-                )
-                if self.name == "mysql":
-                    del answer[-1]["duplicates_constraint"]
-        return answer
-
-    def _index(self, found: types.Index) -> dict:
-        names = [
-            part.key.value if isinstance(part.key, types.IndexKey_Column) else None for part in found.parts
-        ]
-        index: dict = {
-            "name": found.name,
-            "column_names": names,
-            "unique": found.unique,
-            "dialect_options": {},
-        }
-        if None in names:
-            index["expressions"] = [
-                name if name is not None else part.key.value.text for name, part in zip(names, found.parts)
-            ]
-        descending = {
-            name: ("desc",)
-            for name, part in zip(names, found.parts)
-            if name is not None and part.order is types.IndexOrder.DESCENDING
-        }
-        if descending and self.name == "postgresql":
-            index["column_sorting"] = descending
-        if found.predicate is not None:
-            index["dialect_options"][f"{self.name}_where"] = found.predicate.text
-        return index
-
-    def get_table_comment(self, connection, table_name, schema=None, **_options) -> dict:
-        if not self.supports_comments:
-            raise NotImplementedError()
-        self._columns(table_name, schema)
-        return {"text": inspect.table_comment(table_name)}
-
-    get_multi_table_options = DefaultDialect.get_multi_table_options
-    get_multi_columns = DefaultDialect.get_multi_columns
-    get_multi_pk_constraint = DefaultDialect.get_multi_pk_constraint
-    get_multi_foreign_keys = DefaultDialect.get_multi_foreign_keys
-    get_multi_indexes = DefaultDialect.get_multi_indexes
-    get_multi_unique_constraints = DefaultDialect.get_multi_unique_constraints
-    get_multi_check_constraints = DefaultDialect.get_multi_check_constraints
-    get_multi_table_comment = DefaultDialect.get_multi_table_comment
 
 
 class SQLite(HostDialect, SQLiteDialect):
@@ -447,6 +225,8 @@ class SQLite(HostDialect, SQLiteDialect):
     statement_compiler = _SQLiteCompiler
     colspecs = {**SQLiteDialect.colspecs, sqltypes.Boolean: _Boolean, sqltypes.Numeric: _Numeric}
     default_schema_name = "main"
+    # Which versions a target really has is the host's concern; these are plausible ones, for scripts that look.
+    server_version_info = (3, 45, 0)
 
     def do_execute(self, cursor, statement, parameters, context=None) -> None:
         asked = _TABLE_INFO.fullmatch(statement)
@@ -471,6 +251,7 @@ class PostgreSQL(HostDialect, PGDialect):
     default_paramstyle = "numeric_dollar"
     statement_compiler = _PostgresCompiler
     default_schema_name = "public"
+    server_version_info = (15, 0)
     supports_native_decimal = True
 
     def __init__(self, **options):
@@ -484,14 +265,19 @@ class MariaDB(HostDialect, MySQLDialect):
     default_paramstyle = "qmark"
     statement_compiler = _MySQLCompiler
     colspecs = {**MySQLDialect.colspecs, sqltypes.Boolean: _Boolean}
+    default_schema_name = _DATABASE
     server_version_info = (10, 11, 0)
     supports_native_decimal = True
+    # Or SQLAlchemy would leave out a cast to FLOAT.
+    _support_float_cast = True
 
     def __init__(self, **options):
         super().__init__(**options)
         self._set_mariadb(True, self.server_version_info)
         # What SQLAlchemy finds out about a MariaDB of that version when it connects.
-        self._allows_uuid_binds = self.supports_native_uuid = self.supports_sequences = True
+        self._allows_uuid_binds = self.supports_sequences = True
+        # SQLAlchemy 2.0 has no type of its own for it there, and keeps a text.
+        self.supports_native_uuid = sqltypes.Uuid in self.colspecs
         for name in ("insert_returning", "update_returning", "delete_returning", "use_insertmanyvalues"):
             setattr(self, name, False)
 
@@ -506,12 +292,26 @@ _URLS = {
 }
 
 
+# Connections of a step, its own and those that a script opens beside it. What one of these takes back when it is closed
+# is no matter of the others.
+_CONNECTIONS = 4
+
+
 def engines() -> dict[types.Dialect, Engine]:
-    """An engine for each kind of target, connected once so that nothing is left to do in a step."""
+    """An engine for each kind of target, with connections made: making one looks at the clock, and then the step would
+    depend on it."""
     made = {}
     for target, (name, cls) in _URLS.items():
         registry.register(f"{name}.ptah", __name__, cls.__name__)
-        engine = create_engine(f"{name}+ptah://", poolclass=StaticPool, paramstyle=cls.default_paramstyle)
-        engine.connect().close()
+        engine = create_engine(
+            f"{name}+ptah://", poolclass=QueuePool, pool_size=_CONNECTIONS, paramstyle=cls.default_paramstyle
+        )
+        # What was changed before a connection is opened is none of its own.
+        event.listen(engine, "checkout", lambda connection, _record, _proxy: connection.commit())
+        for connection in [engine.connect() for _ in range(_CONNECTIONS)]:
+            connection.close()
+        # No driver, as scripts compare with the name of the database.
+        login = {} if name == "sqlite" else {"username": _DATABASE, "host": "localhost"}
+        engine.url = URL.create(name, database=_DATABASE, **login)
         made[target] = engine
     return made

@@ -36,6 +36,7 @@ _HARMLESS = {
     ("mysql", "engine", "innodb"),
     ("mysql", "charset", "utf8mb4"),
     ("mysql", "default_charset", "utf8mb4"),
+    ("mysql", "default charset", "utf8mb4"),
     # What these hold utf8mb4 holds too.
     *(("mysql", option, charset) for option in ("charset", "default_charset") for charset in ("utf8", "utf8mb3")),
     ("postgresql", "using", "btree"),

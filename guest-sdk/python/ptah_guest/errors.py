@@ -8,8 +8,12 @@ the step fails when it ends.
 
 from __future__ import annotations
 
+import re
+
 from componentize_py_types import Err
 from sqlalchemy import exc
+
+from . import places
 
 # --- PEP 249 ---
 
@@ -19,10 +23,12 @@ class Warning(Exception):  # noqa: A001
 
 
 class Error(Exception):
-    """PEP 249. `sqlstate`, `pgcode` and `args[0]` say what the target's own driver says."""
+    """PEP 249. `sqlstate`, `pgcode` and `args[0]` say what the target's own driver says; `statement` what it is about, if
+    that was a text."""
 
     sqlstate: str | None = None
     pgcode: str | None = None
+    statement: str | None = None
     contract_error: object = None
 
 
@@ -69,8 +75,16 @@ class NotInContract(Exception):
         unsaid.append(self)
 
 
+class _Unsaid(list):
+    """Errors, each with the place in the script that it came from."""
+
+    def append(self, error: Exception) -> None:
+        error.place = places.here()
+        super().append(error)
+
+
 # What could not be said in this step so far, caught by the script or not.
-unsaid: list[Exception] = []
+unsaid: list[Exception] = _Unsaid()
 
 # How often something was changed in this step so far.
 _changes = 0
@@ -119,32 +133,100 @@ def _refused(refusal: object, dialect: str) -> Error:
     return made
 
 
-# Case of the contract's error, kind of thing → class, SQLSTATE of PostgreSQL, number of MariaDB. SQLite's
-# driver raises OperationalError for all of them.
-_CLASSES = {
-    ("AlreadyExists", "table"): (ProgrammingError, OperationalError, "42P07", 1050),
-    ("AlreadyExists", "column"): (ProgrammingError, OperationalError, "42701", 1060),
-    ("AlreadyExists", "index"): (ProgrammingError, OperationalError, "42P07", 1061),
-    ("AlreadyExists", "constraint"): (ProgrammingError, OperationalError, "42710", 1061),
-    ("NotFound", "table"): (ProgrammingError, ProgrammingError, "42P01", 1146),
-    ("NotFound", "column"): (ProgrammingError, OperationalError, "42703", 1054),
-    ("NotFound", "index"): (ProgrammingError, OperationalError, "42704", 1091),
-    ("NotFound", "constraint"): (ProgrammingError, OperationalError, "42704", 1091),
-    ("NotFound", "statement"): (ProgrammingError, ProgrammingError, "42P01", 1146),
-    ("Invalid", "statement"): (ProgrammingError, ProgrammingError, "42601", 1064),
+# What the host's messages are about, by the case of its error and its words: all that there are (`find.rs`, `names.rs`,
+# `constraint.rs`, `index.rs`, `enumeration.rs`, `query.rs` and `scope.rs` of its schema).
+_ABOUT = [
+    (case, re.compile(pattern), kind)
+    for case, pattern, kind in (
+        ("AlreadyExists", r"table (?P<table>\S+) has a column \S+ already", "column exists"),
+        ("AlreadyExists", r"table (?P<table>\S+) has a primary key already", "second primary key"),
+        ("AlreadyExists", r"the enumeration \S+ has a label", "type exists"),
+        ("AlreadyExists", r"table (?P<table>\S+) exists already", "table exists"),
+        ("AlreadyExists", r"json column \S+ comes with a check", "check exists"),
+        ("AlreadyExists", r".*: there is a foreign key", "foreign key exists"),
+        ("AlreadyExists", r"the name .* is taken by", "name is taken"),
+        ("Invalid", r"column \S+ of table (?P<table>\S+) is named twice", "column exists"),
+        ("Invalid", r"table \S+ cannot be dropped: table \S+ refers to it", "table in use"),
+        ("NotFound", r"(there is no table (?P<there>\S+)|table (?P<table>\S+) does not exist)", "no table"),
+        ("NotFound", r"table (?P<table>\S+) has no column", "no column"),
+        ("NotFound", r"(no source of the query has a|there is no) column", "no column"),
+        ("NotFound", r"the query has no source", "no source"),
+        ("NotFound", r"(there is no|table \S+ has no) index", "no such key"),
+        ("NotFound", r"table \S+ has no (constraint|primary key|unique constraint|foreign key|check)", "no such key"),
+        ("NotFound", r"there is no type", "no type"),
+        ("NotFound", r"(there is no|the) enumeration .* label", "no label"),
+    )
+]
+# What a taken name was for, by what made it; an index or a key without one of these.
+_TAKEN = {
+    "create-table": "table exists",
+    "rename-table": "table exists",
+    "create-enum": "type exists",
+    "rename-enum": "type exists",
+    "foreign-key": "foreign key exists",
+    "check": "check exists",
 }
+# Kind → class and SQLSTATE of psycopg2, number of MariaDB. SQLite's driver raises OperationalError for all of them.
+_CODES = {
+    "table exists": (ProgrammingError, "42P07", 1050),
+    "column exists": (ProgrammingError, "42701", 1060),
+    "key exists": (ProgrammingError, "42P07", 1061),
+    "foreign key exists": (ProgrammingError, "42710", 1005),
+    "check exists": (ProgrammingError, "42710", 1826),
+    "second primary key": (ProgrammingError, "42P16", 1068),
+    "type exists": (ProgrammingError, "42710", 1050),
+    "table in use": (InternalError, "2BP01", 1451),
+    "no table": (ProgrammingError, "42P01", 1146),
+    "no referred table": (ProgrammingError, "42P01", 1005),
+    "no referred column": (ProgrammingError, "42703", 1005),
+    "no column": (ProgrammingError, "42703", 1054),
+    "no source": (ProgrammingError, "42P01", 1054),
+    "no such key": (ProgrammingError, "42704", 1091),
+    "no type": (ProgrammingError, "42704", 1146),
+    "no label": (DataError, "22023", 1366),
+    "syntax": (ProgrammingError, "42601", 1064),
+}
+_OTHER = (DataError, "22000", 1366)
+# Where MariaDB has a number of its own: kind and what was done → number.
+_MARIADB = {
+    ("no table", "drop-table"): 1051,
+    ("no column", "drop-column"): 1091,
+    ("no column", "create-index"): 1072,
+    ("no column", "create-table"): 1072,
+    ("no column", "key"): 1072,
+    ("no column", "foreign-key"): 1072,
+}
+# PyMySQL's classes of the numbers above, OperationalError for the others.
+_PYMYSQL = {1146: ProgrammingError, 1064: ProgrammingError, 1451: IntegrityError, 1366: DataError}
 
 
-def _kind(message: str, default: str) -> str:
-    """What a message of the contract is about: `there is no column a`, `the query has no source t`."""
-    words = message.replace(",", " ").split()
-    if "no source" in message and "column" not in words:
-        return "table"
-    return next((word for word in words[:8] if word in ("table", "column", "index", "constraint")), default)
+def _kind(case: str, message: str, about: str, subject: str | None) -> str | None:
+    """What an error of the contract is about. `subject`: the table that something was done to."""
+    for of, pattern, kind in _ABOUT:
+        found = pattern.match(message) if of == case else None
+        if found is None:
+            continue
+        if kind == "name is taken" or (kind == "table exists" and about in _TAKEN):
+            return _TAKEN.get(about, "key exists")
+        said = next((name for name in found.groupdict().values() if name is not None), subject)
+        if about in ("create-table", "foreign-key") and said != subject and kind in ("no table", "no column"):
+            return kind.replace("no ", "no referred ")
+        return kind
+    return "syntax" if case == "Invalid" and about == "statement" else None
 
 
-def dbapi_error(error: object, dialect: str, about: str) -> Error:
-    """The driver's exception for an error of the contract."""
+def about_text(text: str) -> str:
+    """What a statement of DDL does, in the words of the contract's own functions."""
+    found = re.match(r"\s*(\w+)\s+(?:UNIQUE\s+)?(\w+)", text, re.IGNORECASE)
+    verb, what = (found.group(1).lower(), found.group(2).lower()) if found else ("", "")
+    if verb == "alter" and (part := re.search(r"\b(add|drop)\s+(constraint|column)?", text, re.IGNORECASE)):
+        verb, what = part.group(1).lower(), (part.group(2) or "column").lower()
+    return f"{verb}-{'enum' if what == 'type' else what}"
+
+
+def dbapi_error(error: object, dialect: str, about: str, subject: str | None = None) -> Error:
+    """The driver's exception for an error of the contract. `about`: the contract's function, or what was to be made; a
+    `statement` of a script, whatever it is."""
     case = type(error).__name__.removeprefix("Error_")
     message = error.value
     if case == "Refused":
@@ -157,13 +239,14 @@ def dbapi_error(error: object, dialect: str, about: str) -> Error:
     elif dialect == "sqlite":
         made = OperationalError(message)
     else:
-        key = (case, about if case == "Invalid" else _kind(message, about))
-        postgres, mariadb, state, number = _CLASSES.get(key, (DataError, DataError, "22000", 1366))
+        kind = _kind(case, message, about, subject)
+        cls, state, number = _CODES.get(kind, _OTHER)
         if dialect == "postgresql":
-            made = postgres(message)
+            made = cls(message)
             made.sqlstate = made.pgcode = state
         else:
-            made = mariadb(number, message)
+            number = _MARIADB.get((kind, about), number)
+            made = _PYMYSQL.get(number, OperationalError)(number, message)
     made.contract_error = error
     return made
 
@@ -172,8 +255,8 @@ class call:
     """Around calls of the contract that change something and that no DBAPI cursor makes: their errors leave as SQLAlchemy's
     exceptions."""
 
-    def __init__(self, what: str, dialect: str):
-        self.what, self.dialect = what, dialect
+    def __init__(self, what: str, dialect: str, about: str | None = None, subject: str | None = None):
+        self.what, self.dialect, self.about, self.subject = what, dialect, about or what, subject
 
     def __enter__(self) -> None:
         return None
@@ -182,7 +265,7 @@ class call:
         if kind is None:
             changed()
         if isinstance(error, Err):
-            original = dbapi_error(error.value, self.dialect, "table")
+            original = dbapi_error(error.value, self.dialect, self.about, self.subject)
             raise exc.DBAPIError.instance(
                 f"<{self.what}>", None, original, Error, hide_parameters=True, connection_invalidated=False
             ) from None

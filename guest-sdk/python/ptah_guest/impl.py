@@ -6,51 +6,58 @@ that is copied: its operations are sent one by one, and the host makes them loss
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-from collections.abc import Iterator
 from typing import Any
 
-from alembic.ddl import base as alembic_ddl
-from alembic.ddl.mysql import MySQLImpl
-from alembic.ddl.postgresql import PostgresqlImpl
-from alembic.ddl.sqlite import SQLiteImpl
+from alembic.ddl import mysql as alembic_mysql
+from alembic.ddl import postgresql as alembic_postgresql
+from alembic.ddl import sqlite as alembic_sqlite
 from alembic.operations import base as alembic_operations
-from alembic.operations.batch import BatchOperationsImpl
-from alembic.runtime.migration import MigrationContext
 from alembic.util import sqla_compat
-from sqlalchemy import ForeignKeyConstraint, MetaData, Table, schema
+from sqlalchemy import ForeignKeyConstraint, schema
 from sqlalchemy import types as sqltypes
-from sqlalchemy.dialects import postgresql
-from sqlalchemy.engine import Connection
 from sqlalchemy.sql import ClauseElement
-from sqlalchemy.sql.elements import conv
 from wit_world.imports import data, inspect, types
 from wit_world.imports import schema as contract
 
-from . import elements, sql, values
+from . import ddl, elements, values
 from . import types as column_types
-from .errors import NotInContract, call
+from .errors import NotInContract, about_text, call
 
 _KEEP_DEFAULT = contract.DefaultChange_Keep()
 _KEEP_COMMENT = contract.CommentChange_Keep()
+# What is to be made, for an error that says it cannot be.
+_CONSTRAINTS = {
+    types.Constraint_PrimaryKey: "key",
+    types.Constraint_Unique: "key",
+    types.Constraint_ForeignKey: "foreign-key",
+    types.Constraint_Check: "check",
+}
 
 
-def _column_names(table_name: str) -> list[str]:
+def column_names(table_name: str) -> list[str]:
     return [found.name for found in inspect.columns(table_name)] if table_name in inspect.tables() else []
 
 
-def _constraint_names(table_name: str) -> list[str]:
+def constraint_names(table_name: str) -> list[str]:
     if table_name not in inspect.tables():
         return []
     return [found.value.name for found in inspect.constraints(table_name) if found.value.name is not None]
 
 
-def _index_names(table_name: str) -> list[str]:
+def index_names(table_name: str) -> list[str]:
     return [found.name for found in inspect.indexes(table_name)] if table_name in inspect.tables() else []
 
 
-def _selector(found: types.Constraint) -> types.ConstraintSelector:
+def _is_placed(names: list[str], name: str, said: dict[str, object]) -> bool:
+    """Whether a column stands where a batch says that it should."""
+    before, after = said.get("insert_before"), said.get("insert_after")
+    place = names.index(name) if name in names else len(names)
+    is_before = before is None or before in names[place + 1 : place + 2]
+    return is_before and (after is None or after in names[max(place - 1, 0) : place])
+
+
+def selector(found: types.Constraint) -> types.ConstraintSelector:
     """A constraint as a selector: by its name if it has one."""
     inner = found.value
     match found:
@@ -69,8 +76,15 @@ class HostImpl:
     """What the three dialects have in common. Stands before Alembic's own class."""
 
     def _call(self, function, *arguments) -> None:
-        with call(function.__name__.replace("_", "-"), self.dialect.name):
+        what = function.__name__.replace("_", "-")
+        about = _CONSTRAINTS[type(arguments[1])] if function is contract.create_constraint else what
+        subject = getattr(arguments[0], "name", arguments[0])
+        with call(what, self.dialect.name, about, subject):
             function(*arguments)
+
+    def _call_text(self, text: str) -> None:
+        with call("ddl-text", self.dialect.name, about_text(text)):
+            contract.ddl_text(types.SqlText(text, types.SqlSyntax.TARGET))
 
     # --- tables ---
 
@@ -96,14 +110,21 @@ class HostImpl:
         self._call(contract.rename_table, str(old_table_name), str(new_table_name))
 
     def create_table_comment(self, table: schema.Table) -> None:
-        if self.dialect.supports_comments:
-            raise NotInContract("the comment of a table that exists", str(table.name))
+        name, text = str(table.name), table.comment
+        if not self.dialect.supports_comments or (name in inspect.tables() and inspect.table_comment(name) == text):
+            return
+        raise NotInContract("the comment of a table that exists", name)
 
     def drop_table_comment(self, table: schema.Table) -> None:
+        table.comment = None
         self.create_table_comment(table)
 
     def create_column_comment(self, column: schema.Column) -> None:
-        """Nothing: the column was made with its comment."""
+        """A column that was just made has its comment already."""
+        table_name, name = str(column.table.name), str(column.name)
+        there = inspect.columns(table_name) if table_name in inspect.tables() else []
+        if self.dialect.supports_comments and column.comment not in [it.comment for it in there if it.name == name]:
+            self.alter_column(table_name, name, comment=column.comment)
 
     # --- columns ---
 
@@ -119,9 +140,10 @@ class HostImpl:
         **options: object,
     ) -> None:
         elements.refuse_schema(schema)
-        if options.get("insert_before") or options.get("insert_after"):
+        names = [*column_names(str(table_name)), str(column.name)]
+        if not _is_placed(names, str(column.name), options):
             raise NotInContract("the place of a new column", str(column.name))
-        if if_not_exists and str(column.name) in _column_names(str(table_name)):
+        if if_not_exists and str(column.name) in column_names(str(table_name)):
             return
         numbered = column.table is not None and column.table._autoincrement_column is column
         primary = bool(inline_primary_key and column.primary_key)
@@ -151,7 +173,7 @@ class HostImpl:
     ) -> None:
         elements.refuse_schema(schema)
         table_name, name = str(table_name), str(column.name)
-        if if_exists and name not in _column_names(table_name):
+        if if_exists and table_name in inspect.tables() and name not in column_names(table_name):
             return
         self._free_column(table_name, name)
         self._call(contract.drop_column, table_name, name)
@@ -162,7 +184,7 @@ class HostImpl:
     def _drop_all_with_column(self, table_name: str, name: str, *, with_expressions: bool = False) -> None:
         """Drops the keys and indexes of a table that a column is part of. `with_expressions`: checks that
         mention it and indexes over expressions too."""
-        if name not in _column_names(table_name):
+        if name not in column_names(table_name):
             return
         # The host writes every name in quotes.
         quoted = f'"{name}"'
@@ -172,7 +194,7 @@ class HostImpl:
             else:
                 gone = name in found.value.columns
             if gone:
-                self._call(contract.drop_constraint, table_name, _selector(found))
+                self._call(contract.drop_constraint, table_name, selector(found))
         for index in inspect.indexes(table_name):
             texts = [
                 part.key.value.text
@@ -219,7 +241,7 @@ class HostImpl:
             raise NotInContract("changing whether a column is numbered", column_name)
         if options.get("postgresql_using") is not None and self.dialect.name == "postgresql":
             self._using(table_name, column_name, str(options["postgresql_using"]), type_)
-        if options.get("insert_before") or options.get("insert_after"):
+        if not _is_placed(column_names(table_name), column_name, options):
             raise NotInContract("the place of a column", column_name)
 
         changes = contract.ColumnChanges(None, nullable, _KEEP_DEFAULT, _KEEP_COMMENT)
@@ -277,7 +299,8 @@ class HostImpl:
     def drop_constraint(self, const: schema.Constraint, **options: object) -> None:
         elements.refuse_schema(const.table.schema)
         table_name, name = str(const.table.name), elements.name_of(const, self.dialect)
-        if options.get("if_exists") and name not in _constraint_names(table_name):
+        there = table_name in inspect.tables()
+        if options.get("if_exists") and there and name not in constraint_names(table_name):
             return
         if isinstance(const, schema.PrimaryKeyConstraint):
             which: types.ConstraintSelector = types.ConstraintSelector_PrimaryKey()
@@ -298,7 +321,7 @@ class HostImpl:
         elements.refuse_schema(index.table.schema)
         made = elements.index(index, self.dialect)
         table_name = str(index.table.name)
-        if options.get("if_not_exists") and made.name in _index_names(table_name):
+        if options.get("if_not_exists") and made.name in index_names(table_name):
             return
         self._call(contract.create_index, table_name, made, elements.online(index, self.dialect))
 
@@ -308,9 +331,9 @@ class HostImpl:
         if table_name not in inspect.tables():
             # Without the table's name Alembic says `no_table`.
             table_name = next(
-                (found for found in inspect.tables() if name in _index_names(found)), table_name
+                (found for found in inspect.tables() if name in index_names(found)), table_name
             )
-        if options.get("if_exists") and name not in _index_names(table_name):
+        if options.get("if_exists") and name not in index_names(table_name):
             return
         self._drop_index(table_name, name, elements.online(index, self.dialect))
 
@@ -344,13 +367,14 @@ class HostImpl:
         if len(columns) != len(rows[0]):
             super().bulk_insert(table, rows, multiinsert=multiinsert)
             return
-        self._call(data.bulk_insert, str(table.name), [str(column.name) for column in columns], lines)
+        for part in values.calls(lines):
+            self._call(data.bulk_insert, str(table.name), [str(column.name) for column in columns], part)
 
     # --- DDL elements that are executed ---
 
     def _exec(self, construct, execution_options=None, multiparams=None, params=None):
         if isinstance(construct, schema.BaseDDLElement):
-            run_element(self, construct)
+            ddl.run_element(self, construct)
             return None
         return super()._exec(
             construct, execution_options, multiparams=multiparams, params={} if params is None else params
@@ -365,18 +389,27 @@ def _plain(value: object) -> object:
     return value.value if isinstance(value, sqla_compat._literal_bindparam) else value
 
 
-class SQLite(HostImpl, SQLiteImpl):
+# Scripts ask for these by the names that Alembic gives them.
+
+
+class SQLiteImpl(HostImpl, alembic_sqlite.SQLiteImpl):
+    """SQLite."""
+
     __dialect__ = "sqlite"
 
 
-class PostgreSQL(HostImpl, PostgresqlImpl):
+class PostgresqlImpl(HostImpl, alembic_postgresql.PostgresqlImpl):
+    """PostgreSQL."""
+
     __dialect__ = "postgresql"
 
     def _free_column(self, table_name: str, name: str) -> None:
         self._drop_all_with_column(table_name, name, with_expressions=True)
 
 
-class MariaDB(HostImpl, MySQLImpl):
+class MySQLImpl(HostImpl, alembic_mysql.MySQLImpl):
+    """MariaDB, as under a URL of MySQL."""
+
     __dialect__ = "mysql"
 
     def _add_column(self, table_name: str, column: types.Column) -> None:
@@ -425,11 +458,11 @@ class MariaDB(HostImpl, MySQLImpl):
 
     def _free_column(self, table_name: str, name: str) -> None:
         """MariaDB takes a column out of its indexes and drops those that are then empty."""
-        if name not in _column_names(table_name):
+        if name not in column_names(table_name):
             return
         for found in inspect.constraints(table_name):
             if isinstance(found, types.Constraint_Unique) and found.value.columns == [name]:
-                self._call(contract.drop_constraint, table_name, _selector(found))
+                self._call(contract.drop_constraint, table_name, selector(found))
         for index in inspect.indexes(table_name):
             names = [part.key.value for part in index.parts]
             if names == [name]:
@@ -439,211 +472,15 @@ class MariaDB(HostImpl, MySQLImpl):
         """A unique key is an index there, and goes by either name."""
         if (
             name is not None
-            and name in _index_names(table_name)
-            and name not in _constraint_names(table_name)
+            and name in index_names(table_name)
+            and name not in constraint_names(table_name)
         ):
             self._call(contract.drop_index, table_name, name, None)
             return
         super()._drop_constraint(table_name, name, which)
 
     def _drop_index(self, table_name: str, name: str, online: types.Demand | None) -> None:
-        if name not in _index_names(table_name) and name in _constraint_names(table_name):
+        if name not in index_names(table_name) and name in constraint_names(table_name):
             self._call(contract.drop_constraint, table_name, types.ConstraintSelector_Name(name))
             return
         super()._drop_index(table_name, name, online)
-
-
-def run_element(impl: HostImpl, element: schema.BaseDDLElement) -> None:
-    """A DDL element that a script, or SQLAlchemy for it, executes."""
-    match element:
-        case schema.CreateTable():
-            if element.if_not_exists and str(element.element.name) in inspect.tables():
-                return
-            keys = element.include_foreign_key_constraints
-            impl._call(contract.create_table, elements.table(element.element, impl.dialect, keys))
-        case schema.DropTable():
-            if element.if_exists and str(element.element.name) not in inspect.tables():
-                return
-            elements.refuse_schema(element.element.schema)
-            impl._call(contract.drop_table, str(element.element.name))
-        case schema.CreateIndex():
-            impl.create_index(element.element, if_not_exists=element.if_not_exists)
-        case schema.DropIndex():
-            impl.drop_index(element.element, if_exists=element.if_exists)
-        case schema.AddConstraint():
-            impl.add_constraint(element.element)
-        case schema.DropConstraint():
-            impl.drop_constraint(element.element, if_exists=element.if_exists)
-        case postgresql.CreateEnumType():
-            elements.refuse_schema(element.element.schema)
-            labels = [str(label) for label in element.element.enums]
-            impl._call(contract.create_enum, str(element.element.name), labels)
-        case postgresql.DropEnumType():
-            elements.refuse_schema(element.element.schema)
-            impl._call(contract.drop_enum, str(element.element.name))
-        case schema.SetColumnComment():
-            impl.create_column_comment(element.element)
-        case schema.SetTableComment() | schema.DropTableComment():
-            impl.create_table_comment(element.element)
-        case alembic_ddl.AlterTable():
-            raise NotInContract(f"the DDL element {type(element).__name__}")
-        case schema.DDL():
-            text = element.statement
-            if not sql.is_ddl_text(text):
-                raise NotInContract(f"the statement {sql.first_words(text)} …")
-            impl._call(contract.ddl_text, types.SqlText(text, types.SqlSyntax.TARGET))
-        case _:
-            raise NotInContract(f"the DDL element {type(element).__name__}")
-
-
-def execute_ddl(element: schema.BaseDDLElement, connection: Connection) -> None:
-    """A DDL element that went through a connection."""
-    run_element(MigrationContext.configure(connection).impl, element)
-
-
-class HostBatch(BatchOperationsImpl):
-    """A batch whose operations are sent one by one."""
-
-    def flush(self) -> None:
-        operations = list(self.batch)
-        if self._should_recreate():
-            operations = self._as_recreated(operations)
-        else:
-            operations = self._freed_first(operations)
-        for name, arguments, options in operations:
-            getattr(self.impl, name)(*arguments, **options)
-
-    def _freed_first(self, operations: list[tuple]) -> list[tuple]:
-        """A foreign key that sets a column to NULL is dropped before the column may not hold NULL any more: the
-        host takes no such pair, not even for a moment."""
-        needed = {
-            str(arguments[1])
-            for name, arguments, options in operations
-            if name == "alter_column" and options.get("nullable") is False
-        }
-        if not needed or self.table_name not in inspect.tables():
-            return operations
-        setting = {
-            found.value.name
-            for found in inspect.constraints(self.table_name)
-            if isinstance(found, types.Constraint_ForeignKey)
-            and types.ReferentialAction.SET_NULL in (found.value.on_delete, found.value.on_update)
-            and not needed.isdisjoint(found.value.columns)
-        }
-        first, rest = [], []
-        for operation in operations:
-            name, arguments, _ = operation
-            is_first = name == "drop_constraint" and elements.name_of(arguments[0], self.impl.dialect) in setting
-            (first if is_first else rest).append(operation)
-        return first + rest
-
-    def _as_recreated(self, operations: list[tuple]) -> list[tuple]:
-        """What Alembic does by making the table anew: in which order operations were said makes no
-        difference, constraints and indexes go with their columns, and a naming convention names those without
-        a name."""
-        if self.partial_reordering:
-            raise NotInContract("the order of columns (partial_reordering)", self.table_name)
-        if self.table_kwargs:
-            table = Table(self.table_name, MetaData(), **self.table_kwargs)
-            elements.refuse_options(table, self.dialect, "table")
-        if self.naming_convention and self.table_name in inspect.tables():
-            self._name_constraints()
-        for name, arguments, _ in operations:
-            if name == "drop_column":
-                self._drop_from_keys(str(arguments[1].name))
-        gone = [operation for operation in operations if operation[0] in ("drop_constraint", "drop_index")]
-        gone = [operation for operation in gone if self._still_there(operation)]
-        keys = [arguments[0] for name, arguments, _ in operations if name == "add_constraint"]
-        if any(isinstance(key, schema.PrimaryKeyConstraint) for key in keys) and not any(
-            isinstance(arguments[0], schema.PrimaryKeyConstraint) for _, arguments, _ in gone
-        ):
-            if any(
-                isinstance(found, types.Constraint_PrimaryKey)
-                for found in inspect.constraints(self.table_name)
-            ):
-                self.impl._call(
-                    contract.drop_constraint, self.table_name, types.ConstraintSelector_PrimaryKey()
-                )
-        last = ("add_constraint", "create_index")
-        middle = [
-            operation
-            for operation in operations
-            if operation[0] not in (*last, "drop_constraint", "drop_index")
-        ]
-        added = [operation for kind in last for operation in operations if operation[0] == kind]
-        added += [("add_constraint", (self._bound(item),), {}) for item in self.table_args]
-        return gone + middle + added
-
-    def _drop_from_keys(self, column: str) -> None:
-        """Takes a column out of the primary key and drops the other keys and indexes that it is part of."""
-        keys = inspect.constraints(self.table_name) if self.table_name in inspect.tables() else []
-        self.impl._drop_all_with_column(self.table_name, column)
-        for key in keys:
-            if isinstance(key, types.Constraint_PrimaryKey) and column in key.value.columns:
-                key.value.columns.remove(column)
-                if key.value.columns:
-                    self.impl._call(contract.create_constraint, self.table_name, key)
-
-    def _bound(self, item: schema.Constraint) -> schema.Constraint:
-        if not isinstance(item, schema.Constraint):
-            raise NotInContract(f"table_args with {type(item).__name__}")
-        if item.parent is None:
-            Table(self.table_name, MetaData(), item)
-        return item
-
-    def _still_there(self, operation: tuple) -> bool:
-        """Whether what is to be dropped has not gone with its column, or never was: a check that came with a
-        type."""
-        name, (item, *_), _ = operation
-        found = elements.name_of(item, self.dialect)
-        if name == "drop_index":
-            return found in _index_names(self.table_name) or not self._dropped_columns()
-        if getattr(item, "_type_bound", False):
-            return found is not None and found in _constraint_names(self.table_name)
-        if isinstance(item, schema.PrimaryKeyConstraint) or not self._dropped_columns():
-            return True
-        return found in _constraint_names(self.table_name)
-
-    def _dropped_columns(self) -> bool:
-        return any(name == "drop_column" for name, _, _ in self.batch)
-
-    def _name_constraints(self) -> None:
-        """Gives constraints without a name the one of the convention, as a table made anew has it."""
-        reflected = Table(
-            self.table_name, MetaData(), autoload_with=self.operations.get_bind(), resolve_fks=False
-        )
-        for item in (*reflected.constraints, *reflected.indexes):
-            # A name that the database has is no part of a convention.
-            if item.name is not None:
-                item.name = conv(item.name)
-        named = reflected.to_metadata(MetaData(naming_convention=self.naming_convention))
-        for found in inspect.constraints(self.table_name):
-            if found.value.name is not None or isinstance(found, types.Constraint_Check):
-                continue
-            kind = {
-                types.Constraint_PrimaryKey: schema.PrimaryKeyConstraint,
-                types.Constraint_Unique: schema.UniqueConstraint,
-                types.Constraint_ForeignKey: schema.ForeignKeyConstraint,
-            }[type(found)]
-            for candidate in named.constraints:
-                columns = [str(column.name) for column in getattr(candidate, "columns", ())]
-                name = elements.name_of(candidate, self.dialect)
-                if type(candidate) is kind and columns == found.value.columns and name is not None:
-                    self.impl._call(contract.drop_constraint, self.table_name, _selector(found))
-                    found.value.name = name
-                    self.impl._call(contract.create_constraint, self.table_name, found)
-                    break
-
-
-@contextlib.contextmanager
-def _autocommit_block(_context: MigrationContext) -> Iterator[None]:
-    """What is made or dropped concurrently says so itself; everything else stays in the step's
-    transaction."""
-    yield
-
-
-def install() -> None:
-    """Puts the batch and the autocommit block in the place of Alembic's own. The impls registered
-    themselves."""
-    alembic_operations.batch.BatchOperationsImpl = HostBatch
-    MigrationContext.autocommit_block = _autocommit_block

@@ -17,10 +17,10 @@ from sqlalchemy import MetaData
 from wit_world.exports import migration
 from wit_world.imports import inspect, log, types
 
-from . import dialect, errors, impl, sandbox
+from . import batch, dialect, errors, places, sandbox
 from .populate import steps as populate_steps
 
-impl.install()
+batch.install()
 _engines = dialect.engines()
 
 
@@ -29,7 +29,8 @@ class Loaded:
     time."""
 
     def __init__(self, name: str, filename: str, source: str):
-        self.code = compile(source, filename, "exec")
+        # Without the `from __future__` of this module.
+        self.code = compile(source, filename, "exec", dont_inherit=True)
         # So that a traceback shows the line; there is no file to read it from.
         linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
         self.module = ModuleType(name)
@@ -97,7 +98,7 @@ class Package:
                 said if ":" in said else f"{name}:{self._id(said)}"
                 for said in _tuple(script.module, "depends_on")
             ]
-            down = [self._id(said) for said in _tuple(script.module, "down_revision")]
+            down = list(self.down_revisions(script.revision))
             revisions.append(migration.Revision(script.revision, down, _message(script), depends))
         populate = [
             migration.PopulateStep(
@@ -116,8 +117,13 @@ class Package:
             raise NotImplementedError(f"the script of {revision} has no {name}()")
         return getattr(module, name)
 
-    def run(self, function: Callable[[], None]) -> None:
-        """Runs one step with Alembic's context around it. Raises what the script raises."""
+    def down_revisions(self, revision: str) -> tuple[str, ...]:
+        """What a revision revises, by whole ids."""
+        return tuple(self._id(said) for said in _tuple(self.revisions[revision].module, "down_revision"))
+
+    def run(self, function: Callable[[], None], heads: tuple[str, ...] = ()) -> None:
+        """Runs one step with Alembic's context around it, in which `heads` are applied. Raises what the script
+        raises."""
         metadata = MetaData(naming_convention=self.manifest.get("naming-convention"))
         engine = _engines[inspect.target_dialect()]
         with engine.connect() as connection, EnvironmentContext(_config(self.manifest), None) as environment:
@@ -126,7 +132,9 @@ class Package:
                 target_metadata=metadata,
                 transaction_per_migration=bool(self.manifest.get("transaction-per-migration")),
             )
-            with Operations.context(environment.get_context()):
+            context = environment.get_context()
+            context.get_current_heads = lambda: heads
+            with Operations.context(context):
                 function()
                 # Before the connection is closed, which rolls back what is no matter of the host's.
                 if errors.unsaid:
@@ -181,16 +189,33 @@ def _trace(error: BaseException) -> str:
     return "\n".join([*places[-12:], f"{type(error).__name__}: {error}"])[:4000]
 
 
-def _step(function: Callable[[], None]) -> None:
+# The longest message of a step that failed, in characters.
+_MESSAGE = 1000
+
+
+def _said(error: BaseException, message: str) -> str:
+    """The message with the place in the project that it comes from, and the statement if that does not show it."""
+    place = getattr(error, "place", None) or places.of(error)
+    if place is None:
+        return message[:_MESSAGE]
+    statement = places.short(getattr(error, "statement", None) or "")
+    if statement and not statement.startswith("<") and statement[:20] not in place:
+        place += f" [{statement}]"
+    return f"{place}: {message}"[:_MESSAGE]
+
+
+def _step(function: Callable[[], None], heads: tuple[str, ...] = ()) -> None:
     assert package is not None
     try:
-        package.run(function)
+        package.run(function, heads)
     except BaseException as error:
         log.message(log.Level.DEBUG, _trace(error))
         found = errors.contract_error_of(error)
         if found is not None:
-            raise Err(found) from None
-        raise Err(types.Error_Failed(f"{type(error).__name__}: {error}"[:1000])) from None
+            # What a database says of rows is no text.
+            is_text = isinstance(found.value, str)
+            raise Err(type(found)(_said(error, found.value)) if is_text else found) from None
+        raise Err(types.Error_Failed(_said(error, f"{type(error).__name__}: {error}"))) from None
 
 
 class Migration:
@@ -206,8 +231,8 @@ class Migration:
 
     def upgrade(self, revision: str) -> None:
         """Runs the upgrade of a revision."""
-        _step(lambda: package.function(revision, "upgrade")())
+        _step(lambda: package.function(revision, "upgrade")(), package.down_revisions(revision))
 
     def downgrade(self, revision: str) -> None:
         """Runs the downgrade of a revision."""
-        _step(lambda: package.function(revision, "downgrade")())
+        _step(lambda: package.function(revision, "downgrade")(), (revision,))

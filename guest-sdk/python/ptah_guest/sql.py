@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 
 from sqlalchemy import TextClause
 from sqlalchemy.engine import Dialect
@@ -80,3 +81,47 @@ def render(element: ClauseElement | str, dialect: Dialect) -> types.SqlText:
     compiler = dialect.ddl_compiler(dialect, None).sql_compiler
     text = compiler.process(element, include_table=False, literal_binds=True)
     return types.SqlText(text, types.SqlSyntax.TARGET)
+
+
+_DRIVER = re.compile(r"%(?:\((?P<name>\w+)\)s|(?P<next>s)|%)")
+_NAMED = re.compile(r"""'(?:[^']|'')*'|"[^"]*"|`[^`]*`|--[^\n]*|/\*.*?\*/|(?<![:\w]):(?P<name>[A-Za-z_]\w*)""", re.DOTALL)
+
+
+def of_driver(text: str, parameters: Sequence | Mapping, dialect: str) -> tuple[str, Sequence]:
+    """A text for `exec_driver_sql`, with the placeholders of the target's usual driver: `:name` on SQLite, `%s` and
+    `%(name)s` elsewhere, where `%%` is a percent sign."""
+    found: list[object] = []
+    rest = iter(parameters)
+
+    def replaced(match: re.Match) -> str:
+        name = match.group("name")
+        if name is None and (dialect == "sqlite" or match.group("next") is None):
+            return "%" if match.group() == "%%" else match.group()
+        found.append(next(rest) if name is None else parameters[name])
+        return f"${len(found)}" if dialect == "postgresql" else "?"
+
+    if dialect != "sqlite":
+        text = _DRIVER.sub(replaced, text)
+    elif isinstance(parameters, Mapping):
+        text = _NAMED.sub(replaced, text)
+    return text, found or parameters
+
+
+_ROWS = re.compile(
+    r"(?P<head>\s*INSERT\s+INTO\s+\S+\s*\([^()]*\)\s*VALUES\s*)(?P<row>\((?:\?|\$\d+)(?:,\s*(?:\?|\$\d+))*\))"
+    r"(?P<more>(?:,\s*\((?:\?|\$\d+)(?:,\s*(?:\?|\$\d+))*\))+)\s*",
+    re.IGNORECASE,
+)
+
+
+def rows_of(text: str, parameters: Sequence) -> tuple[str, list[Sequence]] | None:
+    """An INSERT of several rows of parameters alone as one of a single row, and the rows; none if it is another."""
+    found = _ROWS.fullmatch(text)
+    if found is None:
+        return None
+    width = found["row"].count(",") + 1
+    numbers = [int(number) for number in re.findall(r"\$(\d+)", found["row"] + found["more"])]
+    if len(parameters) % width or (numbers and numbers != list(range(1, len(parameters) + 1))):
+        return None
+    lines = [parameters[at : at + width] for at in range(0, len(parameters), width)]
+    return found["head"] + found["row"], lines

@@ -103,7 +103,7 @@ def _portable(type_: TypeEngine, dialect: Dialect) -> types.ColumnType | None:
         case sqltypes.UUID() if not is_postgres:
             return None
         case sqltypes.Uuid():
-            native = type_.native_uuid or dialect.name == "sqlite"
+            native = dialect.name == "sqlite" or (type_.native_uuid and dialect.supports_native_uuid)
             return types.ColumnType_Uuid() if native else types.ColumnType_Char(32)
         case postgresql.JSONB():
             return types.ColumnType_JsonBinary()

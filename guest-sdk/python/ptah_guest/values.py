@@ -10,12 +10,17 @@ import datetime
 import decimal
 import json
 import uuid
+from collections.abc import Iterator
 
 from wit_world.imports import types
 
 from . import errors
 
 _NULL = types.Value_Null()
+# How much of rows one call carries: less than the host's `call_bytes`, as the names of columns count too.
+_CALL = 900_000
+# What the host counts for an item of a list.
+_ITEM = 16
 
 
 def to_contract(value: object) -> types.Value:
@@ -106,3 +111,23 @@ def from_contract(value: types.Value, dialect: str) -> object:
         return None
     convert = _CONVERTERS[dialect].get(type(value))
     return value.value if convert is None else convert(value.value)
+
+
+def _weight(line: list[types.Value]) -> int:
+    """What the host counts for a row."""
+    held = (getattr(value, "value", None) for value in line)
+    texts = sum(len(text.encode()) if isinstance(text, str) else len(text) for text in held if isinstance(text, (str, bytes)))
+    return _ITEM + _ITEM * len(line) + texts
+
+
+def calls(lines: list[list[types.Value]]) -> Iterator[list[list[types.Value]]]:
+    """The rows in order, as many at a time as one call may carry."""
+    begin = carried = 0
+    for place, line in enumerate(lines):
+        weight = _weight(line)
+        if place > begin and carried + weight > _CALL:
+            yield lines[begin:place]
+            begin, carried = place, 0
+        carried += weight
+    if lines:
+        yield lines[begin:]

@@ -30,6 +30,14 @@ STOPPED = {
     "inserts": ("limit exceeded: the step has more than 33554432 bytes of SQL",),
     "operations": ("limit exceeded: the step has more than 10000 operations",),
     "rollback": ("not in the contract ptah:migration: a rollback by a script that goes on",),
+    "refused": (
+        'unsupported: versions/refused.py:16: op.execute(statement) [UPDATE notes SET text = nothing_like_it(text)]: '
+        "the function nothing_like_it is not allowed",
+    ),
+    "missing": (
+        'not-found: versions/missing.py:10: op.drop_index( "ix_nothing", "nothing", ): table nothing does not exist',
+    ),
+    "place": ("versions/place.py:12: op.batch_alter_table(", "the place of a new column"),
 }
 PROFILE = ["--limits-profile", "language-runtime"]
 

@@ -14,6 +14,7 @@ def upgrade() -> None:
     assert WORDS == ("one", "two", "three") and tick() == "tock"
     assert context.config.get_main_option("greeting") == "100% yours"
     assert context.config.get_main_option("sqlalchemy.url") is None
+    assert op.get_context().get_current_revision() is None
     op.create_table("a", sa.Column("id", sa.Integer, primary_key=True))
 
 

@@ -8,6 +8,7 @@ down_revision = ("m1", "b2")
 
 
 def upgrade() -> None:
+    assert set(op.get_context().get_current_heads()) == {"m1", "b2"}
     op.create_table("e", sa.Column("id", sa.Integer, primary_key=True))
 
 

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "004"
-down_revision = "0038"
+down_revision = "0046"
 
 
 def upgrade() -> None:
