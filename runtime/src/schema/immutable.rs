@@ -14,7 +14,7 @@ impl Scope<'_> {
     pub(super) fn check_index(&self, at: &str, expression: &Expr) -> Result<(), SchemaError> {
         match self.kind(expression)? {
             // What a document holds has an order on SQLite, whatever it is.
-            Kind::Any if expression.has_own() => Ok(()),
+            Kind::Any if expression.has_own() => self.check_immutable(at, expression),
             kind @ (Kind::Json | Kind::Any) => Err(invalid(format!("{at} is over {kind}, which has no order"))),
             _ => self.check_immutable(at, expression),
         }

@@ -79,7 +79,7 @@ impl Dialect for Syntax {
     }
 
     fn supports_array_typedef_with_brackets(&self) -> bool {
-        self.is_server(Grammar::Postgres)
+        self.grammar == Grammar::Postgres
     }
 
     fn is_column_alias(&self, keyword: &Keyword, _parser: &mut Parser) -> bool {
@@ -380,15 +380,15 @@ fn allowed(syntax: &Syntax, token: &Token) -> Result<(), ParseError> {
         Token::DoubleQuotedString(_) if syntax.grammar == Grammar::Mariadb => return Ok(()),
         Token::DoubleColon if syntax.grammar == Grammar::Postgres => return Ok(()),
         Token::DoubleColon => "x::type is not allowed: CAST(x AS type)",
-        Token::Arrow | Token::LongArrow if matches!(syntax.grammar, Grammar::Sqlite | Grammar::Postgres) => return Ok(()),
+        Token::Arrow | Token::LongArrow if matches!(syntax.grammar, Grammar::Sqlite | Grammar::Postgres) => {
+            return Ok(());
+        }
         Token::HashArrow | Token::HashLongArrow | Token::LBracket | Token::RBracket
             if syntax.grammar == Grammar::Postgres =>
         {
             return Ok(());
         }
-        Token::DoubleTilde
-        | Token::ExclamationMarkDoubleTilde
-        | Token::EscapedStringLiteral(_)
+        Token::DoubleTilde | Token::ExclamationMarkDoubleTilde | Token::EscapedStringLiteral(_)
             if syntax.is_server(Grammar::Postgres) =>
         {
             return Ok(());
