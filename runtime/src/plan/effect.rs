@@ -44,6 +44,9 @@ impl Effect {
             (!same).then(|| TableEffect { name: name.clone(), before: old.cloned(), after: new.cloned() })
         });
         let undo = schema::inverse(op, dialect.rules(), before, after).and_then(|back| {
+            if let Op::CreateTable { table } = op {
+                return Some(vec![dialect::drop_made(dialect, &table.name)]);
+            }
             // It must do wherever among its statements the operation ended.
             let mut ended = after.clone();
             if let Some(leaves) = statements.iter().find_map(|statement| statement.leaves.clone()) {

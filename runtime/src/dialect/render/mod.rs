@@ -20,6 +20,7 @@ mod tests;
 mod types;
 
 pub use rebuild::{REBUILT, rebuild};
+pub use table::drop_made;
 pub use types::type_name;
 
 use enumeration::labels;

@@ -68,6 +68,17 @@ pub(super) fn drop(dialect: Dialect, name: &Ident, table: &Table) -> Result<Vec<
     Ok(statements)
 }
 
+/// Drops a table that the step itself has made, whatever refers to it: what does so is made by the step too, and goes next.
+pub fn drop_made(dialect: Dialect, name: &Ident) -> Statement {
+    let table = quote(dialect, name);
+    schema_statement(match dialect {
+        Dialect::Sqlite => format!("DROP TABLE {table}"),
+        Dialect::Postgres => format!("DROP TABLE {table} CASCADE"),
+        // For this statement alone, so that no session stays without the checks.
+        Dialect::Mariadb => format!("SET STATEMENT foreign_key_checks = 0 FOR DROP TABLE {table}"),
+    })
+}
+
 /// Foreign keys, indexes and checks follow on every dialect.
 pub(super) fn rename(dialect: Dialect, name: &Ident, new_name: &Ident) -> Vec<Statement> {
     let (name, new_name) = (quote(dialect, name), quote(dialect, new_name));
