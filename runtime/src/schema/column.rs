@@ -25,6 +25,9 @@ pub(super) fn build(rules: &Rules, table: &Ident, spec: &ColumnSpec) -> Result<C
     if spec.auto_increment && !spec.column_type.is_integer() {
         return Err(invalid(format!("{} is auto-increment but not an integer", at())));
     }
+    if spec.numbered_once && !spec.auto_increment {
+        return Err(invalid(format!("{} is not auto-increment, so no number is given once", at())));
+    }
     if spec.auto_increment && spec.default.is_some() {
         return Err(invalid(format!("{} is auto-increment and has a default too", at())));
     }
@@ -46,6 +49,7 @@ pub(super) fn build(rules: &Rules, table: &Ident, spec: &ColumnSpec) -> Result<C
             None => None,
         },
         auto_increment: spec.auto_increment,
+        numbered_once: spec.numbered_once && rules.integer_key_is_auto_increment,
         computed: spec.computed.as_ref().map(|computed| Computed {
             expression: (rules.normal_form)(&computed.expression),
             storage: computed.storage,

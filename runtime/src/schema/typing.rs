@@ -26,6 +26,8 @@ pub(super) enum Kind {
     Time,
     /// With a zone or without.
     Timestamp,
+    /// What two timestamps are apart: no value of the contract, but something to compare and to index.
+    Interval,
     Uuid,
     Json,
     /// Of that name, where it has one.
@@ -44,6 +46,7 @@ impl fmt::Display for Kind {
             Self::Date => "date",
             Self::Time => "time",
             Self::Timestamp => "timestamp",
+            Self::Interval => "interval",
             Self::Uuid => "uuid",
             Self::Json => "json",
             Self::Enumeration(_) => "enumeration",
@@ -229,7 +232,7 @@ impl Scope<'_> {
             (from, CastType::Double) => (from, Kind::Double),
         };
         match from {
-            Kind::Boolean | Kind::Binary => Err(invalid(format!("{from} cannot be cast"))),
+            Kind::Boolean | Kind::Binary | Kind::Interval => Err(invalid(format!("{from} cannot be cast"))),
             Kind::Any | Kind::Text | Kind::Number | Kind::Double | Kind::Json => Ok(to),
             _ if to == Kind::Text => Ok(to),
             _ => Err(invalid(format!("{from} cannot be cast to {to}"))),
@@ -325,8 +328,21 @@ impl Scope<'_> {
             | BinaryOperator::Greater
             | BinaryOperator::GreaterOrEqual => ordered(&self.comparable(left, right)?).map(|()| Kind::Boolean),
             BinaryOperator::Add | BinaryOperator::Subtract | BinaryOperator::Multiply | BinaryOperator::Divide => {
-                let (left, right) = (self.number(left, "an operand")?, self.number(right, "an operand")?);
-                Ok(if left == Kind::Double || right == Kind::Double { Kind::Double } else { Kind::Number })
+                match (self.kind(left)?, self.kind(right)?) {
+                    // Not in statements: MariaDB would subtract the digits.
+                    (Kind::Timestamp, Kind::Timestamp)
+                        if operator == BinaryOperator::Subtract && self.schema.is_none() =>
+                    {
+                        Ok(Kind::Interval)
+                    }
+                    (left, right) if left.is_number() && right.is_number() => {
+                        Ok(if left == Kind::Double || right == Kind::Double { Kind::Double } else { Kind::Number })
+                    }
+                    (left, right) => {
+                        let other = if left.is_number() { right } else { left };
+                        Err(invalid(format!("an operand is {other}, not a number")))
+                    }
+                }
             }
             BinaryOperator::Modulo => {
                 self.expect(left, Kind::Number, "an operand of %")?;
