@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0046"
-down_revision = "0045"
+down_revision = "0044"
 
 # What psycopg2 and PyMySQL say (seen on PostgreSQL 15 and MariaDB 10.11): SQLSTATE, and number with the class.
 CASES = {
