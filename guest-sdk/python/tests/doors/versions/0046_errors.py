@@ -109,6 +109,9 @@ def upgrade() -> None:
     )
     op.create_index("ix_tt_a", "tt", ["a", "b"])
     for what, (state, number, attempt) in CASES.items():
+        if name == "sqlite" and what in ("table referred to", "foreign key to no table"):
+            # There the key waits for its table.
+            continue
         error = said(attempt)
         if name == "postgresql":
             found, expected = error.orig.pgcode, state
