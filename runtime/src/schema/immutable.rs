@@ -81,9 +81,12 @@ impl Scope<'_> {
             Expr::Call(function, _) if function.is_clock() => {
                 return Err("depends on the time or on chance".to_owned());
             }
+            Expr::Cast(operand, _) => match self.kind(operand) {
+                Ok(Kind::Any | Kind::Text | Kind::Number | Kind::Double) => {}
+                _ => return Err("casts what is neither a text nor a number".to_owned()),
+            },
             Expr::Field(..)
             | Expr::Case { .. }
-            | Expr::Cast(..)
             | Expr::Aggregate { .. }
             | Expr::Rank { .. }
             | Expr::Scalar(_)

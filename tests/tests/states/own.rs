@@ -56,6 +56,8 @@ on_databases! {
             add_column("parts", noted),
             create_index("parts", Index { parts: vec![IndexPart { key: IndexKey::Expression(own("json_extract(doc, '$.a.b')")), order: IndexOrder::Ascending }], ..Index::new("parts_b", ["id"]) }),
             create_index("parts", Index { parts: vec![IndexPart { key: IndexKey::Expression(own("(made - made)")), order: IndexOrder::Ascending }], ..Index::new("parts_took", ["id"]) }),
+            create_index("parts", Index { predicate: Some(own("CAST(json_extract(doc, '$.n') AS VARCHAR) IS NOT NULL")), parts: vec![IndexPart { key: IndexKey::Expression(own("CAST(json_extract(doc, '$.n') AS VARCHAR(20))")), order: IndexOrder::Ascending }], ..Index::new("parts_cast", ["id"]) }),
+            create_constraint("parts", Constraint::Check(Check { name: Some("cast_is".into()), condition: own("CAST(price AS INTEGER) > -1") })),
             create_constraint("parts", Constraint::Check(Check { name: Some("b_is".into()), condition: own("json_extract(doc, '$.a.b') IS NOT NULL") })),
             execute(own("UPDATE parts SET name = doc ->> '$.n' WHERE json_extract(doc, '$.a.b') = 7"), ()),
             expect_rows(own("SELECT name, doc -> '$.a' AS a FROM parts WHERE id = 1"), (), [("x", Value::Json(r#"{"b":7}"#.into()))]),
