@@ -1,5 +1,6 @@
 //! Indexes, and those that MariaDB makes for foreign keys.
 
+use super::data::same_columns;
 use super::names::{self, NameKind};
 use super::scope::Scope;
 use super::{Rules, Schema, SchemaError, Table, find, invalid};
@@ -78,7 +79,7 @@ pub(super) fn drop(schema: &mut Schema, rules: &Rules, table_name: &Ident, name:
     let table = find::table(schema, table_name)?;
     let constraint = table.uniques.iter().find(|key| key.name.as_ref() == Some(name));
     if let Some(key) = constraint.filter(|_| rules.unique_index_is_constraint) {
-        check_key_drop(schema, table_name, table, key)?;
+        check_key_drop(schema, rules, table_name, table, key)?;
     } else if let Some(key) = find::keys(table).find(|key| key.name.as_ref() == Some(name)) {
         let columns = find::listed(&key.columns);
         return Err(invalid(format!("{name} is the index of a constraint over {columns}: drop the constraint")));
@@ -121,21 +122,41 @@ pub(super) fn rename(
     Ok(())
 }
 
-/// Refuses to drop a key that a foreign key refers to.
-pub(super) fn check_key_drop(schema: &Schema, table_name: &Ident, table: &Table, key: &Key) -> Result<(), SchemaError> {
-    // Another key over the same columns would do for some databases; PostgreSQL ties them to one.
-    let referring = find::references_to(schema, table_name).find(|(_, one)| one.referred_columns == key.columns);
+/// Whether a foreign key to the table of a key refers to that one, or to an equal one.
+pub(super) fn is_referred_by(rules: &Rules, key: &Key, reference: &ForeignKey) -> bool {
+    match rules.loose_references {
+        true => same_columns(&key.columns, &reference.referred_columns),
+        false => key.columns == reference.referred_columns,
+    }
+}
+
+/// Refuses to drop a key of a table that a foreign key refers to, unless an equal one does as well. Which of them a foreign
+/// key hangs on where it is one is not known.
+pub(super) fn check_key_drop(
+    schema: &Schema,
+    rules: &Rules,
+    table_name: &Ident,
+    table: &Table,
+    key: &Key,
+) -> Result<(), SchemaError> {
+    let others = || find::keys(table).filter(|other| !std::ptr::eq(*other, key) && !rules.references_one_key);
+    let referring = find::references_to(schema, table_name).find(|(_, reference)| {
+        is_referred_by(rules, key, reference) && !others().any(|other| is_referred_by(rules, other, reference))
+    });
     match referring {
         Some((referring, _)) => Err(invalid(format!(
             "the key over {} of table {table_name} cannot be dropped: a foreign key of table {referring} refers to it",
             find::listed(&key.columns)
         ))),
-        None if table.columns.iter().any(|column| column.auto_increment && key.columns.contains(&column.name))
-            && table.primary_key.as_ref() == Some(key) =>
-        {
-            Err(invalid(format!("the primary key of table {table_name} cannot be dropped: it is auto-increment")))
-        }
         None => Ok(()),
+    }
+}
+
+/// Refuses to drop the primary key of a column that the database numbers.
+pub(super) fn check_primary_key_drop(table: &Table, table_name: &Ident, key: &Key) -> Result<(), SchemaError> {
+    match table.columns.iter().any(|column| column.auto_increment && key.columns.contains(&column.name)) {
+        true => Err(invalid(format!("the primary key of table {table_name} cannot be dropped: it is auto-increment"))),
+        false => Ok(()),
     }
 }
 

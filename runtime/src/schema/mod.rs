@@ -62,6 +62,11 @@ pub struct Rules {
     /// MariaDB: a foreign key brings an index of its own name unless one covers its columns, and that index
     /// goes when another one covers them, and with the foreign key.
     pub foreign_key_makes_index: bool,
+    /// PostgreSQL and SQLite: a foreign key may name the columns of the key that it refers to in any order, and a column may
+    /// refer to an integer of another width.
+    pub loose_references: bool,
+    /// PostgreSQL: a foreign key hangs on the one of equal keys that the server chose.
+    pub references_one_key: bool,
     /// MariaDB: RESTRICT and NO ACTION are one thing, which InnoDB prints as RESTRICT where no action is said; the
     /// model holds NO ACTION for both.
     pub restrict_is_no_action: bool,

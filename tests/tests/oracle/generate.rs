@@ -234,6 +234,13 @@ fn create_table(schema: &Schema, dice: &mut Dice) -> Op {
     if dice.once_in(3) {
         constraints.push(Constraint::Unique(Key { name: maybe_name(dice), ..key(&["c0"]) }));
     }
+    // Another one over the columns of a key.
+    while let (true, Some(Constraint::PrimaryKey(known) | Constraint::Unique(known))) =
+        (dice.once_in(4), constraints.last())
+    {
+        let columns = known.columns.clone();
+        constraints.push(Constraint::Unique(Key { name: maybe_name(dice), columns }));
+    }
     let keys: Vec<(&Ident, &Table, &Key)> = keys(schema).collect();
     while !keys.is_empty() && dice.once_in(2) && columns.len() < 10 {
         let (referred_table, referred, key) = *dice.pick(&keys);
@@ -242,14 +249,15 @@ fn create_table(schema: &Schema, dice: &mut Dice) -> Op {
             let ModelType::Portable(column_type) = &referred.column(name).unwrap().column_type else { unreachable!() };
             let name = format!("r{}", columns.len());
             own.push(ident(&name));
-            let spec = column(&name, column_type.clone());
+            let spec = column(&name, near(column_type, dice));
             columns.push(if dice.once_in(4) { not_null(spec) } else { spec });
         }
+        let (own, referred_columns) = maybe_turned(own, key.columns.clone(), dice);
         constraints.push(Constraint::ForeignKey(ForeignKey {
             name: maybe_name(dice),
             columns: own,
             referred_table: referred_table.clone(),
-            referred_columns: key.columns.clone(),
+            referred_columns,
             on_update: action(dice),
             on_delete: action(dice),
         }));
@@ -295,18 +303,39 @@ fn foreign_key(schema: &Schema, own: &Table, dice: &mut Dice) -> Constraint {
         let fitting: Vec<&Column> = own
             .columns
             .iter()
-            .filter(|column| column.column_type == *column_type && !columns.contains(&column.name))
+            .filter(|column| is_near(&column.column_type, column_type) && !columns.contains(&column.name))
             .collect();
         columns.push(if fitting.is_empty() { existing(own, dice) } else { dice.pick(&fitting).name.clone() });
     }
+    let (columns, referred_columns) = maybe_turned(columns, key.columns.clone(), dice);
     Constraint::ForeignKey(ForeignKey {
         name: maybe_name(dice),
         columns,
         referred_table: referred_table.clone(),
-        referred_columns: key.columns.clone(),
+        referred_columns,
         on_update: action(dice),
         on_delete: action(dice),
     })
+}
+
+/// The columns of a foreign key, and of the key that it refers to, now and then the last first.
+fn maybe_turned(mut own: Vec<Ident>, mut referred: Vec<Ident>, dice: &mut Dice) -> (Vec<Ident>, Vec<Ident>) {
+    if own.len() > 1 && dice.once_in(4) {
+        own.reverse();
+        referred.reverse();
+    }
+    (own, referred)
+}
+
+/// The type, or now and then for an integer that of another width.
+fn near(column_type: &ColumnType, dice: &mut Dice) -> ColumnType {
+    let widths = [ColumnType::SmallInteger, ColumnType::Integer, ColumnType::BigInteger];
+    if column_type.is_integer() && dice.once_in(6) { dice.pick(&widths).clone() } else { column_type.clone() }
+}
+
+fn is_near(one: &ModelType, other: &ModelType) -> bool {
+    let is_integer = |of: &ModelType| matches!(of, ModelType::Portable(of) if of.is_integer());
+    one == other || (is_integer(one) && is_integer(other))
 }
 
 fn action(dice: &mut Dice) -> ReferentialAction {
