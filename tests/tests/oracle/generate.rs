@@ -427,5 +427,5 @@ fn update(table: Ident, found: &Table, dice: &mut Dice) -> Dml {
         assignments.push((column.name.clone(), value));
     }
     let condition = (!dice.once_in(3)).then(|| expression::condition(&found.columns, Position::Statement, dice));
-    Dml::Update { table, assignments, joins: Vec::new(), condition: condition.flatten() }
+    Dml::Update { table, assignments, with: Vec::new(), joins: Vec::new(), condition: condition.flatten() }
 }

@@ -408,6 +408,7 @@ fn rows() -> Vec<(&'static str, Op)> {
             Op::Execute {
                 statement: Dml::Update {
                     table: ident("every_type"),
+                    with: Vec::new(),
                     joins: Vec::new(),
                     assignments: vec![
                         (ident("uuid"), Expr::Value(text("67E55044-10B1-426F-9247-BB680E5FE0C8"))),
@@ -423,6 +424,7 @@ fn rows() -> Vec<(&'static str, Op)> {
             Op::Execute {
                 statement: Dml::Update {
                     table: ident("every_type"),
+                    with: Vec::new(),
                     joins: Vec::new(),
                     assignments: vec![(ident("text"), Expr::Value(Value::Null))],
                     condition: Some(binary(
