@@ -96,7 +96,10 @@ fn primary_key(chooser: &Chooser<'_>, asked: &Key) -> Result<Key, SchemaError> {
 fn unique(chooser: &Chooser<'_>, asked: &Key) -> Result<Key, SchemaError> {
     let table = find::table(chooser.schema, chooser.table)?;
     index::check_columns(table, chooser.table, &asked.columns)?;
-    let name = name_for(chooser, NameKind::Key, asked.name.as_ref(), || chooser.unique(asked))?;
+    if let Some(name) = &asked.name {
+        index::check_name(chooser.schema, chooser.rules, chooser.table, NameKind::Key, name, &asked.columns)?;
+    }
+    let name = asked.name.clone().or_else(|| chooser.unique(asked));
     let key = Key { name, columns: asked.columns.clone() };
     // Two without a name could not be told apart.
     if table.uniques.contains(&key) {
@@ -142,7 +145,10 @@ fn foreign_key(chooser: &Chooser<'_>, asked: &ForeignKey) -> Result<ForeignKey, 
             )));
         }
     }
-    let name = name_for(chooser, NameKind::ForeignKey, asked.name.as_ref(), || chooser.foreign_key(asked))?;
+    if let Some(name) = &asked.name {
+        index::check_foreign_key_name(chooser.schema, chooser.rules, chooser.table, name, &asked.columns)?;
+    }
+    let name = asked.name.clone().or_else(|| chooser.foreign_key(asked));
     let held = |action| match action {
         ReferentialAction::Restrict if chooser.rules.restrict_is_no_action => ReferentialAction::NoAction,
         other => other,

@@ -191,4 +191,57 @@ on_databases! {
         };
         assert_eq!(format!("{:?}", (keys("a"), keys("b"))), format!("{:?}", (keys("c"), keys("d"))).replace("_c\"", "\"").replace("pk_d", "pk_b").replace("_d\"", "\""));
     }
+
+    [mariadb] async fn an_index_may_have_the_name_of_the_foreign_key_that_it_serves(target: &TestTarget) {
+        let key = |name: &str| {
+            let mut key = ForeignKey::new(["instance"], "instances", ["uuid"]);
+            key.named(name);
+            key
+        };
+        let table = |name: &str| create_table(name, |t| {
+            t.id("id");
+            t.varchar("instance", 36);
+            t.integer("n");
+        });
+        let index = |name: &str, columns: &[&str]| Index::new(name, columns.iter().copied());
+        after(target, [
+            instances(),
+            vec![
+                // In place of the one that the database made for it, whether it still knows or not.
+                create_index("mapping", index("fk_instance", &["instance"])),
+                fails(ErrorKind::AlreadyExists, create_index("mapping", index("fk_instance", &["id"]))),
+                table("first"),
+                create_index("first", index("fk", &["instance", "n"])),
+                create_constraint("first", key("fk")),
+            ],
+            vec![
+                drop_constraint("first", ConstraintSelector::named("fk")),
+                drop_index("first", "fk"),
+                create_constraint("first", key("fk")),
+                create_index("first", index("fk", &["instance", "n"])),
+                table("second"),
+                create_index("second", index("other", &["n"])),
+                fails(ErrorKind::AlreadyExists, create_constraint("second", key("other"))),
+                create_constraint("second", key("second_fk")),
+                rename_table("second", "third"),
+            ],
+            vec![
+                create_index("third", index("second_fk", &["instance"])),
+                drop_constraint("third", ConstraintSelector::named("second_fk")),
+                own("CREATE TABLE both_of (id INTEGER NOT NULL PRIMARY KEY, instance VARCHAR(36), UNIQUE KEY named (instance), \
+                     CONSTRAINT named FOREIGN KEY (instance) REFERENCES instances (uuid))"),
+            ],
+        ])
+        .await;
+    }
+
+    [sqlite postgres] async fn an_index_may_have_the_name_of_a_foreign_key(target: &TestTarget) {
+        after(target, [instances(), vec![
+            create_index("mapping", Index::new("fk_instance", ["instance"])),
+            drop_constraint("mapping", ConstraintSelector::named("fk_instance")),
+            create_constraint("mapping", ForeignKey::new(["instance"], "instances", ["uuid"]).named("fk_instance")),
+            drop_index("mapping", "fk_instance"),
+        ]])
+        .await;
+    }
 }

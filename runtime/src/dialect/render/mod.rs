@@ -99,10 +99,14 @@ fn statements(dialect: Dialect, op: &Op, before: &Schema, after: &Schema) -> Res
             if old == new { Ok(Vec::new()) } else { column::alter(dialect, table, old, new) }
         }
         Op::CreateIndex { table, index, online } => {
-            let after = find(after, table)?;
+            let (before, after) = (find(before, table)?, find(after, table)?);
+            if before == after {
+                // The very index that the database made for a foreign key.
+                return Ok(Vec::new());
+            }
             // In the model it is in its normal form, or a constraint.
             let found = after.indexes.iter().find(|found| found.name == index.name).unwrap_or(index);
-            index::create(dialect, table, found, *online, find(before, table)?, after)
+            index::create(dialect, table, found, *online, before, after)
         }
         Op::DropIndex { table, name, online } => index::drop(dialect, table, name, *online),
         Op::RenameIndex { table, name, new_name } => index::rename(dialect, table, name, new_name),
