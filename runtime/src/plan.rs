@@ -264,10 +264,12 @@ impl Planner {
                 None if ddl.when == When::Exists => return Ok(None),
                 None => return Err(SchemaError::NotFound(format!("there is no index {name}")).into()),
             },
-            DdlAction::RenameIndex(name, new_name) => match found {
-                Some(table) => Op::RenameIndex { table: table.clone(), name, new_name },
-                None if ddl.when == When::Exists => return Ok(None),
-                None => return Err(SchemaError::NotFound(format!("there is no index {name}")).into()),
+            DdlAction::RenameIndex(name, new_name) => match (found, self.schema.table_of_key(&name)) {
+                (Some(table), _) => Op::RenameIndex { table: table.clone(), name, new_name },
+                // The index of a key has its name, and takes it along.
+                (None, Some(table)) => Op::RenameConstraint { table: table.clone(), name, new_name },
+                (None, None) if ddl.when == When::Exists => return Ok(None),
+                (None, None) => return Err(SchemaError::NotFound(format!("there is no index {name}")).into()),
             },
         };
         let is_done = match ddl.when {

@@ -129,6 +129,15 @@ pub enum Op {
         /// Which one.
         which: ConstraintSelector,
     },
+    /// Renames a constraint: what DDL as text may come to.
+    RenameConstraint {
+        /// The table.
+        table: Ident,
+        /// The constraint.
+        name: Ident,
+        /// The new name.
+        new_name: Ident,
+    },
     /// Makes an enumeration of a name of its own.
     CreateEnum {
         /// Its name.
@@ -198,6 +207,7 @@ impl Op {
             Self::RenameIndex { .. } => "rename-index",
             Self::CreateConstraint { .. } => "create-constraint",
             Self::DropConstraint { .. } => "drop-constraint",
+            Self::RenameConstraint { .. } => "rename-constraint",
             Self::CreateEnum { .. } => "create-enum",
             Self::DropEnum { .. } => "drop-enum",
             Self::RenameEnum { .. } => "rename-enum",
@@ -228,6 +238,7 @@ impl Op {
             | Self::RenameIndex { table, .. }
             | Self::CreateConstraint { table, .. }
             | Self::DropConstraint { table, .. }
+            | Self::RenameConstraint { table, .. }
             | Self::BulkInsert { table, .. } => table,
             Self::Execute { statement } => statement.table(),
         }

@@ -213,6 +213,30 @@ pub(super) fn drop(
     Ok(())
 }
 
+/// Renames a constraint, and the index of a key with it.
+pub(super) fn rename(
+    schema: &mut Schema,
+    rules: &Rules,
+    table_name: &Ident,
+    name: &Ident,
+    new_name: &Ident,
+) -> Result<(), SchemaError> {
+    let table = find::table(schema, table_name)?;
+    let kind = match find_one(table, table_name, &ConstraintSelector::Name(name.clone()))? {
+        Found::PrimaryKey(_) | Found::Unique(_) => NameKind::Key,
+        Found::ForeignKey(_) => NameKind::ForeignKey,
+        Found::Check(_) => NameKind::Check,
+    };
+    names::check_own(schema, rules, table_name, kind, new_name)?;
+    let table = find::table_mut(schema, table_name)?;
+    let keys = table.primary_key.iter_mut().chain(&mut table.uniques).map(|key| &mut key.name);
+    let others = table.foreign_keys.iter_mut().map(|key| &mut key.name);
+    let all = keys.chain(others).chain(table.checks.iter_mut().map(|check| &mut check.name));
+    all.flatten().filter(|own| *own == name).for_each(|own| *own = new_name.clone());
+    table.sort();
+    Ok(())
+}
+
 /// A constraint of a table.
 #[derive(Clone, Copy)]
 enum Found<'a> {

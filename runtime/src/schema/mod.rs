@@ -174,6 +174,7 @@ fn change(schema: &mut Schema, rules: &Rules, op: &Op) -> Result<(), SchemaError
         Op::RenameIndex { table, name, new_name } => index::rename(schema, rules, table, name, new_name),
         Op::CreateConstraint { table, constraint } => constraint::create(schema, rules, table, constraint),
         Op::DropConstraint { table, which } => constraint::drop(schema, rules, table, which),
+        Op::RenameConstraint { table, name, new_name } => constraint::rename(schema, rules, table, name, new_name),
         Op::CreateEnum { name, labels } => enumeration::create(schema, rules, name, labels),
         Op::DropEnum { name } => enumeration::drop(schema, rules, name),
         Op::RenameEnum { name, new_name } => enumeration::rename(schema, rules, name, new_name),

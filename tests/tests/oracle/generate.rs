@@ -79,6 +79,10 @@ pub(crate) fn operation(schema: &Schema, dice: &mut Dice) -> Op {
             };
             Op::CreateConstraint { table, constraint }
         }
+        17 if dice.once_in(4) => match selector(found, dice) {
+            ConstraintSelector::Name(name) => Op::RenameConstraint { table, name, new_name: random_name(dice) },
+            which => Op::DropConstraint { which, table },
+        },
         17 => Op::DropConstraint { which: selector(found, dice), table },
         18..22 => bulk_insert(table, found, dice),
         22 => Op::Execute { statement: update(table, found, dice) },

@@ -244,4 +244,35 @@ on_databases! {
         ]])
         .await;
     }
+
+    [postgres] async fn a_constraint_is_renamed_and_its_index_with_it(target: &TestTarget) {
+        let mut first = instances();
+        first.push(own("CREATE TABLE checked (n INTEGER CONSTRAINT small CHECK (n < 9))"));
+        after(target, [
+            first,
+            vec![
+                own("ALTER INDEX instances_pkey RENAME TO pk_instances"),
+                own("ALTER INDEX uniq_uuid RENAME TO uq"),
+                own("ALTER TABLE mapping RENAME CONSTRAINT fk_instance TO fk_of_instance"),
+                own("ALTER TABLE checked RENAME CONSTRAINT small TO tiny"),
+                own("ALTER TABLE mapping RENAME CONSTRAINT mapping_pkey TO pk_mapping"),
+                own("ALTER INDEX IF EXISTS nothing RENAME TO something"),
+                fails(ErrorKind::NotFound, own("ALTER INDEX nothing RENAME TO something")),
+                fails(ErrorKind::NotFound, own("ALTER TABLE mapping RENAME CONSTRAINT nothing TO something")),
+                fails(ErrorKind::AlreadyExists, own("ALTER TABLE instances RENAME CONSTRAINT uq TO mapping")),
+                fails(ErrorKind::AlreadyExists, own("ALTER TABLE instances RENAME CONSTRAINT uq TO by_uuid")),
+            ],
+            vec![
+                drop_constraint("mapping", ConstraintSelector::named("fk_of_instance")),
+                drop_constraint("instances", ConstraintSelector::named("uq")),
+                drop_constraint("checked", ConstraintSelector::named("tiny")),
+            ],
+        ])
+        .await;
+    }
+
+    [sqlite mariadb] async fn a_constraint_keeps_its_name(target: &TestTarget) {
+        let rename = own("ALTER TABLE mapping RENAME CONSTRAINT fk_instance TO fk_of_instance");
+        after(target, [instances(), vec![fails(ErrorKind::Unsupported, rename)]]).await;
+    }
 }

@@ -164,3 +164,20 @@ pub(super) fn drop(
     };
     Ok(vec![schema_statement(format!("ALTER TABLE {} {action}", quote(dialect, table)))])
 }
+
+/// `RENAME CONSTRAINT`.
+///
+/// # Errors
+/// Only PostgreSQL has it.
+pub(super) fn rename(
+    dialect: Dialect,
+    table: &Ident,
+    name: &Ident,
+    new_name: &Ident,
+) -> Result<Vec<Statement>, Unsupported> {
+    if dialect != Dialect::Postgres {
+        return Err(Unsupported(format!("{dialect} cannot rename a constraint; drop it and make it anew")));
+    }
+    let (table, name, new_name) = (quote(dialect, table), quote(dialect, name), quote(dialect, new_name));
+    Ok(vec![schema_statement(format!("ALTER TABLE {table} RENAME CONSTRAINT {name} TO {new_name}"))])
+}

@@ -116,6 +116,7 @@ fn statements(dialect: Dialect, op: &Op, before: &Schema, after: &Schema) -> Res
         Op::DropConstraint { table, which: _ } => {
             constraint::drop(dialect, table, find(before, table)?, find(after, table)?)
         }
+        Op::RenameConstraint { table, name, new_name } => constraint::rename(dialect, table, name, new_name),
         Op::CreateEnum { name, labels } => enumeration::create(dialect, name, labels),
         Op::DropEnum { name } => Ok(enumeration::drop(dialect, name)),
         Op::RenameEnum { name, new_name } => Ok(enumeration::rename(dialect, name, new_name)),

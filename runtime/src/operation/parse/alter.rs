@@ -143,8 +143,15 @@ impl DdlReader<'_> {
             self.push(op(Op::RenameTable { name: table, new_name }), When::Always);
             return Ok(());
         }
-        if self.parser.peek_keyword(Keyword::CONSTRAINT) {
-            return Err(unsupported("RENAME CONSTRAINT is not allowed: drop it and add it"));
+        if self.keyword(Keyword::CONSTRAINT) {
+            if !self.is(Grammar::Postgres) {
+                return Err(unsupported("RENAME CONSTRAINT is not allowed: drop it and add it"));
+            }
+            let name = self.constraint_name()?;
+            self.expect(&[Keyword::TO], "TO")?;
+            let new_name = self.constraint_name()?;
+            self.push(op(Op::RenameConstraint { table, name, new_name }), When::Always);
+            return Ok(());
         }
         if self.is(Grammar::Mariadb) && (self.keyword(Keyword::INDEX) || self.keyword(Keyword::KEY)) {
             let name = self.constraint_name()?;

@@ -336,6 +336,10 @@ fn constraints() -> Vec<(&'static str, Op)> {
             add("posts", check(None, binary(col("author"), BinaryOperator::Greater, number(0)))),
         ),
         ("a unique constraint", add("posts", Constraint::Unique(key(Some("uq_title"), &["title"])))),
+        (
+            "a unique constraint",
+            Op::RenameConstraint { table: ident("posts"), name: ident("uq_title"), new_name: ident("uq title") },
+        ),
         ("a unique constraint by its columns", drop("posts", ConstraintSelector::Unique(idents(&["title"])))),
         (
             "a check without a name",

@@ -138,6 +138,12 @@ fn indexes_and_what_is_there_are_told_apart() {
             When::Always,
         ),
         (Grammar::Postgres, "ALTER INDEX a RENAME TO b", DdlAction::RenameIndex(named("a"), named("b")), When::Always),
+        (
+            Grammar::Postgres,
+            "ALTER TABLE t RENAME CONSTRAINT a TO \"B c\"",
+            DdlAction::Op(Op::RenameConstraint { table: ident("t"), name: named("a"), new_name: named("B c") }),
+            When::Always,
+        ),
         (Grammar::Portable, "DROP TABLE IF EXISTS t", DdlAction::Op(Op::DropTable { name: ident("t") }), When::Exists),
         (
             Grammar::Postgres,
@@ -179,6 +185,8 @@ fn what_no_operation_says_is_unsupported() {
         (Grammar::Mariadb, "ALTER TABLE t CONVERT TO CHARACTER SET utf8"),
         (Grammar::Mariadb, "ALTER TABLE t ADD a INT FIRST"),
         (Grammar::Portable, "ALTER TABLE t ADD a point"),
+        (Grammar::Portable, "ALTER TABLE t RENAME CONSTRAINT a TO b"),
+        (Grammar::Mariadb, "ALTER TABLE t RENAME CONSTRAINT a TO b"),
         (Grammar::Portable, "CREATE TRIGGER x"),
         (Grammar::Portable, "CREATE VIEW v AS SELECT 1"),
         (Grammar::Portable, "DROP DATABASE x"),
