@@ -254,11 +254,12 @@ impl Planner {
     /// The operation that a part of a DDL statement comes to; none if it is left out.
     pub fn ddl(&self, ddl: Ddl) -> Result<Option<Op>, PlanError> {
         let found = match &ddl.action {
-            DdlAction::Op(_) => None,
+            DdlAction::Op(_) | DdlAction::DropColumn(..) => None,
             DdlAction::DropIndex(name, _) | DdlAction::RenameIndex(name, _) => self.schema.table_of_index(name),
         };
         let op = match ddl.action {
             DdlAction::Op(op) => self.schema.with_labels(op)?,
+            DdlAction::DropColumn(table, name) => self.schema.drop_column(self.dialect.rules(), table, name),
             DdlAction::DropIndex(name, online) => match found {
                 Some(table) => Op::DropIndex { table: table.clone(), name, online },
                 None if ddl.when == When::Exists => return Ok(None),

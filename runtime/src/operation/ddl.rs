@@ -38,6 +38,8 @@ pub enum DdlAction {
     Op(Op),
     /// Drops the index of that name, of whichever table.
     DropIndex(Ident, Option<Demand>),
+    /// Drops the column of the table, and with it what the database drops with it.
+    DropColumn(Ident, Ident),
     /// Gives the index of that name, of whichever table, another one.
     RenameIndex(Ident, Ident),
 }

@@ -68,6 +68,13 @@ pub enum Op {
         /// The column.
         name: Ident,
     },
+    /// Drops a column and the constraints and indexes that the database drops with it: what DDL as text may come to.
+    DropUsedColumn {
+        /// The table.
+        table: Ident,
+        /// The column.
+        name: Ident,
+    },
     /// Renames a column.
     RenameColumn {
         /// The table.
@@ -200,6 +207,7 @@ impl Op {
             Self::RenameTable { .. } => "rename-table",
             Self::AddColumn { .. } => "add-column",
             Self::DropColumn { .. } => "drop-column",
+            Self::DropUsedColumn { .. } => "drop-used-column",
             Self::RenameColumn { .. } => "rename-column",
             Self::AlterColumn { .. } => "alter-column",
             Self::CreateIndex { .. } => "create-index",
@@ -231,6 +239,7 @@ impl Op {
             | Self::RenameEnumValue { name, .. } => name,
             Self::AddColumn { table, .. }
             | Self::DropColumn { table, .. }
+            | Self::DropUsedColumn { table, .. }
             | Self::RenameColumn { table, .. }
             | Self::AlterColumn { table, .. }
             | Self::CreateIndex { table, .. }

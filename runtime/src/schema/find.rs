@@ -56,7 +56,7 @@ impl Schema {
         };
         match op {
             Op::AddColumn { column, .. } => table.column(&column.name).is_some(),
-            Op::DropColumn { name, .. } => table.column(name).is_some(),
+            Op::DropColumn { name, .. } | Op::DropUsedColumn { name, .. } => table.column(name).is_some(),
             Op::CreateIndex { index: Index { name, .. }, .. } => index(name),
             Op::DropIndex { name, .. } => index(name) || constraint(name),
             Op::DropConstraint { which: ConstraintSelector::Name(name), .. } => constraint(name),

@@ -62,7 +62,11 @@ fn candidate(op: &Op, before: &Schema, after: &Schema) -> Option<Op> {
         Op::RenameEnumValue { name, label, new_label } => {
             Op::RenameEnumValue { name: name.clone(), label: new_label.clone(), new_label: label.clone() }
         }
-        Op::DropTable { .. } | Op::BulkInsert { .. } | Op::Execute { .. } | Op::AddEnumValue { .. } => return None,
+        Op::DropTable { .. }
+        | Op::DropUsedColumn { .. }
+        | Op::BulkInsert { .. }
+        | Op::Execute { .. }
+        | Op::AddEnumValue { .. } => return None,
     })
 }
 

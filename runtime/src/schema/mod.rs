@@ -23,6 +23,7 @@ mod table;
 mod tables;
 mod typed;
 mod typing;
+mod used;
 
 #[cfg(test)]
 mod tests;
@@ -65,6 +66,8 @@ pub struct Rules {
     /// PostgreSQL and SQLite: a foreign key may name the columns of the key that it refers to in any order, and a column may
     /// refer to an integer of another width.
     pub loose_references: bool,
+    /// What goes with a column that is dropped, where the database is asked to in its own words.
+    pub goes_with_column: GoesWithColumn,
     /// PostgreSQL: a foreign key hangs on the one of equal keys that the server chose.
     pub references_one_key: bool,
     /// MariaDB: RESTRICT and NO ACTION are one thing, which InnoDB prints as RESTRICT where no action is said; the
@@ -92,6 +95,17 @@ pub struct Rules {
     pub normal_form: fn(&Expr) -> Expr,
     /// The normal form of a default for a column of that (canonical) type.
     pub default_form: fn(&ColumnDefault, &ColumnType) -> ColumnDefault,
+}
+
+/// What a database drops with a column unasked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GoesWithColumn {
+    /// SQLite: nothing.
+    Nothing,
+    /// MariaDB: checks, indexes and unique constraints over nothing else.
+    WhatIsOverItAlone,
+    /// PostgreSQL: all of its table that names it.
+    WhatNamesIt,
 }
 
 /// Whether a column is numbered by the database.
@@ -173,6 +187,7 @@ fn change(schema: &mut Schema, rules: &Rules, op: &Op) -> Result<(), SchemaError
         Op::DropIndex { table, name, .. } => index::drop(schema, rules, table, name),
         Op::RenameIndex { table, name, new_name } => index::rename(schema, rules, table, name, new_name),
         Op::CreateConstraint { table, constraint } => constraint::create(schema, rules, table, constraint),
+        Op::DropUsedColumn { table, name } => used::drop(schema, rules, table, name),
         Op::DropConstraint { table, which } => constraint::drop(schema, rules, table, which),
         Op::RenameConstraint { table, name, new_name } => constraint::rename(schema, rules, table, name, new_name),
         Op::CreateEnum { name, labels } => enumeration::create(schema, rules, name, labels),

@@ -5,7 +5,7 @@ use ptah_wasm::operation::{
     Constraint, ConstraintSelector, Demand, Dml, ForeignKey, Ident, IdentKind, Index, IndexKey, IndexOrder, IndexPart,
     Key, LargeSize, Op, Position, ReferentialAction, TableSpec, Value,
 };
-use ptah_wasm::schema::{Column, ModelType, Schema, Table};
+use ptah_wasm::schema::{Column, ModelType, Rules, Schema, Table};
 
 use crate::build::{TYPES, column, id, ident, key, not_null, value, with_default};
 use crate::{enumeration, expression};
@@ -36,7 +36,7 @@ const NAMES: [&str; 15] = [
 ];
 const COMMENTS: [&str; 5] = ["", "x'y", "a\\b \"q\" `t`", "ünï ☃\nline", "%s -- ;"];
 
-pub(crate) fn operation(schema: &Schema, dice: &mut Dice) -> Op {
+pub(crate) fn operation(schema: &Schema, rules: &Rules, dice: &mut Dice) -> Op {
     if dice.once_in(12) {
         return enumeration::operation(schema, dice);
     }
@@ -53,6 +53,7 @@ pub(crate) fn operation(schema: &Schema, dice: &mut Dice) -> Op {
             let column = random_column(dice.word(&COLUMNS), schema, dice);
             Op::AddColumn { table, column: maybe_computed(column, &expression::typed(&found.columns), dice) }
         }
+        4 if dice.once_in(2) => schema.drop_column(rules, table, existing(found, dice)),
         4 => Op::DropColumn { name: existing(found, dice), table },
         5 => Op::RenameColumn { name: existing(found, dice), table, new_name: ident(dice.word(&COLUMNS)) },
         6..11 => alter_column(table, found, schema, dice),

@@ -49,10 +49,15 @@ impl Twin {
         &self.schema
     }
 
+    /// Plans on the model as it is.
+    pub(crate) fn planner(&self) -> Planner {
+        Planner::new(self.dialect, self.schema.clone(), Access::default(), Limits::default())
+    }
+
     /// Pushes one operation. An error is a find: the database refused what the model took, or is not what
     /// the model says.
     pub(crate) async fn push(&mut self, op: &Op) -> Result<Outcome, String> {
-        let mut planner = Planner::new(self.dialect, self.schema.clone(), Access::default(), Limits::default());
+        let mut planner = self.planner();
         if let Err(error) = planner.push(op.clone()) {
             return Ok(Outcome::Refused(error.to_string()));
         }

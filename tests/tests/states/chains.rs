@@ -75,6 +75,21 @@ fn instances() -> Vec<Action> {
     ]
 }
 
+fn guarded() -> Vec<Action> {
+    vec![
+        create_table("images", |t| {
+            t.id("id");
+            t.boolean("is_public").not_null();
+            t.integer("size");
+            t.integer("most");
+            t.check("is_public IN (TRUE, FALSE)");
+            t.check("size <= most").named("bounded");
+        }),
+        create_index("images", Index::new("ix_public", ["is_public"])),
+        create_index("images", Index::new("ix_size", ["size", "most"])),
+    ]
+}
+
 on_every_database! {
     async fn a_unique_constraint_may_be_over_the_columns_of_another_key(target: &TestTarget) {
         let drop = |name: &str| drop_constraint("keys", ConstraintSelector::named(name));
@@ -274,5 +289,36 @@ on_databases! {
     [sqlite mariadb] async fn a_constraint_keeps_its_name(target: &TestTarget) {
         let rename = own("ALTER TABLE mapping RENAME CONSTRAINT fk_instance TO fk_of_instance");
         after(target, [instances(), vec![fails(ErrorKind::Unsupported, rename)]]).await;
+    }
+
+    [mariadb] async fn a_check_of_one_column_goes_with_it_where_the_database_says_it(target: &TestTarget) {
+        after(target, [guarded(), vec![
+            refused(drop_column("images", "is_public")),
+            refused(ddl_text("ALTER TABLE images DROP COLUMN is_public")),
+            refused(own("ALTER TABLE images DROP COLUMN size")),
+            own("ALTER TABLE images DROP COLUMN is_public, ADD COLUMN n INTEGER"),
+            own("ALTER TABLE images DROP CONSTRAINT bounded"),
+            // An index over more than that.
+            refused(own("ALTER TABLE images DROP COLUMN size")),
+            drop_index("images", "ix_size"),
+            own("ALTER TABLE images DROP COLUMN size"),
+        ]])
+        .await;
+    }
+
+    [postgres] async fn what_names_a_column_goes_with_it_where_the_database_says_it(target: &TestTarget) {
+        let mut first = guarded();
+        first.extend(instances());
+        after(target, [first, vec![
+            refused(drop_column("images", "is_public")),
+            refused(ddl_text("ALTER TABLE images DROP COLUMN is_public")),
+            own("CREATE UNIQUE INDEX part ON images (most) WHERE size > 0"),
+            own("ALTER TABLE images DROP COLUMN is_public, DROP COLUMN IF EXISTS size"),
+            // Something of another table.
+            refused(own("ALTER TABLE instances DROP COLUMN uuid CASCADE")),
+            own("ALTER TABLE mapping DROP COLUMN instance"),
+            own("ALTER TABLE images DROP COLUMN id"),
+        ]])
+        .await;
     }
 }

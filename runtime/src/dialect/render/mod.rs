@@ -87,7 +87,9 @@ fn statements(dialect: Dialect, op: &Op, before: &Schema, after: &Schema) -> Res
         Op::DropTable { name } => table::drop(dialect, name, find(before, name)?),
         Op::RenameTable { name, new_name } => Ok(table::rename(dialect, name, new_name)),
         Op::AddColumn { table, column } => column::add(dialect, table, column, find(after, table)?),
-        Op::DropColumn { table, name } => Ok(column::drop(dialect, table, name, find(before, table)?)),
+        Op::DropColumn { table, name } | Op::DropUsedColumn { table, name } => {
+            Ok(column::drop(dialect, table, name, find(before, table)?))
+        }
         Op::RenameColumn { table, name, new_name } => {
             let renamed = find_column(find(after, table)?, new_name)?;
             Ok(column::rename(dialect, table, name, renamed))

@@ -131,7 +131,13 @@ impl DdlReader<'_> {
             let when = self.when(&[Keyword::IF, Keyword::EXISTS], When::Exists);
             let name = self.name()?;
             self.behaviour();
-            self.push(op(Op::DropColumn { table, name }), when);
+            self.push(
+                match self.syntax.grammar {
+                    Grammar::Postgres | Grammar::Mariadb => DdlAction::DropColumn(table, name),
+                    Grammar::Portable | Grammar::Sqlite => op(Op::DropColumn { table, name }),
+                },
+                when,
+            );
         }
         Ok(())
     }

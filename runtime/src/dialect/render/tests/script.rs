@@ -140,6 +140,7 @@ pub(super) fn script() -> Vec<(&'static str, Op)> {
     script.extend(rows());
     script.extend(super::expressions::expressions());
     script.extend(super::enumerations::enumerations());
+    script.push(("a check is over it alone", Op::DropUsedColumn { table: ident("authors"), name: ident("age") }));
     script.extend(ends());
     script
 }

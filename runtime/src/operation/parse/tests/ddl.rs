@@ -148,7 +148,7 @@ fn indexes_and_what_is_there_are_told_apart() {
         (
             Grammar::Postgres,
             "ALTER TABLE t DROP COLUMN a CASCADE",
-            DdlAction::Op(Op::DropColumn { table: ident("t"), name: ident("a") }),
+            DdlAction::DropColumn(ident("t"), ident("a")),
             When::Always,
         ),
         (
