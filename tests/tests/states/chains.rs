@@ -321,4 +321,37 @@ on_databases! {
         ]])
         .await;
     }
+
+    [mariadb] async fn a_primary_key_that_a_foreign_key_needs_is_changed_by_one_statement(target: &TestTarget) {
+        let run = after(target, [
+            vec![
+                create_table("hosts", |t| {
+                    t.id("id");
+                }),
+                create_table("ports", |t| {
+                    t.varchar("host", 40).not_null();
+                    t.big_integer("port_id").not_null();
+                    t.primary_key(["port_id"]);
+                    t.foreign_key(["port_id"], "hosts", ["id"]);
+                }),
+                create_table("free", |t| {
+                    t.integer("a").not_null();
+                    t.integer("b").not_null();
+                    t.primary_key(["a"]);
+                }),
+            ],
+            vec![
+                refused(own("ALTER TABLE ports DROP PRIMARY KEY")),
+                own("ALTER TABLE ports DROP PRIMARY KEY, ADD PRIMARY KEY(port_id, host)"),
+                own("ALTER TABLE free DROP PRIMARY KEY, ADD PRIMARY KEY(b, a)"),
+            ],
+        ])
+        .await;
+        let catalog = run.catalog().await;
+        for table in ["ports", "free"] {
+            let CatalogTable::Readable(table) = &catalog.tables[table] else { panic!() };
+            assert_eq!(table.primary_key.as_ref().map(|key| key.columns.len()), Some(2));
+            assert!(table.indexes.is_empty(), "{table:?}");
+        }
+    }
 }
