@@ -393,11 +393,13 @@ fn check_retype(
     {
         return refused(why);
     }
-    if table.foreign_keys.iter().any(|key| key.columns.contains(name)) {
+    let stays_comparable =
+        rules.loose_references && asked.is_integer() && column.portable_type().is_some_and(ColumnType::is_integer);
+    if !stays_comparable && table.foreign_keys.iter().any(|key| key.columns.contains(name)) {
         return refused("a foreign key uses it".to_owned());
     }
     let referring = find::references_to(schema, table_name).find(|(_, key)| key.referred_columns.contains(name));
-    if let Some((referring, _)) = referring {
+    if let Some((referring, _)) = referring.filter(|_| !stays_comparable) {
         return refused(format!("a foreign key of table {referring} refers to it"));
     }
     if let Some(user) = find::opaque_mention(table, name) {

@@ -47,8 +47,9 @@ pub(super) fn execute(schema: &Schema, rules: &Rules, statement: &Dml) -> Result
             }
             conflict.iter().try_for_each(|conflict| check_conflict(scope, rules, table, conflict))
         }
-        Dml::Update { assignments, joins, condition, .. } => {
-            let sources = schema.joined(table_name, table, joins)?;
+        Dml::Update { assignments, with, joins, condition, .. } => {
+            let named = schema.yielded(with)?;
+            let sources = schema.joined(table_name, table, &named, joins)?;
             let scope = if joins.is_empty() { scope } else { Scope { sources: &sources, ..scope } };
             check_assignments(scope, rules, assignments)?;
             condition.iter().try_for_each(|condition| scope.check_condition(condition))

@@ -87,20 +87,29 @@ impl Schema {
                     other => other.clone(),
                 },
             },
-            Dml::Update { table: _, assignments, joins, condition } if joins.is_empty() => Dml::Update {
+            Dml::Update { table: _, assignments, with: _, joins, condition } if joins.is_empty() => Dml::Update {
                 table: table_name.clone(),
                 assignments: assigned(root, assignments)?,
+                with: Vec::new(),
                 joins: Vec::new(),
                 condition: condition.as_ref().map(|condition| root.resolve(condition)).transpose()?,
             },
-            Dml::Update { table: _, assignments, joins, condition } => {
+            Dml::Update { table: _, assignments, with, joins, condition } => {
                 let table = find::table(self, table_name)?;
-                let sources = self.joined(table_name, table, joins)?;
+                let (mut queries, mut named) = (Vec::with_capacity(with.len()), Vec::with_capacity(with.len()));
+                for (name, query) in with {
+                    self.check_named(name)?;
+                    let (query, outputs) = constants.query(query)?;
+                    queries.push((name.clone(), query));
+                    named.push((name.clone(), outputs));
+                }
+                let sources = self.joined(table_name, table, &named, joins)?;
                 let all = Scope { sources: &sources, ..Scope::default() }.reading(self);
                 let condition = condition.as_ref().map(|condition| all.resolve(condition)).transpose()?;
                 Dml::Update {
                     table: table_name.clone(),
                     assignments: assigned(all, assignments)?,
+                    with: queries,
                     joins: all.joins(joins, condition.as_ref())?,
                     condition,
                 }
@@ -110,6 +119,14 @@ impl Schema {
                 condition: condition.as_ref().map(|condition| root.resolve(condition)).transpose()?,
             },
         })
+    }
+
+    /// Refuses a query of a WITH that is called like a table.
+    fn check_named(&self, name: &Ident) -> Result<()> {
+        match self.tables.keys().any(|table| name.is_like(table.as_str())) {
+            true => Err(invalid(format!("{name} in WITH is the name of a table"))),
+            false => Ok(()),
+        }
     }
 }
 
@@ -178,9 +195,7 @@ impl Scope<'_> {
         let mut named = self.named.to_vec();
         let mut with = Vec::with_capacity(query.with.len());
         for (name, query) in &query.with {
-            if schema.tables.keys().any(|table| name.is_like(table.as_str())) {
-                return Err(invalid(format!("{name} in WITH is the name of a table")));
-            }
+            schema.check_named(name)?;
             // What stands around is not in sight there.
             let (query, outputs) = Scope { schema: Some(schema), named: &named, ..Scope::default() }.query(query)?;
             with.push((name.clone(), query));

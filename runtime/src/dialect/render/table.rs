@@ -29,6 +29,7 @@ pub(super) fn create(dialect: Dialect, spec: &TableSpec, table: &Table) -> Resul
         }
     }
     let mut statements = vec![schema_statement(sql)];
+    statements.extend(constraint::repeated(dialect, &spec.name, table));
     if dialect == Dialect::Postgres {
         if let Some(comment) = &table.comment {
             let text = comment_literal(dialect, Some(comment));

@@ -206,7 +206,7 @@ pub(super) fn ddl<'a>(syntax: &'a Syntax, bounds: &Bounds, text: &str) -> Result
 /// What a statement has to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// INSERT, UPDATE or DELETE.
+    /// INSERT, UPDATE or DELETE, with WITH before it or not.
     Dml,
     /// SELECT, with WITH before it or not.
     Query,
@@ -229,7 +229,7 @@ pub(super) fn statement(
     match (kind, tokens.first()) {
         (_, None) => return Err(refused("the statement is empty")),
         (Kind::Dml, Some(Token::Word(word)))
-            if matches!(word.keyword, Keyword::INSERT | Keyword::UPDATE | Keyword::DELETE) => {}
+            if matches!(word.keyword, Keyword::INSERT | Keyword::UPDATE | Keyword::DELETE | Keyword::WITH) => {}
         (Kind::Dml, _) => return Err(unsupported("only INSERT, UPDATE and DELETE are allowed")),
         (Kind::Query, Some(Token::Word(word))) if matches!(word.keyword, Keyword::SELECT | Keyword::WITH) => {}
         (Kind::Query, _) => return Err(unsupported("only SELECT is allowed")),
