@@ -10,7 +10,7 @@ from componentize_py_types import Err
 from wit_world.imports import data, rows, types
 from wit_world.imports import schema as contract
 
-from . import errors, handled, sql, values
+from . import errors, handled, needless, sql, values
 from .errors import (  # noqa: F401  PEP 249 wants them in the module
     DatabaseError,
     DataError,
@@ -39,7 +39,6 @@ _BATCH = 500
 # Statements that only mean something to a session that a script opened itself: the step's transaction is the
 # host's.
 _SESSION = {"begin", "start", "commit", "end", "rollback", "savepoint", "release"}
-_FOREIGN_KEYS = re.compile(r"\s*PRAGMA\s+foreign_keys\s*=\s*\w+\s*;?\s*", re.IGNORECASE)
 _INSERT = re.compile(
     r"""\s*INSERT\s+INTO\s+(?P<table>[\w"`]+)\s*\((?P<columns>[\w"`,\s]+)\)\s*VALUES\s*\((?P<values>[?$\d,\s]+)\)\s*;?\s*""",
     re.IGNORECASE,
@@ -178,7 +177,11 @@ class Cursor:
             for part in parts[:-1]:
                 self.execute(part)
             statement = parts[-1] if parts else statement
+        if needless.is_needless(statement, self.connection.dialect):
+            self.description, self.rowcount = None, -1
+            return
         kind = sql.kind(statement)
+        statement = needless.without_charset(statement, self.connection.dialect)
         text = types.SqlText(statement, types.SqlSyntax.TARGET)
         if kind == "select":
             self._call(self._query, text, [values.to_contract(value) for value in parameters])
@@ -191,9 +194,6 @@ class Cursor:
         elif sql.is_ddl_text(statement) and not parameters:
             self._call(contract.ddl_text, text)
             errors.changed()
-            self.description, self.rowcount = None, -1
-        elif kind == "pragma" and _FOREIGN_KEYS.fullmatch(statement):
-            # The host keeps them whole in any case, and within a transaction SQLite does not hear it.
             self.description, self.rowcount = None, -1
         elif kind in _SESSION:
             raise errors.NotInContract(f"transaction control by a script: {sql.first_words(statement)}")

@@ -34,11 +34,11 @@ _ORDERED = re.compile(r"""([A-Za-z_]\w*|"[A-Za-z_]\w*"|`[A-Za-z_]\w*`)(?:\s+(ASC
 # Options that say what the host does in any case.
 _HARMLESS = {
     ("mysql", "engine", "innodb"),
-    ("mysql", "charset", "utf8mb4"),
-    ("mysql", "default_charset", "utf8mb4"),
-    ("mysql", "default charset", "utf8mb4"),
-    # What these hold utf8mb4 holds too.
-    *(("mysql", option, charset) for option in ("charset", "default_charset") for charset in ("utf8", "utf8mb3")),
+    *(
+        ("mysql", option, charset)
+        for option in ("charset", "default_charset", "default charset")
+        for charset in column_types.CHARSETS
+    ),
     ("postgresql", "using", "btree"),
     ("mysql", "using", "btree"),
     ("sqlite", "with_rowid", "true"),
