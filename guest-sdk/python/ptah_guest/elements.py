@@ -306,7 +306,7 @@ def index(item: schema.Index, dialect: Dialect) -> types.Index:
         name=str(name_of(item, dialect)),
         parts=[_part(expression, dialect) for expression in item.expressions],
         unique=bool(item.unique),
-        predicate=None if where is None else sql.render(where, dialect),
+        predicate=None if where is None else sql.render(where, dialect, "index"),
     )
 
 
@@ -320,7 +320,7 @@ def _part(expression: object, dialect: Dialect) -> types.IndexPart:
         expression = expression.element
     if isinstance(expression, elements.ColumnClause) and not expression.is_literal:
         return types.IndexPart(types.IndexKey_Column(str(expression.name)), order)
-    text = sql.render(expression, dialect)
+    text = sql.render(expression, dialect, "index")
     plain = _ORDERED.fullmatch(text.text.strip())
     if plain:
         if (plain.group(2) or "").upper() == "DESC":
