@@ -156,18 +156,43 @@ def pinned(manifest: dict) -> list[str]:
     return [wanted.pop(name(requirement), requirement) for requirement in LIBRARIES] + list(wanted.values())
 
 
-def imports_of(sources: list[str]) -> list[str]:
-    """The modules that scripts import anywhere, also inside functions: all have to be there when the build
-    ends."""
+def imports_of(sources: list[str], package: str = "") -> list[str]:
+    """The modules that files import anywhere, also inside functions: all have to be there when the build ends.
+    `package`: what a relative import begins at."""
     found: dict[str, None] = {}
     for source in sources:
         for node in ast.walk(ast.parse(source)):
-            if isinstance(node, ast.Import):
-                found.update((alias.name, None) for alias in node.names)
-            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-                found.setdefault(node.module)
-                found.update((f"{node.module}.{alias.name}", None) for alias in node.names)
+            match node:
+                case ast.Import(names=names):
+                    found.update((alias.name, None) for alias in names)
+                case ast.ImportFrom(names=names, level=level):
+                    above = package.split(".")[: len(package.split(".")) - level + 1] if level else []
+                    module = ".".join(part for part in (*above, node.module) if part)
+                    if module:
+                        found.setdefault(module)
+                        found.update((f"{module}.{alias.name}", None) for alias in names)
+                case ast.Call(func=ast.Attribute(attr="import_module") | ast.Name(id="import_module")):
+                    if node.args and isinstance(node.args[0], ast.Constant) and isinstance(node.args[0].value, str):
+                        found.setdefault(node.args[0].value)
     return list(found)
+
+
+def reached(wanted: list[str], stage: Path) -> list[str]:
+    """What vendored modules import that are imported themselves, inside functions too."""
+    found, work = dict.fromkeys(wanted), list(wanted)
+    while work:
+        name = work.pop()
+        place = stage.joinpath(*name.split("."))
+        for file, package in ((place / "__init__.py", name), (place.with_name(f"{place.name}.py"), name.rpartition(".")[0])):
+            if file.is_file():
+                try:
+                    more = imports_of([file.read_text(encoding="utf-8")], package)
+                except (SyntaxError, UnicodeDecodeError):
+                    # Python says so when it is imported.
+                    continue
+                work += [other for other in more if other not in found]
+                found.update(dict.fromkeys(more))
+    return list(found)[len(dict.fromkeys(wanted)) :]
 
 
 ENTRY = '''"""Made by build.py: the component's entry."""
@@ -183,6 +208,13 @@ for name in {imports!r}:
         importlib.import_module(name)
     except ImportError:
         # Not a module but a member of one, or missing: the script that needs it says so.
+        pass
+
+for name in {more!r}:
+    try:
+        importlib.import_module(name)
+    except Exception:
+        # As above; and perhaps nobody gets to the function that wants it.
         pass
 
 from ptah_guest import package
@@ -251,7 +283,11 @@ def build(folder: Path, output: Path) -> None:
         for key in ("naming-convention", "transaction-per-migration", "config"):
             shown[key] = manifest.get(key)
         entry = ENTRY.format(
-            imports=wanted, manifest=json.dumps(shown), scripts=json.dumps(scripts), extra=json.dumps(extra)
+            imports=wanted,
+            more=reached(wanted, stage),
+            manifest=json.dumps(shown),
+            scripts=json.dumps(scripts),
+            extra=json.dumps(extra),
         )
         (stage / "ptah_component.py").write_text(entry, encoding="utf-8")
         output.parent.mkdir(parents=True, exist_ok=True)

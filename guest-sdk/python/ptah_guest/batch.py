@@ -19,7 +19,7 @@ from wit_world.imports import schema as contract
 
 from . import elements
 from .errors import NotInContract
-from .impl import column_names, constraint_names, index_names, selector
+from .tables import column_names, constraint_names, index_names, selector
 
 
 def _plain(text: str) -> str:
@@ -146,7 +146,7 @@ class HostBatch(BatchOperationsImpl):
                 self.impl._call(contract.drop_index, self.table_name, index.name, None)
         for found in inspect.constraints(self.table_name):
             if not any(_equal(found, item) for item in made.constraints):
-                self.impl._call(contract.drop_constraint, self.table_name, selector(found))
+                self.impl._call(contract.drop_constraint, self.table_name, selector(self.table_name, found))
         for column in made.columns:
             found = there[column.name]
             is_key = any(
@@ -195,7 +195,9 @@ class HostBatch(BatchOperationsImpl):
             self.impl._call(contract.create_constraint, self.table_name, made)
 
     def _drop_from_keys(self, column: str) -> None:
-        """Takes a column out of the primary key and drops the other keys and indexes that it is part of."""
+        """Takes a column out of the primary key and drops the other keys and indexes that it is part of, and the checks of
+        it alone."""
+        self.impl._drop_checks_of(self.table_name, column)
         keys = inspect.constraints(self.table_name) if self.table_name in inspect.tables() else []
         self.impl._drop_all_with_column(self.table_name, column)
         for key in keys:
@@ -242,7 +244,7 @@ class HostBatch(BatchOperationsImpl):
                 columns = [str(column.name) for column in getattr(candidate, "columns", ())]
                 name = elements.name_of(candidate, self.dialect)
                 if type(candidate) is kind and columns == found.value.columns and name is not None:
-                    self.impl._call(contract.drop_constraint, self.table_name, selector(found))
+                    self.impl._call(contract.drop_constraint, self.table_name, selector(self.table_name, found))
                     found.value.name = name
                     self.impl._call(contract.create_constraint, self.table_name, found)
                     break

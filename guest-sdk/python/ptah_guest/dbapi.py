@@ -10,7 +10,7 @@ from componentize_py_types import Err
 from wit_world.imports import data, rows, types
 from wit_world.imports import schema as contract
 
-from . import errors, handled, sql, values
+from . import errors, handled, needless, sql, values
 from .errors import (  # noqa: F401  PEP 249 wants them in the module
     DatabaseError,
     DataError,
@@ -39,7 +39,6 @@ _BATCH = 500
 # Statements that only mean something to a session that a script opened itself: the step's transaction is the
 # host's.
 _SESSION = {"begin", "start", "commit", "end", "rollback", "savepoint", "release"}
-_FOREIGN_KEYS = re.compile(r"\s*PRAGMA\s+foreign_keys\s*=\s*\w+\s*;?\s*", re.IGNORECASE)
 # What scripts ask to give numbers back after they built a table anew: there are none that the host has not kept.
 _NUMBERS = re.compile(
     r"""\s*SELECT\s+["`]?seq["`]?\s+FROM\s+["`]?sqlite_sequence["`]?\s+WHERE\s+["`]?name["`]?\s*=\s*(\?|'\w+')\s*;?\s*""",
@@ -183,7 +182,11 @@ class Cursor:
             for part in parts[:-1]:
                 self.execute(part)
             statement = parts[-1] if parts else statement
+        if needless.is_needless(statement, self.connection.dialect):
+            self.description, self.rowcount = None, -1
+            return
         kind = sql.kind(statement)
+        statement = needless.without_charset(statement, self.connection.dialect)
         text = types.SqlText(statement, types.SqlSyntax.TARGET)
         if kind == "select" and _NUMBERS.fullmatch(statement):
             self.show(["seq"], [])
@@ -198,9 +201,6 @@ class Cursor:
         elif sql.is_ddl_text(statement) and not parameters:
             self._call(contract.ddl_text, text)
             errors.changed()
-            self.description, self.rowcount = None, -1
-        elif kind == "pragma" and _FOREIGN_KEYS.fullmatch(statement):
-            # The host keeps them whole in any case, and within a transaction SQLite does not hear it.
             self.description, self.rowcount = None, -1
         elif kind in _SESSION:
             raise errors.NotInContract(f"transaction control by a script: {sql.first_words(statement)}")

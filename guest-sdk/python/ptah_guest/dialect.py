@@ -12,16 +12,15 @@ import re
 from sqlalchemy import URL, create_engine, event
 from sqlalchemy import types as sqltypes
 from sqlalchemy.dialects import registry
-from sqlalchemy.dialects.mysql.base import MySQLCompiler, MySQLDialect
-from sqlalchemy.dialects.postgresql.base import PGCompiler, PGDialect
-from sqlalchemy.dialects.sqlite.base import SQLiteCompiler, SQLiteDialect
+from sqlalchemy.dialects.mysql.base import MySQLDialect
+from sqlalchemy.dialects.postgresql.base import PGDialect
+from sqlalchemy.dialects.sqlite.base import SQLiteDialect
 from sqlalchemy.engine import Engine
 from sqlalchemy.engine.default import DefaultExecutionContext
 from sqlalchemy.pool import QueuePool
-from sqlalchemy.sql.compiler import SQLCompiler
 from wit_world.imports import inspect, types
 
-from . import dbapi, sql
+from . import compilers, dbapi, sql
 from .reflection import Reflection
 
 
@@ -62,39 +61,8 @@ class _Numeric(sqltypes.Numeric):
         return process
 
 
-class _TruthByName:
-    """TRUE and FALSE by their names, as the host's grammars take a number for a number."""
-
-    def visit_true(self, element, **options):
-        return "TRUE"
-
-    def visit_false(self, element, **options):
-        return "FALSE"
-
-    def visit_is_true_unary_operator(self, element, operator, **options):
-        return self.process(element.element, **options)
-
-    def visit_is_false_unary_operator(self, element, operator, **options):
-        return f"NOT {self.process(element.element, **options)}"
-
-
-class _SQLiteCompiler(_TruthByName, SQLiteCompiler):
-    def visit_empty_set_op_expr(self, type_, expand_op, **options):
-        """An `IN ()` as the others have it: SQLAlchemy's own compares whatever it is with a number."""
-        return SQLCompiler.visit_empty_set_op_expr(self, type_, expand_op, **options)
-
-
-class _MySQLCompiler(_TruthByName, MySQLCompiler):
-    def limit_clause(self, select, **options):
-        """`LIMIT n OFFSET m`, as the host knows it, and not `LIMIT m, n`."""
-        written = MySQLCompiler if select._limit_clause is None else SQLCompiler
-        return written.limit_clause(self, select, **options)
-
-
-class _PostgresCompiler(PGCompiler):
-    def render_bind_cast(self, type_, dbapi_type, sqltext):
-        """No cast: a value of the contract has its type."""
-        return sqltext
+# Under SQLAlchemy 2.0 a double is a kind of decimal.
+_DECIMALS = {sqltypes.Numeric: _Numeric, sqltypes.Float: sqltypes.Float}
 
 
 class _Keys(list):
@@ -222,7 +190,7 @@ class SQLite(HostDialect, SQLiteDialect):
 
     supports_statement_cache = True
     default_paramstyle = "qmark"
-    statement_compiler = _SQLiteCompiler
+    statement_compiler = compilers.SQLite
     colspecs = {**SQLiteDialect.colspecs, sqltypes.Boolean: _Boolean, sqltypes.Numeric: _Numeric}
     default_schema_name = "main"
     # Which versions a target really has is the host's concern; these are plausible ones, for scripts that look.
@@ -249,10 +217,13 @@ class PostgreSQL(HostDialect, PGDialect):
 
     supports_statement_cache = True
     default_paramstyle = "numeric_dollar"
-    statement_compiler = _PostgresCompiler
+    statement_compiler = compilers.PostgreSQL
+    colspecs = {**PGDialect.colspecs, **_DECIMALS}
     default_schema_name = "public"
     server_version_info = (15, 0)
     supports_native_decimal = True
+    # The host knows `x -> key`, which is the same.
+    _supports_jsonb_subscripting = False
 
     def __init__(self, **options):
         super().__init__(json_deserializer=lambda value: value, **options)
@@ -263,8 +234,8 @@ class MariaDB(HostDialect, MySQLDialect):
 
     supports_statement_cache = True
     default_paramstyle = "qmark"
-    statement_compiler = _MySQLCompiler
-    colspecs = {**MySQLDialect.colspecs, sqltypes.Boolean: _Boolean}
+    statement_compiler = compilers.MariaDB
+    colspecs = {**MySQLDialect.colspecs, sqltypes.Boolean: _Boolean, **_DECIMALS}
     default_schema_name = _DATABASE
     server_version_info = (10, 11, 0)
     supports_native_decimal = True

@@ -34,11 +34,11 @@ _ORDERED = re.compile(r"""([A-Za-z_]\w*|"[A-Za-z_]\w*"|`[A-Za-z_]\w*`)(?:\s+(ASC
 # Options that say what the host does in any case.
 _HARMLESS = {
     ("mysql", "engine", "innodb"),
-    ("mysql", "charset", "utf8mb4"),
-    ("mysql", "default_charset", "utf8mb4"),
-    ("mysql", "default charset", "utf8mb4"),
-    # What these hold utf8mb4 holds too.
-    *(("mysql", option, charset) for option in ("charset", "default_charset") for charset in ("utf8", "utf8mb3")),
+    *(
+        ("mysql", option, charset)
+        for option in ("charset", "default_charset", "default charset")
+        for charset in column_types.CHARSETS
+    ),
     ("postgresql", "using", "btree"),
     ("mysql", "using", "btree"),
     ("sqlite", "with_rowid", "true"),
@@ -312,7 +312,7 @@ def index(item: schema.Index, dialect: Dialect) -> types.Index:
         name=str(name_of(item, dialect)),
         parts=[_part(expression, dialect) for expression in item.expressions],
         unique=bool(item.unique),
-        predicate=None if where is None else sql.render(where, dialect),
+        predicate=None if where is None else sql.render(where, dialect, "index"),
     )
 
 
@@ -326,7 +326,7 @@ def _part(expression: object, dialect: Dialect) -> types.IndexPart:
         expression = expression.element
     if isinstance(expression, elements.ColumnClause) and not expression.is_literal:
         return types.IndexPart(types.IndexKey_Column(str(expression.name)), order)
-    text = sql.render(expression, dialect)
+    text = sql.render(expression, dialect, "index")
     plain = _ORDERED.fullmatch(text.text.strip())
     if plain:
         if (plain.group(2) or "").upper() == "DESC":

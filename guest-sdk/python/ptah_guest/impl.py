@@ -23,6 +23,7 @@ from wit_world.imports import schema as contract
 from . import ddl, elements, later, values
 from . import types as column_types
 from .errors import NotInContract, about_text, call
+from .tables import column_names, constraint_names, index_names, mentioned, selector
 
 _KEEP_DEFAULT = contract.DefaultChange_Keep()
 _KEEP_COMMENT = contract.CommentChange_Keep()
@@ -35,41 +36,12 @@ _CONSTRAINTS = {
 }
 
 
-def column_names(table_name: str) -> list[str]:
-    return [found.name for found in inspect.columns(table_name)] if table_name in inspect.tables() else []
-
-
-def constraint_names(table_name: str) -> list[str]:
-    if table_name not in inspect.tables():
-        return []
-    return [found.value.name for found in inspect.constraints(table_name) if found.value.name is not None]
-
-
-def index_names(table_name: str) -> list[str]:
-    return [found.name for found in inspect.indexes(table_name)] if table_name in inspect.tables() else []
-
-
 def _is_placed(names: list[str], name: str, said: dict[str, object]) -> bool:
     """Whether a column stands where a batch says that it should."""
     before, after = said.get("insert_before"), said.get("insert_after")
     place = names.index(name) if name in names else len(names)
     is_before = before is None or before in names[place + 1 : place + 2]
     return is_before and (after is None or after in names[max(place - 1, 0) : place])
-
-
-def selector(found: types.Constraint) -> types.ConstraintSelector:
-    """A constraint as a selector: by its name if it has one."""
-    inner = found.value
-    match found:
-        case types.Constraint_PrimaryKey():
-            return types.ConstraintSelector_PrimaryKey()
-        case _ if inner.name is not None:
-            return types.ConstraintSelector_Name(inner.name)
-        case types.Constraint_Unique():
-            return types.ConstraintSelector_Unique(inner.columns)
-        case types.Constraint_ForeignKey():
-            return types.ConstraintSelector_ForeignKey(inner.columns)
-    raise NotInContract("a check without a name, by its text")
 
 
 class HostImpl:
@@ -91,11 +63,17 @@ class HostImpl:
     def create_table(self, table: schema.Table, **options: object) -> None:
         if options.get("if_not_exists") and str(table.name) in inspect.tables():
             return
+        self._remember_types()
         table.dispatch.before_create(table, self.connection, checkfirst=False, _ddl_runner=self)
         later.make_table(self, table)
         table.dispatch.after_create(table, self.connection, checkfirst=False, _ddl_runner=self)
         for index in elements.indexes_of(table):
             self.create_index(index)
+
+    def _remember_types(self) -> None:
+        """SQLAlchemy makes a type only once with one runner of DDL, which under Alembic lives as long as a run: so a type
+        that an earlier revision made is not made again with a table."""
+        self.memo["pg_enum"] = self.memo["pg_ENUM"] = {(None, found.name) for found in inspect.enums()}
 
     def drop_table(self, table: schema.Table, **options: object) -> None:
         elements.refuse_schema(table.schema)
@@ -186,27 +164,28 @@ class HostImpl:
         mention it and indexes over expressions too."""
         if name not in column_names(table_name):
             return
-        # The host writes every name in quotes.
-        quoted = f'"{name}"'
         for found in inspect.constraints(table_name):
             if isinstance(found, types.Constraint_Check):
-                gone = with_expressions and quoted in found.value.condition.text
+                gone = with_expressions and mentioned(found.value.condition, [name])
             else:
                 gone = name in found.value.columns
             if gone:
-                self._call(contract.drop_constraint, table_name, selector(found))
+                self._call(contract.drop_constraint, table_name, selector(table_name, found))
         for index in inspect.indexes(table_name):
-            texts = [
-                part.key.value.text
-                if isinstance(part.key, types.IndexKey_Expression)
-                else f'"{part.key.value}"'
-                for part in index.parts
-                if with_expressions or isinstance(part.key, types.IndexKey_Column)
-            ]
-            if with_expressions and index.predicate is not None:
-                texts.append(index.predicate.text)
-            if any(quoted in text for text in texts):
+            keys = [part.key for part in index.parts]
+            texts = [key.value for key in keys if isinstance(key, types.IndexKey_Expression)]
+            if index.predicate is not None:
+                texts.append(index.predicate)
+            is_over = types.IndexKey_Column(name) in keys
+            if is_over or (with_expressions and any(mentioned(text, [name]) for text in texts)):
                 self._call(contract.drop_index, table_name, index.name, None)
+
+    def _drop_checks_of(self, table_name: str, name: str) -> None:
+        """Drops the checks that mention a column and no other."""
+        names = column_names(table_name)
+        for found in inspect.constraints(table_name) if name in names else ():
+            if isinstance(found, types.Constraint_Check) and mentioned(found.value.condition, names) == [name]:
+                self._call(contract.drop_constraint, table_name, selector(table_name, found))
 
     def alter_column(
         self,
@@ -228,6 +207,7 @@ class HostImpl:
         **options: object,
     ) -> None:
         elements.refuse_schema(schema)
+        type_, existing_type = _instance(type_), _instance(existing_type)
         table_name, column_name = str(table_name), str(column_name)
         if sqla_compat._server_default_is_computed(server_default, existing_server_default):
             raise NotInContract("changing a computed column", column_name)
@@ -386,6 +366,11 @@ class HostImpl:
 _NOTHING = contract.ColumnChanges(None, None, _KEEP_DEFAULT, _KEEP_COMMENT)
 
 
+def _instance(type_: sqltypes.TypeEngine | type[sqltypes.TypeEngine] | None) -> sqltypes.TypeEngine | None:
+    """A type that a script may have said by its class."""
+    return None if type_ is None else sqltypes.to_instance(type_)
+
+
 def _plain(value: object) -> object:
     """The value of an `op.inline_literal`."""
     return value.value if isinstance(value, sqla_compat._literal_bindparam) else value
@@ -430,7 +415,7 @@ class MySQLImpl(HostImpl, alembic_mysql.MySQLImpl):
         """Alembic sends the whole column to MySQL, and what a script does not repeat of it is gone. That is
         part of what the script does: applications have run with that schema."""
         name, nullable = said.get("name"), said.get("nullable")
-        type_ = said.get("type_") if said.get("type_") is not None else said.get("existing_type")
+        type_ = _instance(said.get("type_") if said.get("type_") is not None else said.get("existing_type"))
         if type_ is None and (name is not None or nullable is not None):
             raise alembic_operations.util.CommandError(
                 "All MySQL CHANGE/MODIFY COLUMN operations require the existing type."
@@ -459,16 +444,21 @@ class MySQLImpl(HostImpl, alembic_mysql.MySQLImpl):
         )
 
     def _free_column(self, table_name: str, name: str) -> None:
-        """MariaDB takes a column out of its indexes and drops those that are then empty."""
+        """MariaDB drops the checks that only mention a column, takes it out of its indexes and drops those that are then
+        empty. With a check or a unique key over others too it refuses, as the host does."""
         if name not in column_names(table_name):
             return
+        self._drop_checks_of(table_name, name)
         for found in inspect.constraints(table_name):
             if isinstance(found, types.Constraint_Unique) and found.value.columns == [name]:
-                self._call(contract.drop_constraint, table_name, selector(found))
+                self._call(contract.drop_constraint, table_name, selector(table_name, found))
         for index in inspect.indexes(table_name):
-            names = [part.key.value for part in index.parts]
-            if names == [name]:
-                self._call(contract.drop_index, table_name, index.name, None)
+            rest = [part for part in index.parts if part.key.value != name]
+            if len(rest) == len(index.parts) or (rest and index.unique):
+                continue
+            self._call(contract.drop_index, table_name, index.name, None)
+            if rest:
+                self._call(contract.create_index, table_name, dataclasses.replace(index, parts=rest), None)
 
     def _drop_constraint(self, table_name: str, name: str | None, which: types.ConstraintSelector) -> None:
         """A unique key is an index there, and goes by either name."""

@@ -17,7 +17,7 @@ from sqlalchemy import MetaData
 from wit_world.exports import migration
 from wit_world.imports import inspect, log, types
 
-from . import batch, dialect, errors, later, places, sandbox
+from . import batch, dialect, errors, impl, later, places, sandbox  # noqa: F401  (impl: its classes register themselves)
 from .populate import steps as populate_steps
 
 batch.install()

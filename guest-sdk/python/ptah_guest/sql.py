@@ -72,13 +72,15 @@ def kind(text: str) -> str:
     return word
 
 
-def render(element: ClauseElement | str, dialect: Dialect) -> types.SqlText:
-    """An expression with its constants in it, in the grammar of the target."""
+def render(element: ClauseElement | str, dialect: Dialect, place: str = "value") -> types.SqlText:
+    """An expression with its constants in it, in the grammar of the target. In the `place` of an `index` it stays as
+    SQLAlchemy writes it, as a query has to repeat it."""
     if isinstance(element, str):
         return types.SqlText(element, types.SqlSyntax.TARGET)
     if isinstance(element, PortableText):
         return types.SqlText(element.text, types.SqlSyntax.PORTABLE)
     compiler = dialect.ddl_compiler(dialect, None).sql_compiler
+    compiler.place = place
     text = compiler.process(element, include_table=False, literal_binds=True)
     return types.SqlText(text, types.SqlSyntax.TARGET)
 

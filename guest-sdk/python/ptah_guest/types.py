@@ -10,6 +10,9 @@ from wit_world.imports import inspect, types
 
 from .errors import NotInContract
 
+# Character sets of MariaDB whose texts utf8mb4 holds, which every table has.
+CHARSETS = ("utf8mb4", "utf8", "utf8mb3", "latin1", "ascii")
+
 
 def resolved(type_: TypeEngine, dialect: Dialect) -> TypeEngine:
     """The type that holds on a dialect: without variants and decorators."""
@@ -40,7 +43,8 @@ def to_contract(type_: TypeEngine, dialect: Dialect) -> types.ColumnType:
     found = _portable(type_, dialect)
     if found is None:
         raise NotInContract(f"column type {_shown(type_, dialect)}", f"on {dialect.name}")
-    if getattr(type_, "collation", None) or getattr(type_, "charset", None):
+    charset = (getattr(type_, "charset", None) or "utf8mb4").lower()
+    if getattr(type_, "collation", None) or charset not in CHARSETS:
         raise NotInContract("collation of a column", _shown(type_, dialect))
     return found
 

@@ -45,7 +45,7 @@ class Import:
 
     def __init__(self, request: dict, document: dict):
         self.request, self.document = request, document
-        self.project = Project(request["project"])
+        self.project = Project(request["project"], _folders(request["path"]))
         self.findings: Findings = self.project.findings
 
     def run(self) -> None:
@@ -61,8 +61,8 @@ class Import:
         modules = self._modules()
         base = self._base_schema(modules)
         read = [Source.read(path, self.findings) for path in project.scripts]
-        found = scripts.read_all([source for source in read if source is not None], self.findings)
-        graph = scripts.Graph(found, self.findings)
+        found, missed = scripts.read_all(read, modules, self.findings)
+        graph = scripts.Graph(found, missed, self.findings)
         for revision in found:
             modules.check(revision.source, "")
             surface.check(revision.source, self.findings)
@@ -91,15 +91,11 @@ class Import:
             self.document["component"] = str(component)
 
     def _modules(self) -> Modules:
-        extra = []
-        for said in self.request["path"]:
-            if not Path(said).is_dir():
-                raise Refused("usage", f"--path {said}: there is no such folder")
-            extra.append(Path(said).resolve())
         for pin in self.request["pin"]:
             if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*==[A-Za-z0-9.+!]+", pin):
                 raise Refused("usage", f"--pin {pin!r} is not NAME==VERSION")
-        modules = Modules([*extra, *self.project.paths], self.request["pin"], self.findings)
+        project = self.project
+        modules = Modules([*project.more, *project.paths], self.request["pin"], project.scripts, self.findings)
         for said in self.request["vendor"]:
             modules.vendor(said)
         for said in self.request["shim"]:
@@ -149,7 +145,7 @@ class Import:
         self, name: str, found: list[scripts.Revision], graph: scripts.Graph, environment: Environment, modules: Modules
     ) -> None:
         heads = graph.heads()
-        if len(heads) > 1:
+        if len(heads) > 1 and not graph.missed:
             message = f"there are {len(heads)} heads ({', '.join(heads[:8])}): an upgrade names one"
             self.findings.note(self.project.location, 0, message)
         self.document |= {
@@ -175,6 +171,14 @@ class Import:
             "transaction_per_migration": environment.transaction_per_migration,
             "modules": sorted(modules.carried),
         }
+
+
+def _folders(said: list[str]) -> list[Path]:
+    """The folders of `--path`."""
+    for folder in said:
+        if not Path(folder).is_dir():
+            raise Refused("usage", f"--path {folder}: there is no such folder")
+    return [Path(folder).resolve() for folder in said]
 
 
 def _schema_of(source: Source) -> str:

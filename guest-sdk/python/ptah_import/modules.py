@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from .findings import Findings, Refused, Severity
-from .source import Source
+from .source import Source, Unknown, dotted
 
 # What every component has.
 _BUNDLED = {"alembic", "sqlalchemy", "mako", "markupsafe", "typing_extensions", "ptah_guest"}
@@ -33,8 +33,9 @@ _NAME = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 class Modules:
     """Looks modules up, and checks that whatever is imported comes along."""
 
-    def __init__(self, paths: list[Path], pins: list[str], findings: Findings):
+    def __init__(self, paths: list[Path], pins: list[str], scripts: list[Path], findings: Findings):
         self.paths, self.findings = paths, findings
+        self.scripts = {path.resolve() for path in scripts}
         self.pinned = {
             re.split(r"[<>=!~\[; ]", pin, maxsplit=1)[0].lower().replace("-", "_").replace(".", "_") for pin in pins
         }
@@ -85,6 +86,33 @@ class Modules:
         parts = package.split(".") if package else []
         parts = parts[: len(parts) - (node.level - 1)]
         return ".".join([*parts, *([node.module] if node.module else [])])
+
+    def constant(self, source: Source, node: ast.expr, depth: int) -> object:
+        """What a name stands for that a file imports, if it is a constant of a module that comes along or of the
+        project. Raises `Unknown` for anything else."""
+        for target in self._imported(source, dotted(node)):
+            module, _, member = target.rpartition(".")
+            found = self._file_of(module)
+            other = self.source(module) if found is None else Source.read(found, Findings(self.findings.root))
+            if other is not None:
+                other.elsewhere = self.constant
+                try:
+                    return other.value(ast.Name(member), depth + 1)
+                except Unknown:
+                    break
+        raise Unknown(node)
+
+    def _imported(self, source: Source, name: str) -> Iterator[str]:
+        """The dotted name of what a file calls by a name."""
+        first, dot, rest = name.partition(".")
+        for node, _ in _imports(source.tree, "top"):
+            for alias in node.names:
+                if isinstance(node, ast.ImportFrom) and (alias.asname or alias.name) == first:
+                    yield f"{self.absolute(source, node)}.{alias.name}{dot}{rest}"
+                elif isinstance(node, ast.Import) and alias.asname == first:
+                    yield f"{alias.name}{dot}{rest}"
+                elif isinstance(node, ast.Import) and alias.asname is None and name.startswith(f"{alias.name}."):
+                    yield name
 
     def _package_of(self, path: Path) -> str:
         for base in self.paths:
@@ -142,11 +170,10 @@ class Modules:
     def _kind(self, module: str) -> str:
         """`there`, `parent` of something that is, `unbuilt`, `compiled`, `project` or `unknown`."""
         top = module.partition(".")[0]
-        for name, path in self.carried.items():
-            if module == name or (path.is_dir() and module.startswith(f"{name}.")):
-                return "there"
-            if name.startswith(f"{module}."):
-                return "parent"
+        if any(module == name or (path.is_dir() and module.startswith(f"{name}.")) for name, path in self.carried.items()):
+            return "there"
+        if any(name.startswith(f"{module}.") for name in self.carried):
+            return "parent"
         if any(name.partition(".")[0] == top for name in self.carried):
             return "project" if self.find(module) else "unknown"
         if top in _NOT_BUILT:
@@ -192,6 +219,9 @@ class Modules:
             self._wanted.add(f"{module}.{member}")
 
     def _check_file(self, source: Source, package: str | None) -> None:
+        for node in ast.walk(source.tree):
+            if (module := imported_by_call(node)) is not None:
+                self._check_one(source, node.lineno, "function", module, None)
         for node, place in _imports(source.tree, "top"):
             if isinstance(node, ast.Import):
                 wanted = [(alias.name, None) for alias in node.names]
@@ -211,6 +241,9 @@ class Modules:
         if kind == "project" and member is not None and self.find(f"{module}.{member}"):
             # The module that is meant, and not all of its package.
             module = f"{module}.{member}"
+        if kind == "project" and (found := self.find(module)) is not None and found.resolve() in self.scripts:
+            # Another script of the chain: it comes along by that name too.
+            self.carried[module], kind = found, "there"
         if kind in ("there", "parent"):
             self._want(module, member)
             return
@@ -240,6 +273,14 @@ class Modules:
             self.findings.warn(source.path, line, f"{message}; the step fails when it gets there")
         else:
             self.findings.note(source.path, line, f"{message}; the script goes on without it")
+
+
+def imported_by_call(node: ast.AST) -> str | None:
+    """The module of an `import_module("…")`, if it is written down."""
+    match node:
+        case ast.Call(func=func, args=[ast.Constant(value=str(module))]) if dotted(func).endswith("import_module"):
+            return None if module.startswith(".") else module
+    return None
 
 
 def _imports(node: ast.AST, place: str) -> Iterator[tuple[ast.Import | ast.ImportFrom, str]]:

@@ -36,9 +36,9 @@ _OWN_SETTINGS = {
 
 class Project:
     """The project of a folder. `scripts` has every file in the folders of versions; `paths` where its modules
-    are looked for."""
+    are looked for. `more` are folders of modules that the user named."""
 
-    def __init__(self, said: str):
+    def __init__(self, said: str, more: list[Path]):
         given = Path(said)
         if not given.exists():
             raise Refused("usage", f"there is no {said}")
@@ -48,6 +48,7 @@ class Project:
                 raise Refused("usage", f"{said} is neither a folder nor an alembic.ini")
             self.ini = given.resolve()
         self.root = (given.parent if given.is_file() else given).resolve()
+        self.more = more
         self.findings = Findings(self.root)
         self.settings = self._settings()
         self.location = self._location()
@@ -57,13 +58,13 @@ class Project:
         self.scripts = self._scripts()
 
     def _is_inside(self, path: Path) -> bool:
-        """Whether a file really lies in the project's folder; if not, that is an error."""
+        """Whether a file really lies in the project's folder, or in one that the user named; if not, that is an error."""
         try:
             real = path.resolve(strict=True)
         except (OSError, RuntimeError):
             self.findings.error(path, 0, "it is a link that leads nowhere")
             return False
-        if real == self.root or self.root in real.parents:
+        if any(base == real or base in real.parents for base in (self.root, *self.more)):
             return True
         self.findings.error(path, 0, f"it is outside of {self.root}, by a link or by its path: copy it into the project")
         return False
@@ -129,11 +130,11 @@ class Project:
         """A folder of the settings: relative to the project, or `package:folder`."""
         package, colon, rest = said.partition(":")
         if colon and not os.path.isabs(said) and re.fullmatch(r"[A-Za-z_][\w.]*", package):
-            for base in (self.root, self.root / "src"):
+            for base in (self.root, self.root / "src", *self.more):
                 found = base.joinpath(*package.split("."), *rest.split("/"))
                 if found.is_dir():
                     return found
-            raise Refused("package", f"{self.ini}: there is no folder for {said}")
+            raise Refused("package", f"{self.ini}: there is no folder for {said}; --path says where {package} is")
         return Path(os.path.normpath(self.root / said))
 
     def _location(self) -> Path:
@@ -203,6 +204,11 @@ class Project:
                         continue
                     if self._is_inside(path):
                         found.setdefault(path.resolve(), path)
+        for folder in self._version_folders():
+            below = [path for path in folder.glob("*/**/*.py") if path.resolve() not in found]
+            if left := sum(map(_looks_like_a_script, below)):
+                message = f"{left} scripts in subfolders are not taken: version_locations names them, or recursive_version_locations"
+                self.findings.warn(folder, 0, message)
         return list(found.values())
 
     def _paths(self) -> list[Path]:
@@ -212,7 +218,7 @@ class Project:
         top = self.location
         while (top / "__init__.py").is_file() and top != self.root:
             top = top.parent
-        listed += [self.root, self.root / "src", top, self.location]
+        listed += [self.root, self.root / "src", top, self.location, *self.more]
         if (self.root / "__init__.py").is_file():
             above = self.root
             while (above / "__init__.py").is_file():

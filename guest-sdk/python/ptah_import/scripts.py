@@ -9,6 +9,7 @@ import re
 from pathlib import Path
 
 from .findings import Findings
+from .modules import Modules
 from .source import Source, Unknown
 
 # What the runner records. `@` and `:` mean something to Alembic too.
@@ -29,10 +30,22 @@ class Revision:
     line: int
 
 
-def read_all(sources: list[Source], findings: Findings) -> list[Revision]:
-    """The revisions of all scripts."""
+# Of scripts that were not understood: the ids that are known, and None for one that is not.
+Missed = set[str | None]
+
+
+def read_all(sources: list[Source | None], modules: Modules, findings: Findings) -> tuple[list[Revision], Missed]:
+    """The revisions of all scripts, and what is known of those that were not understood. None is a file that could not be
+    read at all."""
     missing: dict[str, list[Path]] = {}
-    read = [_read(source, findings, missing) for source in sources]
+    missed: Missed = set()
+    read = []
+    for source in sources:
+        if source is None:
+            missed.add(None)
+            continue
+        source.elsewhere = modules.constant
+        read.append(_read(source, findings, missing, missed))
     for name, paths in missing.items():
         if len(paths) > 3:
             message = f"{len(paths)} scripts have no {name}(), {paths[0].name} the first: such a step fails when it is run"
@@ -40,12 +53,12 @@ def read_all(sources: list[Source], findings: Findings) -> list[Revision]:
         else:
             for path in paths:
                 findings.note(path, 0, f"it has no {name}(): the step fails when it is run")
-    return [revision for revision in read if revision is not None]
+    return [revision for revision in read if revision is not None], missed
 
 
-def _read(source: Source, findings: Findings, missing: dict[str, list[Path]]) -> Revision | None:
+def _read(source: Source, findings: Findings, missing: dict[str, list[Path]], missed: Missed) -> Revision | None:
     """What a script says of itself, or why that cannot be known."""
-    path = source.path
+    path, identity = source.path, None
 
     def said(name: str) -> tuple[object, int]:
         node = source.assigned(name)
@@ -58,6 +71,7 @@ def _read(source: Source, findings: Findings, missing: dict[str, list[Path]]) ->
             return None
         if not isinstance(identity, str):
             findings.error(path, line, "`revision` is no string")
+            missed.add(None)
             return None
         parts = {}
         for name in ("down_revision", "branch_labels", "depends_on"):
@@ -65,10 +79,12 @@ def _read(source: Source, findings: Findings, missing: dict[str, list[Path]]) ->
             value = () if value is None else (value,) if isinstance(value, str) else value
             if not isinstance(value, tuple) or not all(isinstance(item, str) for item in value):
                 findings.error(path, at, f"`{name}` is neither None, a string nor a tuple of strings")
+                missed.add(identity)
                 return None
             parts[name] = tuple(dict.fromkeys(value))
     except Unknown as error:
         findings.error(path, error.line, f"only running the script would tell what this is: {error}")
+        missed.add(identity)
         return None
     doc = ast.get_docstring(source.tree) or ""
     message = " ".join(re.split(r"\n\n", doc)[0].split())
@@ -114,10 +130,11 @@ def _assigns(source: Source, name: str) -> bool:
 
 
 class Graph:
-    """The revisions of a project, checked against each other."""
+    """The revisions of a project, checked against each other. What one says of a script that was not understood is no error
+    of its own."""
 
-    def __init__(self, revisions: list[Revision], findings: Findings):
-        self.findings = findings
+    def __init__(self, revisions: list[Revision], missed: Missed, findings: Findings):
+        self.missed, self.findings = missed, findings
         self.revisions: dict[str, Revision] = {}
         for revision in revisions:
             first = self.revisions.setdefault(revision.id, revision)
@@ -135,10 +152,11 @@ class Graph:
                     self._error(revision, f"the branch label {label!r} is also the id of a revision")
         for revision in self.revisions.values():
             for down in revision.down:
-                if down not in self.revisions:
+                if down not in self.revisions and missed.isdisjoint((down, None)):
                     self._error(revision, f"it revises {down!r}, which no script has")
             for said in revision.depends_on:
-                if ":" not in said and self.resolved(said) is None:
+                # A branch label may be that of any script.
+                if ":" not in said and self.resolved(said) is None and not missed:
                     self._error(revision, f"it depends on {said!r}, which is no revision and no branch label")
         self._check_cycles()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import io
 import tokenize
+from collections.abc import Callable
 from pathlib import Path
 
 from .findings import Findings
@@ -26,6 +27,8 @@ class Source:
 
     def __init__(self, path: Path, text: str, tree: ast.Module):
         self.path, self.text, self.tree = path, text, tree
+        # What a name or an attribute stands for that this file imports; raises `Unknown`.
+        self.elsewhere: Callable[[Source, ast.expr, int], object] | None = None
 
     @classmethod
     def read(cls, path: Path, findings: Findings) -> Source | None:
@@ -92,6 +95,10 @@ class Source:
                 bound = self.assigned(node.id)
                 if bound is not None:
                     return self.value(bound, depth + 1)
+                if self.elsewhere is not None:
+                    return self.elsewhere(self, node, depth)
+            case ast.Attribute() if self.elsewhere is not None:
+                return self.elsewhere(self, node, depth)
             case ast.JoinedStr():
                 return "".join(str(self.value(part, depth + 1)) for part in node.values)
             case ast.FormattedValue(format_spec=None, conversion=-1):

@@ -88,8 +88,10 @@ def check_doors(runner: Runner, url: str) -> None:
 def imported(runner: Runner, folder: Path) -> None:
     """Makes the component. Ends the test if it cannot be made."""
     command = [runner.program, "--json", "import", "alembic", str(HERE / "doors"), "--output", str(folder)]
-    command += ["--vendor", "helpers.words", "--vendor", "helpers.more"]
+    for module in ("words", "more", "late"):
+        command += ["--vendor", f"helpers.{module}"]
     command += ["--shim", f"application_server.clock={HERE / 'doors' / 'stand_in.py'}"]
+    command += ["--shim", f"application_server={HERE / 'doors' / 'stand_in_above.py'}"]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True)
     if done.returncode != 0:
         raise SystemExit(done.stdout)

@@ -43,6 +43,24 @@ class Libraries(unittest.TestCase):
         source = "import a.b\nfrom c import d\ndef f():\n    from e import g\n    import h as i\n"
         self.assertEqual(build.imports_of([source]), ["a.b", "c", "c.d", "e", "e.g", "h"])
 
+    def test_imports_of_vendored_modules_are_found_where_they_are_reached(self):
+        files = {
+            "helpers/__init__.py": "",
+            "helpers/words.py": "def f():\n    from . import late\n    import importlib\n    importlib.import_module('z.1a')\n",
+            "helpers/late.py": "from .more import X\n",
+            "helpers/more/__init__.py": "def g():\n    from ..other import Y\n",
+            "helpers/nobody.py": "import antigravity\n",
+        }
+        with tempfile.TemporaryDirectory() as folder:
+            for name, text in files.items():
+                Path(folder, name).parent.mkdir(exist_ok=True)
+                Path(folder, name).write_text(text, encoding="utf-8")
+            found = build.reached(["helpers", "helpers.words"], Path(folder))
+        self.assertEqual(
+            set(found),
+            {"helpers.late", "importlib", "z.1a", "helpers.more", "helpers.more.X", "helpers.other", "helpers.other.Y"},
+        )
+
 
 if __name__ == "__main__":
     unittest.main()

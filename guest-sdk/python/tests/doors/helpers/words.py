@@ -3,3 +3,11 @@
 from .more import LAST
 
 WORDS = ("one", "two", LAST)
+BRANCH = "net"
+
+
+def later() -> str:
+    """Imports when it is called."""
+    from .late import LATE
+
+    return LATE

@@ -2,10 +2,11 @@
 
 import sqlalchemy as sa
 from alembic import op
+from helpers import words
 
 revision = "b1"
 down_revision = None
-branch_labels = ("net",)
+branch_labels = (words.BRANCH,)
 
 
 def upgrade() -> None:

@@ -1,0 +1,3 @@
+"""Stands in for application_server, by --shim."""
+
+NAME = "server"

@@ -1,0 +1,75 @@
+"""Types by their classes, types that are there, and what goes with a column"""
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy.dialects import postgresql
+
+revision = "0048"
+down_revision = "0047"
+
+
+def by_class(name: str) -> None:
+    op.create_table("tools", sa.Column("id", sa.Integer, primary_key=True), sa.Column("tools", sa.JSON))
+    if name == "postgresql":
+        op.alter_column("tools", "tools", type_=postgresql.JSONB, existing_type=sa.JSON, postgresql_using="tools::jsonb")
+    with op.batch_alter_table("tools") as batch:
+        batch.add_column(sa.Column("count", sa.Integer))
+        batch.alter_column("count", type_=sa.BigInteger, existing_type=sa.Integer, server_default="1")
+    found = {column["name"]: column["type"] for column in sa.inspect(op.get_bind()).get_columns("tools")}
+    assert isinstance(found["count"], sa.BigInteger), found
+    op.drop_table("tools")
+
+
+def enumerations() -> None:
+    """The type that the first table makes is there for the others, made by another revision or not."""
+    for number in (1, 2):
+        op.create_table(
+            f"moves{number}",
+            sa.Column("id", sa.Integer, primary_key=True),
+            sa.Column("direction", sa.Enum("up", "down", name="direction"), nullable=False),
+            # Made in revision 0035.
+            sa.Column("state", sa.Enum("draft", "public", name="page_state")),
+        )
+        op.bulk_insert(sa.table(f"moves{number}", sa.column("direction")), [{"direction": "up"}])
+
+
+def gone_with_columns(name: str) -> None:
+    """Checks of a column alone and its indexes, as far as the database itself takes them away."""
+    op.create_table(
+        "switches",
+        sa.Column("id", sa.Integer, primary_key=True),
+        sa.Column("is_on", sa.Boolean(create_constraint=True)),
+        sa.Column("is_new", sa.Boolean(create_constraint=True, name="ck_is_new")),
+        sa.Column("volts", sa.Integer),
+        sa.Column("amperes", sa.Integer),
+        sa.CheckConstraint("volts > 0 AND volts < 400", name="ck_volts"),
+        sa.CheckConstraint("amperes > 0", name="ck_amperes"),
+    )
+    op.create_index("ix_switches", "switches", ["volts", "amperes"])
+    if name == "sqlite":
+        with op.batch_alter_table("switches") as batch:
+            batch.drop_column("is_on")
+            batch.drop_column("is_new")
+            batch.drop_column("volts")
+    else:
+        for column in ("is_on", "is_new", "volts"):
+            op.drop_column("switches", column)
+    inspector = sa.inspect(op.get_bind())
+    assert [found["name"] for found in inspector.get_check_constraints("switches")] == ["ck_amperes"]
+    left = [found["column_names"] for found in inspector.get_indexes("switches")]
+    assert left == ([["amperes"]] if name == "mysql" else []), left
+    op.drop_table("switches")
+
+
+def upgrade() -> None:
+    name = op.get_bind().dialect.name
+    by_class(name)
+    enumerations()
+    gone_with_columns(name)
+
+
+def downgrade() -> None:
+    op.drop_table("moves1")
+    op.drop_table("moves2")
+    if op.get_bind().dialect.name == "postgresql":
+        op.execute("DROP TYPE direction")
