@@ -136,6 +136,7 @@ on_databases! {
             add_column("parts", binary),
             index("parts_b", "doc #>> '{a,b}'"),
             index("parts_n", "doc ->> 'n'"),
+            index("parts_m", "CAST((doc ->> 'm') AS VARCHAR)"),
             create_constraint("parts", Constraint::Check(Check { name: Some("b_is".into()), condition: own("(doc -> 'a' ->> 'b') IS NOT NULL") })),
             execute(own("UPDATE parts SET name = doc ->> 'n' WHERE CAST(doc #>> '{a,b}' AS INTEGER) = 7"), ()),
             expect_rows(own("SELECT name, doc #> '{a}'::text[] AS a FROM parts WHERE id = 1"), (), [("x", Value::Json(r#"{"b": 7}"#.into()))]),

@@ -5,7 +5,7 @@ use sqlparser::ast::{self, DataType, ExactNumberInfo, TimezoneInfo};
 use super::expr::{Reader, bytes, number, text_value};
 use super::syntax::Source;
 use super::{Grammar, ParseError, refused, unsupported};
-use crate::operation::{CastType, Expr, Function, Label, Position, Value};
+use crate::operation::{CastType, Expr, Function, Label, OwnFunction, Position, Value};
 
 type Result<T> = std::result::Result<T, ParseError>;
 
@@ -72,6 +72,13 @@ impl Reader<'_> {
             return constant(text, target).map(Expr::Value);
         }
         if self.says_casts() {
+            let read = self.expr(operand)?;
+            if let (Target::Text, true) = (target, is_postgres)
+                && let Expr::Call(Function::Own(OwnFunction::JsonKeyText | OwnFunction::JsonPathText), _) = read
+            {
+                // It is a text already.
+                return Ok(read);
+            }
             self.allow_cast()?;
             let to = match target {
                 Target::Text => CastType::Text,
@@ -80,8 +87,8 @@ impl Reader<'_> {
                 _ => return Err(not_allowed()),
             };
             // A parameter is a constant too.
-            return Ok(match self.expr(operand)? {
-                Expr::Value(Value::Null) => Expr::Value(Value::Null),
+            return Ok(match read {
+                Expr::Value(Value::Null) => read,
                 other => Expr::Cast(Box::new(other), to),
             });
         }
