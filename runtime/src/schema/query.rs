@@ -8,7 +8,7 @@ use super::exact::either;
 use super::joins::expanded;
 use super::scope::{Columns, Scope, Source};
 use super::typing::{Kind, mismatch, not_found};
-use super::{Schema, SchemaError, Table, find, invalid};
+use super::{Column, Schema, SchemaError, Table, find, invalid};
 use crate::operation::{
     ColumnType, Conflict, ConflictAction, Dml, Expr, Ident, InsertSource, OrderBy, Ordering, Query, Select, Value,
     coerce,
@@ -58,35 +58,54 @@ impl Schema {
         };
         let root = table.map(|table| Scope::of_table(table, table_name)).unwrap_or_default().reading(self);
         let constants = Scope::default().reading(self);
+        let stored = |column: &Ident, value: Expr| match table.and_then(|table| table.column(column)) {
+            Some(column) => as_text(value, column),
+            None => value,
+        };
         let assigned = |scope: Scope<'_>, assignments: &[(Ident, Expr)]| {
-            let each = assignments.iter().map(|(name, value)| Ok((name.clone(), scope.resolve(value)?)));
+            let each = assignments.iter().map(|(name, value)| Ok((name.clone(), stored(name, scope.resolve(value)?))));
             each.collect::<Result<Vec<_>>>()
         };
         Ok(match statement {
-            Dml::Insert { table: _, columns, source, conflict } => Dml::Insert {
-                table: table_name.clone(),
-                columns: if columns.is_empty() { all_columns() } else { columns.clone() },
-                source: match source {
-                    InsertSource::Rows(rows) => InsertSource::Rows(
-                        rows.iter()
-                            .map(|row| row.iter().map(|value| constants.resolve(value)).collect())
-                            .collect::<Result<_>>()?,
-                    ),
-                    InsertSource::Query(query) => InsertSource::Query(Box::new(constants.query(query)?.0)),
-                },
-                conflict: match conflict {
-                    Some(Conflict { columns, action: ConflictAction::Update(assignments) }) => {
-                        let excluded = Ident::internal(Conflict::EXCLUDED);
-                        let sources: Vec<Source<'_>> = table
-                            .map(|table| Source { alias: &excluded, columns: Columns::Table(table) })
-                            .into_iter()
-                            .collect();
-                        let assignments = assigned(Scope { sources: &sources, ..root }, assignments)?;
-                        Some(Conflict { columns: columns.clone(), action: ConflictAction::Update(assignments) })
+            Dml::Insert { table: _, columns, source, conflict } => {
+                let columns = if columns.is_empty() { all_columns() } else { columns.clone() };
+                let cell = |(at, value): (usize, &Expr)| {
+                    let value = constants.resolve(value)?;
+                    Ok(if let Some(column) = columns.get(at) { stored(column, value) } else { value })
+                };
+                let source = match source {
+                    InsertSource::Rows(rows) => {
+                        let row = |row: &Vec<Expr>| row.iter().enumerate().map(cell).collect();
+                        InsertSource::Rows(rows.iter().map(row).collect::<Result<_>>()?)
                     }
-                    other => other.clone(),
-                },
-            },
+                    InsertSource::Query(query) => {
+                        let mut query = constants.query(query)?.0;
+                        // The parts of a UNION are of one type.
+                        let items = query.select.items.iter_mut().filter(|_| query.unions.is_empty());
+                        for ((_, item), column) in items.zip(&columns) {
+                            *item = stored(column, item.clone());
+                        }
+                        InsertSource::Query(Box::new(query))
+                    }
+                };
+                Dml::Insert {
+                    table: table_name.clone(),
+                    columns,
+                    source,
+                    conflict: match conflict {
+                        Some(Conflict { columns, action: ConflictAction::Update(assignments) }) => {
+                            let excluded = Ident::internal(Conflict::EXCLUDED);
+                            let sources: Vec<Source<'_>> = table
+                                .map(|table| Source { alias: &excluded, columns: Columns::Table(table) })
+                                .into_iter()
+                                .collect();
+                            let assignments = assigned(Scope { sources: &sources, ..root }, assignments)?;
+                            Some(Conflict { columns: columns.clone(), action: ConflictAction::Update(assignments) })
+                        }
+                        other => other.clone(),
+                    },
+                }
+            }
             Dml::Update { table: _, assignments, with: _, joins, condition } if joins.is_empty() => Dml::Update {
                 table: table_name.clone(),
                 assignments: assigned(root, assignments)?,
@@ -397,6 +416,16 @@ impl Scope<'_> {
     fn outputs_of(&self, select: &Select) -> Result<Vec<Output>> {
         let sources = self.sources_of(select)?;
         Scope { sources: &sources, ..*self }.items(select)
+    }
+}
+
+/// A whole number that goes into a column of texts becomes its digits, as every database makes them.
+fn as_text(value: Expr, column: &Column) -> Expr {
+    match value {
+        Expr::Value(Value::Integer(number)) if Kind::of_column(column) == Kind::Text => {
+            Expr::Value(Value::Text(number.to_string()))
+        }
+        other => other,
     }
 }
 

@@ -163,6 +163,30 @@ on_every_database! {
         assert_eq!(lines(target, "SELECT title, sold, author FROM books ORDER BY id").await, ["apple 1 1", "Émile 1980 3", "by Ann 1980 3"]);
     }
 
+    async fn a_whole_number_becomes_a_text_where_it_goes_into_one(target: &TestTarget) {
+        let statements = [
+            "UPDATE books SET title = 0 WHERE id = 1",
+            "UPDATE books SET title = -12 WHERE id = 2",
+            "INSERT INTO books (title, sold) VALUES (12345678901, 1)",
+            "INSERT INTO books (title, sold) SELECT 7, b.id FROM books b WHERE b.id = 3",
+            "UPDATE books SET title = CASE WHEN sold = 7 THEN 1 ELSE 2 END WHERE id IN (3, 4)",
+        ];
+        let mut actions: Vec<Action> = statements.map(|text| same(target, text)).into();
+        actions.extend([
+            create_table("short", |t| {
+                t.varchar("a", 3);
+            }),
+            fails(ErrorKind::Invalid, same(target, "INSERT INTO short (a) VALUES (1234)")),
+            fails(ErrorKind::Invalid, same(target, "INSERT INTO short (a) VALUES (TRUE)")),
+            fails(ErrorKind::Invalid, same(target, "DELETE FROM books WHERE title = 0")),
+        ]);
+        after(target, actions).await.unwrap();
+        assert_eq!(
+            lines(target, "SELECT title FROM books ORDER BY id").await,
+            ["0", "-12", "1", "1", "12345678901", "7"]
+        );
+    }
+
     async fn a_document_tells_of_what_kind_it_is(target: &TestTarget) {
         let kinds = own_text(target,
             "SELECT json_type(meta) FROM books WHERE id < 3 ORDER BY id",
