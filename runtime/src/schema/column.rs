@@ -1,7 +1,8 @@
 //! Adding, dropping and altering columns.
 
+use super::kind::Kind;
 use super::scope::Scope;
-use super::typing::{self, Kind};
+use super::typing;
 use super::{
     AutoIncrement, CheckCondition, Column, ModelDefault, ModelType, Rules, Schema, SchemaError, Table, create,
     enumeration, find, invalid, names,

@@ -1,7 +1,7 @@
 //! What the schema says about changes of rows. They leave it as it is.
 
+use super::kind::Kind;
 use super::scope::{Columns, Scope, Source};
-use super::typing::Kind;
 use super::{Column, Rules, Schema, SchemaError, Table, find, invalid, names};
 use crate::operation::{ColumnType, Conflict, ConflictAction, Dml, Expr, Ident, InsertSource, Query, Value, coerce};
 

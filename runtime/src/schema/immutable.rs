@@ -1,8 +1,8 @@
 //! What an index may be over and a column computed from: expressions that yield the same whenever and wherever they
 //! are worked out. The strictest database's view, as in [`super::typing`]: PostgreSQL asks it of every function that it calls.
 
+use super::kind::Kind;
 use super::scope::Scope;
-use super::typing::Kind;
 use super::{Column, SchemaError, find, invalid};
 use crate::operation::{ColumnType, Expr, Function};
 

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use super::kind::Kind;
 use super::query::{Output, comparable};
 use super::scope::{Columns, Scope, Source};
-use super::typing::{Kind, not_found};
+use super::typing::not_found;
 use super::{Schema, SchemaError, Table, find, invalid};
 use crate::operation::{BinaryOperator, Expr, Ident, Join, JoinKind, OrderBy, Ordering, Query, Select, UnaryOperator};
 

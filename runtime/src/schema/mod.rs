@@ -15,6 +15,7 @@ mod immutable;
 mod index;
 mod inverse;
 mod joins;
+mod kind;
 mod names;
 mod own;
 mod query;

@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use super::exact::either;
 use super::joins::expanded;
+use super::kind::Kind;
 use super::scope::{Columns, Scope, Source};
-use super::typing::{Kind, mismatch, not_found};
+use super::typing::{mismatch, not_found};
 use super::{Column, Schema, SchemaError, Table, find, invalid};
 use crate::operation::{
     ColumnType, Conflict, ConflictAction, Dml, Expr, Ident, InsertSource, OrderBy, Ordering, Query, Select, Value,

@@ -45,7 +45,7 @@ fn widen_floats(query: &mut Query, answers: &[(Ident, Answer)]) {
 }
 
 fn answer(output: Output) -> Result<(Ident, Answer), super::SchemaError> {
-    use super::typing::Kind;
+    use super::kind::Kind;
     let answer = match (output.exact, output.kind) {
         (Some(exact), _) => Answer::Exact(exact),
         (None, Kind::Number) => Answer::Decimal,
