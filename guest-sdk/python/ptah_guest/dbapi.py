@@ -10,7 +10,7 @@ from componentize_py_types import Err
 from wit_world.imports import data, rows, types
 from wit_world.imports import schema as contract
 
-from . import errors, handled, needless, sql, values
+from . import errors, handled, needless, questions, sql, values
 from .errors import (  # noqa: F401  PEP 249 wants them in the module
     DatabaseError,
     DataError,
@@ -28,7 +28,7 @@ apilevel = "2.0"
 threadsafety = 1
 paramstyle = "qmark"
 # SQLAlchemy's dialect for SQLite looks at it.
-sqlite_version_info = (3, 45, 0)
+sqlite_version_info = questions.VERSIONS["sqlite"]
 
 # Only of so many statements it can still be asked how many rows they touched; the contract has 64 handles.
 _HANDLES = 32
@@ -181,6 +181,11 @@ class Cursor:
             self.description, self.rowcount = None, -1
             return
         kind = sql.kind(statement)
+        if kind in ("select", "show"):
+            answer = questions.answer(statement, parameters, self.connection.dialect)
+            if answer is not None:
+                self.show(*answer)
+                return
         statement = needless.without_charset(statement, self.connection.dialect)
         text = types.SqlText(statement, types.SqlSyntax.TARGET)
         if kind == "select":

@@ -23,10 +23,12 @@ from wit_world.imports import schema as contract
 from . import ddl, elements, values
 from . import types as column_types
 from .errors import NotInContract, about_text, call
-from .tables import column_names, constraint_names, index_names, mentioned, selector
+from .tables import column_names, constraint_names, index_names, is_alembics, mentioned, selector
 
 _KEEP_DEFAULT = contract.DefaultChange_Keep()
 _KEEP_COMMENT = contract.CommentChange_Keep()
+# Of Alembic's own table these do nothing.
+_OF_ALEMBIC = (contract.alter_column, contract.create_constraint, contract.drop_constraint)
 # What is to be made, for an error that says it cannot be.
 _CONSTRAINTS = {
     types.Constraint_PrimaryKey: "key",
@@ -48,6 +50,8 @@ class HostImpl:
     """What the three dialects have in common. Stands before Alembic's own class."""
 
     def _call(self, function, *arguments) -> None:
+        if function in _OF_ALEMBIC and is_alembics(arguments[0]):
+            return
         what = function.__name__.replace("_", "-")
         about = _CONSTRAINTS[type(arguments[1])] if function is contract.create_constraint else what
         subject = getattr(arguments[0], "name", arguments[0])
