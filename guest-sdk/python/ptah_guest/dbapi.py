@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from componentize_py_types import Err
 from wit_world.imports import data, rows, types
@@ -117,8 +117,8 @@ class Connection:
         self._savepoints: dict[str, int] = {}
 
     def cursor(self) -> Cursor:
-        """A new cursor."""
-        return Cursor(self)
+        """A new cursor, for a script that has the words of the target's usual driver."""
+        return DriverCursor(self)
 
     def commit(self) -> None:
         """Nothing: the host ends the step."""
@@ -171,11 +171,14 @@ class Cursor:
 
     def execute(self, statement: str, parameters: Sequence[object] = ()) -> None:
         """One statement; on PostgreSQL, whose drivers take them, several without parameters."""
+        self._execute(statement, parameters)
+
+    def _execute(self, statement: str, parameters: Sequence[object] = ()) -> None:
         self._release()
         if self.connection.dialect == "postgresql" and not parameters:
             parts = sql.statements(statement)
             for part in parts[:-1]:
-                self.execute(part)
+                self._execute(part)
             statement = parts[-1] if parts else statement
         if needless.is_needless(statement, self.connection.dialect):
             self.description, self.rowcount = None, -1
@@ -222,7 +225,7 @@ class Cursor:
             return
         made = []
         for line in parameters:
-            self.execute(statement, line)
+            self._execute(statement, line)
             made.append(_last)
         self.rowcount = Touched(made)
 
@@ -240,7 +243,7 @@ class Cursor:
                 ", ".join(f"${at * width + column + 1}" if "$" in statement[place:] else "?" for column in range(width))
                 for at in range(len(lines))
             ]
-            self.execute(
+            self._execute(
                 statement[:place] + ", ".join(f"({mark})" for mark in marks),
                 [value for line in lines for value in line],
             )
@@ -311,6 +314,26 @@ class Cursor:
     def close(self) -> None:
         """PEP 249."""
         self._release()
+
+
+class DriverCursor(Cursor):
+    """A cursor whose statements have the placeholders of the target's usual driver, where there are parameters."""
+
+    def execute(self, statement: str, parameters: Sequence[object] | Mapping[str, object] | None = None) -> None:
+        """As the driver does it."""
+        self._execute(*(sql.of_driver(statement, parameters, self.connection.dialect) if parameters else (statement,)))
+
+    def executemany(self, statement: str, parameters: Sequence[Sequence[object] | Mapping[str, object]]) -> None:
+        """As the driver does it."""
+        made = [sql.of_driver(statement, line, self.connection.dialect) for line in parameters]
+        if made:
+            super().executemany(made[0][0], [line for _, line in made])
+
+    def __enter__(self) -> DriverCursor:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.close()
 
 
 def _unquoted(name: str) -> str:

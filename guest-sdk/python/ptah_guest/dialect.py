@@ -77,6 +77,9 @@ class _Keys(list):
 class HostExecutionContext(DefaultExecutionContext):
     """Asks how many rows a statement touched only when a script does."""
 
+    def create_default_cursor(self):
+        return dbapi.Cursor(self._dbapi_connection.dbapi_connection)
+
     def _setup_ins_pk_from_empty(self):
         with_drawn = self.compiled._inserted_primary_key_from_lastrowid_getter
         return _Keys(
