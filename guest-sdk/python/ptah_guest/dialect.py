@@ -20,7 +20,7 @@ from sqlalchemy.engine.default import DefaultExecutionContext
 from sqlalchemy.pool import QueuePool
 from wit_world.imports import inspect, types
 
-from . import compilers, dbapi, questions, sql
+from . import compilers, dbapi, questions, returning, sql
 from .reflection import Reflection
 
 
@@ -277,6 +277,7 @@ def engines() -> dict[types.Dialect, Engine]:
         )
         # What was changed before a connection is opened is none of its own.
         event.listen(engine, "checkout", lambda connection, _record, _proxy: connection.commit())
+        event.listen(engine, "before_execute", returning.answered, retval=True)
         for connection in [engine.connect() for _ in range(_CONNECTIONS)]:
             connection.close()
         # No driver, as scripts compare with the name of the database.
