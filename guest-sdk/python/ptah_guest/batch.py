@@ -106,10 +106,8 @@ class HostBatch(BatchOperationsImpl):
         if any(isinstance(key, schema.PrimaryKeyConstraint) for key in keys) and not any(
             isinstance(arguments[0], schema.PrimaryKeyConstraint) for _, arguments, _ in gone
         ):
-            if any(
-                isinstance(found, types.Constraint_PrimaryKey)
-                for found in inspect.constraints(self.table_name)
-            ):
+            there = inspect.constraints(self.table_name) if self.table_name in inspect.tables() else []
+            if any(isinstance(found, types.Constraint_PrimaryKey) for found in there):
                 self.impl._call(
                     contract.drop_constraint, self.table_name, types.ConstraintSelector_PrimaryKey()
                 )

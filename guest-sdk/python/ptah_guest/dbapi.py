@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from componentize_py_types import Err
 from wit_world.imports import data, rows, types
 from wit_world.imports import schema as contract
 
-from . import errors, handled, needless, sql, values
+from . import errors, handled, needless, questions, sql, values
 from .errors import (  # noqa: F401  PEP 249 wants them in the module
     DatabaseError,
     DataError,
@@ -28,7 +28,7 @@ apilevel = "2.0"
 threadsafety = 1
 paramstyle = "qmark"
 # SQLAlchemy's dialect for SQLite looks at it.
-sqlite_version_info = (3, 45, 0)
+sqlite_version_info = questions.VERSIONS["sqlite"]
 
 # Only of so many statements it can still be asked how many rows they touched; the contract has 64 handles.
 _HANDLES = 32
@@ -39,11 +39,6 @@ _BATCH = 500
 # Statements that only mean something to a session that a script opened itself: the step's transaction is the
 # host's.
 _SESSION = {"begin", "start", "commit", "end", "rollback", "savepoint", "release"}
-# What scripts ask to give numbers back after they built a table anew: there are none that the host has not kept.
-_NUMBERS = re.compile(
-    r"""\s*SELECT\s+["`]?seq["`]?\s+FROM\s+["`]?sqlite_sequence["`]?\s+WHERE\s+["`]?name["`]?\s*=\s*(\?|'\w+')\s*;?\s*""",
-    re.IGNORECASE,
-)
 _INSERT = re.compile(
     r"""\s*INSERT\s+INTO\s+(?P<table>[\w"`]+)\s*\((?P<columns>[\w"`,\s]+)\)\s*VALUES\s*\((?P<values>[?$\d,\s]+)\)\s*;?\s*""",
     re.IGNORECASE,
@@ -122,8 +117,8 @@ class Connection:
         self._savepoints: dict[str, int] = {}
 
     def cursor(self) -> Cursor:
-        """A new cursor."""
-        return Cursor(self)
+        """A new cursor, for a script that has the words of the target's usual driver."""
+        return DriverCursor(self)
 
     def commit(self) -> None:
         """Nothing: the host ends the step."""
@@ -176,21 +171,27 @@ class Cursor:
 
     def execute(self, statement: str, parameters: Sequence[object] = ()) -> None:
         """One statement; on PostgreSQL, whose drivers take them, several without parameters."""
+        self._execute(statement, parameters)
+
+    def _execute(self, statement: str, parameters: Sequence[object] = ()) -> None:
         self._release()
         if self.connection.dialect == "postgresql" and not parameters:
             parts = sql.statements(statement)
             for part in parts[:-1]:
-                self.execute(part)
+                self._execute(part)
             statement = parts[-1] if parts else statement
         if needless.is_needless(statement, self.connection.dialect):
             self.description, self.rowcount = None, -1
             return
         kind = sql.kind(statement)
+        if kind in ("select", "show"):
+            answer = questions.answer(statement, parameters, self.connection.dialect)
+            if answer is not None:
+                self.show(*answer)
+                return
         statement = needless.without_charset(statement, self.connection.dialect)
         text = types.SqlText(statement, types.SqlSyntax.TARGET)
-        if kind == "select" and _NUMBERS.fullmatch(statement):
-            self.show(["seq"], [])
-        elif kind == "select":
+        if kind == "select":
             self._call(self._query, text, [values.to_contract(value) for value in parameters])
         elif kind in ("insert", "update", "delete"):
             send = rows.attempt if self.connection.sends_at_once() else data.execute
@@ -224,7 +225,7 @@ class Cursor:
             return
         made = []
         for line in parameters:
-            self.execute(statement, line)
+            self._execute(statement, line)
             made.append(_last)
         self.rowcount = Touched(made)
 
@@ -242,7 +243,7 @@ class Cursor:
                 ", ".join(f"${at * width + column + 1}" if "$" in statement[place:] else "?" for column in range(width))
                 for at in range(len(lines))
             ]
-            self.execute(
+            self._execute(
                 statement[:place] + ", ".join(f"({mark})" for mark in marks),
                 [value for line in lines for value in line],
             )
@@ -313,6 +314,26 @@ class Cursor:
     def close(self) -> None:
         """PEP 249."""
         self._release()
+
+
+class DriverCursor(Cursor):
+    """A cursor whose statements have the placeholders of the target's usual driver, where there are parameters."""
+
+    def execute(self, statement: str, parameters: Sequence[object] | Mapping[str, object] | None = None) -> None:
+        """As the driver does it."""
+        self._execute(*(sql.of_driver(statement, parameters, self.connection.dialect) if parameters else (statement,)))
+
+    def executemany(self, statement: str, parameters: Sequence[Sequence[object] | Mapping[str, object]]) -> None:
+        """As the driver does it."""
+        made = [sql.of_driver(statement, line, self.connection.dialect) for line in parameters]
+        if made:
+            super().executemany(made[0][0], [line for _, line in made])
+
+    def __enter__(self) -> DriverCursor:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.close()
 
 
 def _unquoted(name: str) -> str:

@@ -20,17 +20,13 @@ from sqlalchemy.engine.default import DefaultExecutionContext
 from sqlalchemy.pool import QueuePool
 from wit_world.imports import inspect, types
 
-from . import compilers, dbapi, sql
+from . import compilers, dbapi, questions, returning, sql
 from .reflection import Reflection
 
 
 _TABLE_INFO = re.compile(
     r"""\s*PRAGMA\s+table_info\s*(\(\s*|=\s*)(?P<quote>["'`]?)(?P<table>\w+)(?P=quote)\s*\)?\s*;?\s*""", re.IGNORECASE
 )
-
-
-# What a step's database goes by; what the operator calls it is no matter of scripts.
-_DATABASE = "ptah"
 
 
 class _Boolean(sqltypes.Boolean):
@@ -80,6 +76,9 @@ class _Keys(list):
 
 class HostExecutionContext(DefaultExecutionContext):
     """Asks how many rows a statement touched only when a script does."""
+
+    def create_default_cursor(self):
+        return dbapi.Cursor(self._dbapi_connection.dbapi_connection)
 
     def _setup_ins_pk_from_empty(self):
         with_drawn = self.compiled._inserted_primary_key_from_lastrowid_getter
@@ -193,8 +192,7 @@ class SQLite(HostDialect, SQLiteDialect):
     statement_compiler = compilers.SQLite
     colspecs = {**SQLiteDialect.colspecs, sqltypes.Boolean: _Boolean, sqltypes.Numeric: _Numeric}
     default_schema_name = "main"
-    # Which versions a target really has is the host's concern; these are plausible ones, for scripts that look.
-    server_version_info = (3, 45, 0)
+    server_version_info = questions.VERSIONS["sqlite"]
 
     def do_execute(self, cursor, statement, parameters, context=None) -> None:
         asked = _TABLE_INFO.fullmatch(statement)
@@ -220,7 +218,7 @@ class PostgreSQL(HostDialect, PGDialect):
     statement_compiler = compilers.PostgreSQL
     colspecs = {**PGDialect.colspecs, **_DECIMALS}
     default_schema_name = "public"
-    server_version_info = (15, 0)
+    server_version_info = questions.VERSIONS["postgresql"]
     supports_native_decimal = True
     # The host knows `x -> key`, which is the same.
     _supports_jsonb_subscripting = False
@@ -236,8 +234,8 @@ class MariaDB(HostDialect, MySQLDialect):
     default_paramstyle = "qmark"
     statement_compiler = compilers.MariaDB
     colspecs = {**MySQLDialect.colspecs, sqltypes.Boolean: _Boolean, **_DECIMALS}
-    default_schema_name = _DATABASE
-    server_version_info = (10, 11, 0)
+    default_schema_name = questions.DATABASE
+    server_version_info = questions.VERSIONS["mysql"]
     supports_native_decimal = True
     # Or SQLAlchemy would leave out a cast to FLOAT.
     _support_float_cast = True
@@ -279,10 +277,11 @@ def engines() -> dict[types.Dialect, Engine]:
         )
         # What was changed before a connection is opened is none of its own.
         event.listen(engine, "checkout", lambda connection, _record, _proxy: connection.commit())
+        event.listen(engine, "before_execute", returning.answered, retval=True)
         for connection in [engine.connect() for _ in range(_CONNECTIONS)]:
             connection.close()
         # No driver, as scripts compare with the name of the database.
-        login = {} if name == "sqlite" else {"username": _DATABASE, "host": "localhost"}
-        engine.url = URL.create(name, database=_DATABASE, **login)
+        login = {} if name == "sqlite" else {"username": questions.DATABASE, "host": "localhost"}
+        engine.url = URL.create(name, database=questions.DATABASE, **login)
         made[target] = engine
     return made

@@ -19,11 +19,15 @@ def _whole(*forms: str) -> list[re.Pattern]:
     return [re.compile(rf"\s*{form}\s*;?\s*", re.IGNORECASE) for form in forms]
 
 
+# Packages have no table of Alembic's: what a script makes of it is no matter of theirs.
+_OF_ALEMBIC = r"""ALTER\s+TABLE\s+["`]?alembic_version["`]?\s[^;']+"""
 _NEEDLESS = {
     # The host keeps foreign keys whole in any case; within a transaction SQLite does not even hear it.
-    "sqlite": _whole(r"PRAGMA\s+foreign_keys\s*=\s*\w+"),
+    "sqlite": _whole(r"PRAGMA\s+foreign_keys\s*=\s*\w+", _OF_ALEMBIC),
+    "postgresql": _whole(_OF_ALEMBIC),
     # Tables and the connection have utf8mb4, which holds what the others do.
     "mysql": _whole(
+        _OF_ALEMBIC,
         _ASSIGNED,
         rf"SET\s+NAMES\s+'?utf8(?:mb3|mb4)?'?{_COLLATE}",
         rf"ALTER\s+(?:DATABASE|SCHEMA)(?:\s+{_NAME})?\s+(?:DEFAULT\s+)?{_CHARSET}{_COLLATE}",

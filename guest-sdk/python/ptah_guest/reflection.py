@@ -8,6 +8,20 @@ from wit_world.imports import inspect, types
 
 from . import types as column_types
 from .errors import NotInContract
+from .tables import ALEMBIC, is_alembics
+
+# As Alembic makes its table.
+_VERSION = inspect.ColumnInfo(
+    name="version_num",
+    column_type=types.ColumnType_Varchar(32),
+    native_type="VARCHAR(32)",
+    nullable=False,
+    default=None,
+    auto_increment=False,
+    computed=None,
+    comment=None,
+)
+_VERSION_KEY = types.Constraint_PrimaryKey(types.PrimaryKey(f"{ALEMBIC}_pkc", ["version_num"]))
 
 
 def _names(columns) -> list[str]:
@@ -16,22 +30,25 @@ def _names(columns) -> list[str]:
 
 class Reflection:
     """The questions, and answers in the form of SQLAlchemy's own dialects. A target has one schema, which goes by
-    `default_schema_name` or by no name."""
+    `default_schema_name` or by no name. Alembic's own table is there if it is asked for, but not in a list."""
 
     def _is_own(self, schema_name: str | None) -> bool:
         return schema_name in (None, self.default_schema_name)
 
     def _columns(self, table_name: str, schema_name: str | None) -> list[inspect.ColumnInfo]:
+        if self._is_own(schema_name) and is_alembics(table_name):
+            return [_VERSION]
         if not self._is_own(schema_name) or table_name not in inspect.tables():
             raise exc.NoSuchTableError(table_name)
         return inspect.columns(table_name)
 
     def _constraints(self, table_name: str, schema_name: str | None, kind: type) -> list:
         self._columns(table_name, schema_name)
-        return [found.value for found in inspect.constraints(table_name) if isinstance(found, kind)]
+        there = [_VERSION_KEY] if is_alembics(table_name) else inspect.constraints(table_name)
+        return [found.value for found in there if isinstance(found, kind)]
 
     def has_table(self, connection, table_name, schema=None, **_options) -> bool:
-        return self._is_own(schema) and table_name in inspect.tables()
+        return self._is_own(schema) and (table_name in inspect.tables() or is_alembics(table_name))
 
     def has_multi_table(self, connection, table_names, schema=None, **options):
         return {(schema, name): self.has_table(connection, name, schema) for name in table_names}
@@ -193,7 +210,8 @@ class Reflection:
 
     def get_indexes(self, connection, table_name, schema=None, **_options) -> list[dict]:
         self._columns(table_name, schema)
-        answer = [self._index(found) for found in inspect.indexes(table_name)]
+        there = [] if is_alembics(table_name) else inspect.indexes(table_name)
+        answer = [self._index(found) for found in there]
         if self.name != "sqlite":
             for found in self.get_unique_constraints(connection, table_name):
                 names = found["column_names"]
@@ -239,7 +257,7 @@ class Reflection:
         if not self.supports_comments:
             raise NotImplementedError()
         self._columns(table_name, schema)
-        return {"text": inspect.table_comment(table_name)}
+        return {"text": None if is_alembics(table_name) else inspect.table_comment(table_name)}
 
     get_multi_table_options = DefaultDialect.get_multi_table_options
     get_multi_columns = DefaultDialect.get_multi_columns

@@ -6,6 +6,9 @@ import re
 
 from wit_world.imports import inspect, types
 
+# Alembic's own, which it makes before the first revision. Packages have none: it is answered for as if it were there.
+ALEMBIC = "alembic_version"
+
 _QUOTED = re.compile(r"""'(?:[^']|'')*'|"((?:[^"]|"")*)"|`([^`]*)`""")
 
 
@@ -21,6 +24,11 @@ def constraint_names(table_name: str) -> list[str]:
 
 def index_names(table_name: str) -> list[str]:
     return [found.name for found in inspect.indexes(table_name)] if table_name in inspect.tables() else []
+
+
+def is_alembics(table_name: object) -> bool:
+    """Whether Alembic's own table is meant, and not one that the package has by that name."""
+    return table_name == ALEMBIC and ALEMBIC not in inspect.tables()
 
 
 def mentioned(text: types.SqlText, names: list[str]) -> list[str]:

@@ -175,10 +175,10 @@ class Import:
 
 def _folders(said: list[str]) -> list[Path]:
     """The folders of `--path`."""
-    for folder in said:
-        if not Path(folder).is_dir():
-            raise Refused("usage", f"--path {folder}: there is no such folder")
-    return [Path(folder).resolve() for folder in said]
+    for name in said:
+        if not Path(name).is_dir():
+            raise Refused("usage", f"--path {name}: there is no such folder")
+    return [Path(name).resolve() for name in said]
 
 
 def _schema_of(source: Source) -> str:

@@ -37,7 +37,13 @@ _FILE_METHODS = {"read_text", "read_bytes", "write_text", "write_bytes"}
 
 
 # Of these the SDK makes something.
-_ANSWERED = re.compile(r"\s*pragma\s+(foreign_keys|table_info)\b", re.IGNORECASE)
+_ANSWERED = re.compile(
+    r"""\s*(?:pragma\s+(?:foreign_keys|table_info)\b
+        | set\s+(?:(?:session|local)\s+|@@(?:session\.|local\.)?)?foreign_key_checks\b | set\s+names\b
+        | alter\s+(?:database|schema)\s+(?:\S+\s+)?(?:default\s+)?(?:character\s+set|charset)\b
+        | show\s+(?:(?:session|global)\s+)?variables\s+like\b)""",
+    re.IGNORECASE | re.VERBOSE,
+)
 
 
 def check(source: Source, findings: Findings) -> None:

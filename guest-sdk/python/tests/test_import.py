@@ -29,8 +29,7 @@ class Imports(unittest.TestCase):
         request |= {"project": str(folder / project), "name": "p", "output": str(folder / "made"), "build": False}
         request |= {"path": [], "pin": [], "vendor": [], "shim": [], "transaction_per_migration": False}
         for key, value in said.items():
-            put = lambda text: text.replace("@", str(folder))  # noqa: E731
-            request[key] = [put(part) for part in value] if isinstance(value, list) else value
+            request[key] = [part.replace("@", str(folder)) for part in value] if isinstance(value, list) else value
         document = command.run(request)
         self.made = folder / "made"
         return document, [f"{found['severity']} {found['file']} {found['message']}" for found in document["findings"]]

@@ -1,5 +1,7 @@
 """What else scripts call"""
 
+import contextlib
+
 import sqlalchemy as sa
 from alembic import op
 from alembic.operations.ops import CreateTableOp
@@ -23,6 +25,13 @@ def statements() -> None:
     assert bind.exec_driver_sql(f"SELECT word FROM things WHERE id = {mark}", (1,)).scalar() == "50%"
     assert bind.exec_driver_sql(named, {"id": 2}).scalar() == "B"
     assert bind.exec_driver_sql(f"INSERT INTO things (id, word) VALUES ({mark}, {mark})", [(4, "d"), (5, "e")]).rowcount == 2
+    with contextlib.closing(bind.connection.cursor()) as cursor:
+        cursor.execute(f"INSERT INTO things (id, word) VALUES ({mark}, {mark})", (6, "100%s"))
+        cursor.executemany(f"INSERT INTO things (id, word) VALUES ({mark}, {mark})", [(7, "g"), (8, "h")])
+        cursor.execute(named, {"id": 6})
+        assert cursor.fetchall() == [("100%s",)]
+        cursor.execute("DELETE FROM things WHERE word LIKE '100%' OR id > 6")
+        assert cursor.rowcount == 3
     like = "50%" if name == "sqlite" else "50%%"
     assert bind.exec_driver_sql(f"SELECT id FROM things WHERE word LIKE '{like}'").scalars().all() == [1]
     chosen = bind.execution_options(stream_results=True).execute(sa.select(things).order_by(things.c.id))

@@ -8,6 +8,30 @@ revision = "0048"
 down_revision = "0047"
 
 
+USING = [
+    (sa.Text, "'{\"a\": 1}'", postgresql.JSONB, "CAST(kept AS jsonb)", {"a": 1}),
+    (sa.Text, "'{\"a\": 1}'", sa.JSON, "(kept)::varchar::json", {"a": 1}),
+    (sa.Text, "'7'", sa.BigInteger, 'CAST(CAST("kept" AS text) AS int8)', 7),
+    (sa.Integer, "7", postgresql.JSONB, "to_jsonb(kept)", 7),
+    (sa.Integer, "7", sa.String(9), "kept::character varying", "7"),
+    (sa.Text, "'2.5'", sa.Numeric(10, 2), "kept::numeric", 2.5),
+    (sa.Numeric(10, 2), "2.5", sa.Float, "kept::double precision", 2.5),
+    (sa.Text, "'2026-01-02 03:04:05'", sa.DateTime(timezone=True), "kept::timestamp with time zone", None),
+    (sa.Integer, "7", sa.BigInteger, "kept", 7),
+]
+
+
+def conversions(bind: sa.Connection) -> None:
+    """What USING may say where it is what the host does."""
+    for before, value, after, using, expected in USING:
+        op.create_table("keeps", sa.Column("id", sa.Integer, primary_key=True), sa.Column("kept", before))
+        op.execute(f"INSERT INTO keeps (id, kept) VALUES (1, {value})")
+        op.alter_column("keeps", "kept", type_=after, existing_type=before, postgresql_using=using)
+        found = bind.scalar(sa.select(sa.column("kept", after)).select_from(sa.table("keeps")))
+        assert expected is None or found == expected, (using, found)
+        op.drop_table("keeps")
+
+
 def by_class(name: str) -> None:
     op.create_table("tools", sa.Column("id", sa.Integer, primary_key=True), sa.Column("tools", sa.JSON))
     if name == "postgresql":
@@ -66,6 +90,8 @@ def upgrade() -> None:
     by_class(name)
     enumerations()
     gone_with_columns(name)
+    if name == "postgresql":
+        conversions(op.get_bind())
 
 
 def downgrade() -> None:
