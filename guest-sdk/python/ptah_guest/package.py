@@ -134,7 +134,9 @@ class Package:
             )
             context = environment.get_context()
             context.get_current_heads = lambda: heads
-            with Operations.context(context):
+            # A transaction is under way when a script runs, so that a session of it which ends takes nothing back.
+            own = context._transaction_per_migration if context.impl.transactional_ddl else True
+            with context.begin_transaction(_per_migration=own), Operations.context(context):
                 function()
                 later.check()
                 # Before the connection is closed, which rolls back what is no matter of the host's.

@@ -111,6 +111,12 @@ def upgrade() -> None:
     note.text = "changed"
     session.commit()
     assert bind.scalar(sa.select(Note.text).where(Note.id == note.id)) == "changed"
+    with orm.Session(bind=bind) as other:
+        # It ends without a commit; the transaction is not its own.
+        assert other.query(Note).filter(Note.text == "orm").count() == 0
+        op.add_column("labels", sa.Column("late", sa.Integer))
+        other.execute(sa.update(Note).where(Note.text == "d").values(size=1))
+    assert bind.scalar(sa.select(Note.size).where(Note.text == "d")) == 1
     try:
         with session.begin_nested():
             session.add(Note(text="a"))
