@@ -254,20 +254,34 @@ impl Planner {
     /// The operation that a part of a DDL statement comes to; none if it is left out.
     pub fn ddl(&self, ddl: Ddl) -> Result<Option<Op>, PlanError> {
         let found = match &ddl.action {
-            DdlAction::Op(_) => None,
+            DdlAction::Op(_) | DdlAction::Cover(..) | DdlAction::DropColumn(..) => None,
             DdlAction::DropIndex(name, _) | DdlAction::RenameIndex(name, _) => self.schema.table_of_index(name),
         };
         let op = match ddl.action {
             DdlAction::Op(op) => self.schema.with_labels(op)?,
+            DdlAction::Cover(index, dropped) => {
+                let rules = self.dialect.rules();
+                let applied = |ops: &[&Op]| {
+                    let mut schema = self.schema.clone();
+                    ops.iter().try_for_each(|op| schema::apply(&mut schema, rules, op))
+                };
+                if applied(&[&dropped]).is_ok() || applied(&[&index, &dropped]).is_err() {
+                    return Ok(None);
+                }
+                index
+            }
+            DdlAction::DropColumn(table, name) => self.schema.drop_column(self.dialect.rules(), table, name),
             DdlAction::DropIndex(name, online) => match found {
                 Some(table) => Op::DropIndex { table: table.clone(), name, online },
                 None if ddl.when == When::Exists => return Ok(None),
                 None => return Err(SchemaError::NotFound(format!("there is no index {name}")).into()),
             },
-            DdlAction::RenameIndex(name, new_name) => match found {
-                Some(table) => Op::RenameIndex { table: table.clone(), name, new_name },
-                None if ddl.when == When::Exists => return Ok(None),
-                None => return Err(SchemaError::NotFound(format!("there is no index {name}")).into()),
+            DdlAction::RenameIndex(name, new_name) => match (found, self.schema.table_of_key(&name)) {
+                (Some(table), _) => Op::RenameIndex { table: table.clone(), name, new_name },
+                // The index of a key has its name, and takes it along.
+                (None, Some(table)) => Op::RenameConstraint { table: table.clone(), name, new_name },
+                (None, None) if ddl.when == When::Exists => return Ok(None),
+                (None, None) => return Err(SchemaError::NotFound(format!("there is no index {name}")).into()),
             },
         };
         let is_done = match ddl.when {

@@ -91,7 +91,8 @@ class HostBatch(BatchOperationsImpl):
         self._check_order(operations)
         if self.table_kwargs:
             table = Table(self.table_name, MetaData(), **self.table_kwargs)
-            elements.refuse_options(table, self.dialect, "table")
+            # A table that was made with AUTOINCREMENT keeps it.
+            elements.refuse_options(table, self.dialect, "table", ("autoincrement",))
         if self.copy_from is not None and self.table_name in inspect.tables():
             self._make_like(self.copy_from)
         if self.naming_convention and self.table_name in inspect.tables():

@@ -11,7 +11,7 @@ from sqlalchemy.engine import Connection
 from wit_world.imports import inspect
 from wit_world.imports import schema as contract
 
-from . import elements, needless, sql
+from . import elements, later, needless, sql
 from .errors import NotInContract
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def run_element(impl: HostImpl, element: schema.BaseDDLElement) -> None:
             if element.if_not_exists and str(element.element.name) in inspect.tables():
                 return
             keys = element.include_foreign_key_constraints
-            impl._call(contract.create_table, elements.table(element.element, impl.dialect, keys))
+            later.make_table(impl, element.element, keys)
         case schema.DropTable():
             if element.if_exists and str(element.element.name) not in inspect.tables():
                 return

@@ -153,9 +153,15 @@ def column(item: schema.Column, dialect: Dialect, numbered: bool = False) -> typ
         nullable=bool(item.nullable),
         default=None if computed or numbered else default(item.server_default, item.type, dialect),
         auto_increment=numbered,
+        numbered_once=numbered and _is_numbered_once(item.table),
         computed=computed,
         comment=comment(item.comment, dialect),
     )
+
+
+def _is_numbered_once(table: schema.Table | None) -> bool:
+    """Whether SQLite is asked for AUTOINCREMENT; the others never give a number again."""
+    return table is not None and bool(table.dialect_kwargs.get("sqlite_autoincrement"))
 
 
 def _plain_identity(identity: schema.Identity) -> None:
@@ -175,7 +181,7 @@ def table(
     refuse_schema(item.schema)
     if item._prefixes:
         raise NotInContract("table prefix", " ".join(item._prefixes))
-    refuse_options(item, dialect, "table", ("ignore_search_path",))
+    refuse_options(item, dialect, "table", ("ignore_search_path", "autoincrement"))
     numbered = item._autoincrement_column
     if numbered is not None and numbered.server_default is not None and numbered.identity is None:
         numbered = None

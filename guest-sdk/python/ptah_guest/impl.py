@@ -20,7 +20,7 @@ from sqlalchemy.sql import ClauseElement
 from wit_world.imports import data, inspect, types
 from wit_world.imports import schema as contract
 
-from . import ddl, elements, using, values
+from . import ddl, elements, later, using, values
 from . import types as column_types
 from .errors import NotInContract, about_text, call
 from .tables import column_names, constraint_names, index_names, is_alembics, mentioned, selector
@@ -69,7 +69,7 @@ class HostImpl:
             return
         self._remember_types()
         table.dispatch.before_create(table, self.connection, checkfirst=False, _ddl_runner=self)
-        self._call(contract.create_table, elements.table(table, self.dialect))
+        later.make_table(self, table)
         table.dispatch.after_create(table, self.connection, checkfirst=False, _ddl_runner=self)
         for index in elements.indexes_of(table):
             self.create_index(index)
@@ -268,6 +268,8 @@ class HostImpl:
         if const._create_rule is not None and not const._create_rule(self):
             return
         elements.refuse_schema(const.table.schema)
+        if isinstance(const, ForeignKeyConstraint) and later.add(self, const, str(const.table.name)):
+            return
         self._call(
             contract.create_constraint, str(const.table.name), elements.constraint(const, self.dialect)
         )

@@ -17,7 +17,7 @@ from sqlalchemy import MetaData
 from wit_world.exports import migration
 from wit_world.imports import inspect, log, types
 
-from . import batch, dialect, errors, impl, places, sandbox  # noqa: F401  (impl: its classes register themselves)
+from . import batch, dialect, errors, impl, later, places, sandbox  # noqa: F401  (impl: its classes register themselves)
 from .populate import steps as populate_steps
 
 batch.install()
@@ -136,6 +136,7 @@ class Package:
             context.get_current_heads = lambda: heads
             with Operations.context(context):
                 function()
+                later.check()
                 # Before the connection is closed, which rolls back what is no matter of the host's.
                 if errors.unsaid:
                     raise errors.unsaid[0]

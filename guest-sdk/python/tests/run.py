@@ -29,6 +29,7 @@ STOPPED = {
     "logs": ("limit exceeded: the step logged more than 65536 bytes",),
     "inserts": ("limit exceeded: the step has more than 33554432 bytes of SQL",),
     "operations": ("limit exceeded: the step has more than 10000 operations",),
+    "nowhere": ("a foreign key of notes to nobody, which does not exist",),
     "rollback": ("not in the contract ptah:migration: a rollback by a script that goes on",),
     "refused": (
         'unsupported: versions/refused.py:16: op.execute(statement) [UPDATE notes SET text = nothing_like_it(text)]: '

@@ -109,6 +109,7 @@ impl Column {
             nullable: true,
             default: None,
             auto_increment: false,
+            numbered_once: false,
             computed: None,
             comment: None,
         }
@@ -130,6 +131,12 @@ impl Column {
     pub fn auto_increment(&mut self) -> &mut Column {
         self.auto_increment = true;
         self
+    }
+
+    /// It is numbered, and no number is ever given again; only SQLite makes a difference, by AUTOINCREMENT.
+    pub fn numbered_once(&mut self) -> &mut Column {
+        self.numbered_once = true;
+        self.auto_increment()
     }
 
     /// The database works it out of other columns of the row when that is written, such as `lower("title")`, and keeps

@@ -34,7 +34,7 @@ pub use locks::table_locks;
 pub use normal::{default_normal_form, normal_form};
 pub use query::render_query;
 pub use refusal::{Refusal, RefusalKind, refusal};
-pub use render::{REBUILT, Rendered, rebuild, render, type_name};
+pub use render::{REBUILT, Rendered, drop_made, rebuild, render, type_name};
 pub use server::{ServerSession, SessionCheck, check_session, session_check, stop_session, stop_statement};
 pub use session::{
     SessionSettings, after_failure, is_rolled_back, read_only, schema_facts, script_note, script_preamble,

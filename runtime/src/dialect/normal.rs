@@ -14,7 +14,6 @@ pub fn normal_form(dialect: Dialect, expr: &Expr) -> Expr {
         Expr::Column(_)
         | Expr::Field(..)
         | Expr::Case { .. }
-        | Expr::Cast(..)
         | Expr::Aggregate { .. }
         | Expr::Rank { .. }
         | Expr::Scalar(_)
@@ -37,6 +36,7 @@ pub fn normal_form(dialect: Dialect, expr: &Expr) -> Expr {
         Expr::Binary(left, operator, right) => {
             comparison(dialect, normal_form(dialect, left), *operator, normal_form(dialect, right))
         }
+        Expr::Cast(operand, to) => Expr::Cast(Box::new(normal_form(dialect, operand)), *to),
         Expr::IsNull { operand, negated } => {
             Expr::IsNull { operand: Box::new(normal_form(dialect, operand)), negated: *negated }
         }

@@ -73,7 +73,7 @@ fn write_select(target: Target, select: &Select, by_code_point: &dyn Fn(usize) -
         None if target == Target::Dialect(Dialect::Mariadb) => sql.push_str(" FROM DUAL"),
         None => {}
     }
-    write_joins(target, &select.joins, sql);
+    write_joins(target, &[], &select.joins, sql);
     let mut clause = |word: &str, expr: Option<&Expr>| {
         if let Some(expr) = expr {
             sql.push_str(word);
@@ -88,28 +88,41 @@ fn write_select(target: Target, select: &Select, by_code_point: &dyn Fn(usize) -
 }
 
 /// Joins of an UPDATE as SQL.
-pub(super) fn render_joins(dialect: Dialect, joins: &[Join]) -> String {
+pub(super) fn render_joins(dialect: Dialect, with: &[(Ident, Query)], joins: &[Join]) -> String {
     let mut sql = String::new();
-    write_joins(Target::Dialect(dialect), joins, &mut sql);
+    write_joins(Target::Dialect(dialect), with, joins, &mut sql);
     sql
 }
 
 /// A source of an UPDATE as SQL.
-pub(super) fn render_source(dialect: Dialect, source: &Source) -> String {
+pub(super) fn render_source(dialect: Dialect, with: &[(Ident, Query)], source: &Source) -> String {
     let mut sql = String::new();
-    write_source(Target::Dialect(dialect), source, &mut sql);
+    write_source_of(Target::Dialect(dialect), with, source, &mut sql);
     sql
 }
 
-fn write_joins(target: Target, joins: &[Join], sql: &mut String) {
+fn write_joins(target: Target, with: &[(Ident, Query)], joins: &[Join], sql: &mut String) {
     for join in joins {
         sql.push_str(match join.kind {
             JoinKind::Inner => " JOIN ",
             JoinKind::Left => " LEFT JOIN ",
         });
-        write_source(target, &join.source, sql);
+        write_source_of(target, with, &join.source, sql);
         sql.push_str(" ON ");
         expr::write(target, &join.on, sql);
+    }
+}
+
+/// A source of an UPDATE, where a named query stands in the place of its name: no WITH can stand before all of them.
+fn write_source_of(target: Target, with: &[(Ident, Query)], source: &Source, sql: &mut String) {
+    match with.iter().find(|(name, _)| *name == source.name) {
+        Some((_, query)) => {
+            sql.push('(');
+            write(target, query, sql);
+            sql.push_str(") AS ");
+            sql.push_str(&target.quote(&source.alias));
+        }
+        None => write_source(target, source, sql),
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{Dialect, default_normal_form, normal_form};
 use crate::operation::{ColumnType, EnumType};
-use crate::schema::{AutoIncrement, DefaultNames, NameScope, Rules};
+use crate::schema::{AutoIncrement, DefaultNames, GoesWithColumn, NameScope, Rules};
 
 /// The types of `pg_catalog`, where a name is looked up first: those of PostgreSQL 15, apart from what begins with `pg_`
 /// or `_`; and what it takes for one of them, whether quoted or not.
@@ -124,6 +124,9 @@ pub(super) const SQLITE: Rules = Rules {
     key_scope: NameScope::Table,
     foreign_key_scope: NameScope::Table,
     foreign_key_makes_index: false,
+    loose_references: true,
+    goes_with_column: GoesWithColumn::Nothing,
+    references_one_key: false,
     restrict_is_no_action: false,
     unique_index_is_constraint: false,
     json_is_check: false,
@@ -147,6 +150,9 @@ pub(super) const POSTGRES: Rules = Rules {
     key_scope: NameScope::Schema,
     foreign_key_scope: NameScope::Table,
     foreign_key_makes_index: false,
+    loose_references: true,
+    goes_with_column: GoesWithColumn::WhatNamesIt,
+    references_one_key: true,
     restrict_is_no_action: false,
     unique_index_is_constraint: false,
     json_is_check: false,
@@ -170,6 +176,9 @@ pub(super) const MARIADB: Rules = Rules {
     key_scope: NameScope::Table,
     foreign_key_scope: NameScope::Schema,
     foreign_key_makes_index: true,
+    loose_references: false,
+    goes_with_column: GoesWithColumn::WhatIsOverItAlone,
+    references_one_key: false,
     restrict_is_no_action: true,
     unique_index_is_constraint: true,
     json_is_check: true,

@@ -15,7 +15,7 @@ pub(super) const FILES: &[(&str, &str)] = files! {
     "python" => "guest-sdk/python": "build.py";
     "python/ptah_guest" => "guest-sdk/python/ptah_guest":
         "__init__.py", "batch.py", "compilers.py", "dbapi.py", "ddl.py", "dialect.py", "elements.py", "errors.py", "handled.py",
-        "impl.py", "needless.py", "package.py", "places.py", "populate.py", "questions.py", "reflection.py", "returning.py",
+        "impl.py", "later.py", "needless.py", "package.py", "places.py", "populate.py", "questions.py", "reflection.py", "returning.py",
         "sandbox.py", "sql.py", "tables.py", "types.py", "using.py", "values.py";
     "python/ptah_import" => "guest-sdk/python/ptah_import":
         "__init__.py", "__main__.py", "command.py", "environment.py", "findings.py", "folder.py", "modules.py",

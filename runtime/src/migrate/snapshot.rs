@@ -9,7 +9,7 @@ use crate::database::{Connection, Target};
 use crate::dialect::{Catalog, CatalogTable, Dialect, catalog};
 use crate::operation::Ident;
 use crate::plan::Plan;
-use crate::schema::{Changes, NameScope, Schema, Table};
+use crate::schema::{Changes, NameScope, Schema, Table, same_columns};
 use crate::store::{self, InFlight, Owner, OwnerChange, State, StepRecord, StoreError};
 
 /// How often the catalog is read while other programs change it.
@@ -394,7 +394,7 @@ impl Snapshot {
                 }
                 let is_key = |table: &Table| {
                     let mut keys = table.primary_key.iter().chain(&table.uniques);
-                    keys.any(|found| found.columns == key.referred_columns)
+                    keys.any(|found| same_columns(&found.columns, &key.referred_columns))
                 };
                 let found = changes.new.get(&key.referred_table).filter(|_| !is_moved(&key.referred_table));
                 let stays = found.is_some_and(|referred| {

@@ -185,6 +185,9 @@ pub struct ColumnSpec {
     pub default: Option<ColumnDefault>,
     /// Whether the database numbers it.
     pub auto_increment: bool,
+    /// Whether it never gives a number again.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub numbered_once: bool,
     /// How the database works out its values.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub computed: Option<Computed>,

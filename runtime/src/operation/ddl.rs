@@ -38,6 +38,10 @@ pub enum DdlAction {
     Op(Op),
     /// Drops the index of that name, of whichever table.
     DropIndex(Ident, Option<Demand>),
+    /// Makes an index that a foreign key has meanwhile, if it could not do without one when the last operation is done.
+    Cover(Op, Box<Op>),
+    /// Drops the column of the table, and with it what the database drops with it.
+    DropColumn(Ident, Ident),
     /// Gives the index of that name, of whichever table, another one.
     RenameIndex(Ident, Ident),
 }

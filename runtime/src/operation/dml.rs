@@ -27,6 +27,9 @@ pub enum Dml {
         table: Ident,
         /// Column and new value, at least one.
         assignments: Vec<(Ident, Expr)>,
+        /// Queries with a name, each whole by itself, that may be joined like a table; nothing else sees them.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        with: Vec<(Ident, Query)>,
         /// What its rows are joined with: a row without a partner stays as it is, and which of several partners counts is
         /// the database's own choice.
         #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -107,7 +110,8 @@ impl Dml {
                     assignments.iter().for_each(|(_, expr)| expr.each_query(found));
                 }
             }
-            Self::Update { assignments, joins, condition, .. } => {
+            Self::Update { assignments, with, joins, condition, .. } => {
+                with.iter().for_each(|(_, query)| found(query));
                 let exprs = assignments.iter().map(|(_, expr)| expr).chain(joins.iter().map(|join| &join.on));
                 exprs.chain(condition).for_each(|expr| expr.each_query(found));
             }

@@ -2,7 +2,7 @@
 //! together, so that a short statement asks for more than any memory holds.
 
 use super::{
-    BinaryOperator, ConflictAction, Dml, Expr, Function, Ident, InsertSource, OrderBy, OwnFunction, Query, Value,
+    BinaryOperator, ConflictAction, Dml, Expr, Function, Ident, InsertSource, Join, OrderBy, OwnFunction, Query, Value,
 };
 
 /// What a text counts that `replace` puts in without being a constant. It may be longer.
@@ -53,9 +53,16 @@ impl Dml {
                     Some(ConflictAction::Nothing) | None => source,
                 }
             }
-            Self::Update { assignments, joins, condition, .. } => {
+            Self::Update { assignments, with, joins, condition, .. } => {
+                let queries: Vec<(&Ident, u64)> =
+                    with.iter().map(|(name, query)| (name, of_query(query, &scope))).collect();
+                let mut inside = Scope::default();
+                for Join { source, .. } in joins {
+                    let named = queries.iter().find(|(name, _)| name.is_like(source.name.as_str()));
+                    inside.sources.push((&source.alias, named.map_or(1, |(_, count)| *count)));
+                }
                 let exprs = assignments.iter().map(|(_, expr)| expr).chain(joins.iter().map(|join| &join.on));
-                of_all(&mut exprs.chain(condition))
+                exprs.chain(condition).map(|expr| of_expr(expr, &inside)).max().unwrap_or(1)
             }
             Self::Delete { condition, .. } => of_all(&mut condition.iter()),
         }

@@ -70,6 +70,13 @@ pub enum Op {
         /// The column.
         name: Ident,
     },
+    /// Drops a column and the constraints and indexes that the database drops with it: what DDL as text may come to.
+    DropUsedColumn {
+        /// The table.
+        table: Ident,
+        /// The column.
+        name: Ident,
+    },
     /// Renames a column.
     RenameColumn {
         /// The table.
@@ -130,6 +137,15 @@ pub enum Op {
         table: Ident,
         /// Which one.
         which: ConstraintSelector,
+    },
+    /// Renames a constraint: what DDL as text may come to.
+    RenameConstraint {
+        /// The table.
+        table: Ident,
+        /// The constraint.
+        name: Ident,
+        /// The new name.
+        new_name: Ident,
     },
     /// Makes an enumeration of a name of its own.
     CreateEnum {
@@ -193,6 +209,7 @@ impl Op {
             Self::RenameTable { .. } => "rename-table",
             Self::AddColumn { .. } => "add-column",
             Self::DropColumn { .. } => "drop-column",
+            Self::DropUsedColumn { .. } => "drop-used-column",
             Self::RenameColumn { .. } => "rename-column",
             Self::AlterColumn { .. } => "alter-column",
             Self::CreateIndex { .. } => "create-index",
@@ -200,6 +217,7 @@ impl Op {
             Self::RenameIndex { .. } => "rename-index",
             Self::CreateConstraint { .. } => "create-constraint",
             Self::DropConstraint { .. } => "drop-constraint",
+            Self::RenameConstraint { .. } => "rename-constraint",
             Self::CreateEnum { .. } => "create-enum",
             Self::DropEnum { .. } => "drop-enum",
             Self::RenameEnum { .. } => "rename-enum",
@@ -223,6 +241,7 @@ impl Op {
             | Self::RenameEnumValue { name, .. } => name,
             Self::AddColumn { table, .. }
             | Self::DropColumn { table, .. }
+            | Self::DropUsedColumn { table, .. }
             | Self::RenameColumn { table, .. }
             | Self::AlterColumn { table, .. }
             | Self::CreateIndex { table, .. }
@@ -230,6 +249,7 @@ impl Op {
             | Self::RenameIndex { table, .. }
             | Self::CreateConstraint { table, .. }
             | Self::DropConstraint { table, .. }
+            | Self::RenameConstraint { table, .. }
             | Self::BulkInsert { table, .. } => table,
             Self::Execute { statement } => statement.table(),
         }

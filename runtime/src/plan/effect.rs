@@ -43,7 +43,14 @@ impl Effect {
             };
             (!same).then(|| TableEffect { name: name.clone(), before: old.cloned(), after: new.cloned() })
         });
+        let changes: Vec<TableEffect> = changes.collect();
+        if changes.is_empty() && statements.is_empty() {
+            return Self { changes, undo: Some(Vec::new()), numbers_rows: false };
+        }
         let undo = schema::inverse(op, dialect.rules(), before, after).and_then(|back| {
+            if let Op::CreateTable { table } = op {
+                return Some(vec![dialect::drop_made(dialect, &table.name)]);
+            }
             // It must do wherever among its statements the operation ended.
             let mut ended = after.clone();
             if let Some(leaves) = statements.iter().find_map(|statement| statement.leaves.clone()) {
@@ -54,7 +61,7 @@ impl Effect {
                 Ok(Rendered::Rebuild) | Err(_) => None,
             }
         });
-        Self { changes: changes.collect(), undo, numbers_rows: false }
+        Self { changes, undo, numbers_rows: false }
     }
 
     /// Of an operation that changes rows.

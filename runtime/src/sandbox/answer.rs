@@ -276,6 +276,7 @@ mod tests {
             nullable: name != "id",
             default,
             auto_increment: name == "id",
+            numbered_once: false,
             computed: None,
             comment: Some(Comment { text: format!("about {name}"), demand: Demand::IfSupported }),
         };
@@ -361,6 +362,7 @@ mod tests {
                     nullable: column.nullable,
                     default: column.default,
                     auto_increment: column.auto_increment,
+                    numbered_once: false,
                     computed: column.computed,
                     comment: comment(&column.comment),
                 })
@@ -394,6 +396,7 @@ mod tests {
             nullable: true,
             default: Some(ModelDefault::Opaque("st_point(0, 0)".into())),
             auto_increment: false,
+            numbered_once: false,
             computed: None,
             comment: None,
             extra: vec![],

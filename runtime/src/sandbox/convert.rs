@@ -131,6 +131,7 @@ impl Converter {
             nullable: column.nullable,
             default: column.default.map(|default| self.default(default)).transpose()?,
             auto_increment: column.auto_increment,
+            numbered_once: column.numbered_once,
             computed: column.computed.map(|computed| self.computed(&computed)).transpose()?,
             comment: column.comment.map(|comment| self.comment(comment)).transpose()?,
         })

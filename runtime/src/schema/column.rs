@@ -1,7 +1,8 @@
 //! Adding, dropping and altering columns.
 
+use super::kind::Kind;
 use super::scope::Scope;
-use super::typing::{self, Kind};
+use super::typing;
 use super::{
     AutoIncrement, CheckCondition, Column, ModelDefault, ModelType, Rules, Schema, SchemaError, Table, create,
     enumeration, find, invalid, names,
@@ -25,6 +26,9 @@ pub(super) fn build(rules: &Rules, table: &Ident, spec: &ColumnSpec) -> Result<C
     if spec.auto_increment && !spec.column_type.is_integer() {
         return Err(invalid(format!("{} is auto-increment but not an integer", at())));
     }
+    if spec.numbered_once && !spec.auto_increment {
+        return Err(invalid(format!("{} is not auto-increment, so no number is given once", at())));
+    }
     if spec.auto_increment && spec.default.is_some() {
         return Err(invalid(format!("{} is auto-increment and has a default too", at())));
     }
@@ -46,6 +50,7 @@ pub(super) fn build(rules: &Rules, table: &Ident, spec: &ColumnSpec) -> Result<C
             None => None,
         },
         auto_increment: spec.auto_increment,
+        numbered_once: spec.numbered_once && rules.integer_key_is_auto_increment,
         computed: spec.computed.as_ref().map(|computed| Computed {
             expression: (rules.normal_form)(&computed.expression),
             storage: computed.storage,
@@ -389,11 +394,13 @@ fn check_retype(
     {
         return refused(why);
     }
-    if table.foreign_keys.iter().any(|key| key.columns.contains(name)) {
+    let stays_comparable =
+        rules.loose_references && asked.is_integer() && column.portable_type().is_some_and(ColumnType::is_integer);
+    if !stays_comparable && table.foreign_keys.iter().any(|key| key.columns.contains(name)) {
         return refused("a foreign key uses it".to_owned());
     }
     let referring = find::references_to(schema, table_name).find(|(_, key)| key.referred_columns.contains(name));
-    if let Some((referring, _)) = referring {
+    if let Some((referring, _)) = referring.filter(|_| !stays_comparable) {
         return refused(format!("a foreign key of table {referring} refers to it"));
     }
     if let Some(user) = find::opaque_mention(table, name) {

@@ -74,21 +74,12 @@ fn name_for(
     }
 }
 
-fn check_new_key(table: &Table, table_name: &Ident, columns: &[Ident]) -> Result<(), SchemaError> {
-    index::check_columns(table, table_name, columns)?;
-    // PostgreSQL and SQLite would make one of the two.
-    if find::keys(table).any(|key| key.columns == columns) {
-        return Err(invalid(format!("table {table_name} has a key over {} already", find::listed(columns))));
-    }
-    Ok(())
-}
-
 fn primary_key(chooser: &Chooser<'_>, asked: &Key) -> Result<Key, SchemaError> {
     let table = find::table(chooser.schema, chooser.table)?;
     if table.primary_key.is_some() {
         return Err(SchemaError::AlreadyExists(format!("table {} has a primary key already", chooser.table)));
     }
-    check_new_key(table, chooser.table, &asked.columns)?;
+    index::check_columns(table, chooser.table, &asked.columns)?;
     for name in &asked.columns {
         if find::column(table, chooser.table, name)?.nullable {
             let at = format!("column {name} of table {}", chooser.table);
@@ -103,9 +94,19 @@ fn primary_key(chooser: &Chooser<'_>, asked: &Key) -> Result<Key, SchemaError> {
 }
 
 fn unique(chooser: &Chooser<'_>, asked: &Key) -> Result<Key, SchemaError> {
-    check_new_key(find::table(chooser.schema, chooser.table)?, chooser.table, &asked.columns)?;
-    let name = name_for(chooser, NameKind::Key, asked.name.as_ref(), || chooser.unique(asked))?;
-    Ok(Key { name, columns: asked.columns.clone() })
+    let table = find::table(chooser.schema, chooser.table)?;
+    index::check_columns(table, chooser.table, &asked.columns)?;
+    if let Some(name) = &asked.name {
+        index::check_name(chooser.schema, chooser.rules, chooser.table, NameKind::Key, name, &asked.columns)?;
+    }
+    let name = asked.name.clone().or_else(|| chooser.unique(asked));
+    let key = Key { name, columns: asked.columns.clone() };
+    // Two without a name could not be told apart.
+    if table.uniques.contains(&key) {
+        let columns = find::listed(&key.columns);
+        return Err(invalid(format!("table {} has a unique constraint over {columns} already", chooser.table)));
+    }
+    Ok(key)
 }
 
 fn foreign_key(chooser: &Chooser<'_>, asked: &ForeignKey) -> Result<ForeignKey, SchemaError> {
@@ -113,7 +114,7 @@ fn foreign_key(chooser: &Chooser<'_>, asked: &ForeignKey) -> Result<ForeignKey, 
     let referred = find::table(chooser.schema, &asked.referred_table)?;
     index::check_columns(table, chooser.table, &asked.columns)?;
     index::check_columns(referred, &asked.referred_table, &asked.referred_columns)?;
-    if !find::keys(referred).any(|key| key.columns == asked.referred_columns) {
+    if !find::keys(referred).any(|key| index::is_referred_by(chooser.rules, key, asked)) {
         let columns = find::listed(&asked.referred_columns);
         return Err(invalid(format!(
             "{columns} is neither the primary key nor a unique constraint of table {}",
@@ -144,7 +145,10 @@ fn foreign_key(chooser: &Chooser<'_>, asked: &ForeignKey) -> Result<ForeignKey, 
             )));
         }
     }
-    let name = name_for(chooser, NameKind::ForeignKey, asked.name.as_ref(), || chooser.foreign_key(asked))?;
+    if let Some(name) = &asked.name {
+        index::check_foreign_key_name(chooser.schema, chooser.rules, chooser.table, name, &asked.columns)?;
+    }
+    let name = asked.name.clone().or_else(|| chooser.foreign_key(asked));
     let held = |action| match action {
         ReferentialAction::Restrict if chooser.rules.restrict_is_no_action => ReferentialAction::NoAction,
         other => other,
@@ -152,15 +156,15 @@ fn foreign_key(chooser: &Chooser<'_>, asked: &ForeignKey) -> Result<ForeignKey, 
     Ok(ForeignKey { name, on_update: held(asked.on_update), on_delete: held(asked.on_delete), ..asked.clone() })
 }
 
-/// Whether a column may refer to another one: the same type, text of any length, or on SQLite any two integers, since what
-/// numbers itself is an INTEGER there whatever was asked for.
+/// Whether a column may refer to another one: the same type, text of any length, or any two integers where the database
+/// compares them. On SQLite what numbers itself is an INTEGER in any case.
 fn agree(rules: &Rules, own: &ModelType, other: &ModelType) -> bool {
     match (own, other) {
         // How long a text may be is no part of what is compared, on no database.
         (ModelType::Portable(ColumnType::Varchar(_)), ModelType::Portable(ColumnType::Varchar(_)))
         | (ModelType::Portable(ColumnType::Char(_)), ModelType::Portable(ColumnType::Char(_))) => true,
-        (ModelType::Portable(own), ModelType::Portable(other)) if rules.integer_key_is_auto_increment => {
-            own == other || (own.is_integer() && other.is_integer())
+        (ModelType::Portable(own), ModelType::Portable(other)) => {
+            own == other || (rules.loose_references && own.is_integer() && other.is_integer())
         }
         _ => own == other,
     }
@@ -187,13 +191,15 @@ pub(super) fn drop(
     let table = find::table(schema, table_name)?;
     let mut after = table.clone();
     match find_one(table, table_name, which)? {
-        Found::Key(key) => {
-            index::check_key_drop(schema, table_name, table, key)?;
-            if table.primary_key.as_ref() == Some(key) {
-                after.primary_key = None;
-            } else {
-                after.uniques.retain(|other| other != key);
-            }
+        Found::PrimaryKey(key) => {
+            index::check_key_drop(schema, rules, table_name, table, key)?;
+            index::check_primary_key_drop(table, table_name, key)?;
+            after.primary_key = None;
+            index::check_covered(&after, rules, table_name, &format!("the key over {}", find::listed(&key.columns)))?;
+        }
+        Found::Unique(key) => {
+            index::check_key_drop(schema, rules, table_name, table, key)?;
+            after.uniques.retain(|other| other != key);
             index::check_covered(&after, rules, table_name, &format!("the key over {}", find::listed(&key.columns)))?;
         }
         Found::ForeignKey(key) => {
@@ -207,19 +213,44 @@ pub(super) fn drop(
     Ok(())
 }
 
+/// Renames a constraint, and the index of a key with it.
+pub(super) fn rename(
+    schema: &mut Schema,
+    rules: &Rules,
+    table_name: &Ident,
+    name: &Ident,
+    new_name: &Ident,
+) -> Result<(), SchemaError> {
+    let table = find::table(schema, table_name)?;
+    let kind = match find_one(table, table_name, &ConstraintSelector::Name(name.clone()))? {
+        Found::PrimaryKey(_) | Found::Unique(_) => NameKind::Key,
+        Found::ForeignKey(_) => NameKind::ForeignKey,
+        Found::Check(_) => NameKind::Check,
+    };
+    names::check_own(schema, rules, table_name, kind, new_name)?;
+    let table = find::table_mut(schema, table_name)?;
+    let keys = table.primary_key.iter_mut().chain(&mut table.uniques).map(|key| &mut key.name);
+    let others = table.foreign_keys.iter_mut().map(|key| &mut key.name);
+    let all = keys.chain(others).chain(table.checks.iter_mut().map(|check| &mut check.name));
+    all.flatten().filter(|own| *own == name).for_each(|own| *own = new_name.clone());
+    table.sort();
+    Ok(())
+}
+
 /// A constraint of a table.
 #[derive(Clone, Copy)]
 enum Found<'a> {
-    Key(&'a Key),
+    PrimaryKey(&'a Key),
+    Unique(&'a Key),
     ForeignKey(&'a ForeignKey),
     Check(&'a Check),
 }
 
 fn find_one<'a>(table: &'a Table, table_name: &Ident, which: &ConstraintSelector) -> Result<Found<'a>, SchemaError> {
-    let keys = find::keys(table).map(Found::Key);
+    let keys = table.primary_key.iter().map(Found::PrimaryKey).chain(table.uniques.iter().map(Found::Unique));
     let foreign_keys = table.foreign_keys.iter().map(Found::ForeignKey);
     let all = keys.chain(foreign_keys).chain(table.checks.iter().map(Found::Check));
-    let mut found = all.filter(|one| is_meant(table, *one, which));
+    let mut found = all.filter(|one| is_meant(*one, which));
     match (found.next(), found.next()) {
         (Some(one), None) => Ok(one),
         (Some(_), Some(_)) => Err(invalid(format!("table {table_name} has more than one {}", described(which)))),
@@ -227,18 +258,16 @@ fn find_one<'a>(table: &'a Table, table_name: &Ident, which: &ConstraintSelector
     }
 }
 
-fn is_meant(table: &Table, one: Found<'_>, which: &ConstraintSelector) -> bool {
+fn is_meant(one: Found<'_>, which: &ConstraintSelector) -> bool {
     let name = match one {
-        Found::Key(key) => key.name.as_ref(),
+        Found::PrimaryKey(key) | Found::Unique(key) => key.name.as_ref(),
         Found::ForeignKey(key) => key.name.as_ref(),
         Found::Check(check) => check.name.as_ref(),
     };
     match (which, one) {
         (ConstraintSelector::Name(asked), _) => name == Some(asked),
-        (ConstraintSelector::PrimaryKey, Found::Key(key)) => table.primary_key.as_ref() == Some(key),
-        (ConstraintSelector::Unique(columns), Found::Key(key)) => {
-            table.primary_key.as_ref() != Some(key) && key.columns == *columns
-        }
+        (ConstraintSelector::PrimaryKey, Found::PrimaryKey(_)) => true,
+        (ConstraintSelector::Unique(columns), Found::Unique(key)) => key.columns == *columns,
         (ConstraintSelector::ForeignKey(columns), Found::ForeignKey(key)) => key.columns == *columns,
         (ConstraintSelector::Check(columns), Found::Check(check)) => match &check.condition {
             CheckCondition::Portable(condition) => condition.columns() == columns.iter().collect::<BTreeSet<_>>(),

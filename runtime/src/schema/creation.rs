@@ -65,6 +65,7 @@ pub(super) fn column_spec(column: &Column) -> Option<ColumnSpec> {
             _ => None,
         },
         auto_increment: column.auto_increment,
+        numbered_once: column.numbered_once,
         computed: column.computed.clone(),
         comment: column.comment.as_deref().map(comment),
     })

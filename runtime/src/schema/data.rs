@@ -1,7 +1,7 @@
 //! What the schema says about changes of rows. They leave it as it is.
 
+use super::kind::Kind;
 use super::scope::{Columns, Scope, Source};
-use super::typing::Kind;
 use super::{Column, Rules, Schema, SchemaError, Table, find, invalid, names};
 use crate::operation::{ColumnType, Conflict, ConflictAction, Dml, Expr, Ident, InsertSource, Query, Value, coerce};
 
@@ -47,8 +47,9 @@ pub(super) fn execute(schema: &Schema, rules: &Rules, statement: &Dml) -> Result
             }
             conflict.iter().try_for_each(|conflict| check_conflict(scope, rules, table, conflict))
         }
-        Dml::Update { assignments, joins, condition, .. } => {
-            let sources = schema.joined(table_name, table, joins)?;
+        Dml::Update { assignments, with, joins, condition, .. } => {
+            let named = schema.yielded(with)?;
+            let sources = schema.joined(table_name, table, &named, joins)?;
             let scope = if joins.is_empty() { scope } else { Scope { sources: &sources, ..scope } };
             check_assignments(scope, rules, assignments)?;
             condition.iter().try_for_each(|condition| scope.check_condition(condition))

@@ -31,6 +31,12 @@ impl Schema {
         self.tables.iter().find(|(_, table)| has(table)).map(|(table, _)| table)
     }
 
+    /// The table that has a primary key or unique constraint of that name.
+    pub fn table_of_key(&self, name: &Ident) -> Option<&Ident> {
+        let has = |table: &Table| keys(table).any(|key| key.name.as_ref() == Some(name));
+        self.tables.iter().find(|(_, table)| has(table)).map(|(table, _)| table)
+    }
+
     /// Whether what an operation makes or drops is there, going by its name.
     pub fn has(&self, op: &Op) -> bool {
         if op.is_enum() {
@@ -50,7 +56,7 @@ impl Schema {
         };
         match op {
             Op::AddColumn { column, .. } => table.column(&column.name).is_some(),
-            Op::DropColumn { name, .. } => table.column(name).is_some(),
+            Op::DropColumn { name, .. } | Op::DropUsedColumn { name, .. } => table.column(name).is_some(),
             Op::CreateIndex { index: Index { name, .. }, .. } => index(name),
             Op::DropIndex { name, .. } => index(name) || constraint(name),
             Op::DropConstraint { which: ConstraintSelector::Name(name), .. } => constraint(name),

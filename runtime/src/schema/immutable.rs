@@ -1,8 +1,8 @@
 //! What an index may be over and a column computed from: expressions that yield the same whenever and wherever they
 //! are worked out. The strictest database's view, as in [`super::typing`]: PostgreSQL asks it of every function that it calls.
 
+use super::kind::Kind;
 use super::scope::Scope;
-use super::typing::Kind;
 use super::{Column, SchemaError, find, invalid};
 use crate::operation::{ColumnType, Expr, Function};
 
@@ -14,7 +14,7 @@ impl Scope<'_> {
     pub(super) fn check_index(&self, at: &str, expression: &Expr) -> Result<(), SchemaError> {
         match self.kind(expression)? {
             // What a document holds has an order on SQLite, whatever it is.
-            Kind::Any if expression.has_own() => Ok(()),
+            Kind::Any if expression.has_own() => self.check_immutable(at, expression),
             kind @ (Kind::Json | Kind::Any) => Err(invalid(format!("{at} is over {kind}, which has no order"))),
             _ => self.check_immutable(at, expression),
         }
@@ -81,9 +81,12 @@ impl Scope<'_> {
             Expr::Call(function, _) if function.is_clock() => {
                 return Err("depends on the time or on chance".to_owned());
             }
+            Expr::Cast(operand, _) => match self.kind(operand) {
+                Ok(Kind::Any | Kind::Text | Kind::Number | Kind::Double) => {}
+                _ => return Err("casts what is neither a text nor a number".to_owned()),
+            },
             Expr::Field(..)
             | Expr::Case { .. }
-            | Expr::Cast(..)
             | Expr::Aggregate { .. }
             | Expr::Rank { .. }
             | Expr::Scalar(_)

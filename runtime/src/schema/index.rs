@@ -1,5 +1,6 @@
 //! Indexes, and those that MariaDB makes for foreign keys.
 
+use super::data::same_columns;
 use super::names::{self, NameKind};
 use super::scope::Scope;
 use super::{Rules, Schema, SchemaError, Table, find, invalid};
@@ -11,15 +12,15 @@ const KEY_COLUMNS: usize = 16;
 /// Makes an index.
 pub(super) fn create(schema: &mut Schema, rules: &Rules, table_name: &Ident, index: &Index) -> Result<(), SchemaError> {
     let index = build(find::table(schema, table_name)?, rules, table_name, index)?;
-    names::check_own(schema, rules, table_name, NameKind::Index, &index.name)?;
+    let plain = index.columns();
+    check_name(schema, rules, table_name, NameKind::Index, &index.name, plain.as_deref().unwrap_or_default())?;
     if rules.foreign_key_makes_index && index.name.as_str().contains("_ibfk_") {
         return Err(invalid(format!("the name {} is one that the database gives to foreign keys", index.name)));
     }
     let table = find::table_mut(schema, table_name)?;
-    let columns = index.columns();
-    drop_covered(table, rules, columns.as_deref().unwrap_or_default());
+    drop_covered(table, rules, plain.as_deref().unwrap_or_default());
     let ascending = index.parts.iter().all(|part| part.order == IndexOrder::Ascending);
-    match columns {
+    match plain {
         Some(columns) if rules.unique_index_is_constraint && index.unique && ascending => {
             table.uniques.push(Key { name: Some(index.name), columns });
         }
@@ -59,6 +60,56 @@ fn build(table: &Table, rules: &Rules, table_name: &Ident, asked: &Index) -> Res
     Ok(Index { name: asked.name.clone(), parts, unique: asked.unique, predicate })
 }
 
+/// Refuses the name of a new index or key over these columns that is taken. On MariaDB it may be that of a foreign key which it
+/// serves, and comes in the place of that one's own index.
+pub(super) fn check_name(
+    schema: &Schema,
+    rules: &Rules,
+    table_name: &Ident,
+    kind: NameKind,
+    name: &Ident,
+    columns: &[Ident],
+) -> Result<(), SchemaError> {
+    let table = find::table(schema, table_name)?;
+    let serves = |key: &ForeignKey| is_called(key, name) && columns.starts_with(&key.columns);
+    if !rules.foreign_key_makes_index || !table.foreign_keys.iter().any(serves) {
+        return names::check_own(schema, rules, table_name, kind, name);
+    }
+    let mut others = schema.clone();
+    let table = find::table_mut(&mut others, table_name)?;
+    drop_covered(table, rules, columns);
+    table.foreign_keys.retain(|key| !serves(key));
+    names::check_own(&others, rules, table_name, kind, name)
+}
+
+/// Refuses the name of a new foreign key that is taken. On MariaDB it may be that of an index or key which serves it.
+pub(super) fn check_foreign_key_name(
+    schema: &Schema,
+    rules: &Rules,
+    table_name: &Ident,
+    name: &Ident,
+    columns: &[Ident],
+) -> Result<(), SchemaError> {
+    let folded = name.folded();
+    let serves = |index: &Index| index.name.is_like(&folded) && index_covers(index, columns);
+    let is_served_by =
+        |key: &Key| key.name.as_ref().is_some_and(|own| own.is_like(&folded)) && key.columns.starts_with(columns);
+    let table = find::table(schema, table_name)?;
+    let is_served = table.indexes.iter().any(serves) || table.uniques.iter().any(is_served_by);
+    if !rules.foreign_key_makes_index || !is_served {
+        return names::check_own(schema, rules, table_name, NameKind::ForeignKey, name);
+    }
+    let mut others = schema.clone();
+    let table = find::table_mut(&mut others, table_name)?;
+    table.indexes.retain(|index| !serves(index));
+    table.uniques.retain(|key| !is_served_by(key));
+    names::check_own(&others, rules, table_name, NameKind::ForeignKey, name)
+}
+
+fn is_called(key: &ForeignKey, name: &Ident) -> bool {
+    key.name.as_ref().is_some_and(|own| own.is_like(&name.folded()))
+}
+
 /// Checks the columns of an index, key or foreign key.
 pub(super) fn check_columns(table: &Table, table_name: &Ident, columns: &[Ident]) -> Result<(), SchemaError> {
     check_count(table_name, columns.len())?;
@@ -78,7 +129,7 @@ pub(super) fn drop(schema: &mut Schema, rules: &Rules, table_name: &Ident, name:
     let table = find::table(schema, table_name)?;
     let constraint = table.uniques.iter().find(|key| key.name.as_ref() == Some(name));
     if let Some(key) = constraint.filter(|_| rules.unique_index_is_constraint) {
-        check_key_drop(schema, table_name, table, key)?;
+        check_key_drop(schema, rules, table_name, table, key)?;
     } else if let Some(key) = find::keys(table).find(|key| key.name.as_ref() == Some(name)) {
         let columns = find::listed(&key.columns);
         return Err(invalid(format!("{name} is the index of a constraint over {columns}: drop the constraint")));
@@ -93,8 +144,7 @@ pub(super) fn drop(schema: &mut Schema, rules: &Rules, table_name: &Ident, name:
     Ok(())
 }
 
-/// Renames an index that is no constraint's. One that serves just a foreign key may take the name that the database
-/// would have given it.
+/// Renames an index that is no constraint's. One that serves a foreign key may take that one's name.
 pub(super) fn rename(
     schema: &mut Schema,
     rules: &Rules,
@@ -110,7 +160,8 @@ pub(super) fn rename(
         let keys = find::keys(table).filter_map(|key| key.name.as_ref());
         keys.chain(table.indexes.iter().map(|one| &one.name)).any(|other| other.is_like(&new_name.folded()))
     };
-    if !(rules.foreign_key_makes_index && is_implicit(table, &renamed)) {
+    let serves = |key: &ForeignKey| is_called(key, new_name) && index_covers(&renamed, &key.columns);
+    if !(rules.foreign_key_makes_index && table.foreign_keys.iter().any(serves)) {
         names::check_own(schema, rules, table_name, NameKind::Index, new_name)?;
     } else if is_taken {
         return Err(SchemaError::AlreadyExists(format!("the name {new_name} is taken by an index of {table_name}")));
@@ -121,21 +172,41 @@ pub(super) fn rename(
     Ok(())
 }
 
-/// Refuses to drop a key that a foreign key refers to.
-pub(super) fn check_key_drop(schema: &Schema, table_name: &Ident, table: &Table, key: &Key) -> Result<(), SchemaError> {
-    // Another key over the same columns would do for some databases; PostgreSQL ties them to one.
-    let referring = find::references_to(schema, table_name).find(|(_, one)| one.referred_columns == key.columns);
+/// Whether a foreign key to the table of a key refers to that one, or to an equal one.
+pub(super) fn is_referred_by(rules: &Rules, key: &Key, reference: &ForeignKey) -> bool {
+    match rules.loose_references {
+        true => same_columns(&key.columns, &reference.referred_columns),
+        false => key.columns == reference.referred_columns,
+    }
+}
+
+/// Refuses to drop a key of a table that a foreign key refers to, unless an equal one does as well. Which of them a foreign
+/// key hangs on where it is one is not known.
+pub(super) fn check_key_drop(
+    schema: &Schema,
+    rules: &Rules,
+    table_name: &Ident,
+    table: &Table,
+    key: &Key,
+) -> Result<(), SchemaError> {
+    let others = || find::keys(table).filter(|other| !std::ptr::eq(*other, key) && !rules.references_one_key);
+    let referring = find::references_to(schema, table_name).find(|(_, reference)| {
+        is_referred_by(rules, key, reference) && !others().any(|other| is_referred_by(rules, other, reference))
+    });
     match referring {
         Some((referring, _)) => Err(invalid(format!(
             "the key over {} of table {table_name} cannot be dropped: a foreign key of table {referring} refers to it",
             find::listed(&key.columns)
         ))),
-        None if table.columns.iter().any(|column| column.auto_increment && key.columns.contains(&column.name))
-            && table.primary_key.as_ref() == Some(key) =>
-        {
-            Err(invalid(format!("the primary key of table {table_name} cannot be dropped: it is auto-increment")))
-        }
         None => Ok(()),
+    }
+}
+
+/// Refuses to drop the primary key of a column that the database numbers.
+pub(super) fn check_primary_key_drop(table: &Table, table_name: &Ident, key: &Key) -> Result<(), SchemaError> {
+    match table.columns.iter().any(|column| column.auto_increment && key.columns.contains(&column.name)) {
+        true => Err(invalid(format!("the primary key of table {table_name} cannot be dropped: it is auto-increment"))),
+        false => Ok(()),
     }
 }
 

@@ -47,6 +47,9 @@ fn candidate(op: &Op, before: &Schema, after: &Schema) -> Option<Op> {
         Op::DropConstraint { table, .. } => {
             Op::CreateConstraint { table: table.clone(), constraint: difference(old?, new?)? }
         }
+        Op::RenameConstraint { table, name, new_name } => {
+            Op::RenameConstraint { table: table.clone(), name: new_name.clone(), new_name: name.clone() }
+        }
         // Nothing is lost with values that are worked out anew.
         Op::DropColumn { table, name } => {
             let column =
@@ -59,7 +62,11 @@ fn candidate(op: &Op, before: &Schema, after: &Schema) -> Option<Op> {
         Op::RenameEnumValue { name, label, new_label } => {
             Op::RenameEnumValue { name: name.clone(), label: new_label.clone(), new_label: label.clone() }
         }
-        Op::DropTable { .. } | Op::BulkInsert { .. } | Op::Execute { .. } | Op::AddEnumValue { .. } => return None,
+        Op::DropTable { .. }
+        | Op::DropUsedColumn { .. }
+        | Op::BulkInsert { .. }
+        | Op::Execute { .. }
+        | Op::AddEnumValue { .. } => return None,
     })
 }
 

@@ -2,27 +2,39 @@
 
 use std::collections::BTreeSet;
 
+use super::kind::Kind;
 use super::query::{Output, comparable};
 use super::scope::{Columns, Scope, Source};
-use super::typing::{Kind, not_found};
+use super::typing::not_found;
 use super::{Schema, SchemaError, Table, find, invalid};
-use crate::operation::{BinaryOperator, Expr, Ident, Join, JoinKind, OrderBy, Ordering, Select, UnaryOperator};
+use crate::operation::{BinaryOperator, Expr, Ident, Join, JoinKind, OrderBy, Ordering, Query, Select, UnaryOperator};
 
 type Result<T> = std::result::Result<T, SchemaError>;
 
 impl Schema {
-    /// The sources of a joined UPDATE: its table first.
+    /// The sources of a joined UPDATE: its table first. What its named queries yield goes before tables.
     pub(super) fn joined<'a>(
         &'a self,
         table_name: &'a Ident,
         table: &'a Table,
+        named: &'a [(Ident, Vec<Output>)],
         joins: &'a [Join],
     ) -> Result<Vec<Source<'a>>> {
         let mut sources = vec![Source { alias: table_name, columns: Columns::Table(table) }];
         for Join { source, .. } in joins {
-            sources.push(Source { alias: &source.alias, columns: Columns::Table(find::table(self, &source.name)?) });
+            let columns = match named.iter().find(|(name, _)| *name == source.name) {
+                Some((_, outputs)) => Columns::Query(outputs),
+                None => Columns::Table(find::table(self, &source.name)?),
+            };
+            sources.push(Source { alias: &source.alias, columns });
         }
         Ok(sources)
+    }
+
+    /// What the named queries of a joined UPDATE yield, once they are resolved.
+    pub(super) fn yielded(&self, with: &[(Ident, Query)]) -> Result<Vec<(Ident, Vec<Output>)>> {
+        let scope = Scope::default().reading(self);
+        with.iter().map(|(name, query)| Ok((name.clone(), scope.outputs(query)?))).collect()
     }
 }
 

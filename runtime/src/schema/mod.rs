@@ -15,6 +15,7 @@ mod immutable;
 mod index;
 mod inverse;
 mod joins;
+mod kind;
 mod names;
 mod own;
 mod query;
@@ -24,6 +25,7 @@ mod table;
 mod tables;
 mod typed;
 mod typing;
+mod used;
 
 #[cfg(test)]
 mod tests;
@@ -63,6 +65,13 @@ pub struct Rules {
     /// MariaDB: a foreign key brings an index of its own name unless one covers its columns, and that index
     /// goes when another one covers them, and with the foreign key.
     pub foreign_key_makes_index: bool,
+    /// PostgreSQL and SQLite: a foreign key may name the columns of the key that it refers to in any order, and a column may
+    /// refer to an integer of another width.
+    pub loose_references: bool,
+    /// What goes with a column that is dropped, where the database is asked to in its own words.
+    pub goes_with_column: GoesWithColumn,
+    /// PostgreSQL: a foreign key hangs on the one of equal keys that the server chose.
+    pub references_one_key: bool,
     /// MariaDB: RESTRICT and NO ACTION are one thing, which InnoDB prints as RESTRICT where no action is said; the
     /// model holds NO ACTION for both.
     pub restrict_is_no_action: bool,
@@ -88,6 +97,17 @@ pub struct Rules {
     pub normal_form: fn(&Expr) -> Expr,
     /// The normal form of a default for a column of that (canonical) type.
     pub default_form: fn(&ColumnDefault, &ColumnType) -> ColumnDefault,
+}
+
+/// What a database drops with a column unasked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GoesWithColumn {
+    /// SQLite: nothing.
+    Nothing,
+    /// MariaDB: checks, indexes and unique constraints over nothing else.
+    WhatIsOverItAlone,
+    /// PostgreSQL: all of its table that names it.
+    WhatNamesIt,
 }
 
 /// Whether a column is numbered by the database.
@@ -169,7 +189,9 @@ fn change(schema: &mut Schema, rules: &Rules, op: &Op) -> Result<(), SchemaError
         Op::DropIndex { table, name, .. } => index::drop(schema, rules, table, name),
         Op::RenameIndex { table, name, new_name } => index::rename(schema, rules, table, name, new_name),
         Op::CreateConstraint { table, constraint } => constraint::create(schema, rules, table, constraint),
+        Op::DropUsedColumn { table, name } => used::drop(schema, rules, table, name),
         Op::DropConstraint { table, which } => constraint::drop(schema, rules, table, which),
+        Op::RenameConstraint { table, name, new_name } => constraint::rename(schema, rules, table, name, new_name),
         Op::CreateEnum { name, labels } => enumeration::create(schema, rules, name, labels),
         Op::DropEnum { name } => enumeration::drop(schema, rules, name),
         Op::RenameEnum { name, new_name } => enumeration::rename(schema, rules, name, new_name),

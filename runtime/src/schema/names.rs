@@ -140,10 +140,23 @@ pub(super) fn check_json(
     Ok(())
 }
 
+/// Whether two names of one table are in each other's way: an index is no constraint, though on MariaDB a foreign key may
+/// come to need an index of its name.
+fn meet(rules: &Rules, one: NameKind, other: NameKind) -> bool {
+    match (one, other) {
+        (NameKind::Index, NameKind::Check) | (NameKind::Check, NameKind::Index) => false,
+        (NameKind::Index, NameKind::ForeignKey) | (NameKind::ForeignKey, NameKind::Index) => {
+            rules.foreign_key_makes_index
+        }
+        _ => true,
+    }
+}
+
 /// By what a name is taken in its scope.
 fn taken(schema: &Schema, rules: &Rules, table_name: &Ident, kind: NameKind, folded: &str) -> Option<String> {
     let own = schema.tables.get(table_name);
-    if own.is_some_and(|table| own_names(table).any(|(_, name)| name.is_like(folded))) {
+    let is_it = |(other, name): (NameKind, &Ident)| meet(rules, kind, other) && name.is_like(folded);
+    if own.is_some_and(|table| own_names(table).any(is_it)) {
         return Some(format!("a constraint or index of table {table_name}"));
     }
     let json = |column: &Column| is_json_check(rules, &column.column_type) && column.name.is_like(folded);

@@ -1,7 +1,7 @@
 //! The kinds of functions that one kind of database has alone.
 
+use super::kind::Kind;
 use super::scope::Scope;
-use super::typing::Kind;
 use super::{SchemaError, invalid};
 use crate::operation::{Expr, OwnFunction};
 

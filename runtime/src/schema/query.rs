@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use super::exact::either;
 use super::joins::expanded;
+use super::kind::Kind;
 use super::scope::{Columns, Scope, Source};
-use super::typing::{Kind, mismatch, not_found};
-use super::{Schema, SchemaError, Table, find, invalid};
+use super::typing::{mismatch, not_found};
+use super::{Column, Schema, SchemaError, Table, find, invalid};
 use crate::operation::{
     ColumnType, Conflict, ConflictAction, Dml, Expr, Ident, InsertSource, OrderBy, Ordering, Query, Select, Value,
     coerce,
@@ -58,49 +59,77 @@ impl Schema {
         };
         let root = table.map(|table| Scope::of_table(table, table_name)).unwrap_or_default().reading(self);
         let constants = Scope::default().reading(self);
+        let stored = |column: &Ident, value: Expr| match table.and_then(|table| table.column(column)) {
+            Some(column) => as_text(value, column),
+            None => value,
+        };
         let assigned = |scope: Scope<'_>, assignments: &[(Ident, Expr)]| {
-            let each = assignments.iter().map(|(name, value)| Ok((name.clone(), scope.resolve(value)?)));
+            let each = assignments.iter().map(|(name, value)| Ok((name.clone(), stored(name, scope.resolve(value)?))));
             each.collect::<Result<Vec<_>>>()
         };
         Ok(match statement {
-            Dml::Insert { table: _, columns, source, conflict } => Dml::Insert {
-                table: table_name.clone(),
-                columns: if columns.is_empty() { all_columns() } else { columns.clone() },
-                source: match source {
-                    InsertSource::Rows(rows) => InsertSource::Rows(
-                        rows.iter()
-                            .map(|row| row.iter().map(|value| constants.resolve(value)).collect())
-                            .collect::<Result<_>>()?,
-                    ),
-                    InsertSource::Query(query) => InsertSource::Query(Box::new(constants.query(query)?.0)),
-                },
-                conflict: match conflict {
-                    Some(Conflict { columns, action: ConflictAction::Update(assignments) }) => {
-                        let excluded = Ident::internal(Conflict::EXCLUDED);
-                        let sources: Vec<Source<'_>> = table
-                            .map(|table| Source { alias: &excluded, columns: Columns::Table(table) })
-                            .into_iter()
-                            .collect();
-                        let assignments = assigned(Scope { sources: &sources, ..root }, assignments)?;
-                        Some(Conflict { columns: columns.clone(), action: ConflictAction::Update(assignments) })
+            Dml::Insert { table: _, columns, source, conflict } => {
+                let columns = if columns.is_empty() { all_columns() } else { columns.clone() };
+                let cell = |(at, value): (usize, &Expr)| {
+                    let value = constants.resolve(value)?;
+                    Ok(if let Some(column) = columns.get(at) { stored(column, value) } else { value })
+                };
+                let source = match source {
+                    InsertSource::Rows(rows) => {
+                        let row = |row: &Vec<Expr>| row.iter().enumerate().map(cell).collect();
+                        InsertSource::Rows(rows.iter().map(row).collect::<Result<_>>()?)
                     }
-                    other => other.clone(),
-                },
-            },
-            Dml::Update { table: _, assignments, joins, condition } if joins.is_empty() => Dml::Update {
+                    InsertSource::Query(query) => {
+                        let mut query = constants.query(query)?.0;
+                        // The parts of a UNION are of one type.
+                        let items = query.select.items.iter_mut().filter(|_| query.unions.is_empty());
+                        for ((_, item), column) in items.zip(&columns) {
+                            *item = stored(column, item.clone());
+                        }
+                        InsertSource::Query(Box::new(query))
+                    }
+                };
+                Dml::Insert {
+                    table: table_name.clone(),
+                    columns,
+                    source,
+                    conflict: match conflict {
+                        Some(Conflict { columns, action: ConflictAction::Update(assignments) }) => {
+                            let excluded = Ident::internal(Conflict::EXCLUDED);
+                            let sources: Vec<Source<'_>> = table
+                                .map(|table| Source { alias: &excluded, columns: Columns::Table(table) })
+                                .into_iter()
+                                .collect();
+                            let assignments = assigned(Scope { sources: &sources, ..root }, assignments)?;
+                            Some(Conflict { columns: columns.clone(), action: ConflictAction::Update(assignments) })
+                        }
+                        other => other.clone(),
+                    },
+                }
+            }
+            Dml::Update { table: _, assignments, with: _, joins, condition } if joins.is_empty() => Dml::Update {
                 table: table_name.clone(),
                 assignments: assigned(root, assignments)?,
+                with: Vec::new(),
                 joins: Vec::new(),
                 condition: condition.as_ref().map(|condition| root.resolve(condition)).transpose()?,
             },
-            Dml::Update { table: _, assignments, joins, condition } => {
+            Dml::Update { table: _, assignments, with, joins, condition } => {
                 let table = find::table(self, table_name)?;
-                let sources = self.joined(table_name, table, joins)?;
+                let (mut queries, mut named) = (Vec::with_capacity(with.len()), Vec::with_capacity(with.len()));
+                for (name, query) in with {
+                    self.check_named(name)?;
+                    let (query, outputs) = constants.query(query)?;
+                    queries.push((name.clone(), query));
+                    named.push((name.clone(), outputs));
+                }
+                let sources = self.joined(table_name, table, &named, joins)?;
                 let all = Scope { sources: &sources, ..Scope::default() }.reading(self);
                 let condition = condition.as_ref().map(|condition| all.resolve(condition)).transpose()?;
                 Dml::Update {
                     table: table_name.clone(),
                     assignments: assigned(all, assignments)?,
+                    with: queries,
                     joins: all.joins(joins, condition.as_ref())?,
                     condition,
                 }
@@ -110,6 +139,14 @@ impl Schema {
                 condition: condition.as_ref().map(|condition| root.resolve(condition)).transpose()?,
             },
         })
+    }
+
+    /// Refuses a query of a WITH that is called like a table.
+    fn check_named(&self, name: &Ident) -> Result<()> {
+        match self.tables.keys().any(|table| name.is_like(table.as_str())) {
+            true => Err(invalid(format!("{name} in WITH is the name of a table"))),
+            false => Ok(()),
+        }
     }
 }
 
@@ -178,9 +215,7 @@ impl Scope<'_> {
         let mut named = self.named.to_vec();
         let mut with = Vec::with_capacity(query.with.len());
         for (name, query) in &query.with {
-            if schema.tables.keys().any(|table| name.is_like(table.as_str())) {
-                return Err(invalid(format!("{name} in WITH is the name of a table")));
-            }
+            schema.check_named(name)?;
             // What stands around is not in sight there.
             let (query, outputs) = Scope { schema: Some(schema), named: &named, ..Scope::default() }.query(query)?;
             with.push((name.clone(), query));
@@ -382,6 +417,16 @@ impl Scope<'_> {
     fn outputs_of(&self, select: &Select) -> Result<Vec<Output>> {
         let sources = self.sources_of(select)?;
         Scope { sources: &sources, ..*self }.items(select)
+    }
+}
+
+/// A whole number that goes into a column of texts becomes its digits, as every database makes them.
+fn as_text(value: Expr, column: &Column) -> Expr {
+    match value {
+        Expr::Value(Value::Integer(number)) if Kind::of_column(column) == Kind::Text => {
+            Expr::Value(Value::Text(number.to_string()))
+        }
+        other => other,
     }
 }
 

@@ -2,8 +2,9 @@
 
 use std::cell::Cell;
 
+use super::kind::Kind;
 use super::query::Output;
-use super::typing::{Kind, not_found};
+use super::typing::not_found;
 use super::{Schema, SchemaError, Table, find};
 use crate::operation::{ColumnType, Ident};
 

@@ -84,6 +84,9 @@ pub struct Column {
     pub default: Option<ModelDefault>,
     /// Whether the database numbers it.
     pub auto_increment: bool,
+    /// Whether it never gives a number again, where there is a difference: AUTOINCREMENT of SQLite.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub numbered_once: bool,
     /// How the database works out its values, in the normal form of the dialect.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub computed: Option<Computed>,

@@ -45,7 +45,7 @@ fn widen_floats(query: &mut Query, answers: &[(Ident, Answer)]) {
 }
 
 fn answer(output: Output) -> Result<(Ident, Answer), super::SchemaError> {
-    use super::typing::Kind;
+    use super::kind::Kind;
     let answer = match (output.exact, output.kind) {
         (Some(exact), _) => Answer::Exact(exact),
         (None, Kind::Number) => Answer::Decimal,
@@ -98,8 +98,9 @@ pub fn typed(schema: &Schema, table: &Table, statement: &Dml) -> Dml {
             });
             Dml::Insert { table: name.clone(), columns: columns.clone(), source, conflict }
         }
-        Dml::Update { assignments, joins, condition, .. } if !joins.is_empty() => {
-            let sources = schema.joined(name, table, joins).unwrap_or_default();
+        Dml::Update { assignments, with, joins, condition, .. } if !joins.is_empty() => {
+            let named = schema.yielded(with).unwrap_or_default();
+            let sources = schema.joined(name, table, &named, joins).unwrap_or_default();
             let scope = Scope { sources: &sources, ..constants };
             let on = |join: &Join| Join { on: scope.typed(&join.on, None), ..join.clone() };
             let each = assignments.iter();
@@ -107,6 +108,7 @@ pub fn typed(schema: &Schema, table: &Table, statement: &Dml) -> Dml {
             Dml::Update {
                 table: name.clone(),
                 assignments: each.collect(),
+                with: with.iter().map(|(name, query)| (name.clone(), constants.typed_query(query, &[]))).collect(),
                 joins: joins.iter().map(on).collect(),
                 condition: condition.as_ref().map(|condition| scope.typed(condition, None)),
             }
@@ -114,6 +116,7 @@ pub fn typed(schema: &Schema, table: &Table, statement: &Dml) -> Dml {
         Dml::Update { assignments, condition, .. } => Dml::Update {
             table: name.clone(),
             assignments: assigned(assignments),
+            with: Vec::new(),
             joins: Vec::new(),
             condition: condition.as_ref().map(|condition| scope.typed(condition, None)),
         },

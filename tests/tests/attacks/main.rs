@@ -56,6 +56,7 @@ fn column(name: &str, column_type: ColumnType) -> ColumnSpec {
         nullable: true,
         default: None,
         auto_increment: false,
+        numbered_once: false,
         computed: None,
         comment: None,
     }

@@ -28,6 +28,14 @@ fn refused() -> GuestPackage {
             }),
             bulk_insert("book", ["author"], [(1,)]),
             rename_table("book", "work"),
+            // Two that the step makes and that refer to each other.
+            create_table("shelf", |t| {
+                t.id("id");
+                t.big_integer("best");
+                t.foreign_key(["best"], "work", ["id"]);
+            }),
+            add_column("work", Column::big_integer("shelf")),
+            create_constraint("work", Constraint::ForeignKey(ForeignKey::new(["shelf"], "shelf", ["id"]))),
             add_column("author", Column::text("about")),
             rename_column("author", "name", "full_name"),
             create_index_online("author", Index::new("author_name", ["full_name"]).unique(), Demand::IfSupported),

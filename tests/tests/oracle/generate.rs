@@ -5,7 +5,7 @@ use ptah_wasm::operation::{
     Constraint, ConstraintSelector, Demand, Dml, ForeignKey, Ident, IdentKind, Index, IndexKey, IndexOrder, IndexPart,
     Key, LargeSize, Op, Position, ReferentialAction, TableSpec, Value,
 };
-use ptah_wasm::schema::{Column, ModelType, Schema, Table};
+use ptah_wasm::schema::{Column, ModelType, Rules, Schema, Table};
 
 use crate::build::{TYPES, column, id, ident, key, not_null, value, with_default};
 use crate::{enumeration, expression};
@@ -36,7 +36,7 @@ const NAMES: [&str; 15] = [
 ];
 const COMMENTS: [&str; 5] = ["", "x'y", "a\\b \"q\" `t`", "ünï ☃\nline", "%s -- ;"];
 
-pub(crate) fn operation(schema: &Schema, dice: &mut Dice) -> Op {
+pub(crate) fn operation(schema: &Schema, rules: &Rules, dice: &mut Dice) -> Op {
     if dice.once_in(12) {
         return enumeration::operation(schema, dice);
     }
@@ -53,6 +53,7 @@ pub(crate) fn operation(schema: &Schema, dice: &mut Dice) -> Op {
             let column = random_column(dice.word(&COLUMNS), schema, dice);
             Op::AddColumn { table, column: maybe_computed(column, &expression::typed(&found.columns), dice) }
         }
+        4 if dice.once_in(2) => schema.drop_column(rules, table, existing(found, dice)),
         4 => Op::DropColumn { name: existing(found, dice), table },
         5 => Op::RenameColumn { name: existing(found, dice), table, new_name: ident(dice.word(&COLUMNS)) },
         6..11 => alter_column(table, found, schema, dice),
@@ -79,6 +80,10 @@ pub(crate) fn operation(schema: &Schema, dice: &mut Dice) -> Op {
             };
             Op::CreateConstraint { table, constraint }
         }
+        17 if dice.once_in(4) => match selector(found, dice) {
+            ConstraintSelector::Name(name) => Op::RenameConstraint { table, name, new_name: random_name(dice) },
+            which => Op::DropConstraint { which, table },
+        },
         17 => Op::DropConstraint { which: selector(found, dice), table },
         18..22 => bulk_insert(table, found, dice),
         22 => Op::Execute { statement: update(table, found, dice) },
@@ -234,6 +239,13 @@ fn create_table(schema: &Schema, dice: &mut Dice) -> Op {
     if dice.once_in(3) {
         constraints.push(Constraint::Unique(Key { name: maybe_name(dice), ..key(&["c0"]) }));
     }
+    // Another one over the columns of a key.
+    while let (true, Some(Constraint::PrimaryKey(known) | Constraint::Unique(known))) =
+        (dice.once_in(4), constraints.last())
+    {
+        let columns = known.columns.clone();
+        constraints.push(Constraint::Unique(Key { name: maybe_name(dice), columns }));
+    }
     let keys: Vec<(&Ident, &Table, &Key)> = keys(schema).collect();
     while !keys.is_empty() && dice.once_in(2) && columns.len() < 10 {
         let (referred_table, referred, key) = *dice.pick(&keys);
@@ -242,14 +254,15 @@ fn create_table(schema: &Schema, dice: &mut Dice) -> Op {
             let ModelType::Portable(column_type) = &referred.column(name).unwrap().column_type else { unreachable!() };
             let name = format!("r{}", columns.len());
             own.push(ident(&name));
-            let spec = column(&name, column_type.clone());
+            let spec = column(&name, near(column_type, dice));
             columns.push(if dice.once_in(4) { not_null(spec) } else { spec });
         }
+        let (own, referred_columns) = maybe_turned(own, key.columns.clone(), dice);
         constraints.push(Constraint::ForeignKey(ForeignKey {
             name: maybe_name(dice),
             columns: own,
             referred_table: referred_table.clone(),
-            referred_columns: key.columns.clone(),
+            referred_columns,
             on_update: action(dice),
             on_delete: action(dice),
         }));
@@ -295,18 +308,39 @@ fn foreign_key(schema: &Schema, own: &Table, dice: &mut Dice) -> Constraint {
         let fitting: Vec<&Column> = own
             .columns
             .iter()
-            .filter(|column| column.column_type == *column_type && !columns.contains(&column.name))
+            .filter(|column| is_near(&column.column_type, column_type) && !columns.contains(&column.name))
             .collect();
         columns.push(if fitting.is_empty() { existing(own, dice) } else { dice.pick(&fitting).name.clone() });
     }
+    let (columns, referred_columns) = maybe_turned(columns, key.columns.clone(), dice);
     Constraint::ForeignKey(ForeignKey {
         name: maybe_name(dice),
         columns,
         referred_table: referred_table.clone(),
-        referred_columns: key.columns.clone(),
+        referred_columns,
         on_update: action(dice),
         on_delete: action(dice),
     })
+}
+
+/// The columns of a foreign key, and of the key that it refers to, now and then the last first.
+fn maybe_turned(mut own: Vec<Ident>, mut referred: Vec<Ident>, dice: &mut Dice) -> (Vec<Ident>, Vec<Ident>) {
+    if own.len() > 1 && dice.once_in(4) {
+        own.reverse();
+        referred.reverse();
+    }
+    (own, referred)
+}
+
+/// The type, or now and then for an integer that of another width.
+fn near(column_type: &ColumnType, dice: &mut Dice) -> ColumnType {
+    let widths = [ColumnType::SmallInteger, ColumnType::Integer, ColumnType::BigInteger];
+    if column_type.is_integer() && dice.once_in(6) { dice.pick(&widths).clone() } else { column_type.clone() }
+}
+
+fn is_near(one: &ModelType, other: &ModelType) -> bool {
+    let is_integer = |of: &ModelType| matches!(of, ModelType::Portable(of) if of.is_integer());
+    one == other || (is_integer(one) && is_integer(other))
 }
 
 fn action(dice: &mut Dice) -> ReferentialAction {
@@ -398,5 +432,5 @@ fn update(table: Ident, found: &Table, dice: &mut Dice) -> Dml {
         assignments.push((column.name.clone(), value));
     }
     let condition = (!dice.once_in(3)).then(|| expression::condition(&found.columns, Position::Statement, dice));
-    Dml::Update { table, assignments, joins: Vec::new(), condition: condition.flatten() }
+    Dml::Update { table, assignments, with: Vec::new(), joins: Vec::new(), condition: condition.flatten() }
 }

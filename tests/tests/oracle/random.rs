@@ -53,7 +53,7 @@ async fn one_by_one(target: &TestTarget, seeds: &[u64]) -> Result<(), String> {
     let mut twin = Twin::new(target).await;
     let mut trail = Vec::new();
     for seed in seeds {
-        let op = generate::operation(twin.schema(), &mut Dice(*seed));
+        let op = generate::operation(twin.schema(), target.dialect().rules(), &mut Dice(*seed));
         let json = serde_json::to_string(&op).unwrap();
         match twin.push(&op).await {
             Ok(Outcome::Taken) => trail.push(json),
@@ -75,7 +75,7 @@ async fn whole_step(target: &TestTarget, seeds: &[u64]) -> Result<(), String> {
         let mut planner = Planner::new(target.dialect(), Schema::default(), Access::default(), Limits::default());
         let mut taken = Vec::new();
         for (position, seed) in seeds.iter().enumerate().filter(|(position, _)| !left_out.contains(position)) {
-            let op = generate::operation(planner.schema(), &mut Dice(*seed));
+            let op = generate::operation(planner.schema(), target.dialect().rules(), &mut Dice(*seed));
             if planner.push(op).is_ok() {
                 taken.push(position);
             }

@@ -49,10 +49,15 @@ impl Twin {
         &self.schema
     }
 
+    /// Plans on the model as it is.
+    pub(crate) fn planner(&self) -> Planner {
+        Planner::new(self.dialect, self.schema.clone(), Access::default(), Limits::default())
+    }
+
     /// Pushes one operation. An error is a find: the database refused what the model took, or is not what
     /// the model says.
     pub(crate) async fn push(&mut self, op: &Op) -> Result<Outcome, String> {
-        let mut planner = Planner::new(self.dialect, self.schema.clone(), Access::default(), Limits::default());
+        let mut planner = self.planner();
         if let Err(error) = planner.push(op.clone()) {
             return Ok(Outcome::Refused(error.to_string()));
         }
@@ -97,7 +102,11 @@ impl Twin {
             let shown = kept.map(|column| format!("quote({})", quote(self.dialect, column)));
             let shown = shown.collect::<Vec<_>>().join(" || ',' || ");
             let shown = if shown.is_empty() { "''" } else { shown.as_str() };
-            let row_id = if table.opaque.iter().any(|one| one.name == "WITHOUT ROWID") { "0" } else { "rowid" };
+            // A key that becomes an INTEGER is the row id from then on.
+            let is_key = |column: &Ident| table.primary_key.as_ref().is_some_and(|key| key.columns == [column.clone()]);
+            let is_moved = matches!(op, Op::AlterColumn { table, name: column, .. } if table == name && is_key(column));
+            let has_none = table.opaque.iter().any(|one| one.name == "WITHOUT ROWID");
+            let row_id = if has_none || is_moved { "0" } else { "rowid" };
             format!("SELECT {row_id}, {shown} FROM {}", quote(self.dialect, name))
         });
         let tables: Vec<String> = tables.collect();

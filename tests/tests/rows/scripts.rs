@@ -121,6 +121,72 @@ on_every_database! {
         .unwrap();
     }
 
+    async fn a_query_that_is_named_in_front_is_read_by_the_statement(target: &TestTarget) {
+        let named = |text: &str| match target.dialect() {
+            // Its grammar has none there.
+            Dialect::Mariadb => execute(text, ()),
+            _ => same(target, text),
+        };
+        let from = "WITH sums AS (SELECT b.author, sum(b.sold) AS n FROM books AS b WHERE b.author IS NOT NULL GROUP BY b.author) \
+                    UPDATE authors SET born = sums.n FROM sums WHERE sums.author = authors.id";
+        let set = "WITH sums AS (SELECT b.author, sum(b.sold) AS n FROM books AS b WHERE b.author IS NOT NULL GROUP BY b.author) \
+                   UPDATE authors SET born = (SELECT s.n FROM sums AS s WHERE s.author = authors.id) \
+                   WHERE id IN (SELECT s.author FROM sums AS s)";
+        let no_place = same(target, "WITH x AS (SELECT id FROM authors) DELETE FROM books WHERE id IN (SELECT x.id FROM x WHERE x.id > 9)");
+        after(target, [
+            if target.dialect() == Dialect::Mariadb { fails(ErrorKind::Unsupported, no_place) } else { no_place },
+            named(from),
+            named(set),
+            named("WITH one AS (SELECT id, title FROM books WHERE sold = 7), two AS (SELECT o.id, o.title FROM one AS o WHERE o.title > 'A') \
+                   DELETE FROM books WHERE id IN (SELECT t.id FROM two AS t WHERE t.title = 'Banana') AND EXISTS (SELECT 1 FROM one)"),
+            named("WITH young AS (SELECT a.name FROM authors AS a WHERE a.born = 3) \
+                   INSERT INTO books (title, sold) SELECT 'by ' || y.name, 5 FROM young AS y"),
+            named("WITH found AS (SELECT b.id FROM books AS b WHERE b.title = 'apple') UPDATE books SET sold = 1 \
+                   WHERE id IN (SELECT found.id FROM found)"),
+            named("WITH unused AS (SELECT id FROM authors) DELETE FROM books WHERE title = 'Zebra'"),
+            execute("WITH more AS (SELECT a.id FROM authors AS a WHERE a.name = ?) UPDATE books SET author = ? \
+                     WHERE author IS NULL AND EXISTS (SELECT 1 FROM more)", ("Eve", 3)),
+            fails(ErrorKind::Invalid, named("WITH authors AS (SELECT b.id FROM books AS b) DELETE FROM books WHERE id IN (SELECT authors.id FROM authors)")),
+            fails(ErrorKind::Unsupported, same(target, "WITH x AS (SELECT id FROM books) SELECT id FROM x")),
+            own(
+                target,
+                "UPDATE books SET sold = x.n FROM (SELECT a.id, a.born AS n FROM authors a) AS x WHERE x.id = books.author AND x.n = 1980",
+                "UPDATE books SET sold = x.n FROM (SELECT a.id, a.born AS n FROM authors a) AS x WHERE x.id = books.author AND x.n = 1980",
+                "UPDATE books JOIN (SELECT a.id, a.born AS n FROM authors a) AS x ON x.id = books.author SET books.sold = x.n WHERE x.n = 1980",
+            ),
+            fails(ErrorKind::NotFound, named("WITH x AS (SELECT id FROM nothing) DELETE FROM books WHERE id IN (SELECT id FROM x)")),
+            fails(ErrorKind::Unsupported, named("WITH RECURSIVE x AS (SELECT id FROM books) DELETE FROM books WHERE id IN (SELECT id FROM x)")),
+        ])
+        .await
+        .unwrap();
+        assert_eq!(lines(target, "SELECT id, born FROM authors ORDER BY id").await, ["1 3", "2 7", "3 1980"]);
+        assert_eq!(lines(target, "SELECT title, sold, author FROM books ORDER BY id").await, ["apple 1 1", "Émile 1980 3", "by Ann 1980 3"]);
+    }
+
+    async fn a_whole_number_becomes_a_text_where_it_goes_into_one(target: &TestTarget) {
+        let statements = [
+            "UPDATE books SET title = 0 WHERE id = 1",
+            "UPDATE books SET title = -12 WHERE id = 2",
+            "INSERT INTO books (title, sold) VALUES (12345678901, 1)",
+            "INSERT INTO books (title, sold) SELECT 7, b.id FROM books b WHERE b.id = 3",
+            "UPDATE books SET title = CASE WHEN sold = 7 THEN 1 ELSE 2 END WHERE id IN (3, 4)",
+        ];
+        let mut actions: Vec<Action> = statements.map(|text| same(target, text)).into();
+        actions.extend([
+            create_table("short", |t| {
+                t.varchar("a", 3);
+            }),
+            fails(ErrorKind::Invalid, same(target, "INSERT INTO short (a) VALUES (1234)")),
+            fails(ErrorKind::Invalid, same(target, "INSERT INTO short (a) VALUES (TRUE)")),
+            fails(ErrorKind::Invalid, same(target, "DELETE FROM books WHERE title = 0")),
+        ]);
+        after(target, actions).await.unwrap();
+        assert_eq!(
+            lines(target, "SELECT title FROM books ORDER BY id").await,
+            ["0", "-12", "1", "1", "12345678901", "7"]
+        );
+    }
+
     async fn a_document_tells_of_what_kind_it_is(target: &TestTarget) {
         let kinds = own_text(target,
             "SELECT json_type(meta) FROM books WHERE id < 3 ORDER BY id",

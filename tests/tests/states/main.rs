@@ -5,6 +5,7 @@
 
 mod adopt;
 mod blocked;
+mod chains;
 mod crash;
 mod ddl;
 mod depends;

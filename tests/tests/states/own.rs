@@ -33,6 +33,11 @@ async fn holds(target: &TestTarget, upgrade: impl Into<Vec<Action>>) {
     run.model_holds("shelf").await;
 }
 
+/// The definition of a table as SQLite keeps it.
+async fn kept(target: &TestTarget, table: &str) -> String {
+    target.fetch(&format!("SELECT sql FROM sqlite_master WHERE name = '{table}'")).await[0][0].clone().unwrap()
+}
+
 const UUID4: &str = "lower(hex(randomblob(4))) || '-' || lower(hex(randomblob(2))) || '-4' || substr(lower(hex(randomblob(2))), 2) || '-' \
                      || substr('89ab', abs(random()) % 4 + 1, 1) || substr(lower(hex(randomblob(2))), 2) || '-' || lower(hex(randomblob(6)))";
 
@@ -50,6 +55,9 @@ on_databases! {
             add_column("parts", made),
             add_column("parts", noted),
             create_index("parts", Index { parts: vec![IndexPart { key: IndexKey::Expression(own("json_extract(doc, '$.a.b')")), order: IndexOrder::Ascending }], ..Index::new("parts_b", ["id"]) }),
+            create_index("parts", Index { parts: vec![IndexPart { key: IndexKey::Expression(own("(made - made)")), order: IndexOrder::Ascending }], ..Index::new("parts_took", ["id"]) }),
+            create_index("parts", Index { predicate: Some(own("CAST(json_extract(doc, '$.n') AS VARCHAR) IS NOT NULL")), parts: vec![IndexPart { key: IndexKey::Expression(own("CAST(json_extract(doc, '$.n') AS VARCHAR(20))")), order: IndexOrder::Ascending }], ..Index::new("parts_cast", ["id"]) }),
+            create_constraint("parts", Constraint::Check(Check { name: Some("cast_is".into()), condition: own("CAST(price AS INTEGER) > -1") })),
             create_constraint("parts", Constraint::Check(Check { name: Some("b_is".into()), condition: own("json_extract(doc, '$.a.b') IS NOT NULL") })),
             execute(own("UPDATE parts SET name = doc ->> '$.n' WHERE json_extract(doc, '$.a.b') = 7"), ()),
             expect_rows(own("SELECT name, doc -> '$.a' AS a FROM parts WHERE id = 1"), (), [("x", Value::Json(r#"{"b":7}"#.into()))]),
@@ -63,6 +71,44 @@ on_databases! {
         let found = target.fetch("SELECT count(DISTINCT token), min(length(token)), min(length(made)), min(length(noted)), min(price) FROM parts").await;
         let found: Vec<&str> = found[0].iter().map(|value| value.as_deref().unwrap()).collect();
         assert_eq!(found, ["2", "36", "26", "26", "1.2"]);
+    }
+
+    [sqlite] async fn sqlite_gives_no_number_twice_where_that_is_asked_for(target: &TestTarget) {
+        let run = Run::on(target);
+        let package = GuestPackage::new("shelf").revision("001", &[], "Create").upgrade([
+            create_table("once", |t| {
+                t.primary_key(["id"]);
+                t.column(Column::integer("id")).not_null().numbered_once();
+                t.text("name");
+            }),
+            Action::DdlText(own("CREATE TABLE told (id INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL, name TEXT)")),
+            execute("INSERT INTO once (name) VALUES ('a'), ('b')", ()),
+            execute("DELETE FROM once WHERE name = 'b'", ()),
+            // Built anew.
+            create_constraint("once", Constraint::Check(Check { name: Some("named".into()), condition: sql("name <> ''") })),
+            create_constraint("told", Constraint::Check(Check { name: Some("called".into()), condition: sql("name <> ''") })),
+            expect_drawn("INSERT INTO once (name) VALUES ('c')", (), 3),
+            fails(ErrorKind::Invalid, create_table("never", |t| {
+                t.id("id");
+                let column = t.integer("n");
+                column.numbered_once = true;
+            })),
+        ]);
+        run.upgrade(&run.open(&package)).await.unwrap();
+        run.model_holds("shelf").await;
+        for table in ["once", "told"] {
+            assert!(kept(target, table).await.contains("PRIMARY KEY AUTOINCREMENT"), "{}", kept(target, table).await);
+        }
+    }
+
+    [postgres mariadb] async fn elsewhere_no_number_is_given_twice_anyway(target: &TestTarget) {
+        let run = Run::on(target);
+        let package = GuestPackage::new("shelf").revision("001", &[], "Create").upgrade([create_table("once", |t| {
+            t.primary_key(["id"]);
+            t.column(Column::integer("id")).not_null().numbered_once();
+        })]);
+        run.upgrade(&run.open(&package)).await.unwrap();
+        run.model_holds("shelf").await;
     }
 
     [postgres] async fn postgres_has_chance_clocks_and_documents(target: &TestTarget) {
@@ -90,11 +136,14 @@ on_databases! {
             add_column("parts", binary),
             index("parts_b", "doc #>> '{a,b}'"),
             index("parts_n", "doc ->> 'n'"),
+            index("parts_m", "CAST((doc ->> 'm') AS VARCHAR)"),
             create_constraint("parts", Constraint::Check(Check { name: Some("b_is".into()), condition: own("(doc -> 'a' ->> 'b') IS NOT NULL") })),
             execute(own("UPDATE parts SET name = doc ->> 'n' WHERE CAST(doc #>> '{a,b}' AS INTEGER) = 7"), ()),
             expect_rows(own("SELECT name, doc #> '{a}'::text[] AS a FROM parts WHERE id = 1"), (), [("x", Value::Json(r#"{"b": 7}"#.into()))]),
             execute(own("UPDATE parts SET price = round(price, 1)"), ()),
             fails(ErrorKind::Invalid, execute(own("UPDATE parts SET price = round(CAST(id AS double precision), 1)"), ())),
+            index("parts_took", "noted - made"),
+            fails(ErrorKind::Invalid, expect_rows(own("SELECT id FROM parts WHERE noted - made > noted - noted"), (), [(1,)])),
             fails(ErrorKind::Unsupported, create_constraint("parts", Constraint::Check(Check { name: None, condition: own("token <> gen_random_uuid()") }))),
             fails(ErrorKind::Unsupported, expect_rows(own("SELECT doc ->> name AS n FROM parts"), (), [("x",)])),
             fails(ErrorKind::Unsupported, execute("UPDATE parts SET token = gen_random_uuid()", ())),

@@ -233,6 +233,7 @@ fn column(row: &TextRow, checks: &[&TextRow]) -> Result<Column, String> {
         nullable: cell(row, 3) == "YES",
         default,
         auto_increment,
+        numbered_once: false,
         computed: None,
         comment: Some(cell(row, 7)).filter(|text| !text.is_empty()).map(str::to_owned),
         extra,

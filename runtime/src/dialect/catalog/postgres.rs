@@ -315,6 +315,7 @@ fn column(row: &TextRow, enums: &BTreeMap<String, Arc<EnumType>>) -> Result<Colu
         nullable: cell(row, 3) != "true",
         default,
         auto_increment: serial || identity == "d",
+        numbered_once: false,
         computed: None,
         comment: optional(row, 8).filter(|text| !text.is_empty()).map(str::to_owned),
         extra,

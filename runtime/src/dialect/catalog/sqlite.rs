@@ -127,6 +127,7 @@ impl Facts<'_> {
                 nullable: cell(row, 3) == "0",
                 default,
                 auto_increment: false,
+                numbered_once: written.options.iter().any(|option| option.option.to_string() == "AUTOINCREMENT"),
                 computed: None,
                 comment: None,
                 extra: written.options.iter().filter_map(|option| extra(&option.option)).collect(),

@@ -44,7 +44,7 @@ pub(super) fn definition(dialect: Dialect, column: &Column, inline_key: Option<&
         if let Some(name) = &key.name {
             sql.push_str(&format!(" CONSTRAINT {}", quote(dialect, name)));
         }
-        sql.push_str(" PRIMARY KEY");
+        sql.push_str(if column.numbered_once { " PRIMARY KEY AUTOINCREMENT" } else { " PRIMARY KEY" });
     }
     if dialect == Dialect::Mariadb && column.comment.is_some() {
         sql.push_str(&format!(" COMMENT {}", comment_literal(dialect, column.comment.as_ref())));

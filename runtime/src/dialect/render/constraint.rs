@@ -5,18 +5,33 @@ use crate::dialect::{Dialect, Statement, Unsupported, quote, render_expr};
 use crate::operation::{ForeignKey, Ident, IndexPart, Key, ReferentialAction};
 use crate::schema::{Check, CheckCondition, Table};
 
-/// The clauses of every constraint of a table that is not part of a column's definition.
+/// The clauses of every constraint of a table that is not part of a column's definition, and on PostgreSQL no [`repeated`] key.
 pub(super) fn clauses(dialect: Dialect, table: &Table) -> Result<Vec<String>, Unsupported> {
     let inline =
         |key: &Key| table.columns.iter().any(|column| super::column::inline_key(dialect, table, column) == Some(key));
     let mut clauses = Vec::new();
     clauses.extend(table.primary_key.iter().filter(|key| !inline(key)).map(|key| primary_key(dialect, key)));
-    clauses.extend(table.uniques.iter().map(|key| unique(dialect, key)));
+    let told = |key: &&Key| dialect != Dialect::Postgres || !is_repeated(table, key);
+    clauses.extend(table.uniques.iter().filter(told).map(|key| unique(dialect, key)));
     clauses.extend(table.foreign_keys.iter().map(|key| foreign_key(dialect, key)));
     for found in &table.checks {
         clauses.push(check(dialect, found)?);
     }
     Ok(clauses)
+}
+
+/// Whether another key before it is over the same columns.
+fn is_repeated(table: &Table, key: &Key) -> bool {
+    let before = table.uniques.iter().take_while(|other| !std::ptr::eq(*other, key));
+    table.primary_key.iter().chain(before).any(|other| other.columns == key.columns)
+}
+
+/// The statements that make the keys of a new table which PostgreSQL would take for one with another if CREATE TABLE had
+/// them all.
+pub(super) fn repeated(dialect: Dialect, name: &Ident, table: &Table) -> Vec<Statement> {
+    let keys = table.uniques.iter().filter(|key| dialect == Dialect::Postgres && is_repeated(table, key));
+    let add = |key| schema_statement(format!("ALTER TABLE {} ADD {}", quote(dialect, name), unique(dialect, key)));
+    keys.map(add).collect()
 }
 
 fn named(dialect: Dialect, name: Option<&Ident>, clause: String) -> String {
@@ -148,4 +163,21 @@ pub(super) fn drop(
         _ => format!("DROP CONSTRAINT {name}"),
     };
     Ok(vec![schema_statement(format!("ALTER TABLE {} {action}", quote(dialect, table)))])
+}
+
+/// `RENAME CONSTRAINT`.
+///
+/// # Errors
+/// Only PostgreSQL has it.
+pub(super) fn rename(
+    dialect: Dialect,
+    table: &Ident,
+    name: &Ident,
+    new_name: &Ident,
+) -> Result<Vec<Statement>, Unsupported> {
+    if dialect != Dialect::Postgres {
+        return Err(Unsupported(format!("{dialect} cannot rename a constraint; drop it and make it anew")));
+    }
+    let (table, name, new_name) = (quote(dialect, table), quote(dialect, name), quote(dialect, new_name));
+    Ok(vec![schema_statement(format!("ALTER TABLE {table} RENAME CONSTRAINT {name} TO {new_name}"))])
 }

@@ -96,11 +96,11 @@ pub(super) fn execute(dialect: Dialect, statement: &Dml, schema: &Schema) -> Res
                 }
             }
         }
-        Dml::Update { table: table_name, assignments, joins, condition } => {
+        Dml::Update { table: table_name, assignments, with, joins, condition } => {
             let constants = assignments.iter().filter_map(|(name, value)| Some((name, constant(value)?)));
             fit(dialect, table, constants)?;
             if !joins.is_empty() {
-                return joined_update(dialect, &table_name, &assignments, &joins, condition);
+                return joined_update(dialect, &table_name, &assignments, (&with, &joins), condition);
             }
             let set = render_assignments(dialect, &assignments, |column| quote(dialect, column));
             Ok(vec![data_statement(format!("UPDATE {name} SET {set}{}", filter(&condition)))])
@@ -114,7 +114,7 @@ fn joined_update(
     dialect: Dialect,
     table: &Ident,
     assignments: &[(Ident, Expr)],
-    joins: &[Join],
+    (with, joins): (&[(Ident, Query)], &[Join]),
     condition: Option<Expr>,
 ) -> Result<Vec<Statement>, Unsupported> {
     let name = quote(dialect, table);
@@ -122,13 +122,16 @@ fn joined_update(
         let set = render_assignments(dialect, assignments, |column| own(dialect, table, column));
         let filter = condition.map(|condition| format!(" WHERE {}", render_expr(dialect, &condition)));
         let filter = filter.unwrap_or_default();
-        return Ok(vec![data_statement(format!("UPDATE {name}{} SET {set}{filter}", render_joins(dialect, joins)))]);
+        return Ok(vec![data_statement(format!(
+            "UPDATE {name}{} SET {set}{filter}",
+            render_joins(dialect, with, joins)
+        ))]);
     }
     if joins.iter().any(|join| join.kind == JoinKind::Left) {
         return Err(Unsupported(format!("{dialect} has no LEFT JOIN in an UPDATE")));
     }
     let set = render_assignments(dialect, assignments, |column| quote(dialect, column));
-    let from: Vec<String> = joins.iter().map(|join| render_source(dialect, &join.source)).collect();
+    let from: Vec<String> = joins.iter().map(|join| render_source(dialect, with, &join.source)).collect();
     let always = Expr::Value(Value::Boolean(true));
     let filters = joins.iter().map(|join| &join.on).filter(|on| **on != always).chain(&condition);
     let filters: Vec<String> = filters.map(|filter| render_expr(dialect, filter)).collect();

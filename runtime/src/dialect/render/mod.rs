@@ -20,6 +20,7 @@ mod tests;
 mod types;
 
 pub use rebuild::{REBUILT, rebuild};
+pub use table::drop_made;
 pub use types::type_name;
 
 use enumeration::labels;
@@ -87,7 +88,9 @@ fn statements(dialect: Dialect, op: &Op, before: &Schema, after: &Schema) -> Res
         Op::DropTable { name } => table::drop(dialect, name, find(before, name)?),
         Op::RenameTable { name, new_name } => Ok(table::rename(dialect, name, new_name)),
         Op::AddColumn { table, column } => column::add(dialect, table, column, find(after, table)?),
-        Op::DropColumn { table, name } => Ok(column::drop(dialect, table, name, find(before, table)?)),
+        Op::DropColumn { table, name } | Op::DropUsedColumn { table, name } => {
+            Ok(column::drop(dialect, table, name, find(before, table)?))
+        }
         Op::RenameColumn { table, name, new_name } => {
             let renamed = find_column(find(after, table)?, new_name)?;
             Ok(column::rename(dialect, table, name, renamed))
@@ -99,10 +102,14 @@ fn statements(dialect: Dialect, op: &Op, before: &Schema, after: &Schema) -> Res
             if old == new { Ok(Vec::new()) } else { column::alter(dialect, table, old, new) }
         }
         Op::CreateIndex { table, index, online } => {
-            let after = find(after, table)?;
+            let (before, after) = (find(before, table)?, find(after, table)?);
+            if before == after {
+                // The very index that the database made for a foreign key.
+                return Ok(Vec::new());
+            }
             // In the model it is in its normal form, or a constraint.
             let found = after.indexes.iter().find(|found| found.name == index.name).unwrap_or(index);
-            index::create(dialect, table, found, *online, find(before, table)?, after)
+            index::create(dialect, table, found, *online, before, after)
         }
         Op::DropIndex { table, name, online } => index::drop(dialect, table, name, *online),
         Op::RenameIndex { table, name, new_name } => index::rename(dialect, table, name, new_name),
@@ -112,6 +119,7 @@ fn statements(dialect: Dialect, op: &Op, before: &Schema, after: &Schema) -> Res
         Op::DropConstraint { table, which: _ } => {
             constraint::drop(dialect, table, find(before, table)?, find(after, table)?)
         }
+        Op::RenameConstraint { table, name, new_name } => constraint::rename(dialect, table, name, new_name),
         Op::CreateEnum { name, labels } => enumeration::create(dialect, name, labels),
         Op::DropEnum { name } => Ok(enumeration::drop(dialect, name)),
         Op::RenameEnum { name, new_name } => Ok(enumeration::rename(dialect, name, new_name)),

@@ -96,6 +96,7 @@ mod tests {
             nullable,
             default: None,
             auto_increment: false,
+            numbered_once: false,
             computed: None,
             comment: None,
             extra: Vec::new(),

@@ -29,6 +29,7 @@ pub(super) fn create(dialect: Dialect, spec: &TableSpec, table: &Table) -> Resul
         }
     }
     let mut statements = vec![schema_statement(sql)];
+    statements.extend(constraint::repeated(dialect, &spec.name, table));
     if dialect == Dialect::Postgres {
         if let Some(comment) = &table.comment {
             let text = comment_literal(dialect, Some(comment));
@@ -66,6 +67,17 @@ pub(super) fn drop(dialect: Dialect, name: &Ident, table: &Table) -> Result<Vec<
     }
     statements.push(schema_statement(format!("DROP TABLE {}", quote(dialect, name))));
     Ok(statements)
+}
+
+/// Drops a table that the step itself has made, whatever refers to it: what does so is made by the step too, and goes next.
+pub fn drop_made(dialect: Dialect, name: &Ident) -> Statement {
+    let table = quote(dialect, name);
+    schema_statement(match dialect {
+        Dialect::Sqlite => format!("DROP TABLE {table}"),
+        Dialect::Postgres => format!("DROP TABLE {table} CASCADE"),
+        // For this statement alone, so that no session stays without the checks.
+        Dialect::Mariadb => format!("SET STATEMENT foreign_key_checks = 0 FOR DROP TABLE {table}"),
+    })
 }
 
 /// Foreign keys, indexes and checks follow on every dialect.

@@ -263,6 +263,7 @@ fn statements(dialect: Dialect, position: Position, expr: &Expr) -> Vec<String> 
             nullable: true,
             default,
             auto_increment: false,
+            numbered_once: false,
             computed,
             comment: None,
         },

@@ -29,6 +29,7 @@ pub(super) fn schema() -> Schema {
         nullable: true,
         default: None,
         auto_increment: false,
+        numbered_once: false,
         computed: None,
         comment: None,
         extra: Vec::new(),

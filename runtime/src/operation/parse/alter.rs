@@ -30,31 +30,49 @@ impl DdlReader<'_> {
         Ok(())
     }
 
-    /// An index that is dropped and made anew in one statement may be what a foreign key needs: another one serves it
-    /// meanwhile.
+    /// An index or primary key that is dropped and made anew in one statement may be what a foreign key needs: another index
+    /// serves it meanwhile.
     fn keep_covered(&mut self, table: &Ident) {
         let dropped = self.done.iter().enumerate().find_map(|(at, ddl)| match &ddl.action {
-            DdlAction::Op(Op::DropIndex { name, .. }) => Some((at, name.clone())),
+            DdlAction::Op(op @ Op::DropIndex { .. }) => Some((at, op.clone())),
+            DdlAction::Op(op @ Op::DropConstraint { which: ConstraintSelector::PrimaryKey, .. })
+                if self.is(Grammar::Mariadb) =>
+            {
+                Some((at, op.clone()))
+            }
             _ => None,
         });
         let Some((at, dropped)) = dropped else { return };
-        let made = self.done.iter().enumerate().skip(at).find_map(|(place, ddl)| match &ddl.action {
-            DdlAction::Op(Op::CreateConstraint { constraint: Constraint::Unique(key), .. })
-                if key.name.as_ref() == Some(&dropped) =>
-            {
-                let part = |name: &Ident| IndexPart::column(name.clone(), IndexOrder::Ascending);
-                Some((place, key.columns.iter().map(part).collect()))
+        let parts = |columns: &[Ident]| {
+            columns.iter().map(|name| IndexPart::column(name.clone(), IndexOrder::Ascending)).collect::<Vec<_>>()
+        };
+        let made = self.done.iter().enumerate().skip(at).find_map(|(place, ddl)| match (&ddl.action, &dropped) {
+            (
+                DdlAction::Op(Op::CreateConstraint { constraint: Constraint::Unique(key), .. }),
+                Op::DropIndex { name, .. },
+            ) if key.name.as_ref() == Some(name) => Some((place, parts(&key.columns))),
+            (DdlAction::Op(Op::CreateIndex { index, .. }), Op::DropIndex { name, .. }) if index.name == *name => {
+                Some((place, index.parts.clone()))
             }
-            DdlAction::Op(Op::CreateIndex { index, .. }) if index.name == dropped => Some((place, index.parts.clone())),
+            (
+                DdlAction::Op(Op::CreateConstraint { constraint: Constraint::PrimaryKey(key), .. }),
+                Op::DropConstraint { .. },
+            ) => Some((place, parts(&key.columns))),
             _ => None,
         });
         let Some((place, parts)) = made else { return };
         let (table, name) = (table.clone(), Ident::internal("ptah_meanwhile"));
         let index = Index { name: name.clone(), parts, unique: false, predicate: None };
-        let when = When::Always;
-        let gone = Ddl { action: op(Op::DropIndex { table: table.clone(), name, online: None }), when };
-        self.done.insert(place + 1, gone);
-        self.done.insert(at, Ddl { action: op(Op::CreateIndex { table, index, online: None }), when });
+        let (gone, made) = (
+            Op::DropIndex { table: table.clone(), name, online: None },
+            Op::CreateIndex { table, index, online: None },
+        );
+        let (made, when) = match &dropped {
+            Op::DropIndex { .. } => (op(made), When::Always),
+            _ => (DdlAction::Cover(made, Box::new(dropped)), When::Exists),
+        };
+        self.done.insert(place + 1, Ddl { action: op(gone), when });
+        self.done.insert(at, Ddl { action: made, when: When::Always });
     }
 
     fn alter(&mut self, table: &Ident) -> Result<()> {
@@ -131,7 +149,13 @@ impl DdlReader<'_> {
             let when = self.when(&[Keyword::IF, Keyword::EXISTS], When::Exists);
             let name = self.name()?;
             self.behaviour();
-            self.push(op(Op::DropColumn { table, name }), when);
+            self.push(
+                match self.syntax.grammar {
+                    Grammar::Postgres | Grammar::Mariadb => DdlAction::DropColumn(table, name),
+                    Grammar::Portable | Grammar::Sqlite => op(Op::DropColumn { table, name }),
+                },
+                when,
+            );
         }
         Ok(())
     }
@@ -143,8 +167,15 @@ impl DdlReader<'_> {
             self.push(op(Op::RenameTable { name: table, new_name }), When::Always);
             return Ok(());
         }
-        if self.parser.peek_keyword(Keyword::CONSTRAINT) {
-            return Err(unsupported("RENAME CONSTRAINT is not allowed: drop it and add it"));
+        if self.keyword(Keyword::CONSTRAINT) {
+            if !self.is(Grammar::Postgres) {
+                return Err(unsupported("RENAME CONSTRAINT is not allowed: drop it and add it"));
+            }
+            let name = self.constraint_name()?;
+            self.expect(&[Keyword::TO], "TO")?;
+            let new_name = self.constraint_name()?;
+            self.push(op(Op::RenameConstraint { table, name, new_name }), When::Always);
+            return Ok(());
         }
         if self.is(Grammar::Mariadb) && (self.keyword(Keyword::INDEX) || self.keyword(Keyword::KEY)) {
             let name = self.constraint_name()?;

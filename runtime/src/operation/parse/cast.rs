@@ -5,7 +5,7 @@ use sqlparser::ast::{self, DataType, ExactNumberInfo, TimezoneInfo};
 use super::expr::{Reader, bytes, number, text_value};
 use super::syntax::Source;
 use super::{Grammar, ParseError, refused, unsupported};
-use crate::operation::{CastType, Expr, Function, Label, Position, Value};
+use crate::operation::{CastType, Expr, Function, Label, OwnFunction, Position, Value};
 
 type Result<T> = std::result::Result<T, ParseError>;
 
@@ -33,7 +33,7 @@ impl Reader<'_> {
         let is_postgres = self.syntax.grammar == Grammar::Postgres;
         match kind {
             ast::CastKind::DoubleColon if is_postgres => {}
-            ast::CastKind::Cast if self.syntax.source == Source::Guest => {}
+            ast::CastKind::Cast if self.says_casts() => {}
             _ => return Err(unsupported("casts of this form are not allowed")),
         }
         if self.syntax.source == Source::Server
@@ -56,7 +56,7 @@ impl Reader<'_> {
         }
         let bounded = self.bounded(data_type);
         let target = if bounded.is_some() { Target::Text } else { target(data_type).ok_or_else(not_allowed)? };
-        if let Some(length) = bounded.filter(|_| self.syntax.source == Source::Guest) {
+        if let Some(length) = bounded.filter(|_| self.says_casts()) {
             return self.cut(operand, length);
         }
         if let ast::Expr::Value(value) = operand
@@ -71,10 +71,15 @@ impl Reader<'_> {
         {
             return constant(text, target).map(Expr::Value);
         }
-        if self.syntax.source == Source::Guest {
-            if !self.is_statement() {
-                return Err(unsupported("casts are allowed in a statement only"));
+        if self.says_casts() {
+            let read = self.expr(operand)?;
+            if let (Target::Text, true) = (target, is_postgres)
+                && let Expr::Call(Function::Own(OwnFunction::JsonKeyText | OwnFunction::JsonPathText), _) = read
+            {
+                // It is a text already.
+                return Ok(read);
             }
+            self.allow_cast()?;
             let to = match target {
                 Target::Text => CastType::Text,
                 Target::Integer => CastType::Integer,
@@ -82,14 +87,26 @@ impl Reader<'_> {
                 _ => return Err(not_allowed()),
             };
             // A parameter is a constant too.
-            return Ok(match self.expr(operand)? {
-                Expr::Value(Value::Null) => Expr::Value(Value::Null),
+            return Ok(match read {
+                Expr::Value(Value::Null) => read,
                 other => Expr::Cast(Box::new(other), to),
             });
         }
         match target {
             Target::Text | Target::Integer | Target::Numeric | Target::Double => self.expr(operand),
             _ => Err(not_allowed()),
+        }
+    }
+
+    /// Whether a cast means what it says: PostgreSQL prints its own beside those of a guest, SQLite keeps texts as they are.
+    fn says_casts(&self) -> bool {
+        self.syntax.source == Source::Guest || self.syntax.grammar == Grammar::Sqlite
+    }
+
+    fn allow_cast(&self) -> Result<()> {
+        match self.is_statement() || self.syntax.grammar == Grammar::Sqlite {
+            true => Ok(()),
+            false => Err(unsupported("casts are allowed in a statement only")),
         }
     }
 
@@ -109,9 +126,7 @@ impl Reader<'_> {
 
     /// A text of at most so many characters: what a cast to a bounded text is, but on SQLite.
     fn cut(&mut self, operand: &ast::Expr, length: i64) -> Result<Expr> {
-        if !self.is_statement() {
-            return Err(unsupported("casts are allowed in a statement only"));
-        }
+        self.allow_cast()?;
         let keeps_all = self.syntax.grammar == Grammar::Sqlite;
         Ok(match self.expr(operand)? {
             Expr::Value(Value::Null) => Expr::Value(Value::Null),

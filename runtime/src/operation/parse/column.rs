@@ -42,6 +42,7 @@ impl DdlReader<'_> {
             nullable: !is_serial,
             default: None,
             auto_increment: is_serial,
+            numbered_once: false,
             computed: None,
             comment: None,
         };
@@ -69,6 +70,7 @@ impl DdlReader<'_> {
                 return Err(refused("a constraint is NOT NULL, PRIMARY KEY, UNIQUE, REFERENCES or CHECK"));
             } else if self.numbered() {
                 column.auto_increment = true;
+                column.numbered_once = self.is(Grammar::Sqlite);
             } else if self.keyword(Keyword::GENERATED) {
                 if self.keywords(&[Keyword::BY, Keyword::DEFAULT, Keyword::AS, Keyword::IDENTITY]) {
                     column.auto_increment = true;

@@ -115,6 +115,9 @@ impl<'a> DdlReader<'a> {
         }
         self.token(&Token::RParen)?;
         self.table_options()?;
+        if self.is(Grammar::Postgres) {
+            constraints = equal_keys_joined(constraints);
+        }
         self.push(
             op(Op::CreateTable { table: TableSpec { name: name.clone(), columns, constraints, comment: None } }),
             When::Always,
@@ -365,6 +368,38 @@ impl<'a> DdlReader<'a> {
         super::check_growth(self.limits, expr.text_growth())?;
         Ok(expr)
     }
+}
+
+/// PostgreSQL makes one key of those of a CREATE TABLE that are over the same columns: the primary key, or else the first. It
+/// gets the first name that one of them has.
+fn equal_keys_joined(constraints: Vec<Constraint>) -> Vec<Constraint> {
+    let primary = constraints.iter().find_map(|one| match one {
+        Constraint::PrimaryKey(key) => Some(key.columns.clone()),
+        _ => None,
+    });
+    let mut name_of_primary = None;
+    let mut joined: Vec<Constraint> = Vec::with_capacity(constraints.len());
+    for one in constraints {
+        let Constraint::Unique(key) = one else {
+            joined.push(one);
+            continue;
+        };
+        let known = joined.iter_mut().find_map(|other| match other {
+            Constraint::Unique(other) if other.columns == key.columns => Some(other),
+            _ => None,
+        });
+        match known {
+            _ if primary.as_ref() == Some(&key.columns) => name_of_primary = name_of_primary.or(key.name),
+            Some(known) => known.name = known.name.take().or(key.name),
+            None => joined.push(Constraint::Unique(key)),
+        }
+    }
+    for one in &mut joined {
+        if let Constraint::PrimaryKey(key) = one {
+            key.name = key.name.take().or_else(|| name_of_primary.take());
+        }
+    }
+    joined
 }
 
 /// What `ADD` and CREATE TABLE take beside columns.

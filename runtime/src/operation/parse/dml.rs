@@ -9,17 +9,48 @@ use crate::operation::{Conflict, ConflictAction, Dml, Expr, Ident, InsertSource,
 
 type Result<T> = std::result::Result<T, ParseError>;
 
+const ONLY: &str = "only INSERT, UPDATE and DELETE are allowed";
+
 pub(super) fn read(reader: &mut Reader<'_>, statement: ast::Statement) -> Result<Dml> {
     match statement {
         ast::Statement::Insert(insert) => read_insert(reader, insert),
         ast::Statement::Update(update) => read_update(reader, update),
         ast::Statement::Delete(delete) => read_delete(reader, delete),
-        _ => Err(unsupported("only INSERT, UPDATE and DELETE are allowed")),
+        ast::Statement::Query(query) => read_named(reader, *query),
+        _ => Err(unsupported(ONLY)),
     }
 }
 
 fn refuse_if(condition: bool, what: &str) -> Result<()> {
     if condition { Err(unsupported(format!("{what} is not allowed"))) } else { Ok(()) }
+}
+
+/// A statement with WITH in front of it. Each query of the statement that reads one of those gets a copy of its own.
+fn read_named(reader: &mut Reader<'_>, query: ast::Query) -> Result<Dml> {
+    let ast::Query {
+        with: Some(with),
+        body,
+        order_by: None,
+        limit_clause: None,
+        fetch: None,
+        locks: _,
+        for_clause: None,
+        settings: None,
+        format_clause: None,
+        pipe_operators: _,
+    } = query
+    else {
+        return Err(unsupported(ONLY));
+    };
+    refuse_if(reader.syntax.grammar == Grammar::Mariadb, "WITH in front of a statement")?;
+    let named = reader.with(&with)?;
+    match *body {
+        ast::SetExpr::Insert(statement) | ast::SetExpr::Update(statement) | ast::SetExpr::Delete(statement) => {
+            let statement = read(reader, statement)?;
+            reader.with_named(statement, &named)
+        }
+        _ => Err(unsupported(ONLY)),
+    }
 }
 
 fn read_insert(reader: &mut Reader<'_>, insert: ast::Insert) -> Result<Dml> {
@@ -178,10 +209,12 @@ fn read_update(reader: &mut Reader<'_>, update: ast::Update) -> Result<Dml> {
     refuse_if(returning.is_some() || output.is_some(), "RETURNING")?;
     refuse_if(!order_by.is_empty() || limit.is_some(), "ORDER BY or LIMIT")?;
     let target = single_table(reader, &table.relation)?;
+    reader.derived.push(Vec::new());
     let joins = read_joins(reader, &target, &table.joins, from)?;
+    let with = reader.derived.pop().unwrap_or_default();
     let set = read_assignments(reader, &assignments)?;
     let condition = selection.as_ref().map(|condition| reader.expr(condition)).transpose()?;
-    Ok(Dml::Update { table: target, assignments: set, joins, condition })
+    Ok(Dml::Update { table: target, assignments: set, with, joins, condition })
 }
 
 /// `UPDATE t JOIN …` on MariaDB and `UPDATE t … FROM …` elsewhere.

@@ -19,6 +19,7 @@ mod syntax;
 #[cfg(test)]
 mod tests;
 mod types;
+mod with;
 
 use super::{DdlStatement, Dml, Expr, Position, Query, Value};
 pub(crate) use enumeration::is_type_name;

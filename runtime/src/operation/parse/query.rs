@@ -20,7 +20,7 @@ type Items = (Vec<(Ident, Expr)>, Vec<Star>);
 type Result<T> = std::result::Result<T, ParseError>;
 
 /// Tables and named queries that one statement may read, each as often as it is named.
-const SOURCES: usize = 16;
+pub(super) const SOURCES: usize = 16;
 
 /// Queries inside one another.
 const NESTED: usize = 8;
@@ -80,7 +80,7 @@ impl Reader<'_> {
         Ok(Query { with, select, unions, order, limit, offset })
     }
 
-    fn with(&mut self, with: &ast::With) -> Result<Vec<(Ident, Query)>> {
+    pub(super) fn with(&mut self, with: &ast::With) -> Result<Vec<(Ident, Query)>> {
         let ast::With { with_token: _, recursive, cte_tables } = with;
         refuse_if(*recursive, "WITH RECURSIVE is")?;
         let mut named: Vec<(Ident, Query)> = Vec::with_capacity(cte_tables.len());

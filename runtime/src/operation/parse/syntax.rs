@@ -79,7 +79,7 @@ impl Dialect for Syntax {
     }
 
     fn supports_array_typedef_with_brackets(&self) -> bool {
-        self.is_server(Grammar::Postgres)
+        self.grammar == Grammar::Postgres
     }
 
     fn is_column_alias(&self, keyword: &Keyword, _parser: &mut Parser) -> bool {
@@ -206,7 +206,7 @@ pub(super) fn ddl<'a>(syntax: &'a Syntax, bounds: &Bounds, text: &str) -> Result
 /// What a statement has to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// INSERT, UPDATE or DELETE.
+    /// INSERT, UPDATE or DELETE, with WITH before it or not.
     Dml,
     /// SELECT, with WITH before it or not.
     Query,
@@ -229,7 +229,7 @@ pub(super) fn statement(
     match (kind, tokens.first()) {
         (_, None) => return Err(refused("the statement is empty")),
         (Kind::Dml, Some(Token::Word(word)))
-            if matches!(word.keyword, Keyword::INSERT | Keyword::UPDATE | Keyword::DELETE) => {}
+            if matches!(word.keyword, Keyword::INSERT | Keyword::UPDATE | Keyword::DELETE | Keyword::WITH) => {}
         (Kind::Dml, _) => return Err(unsupported("only INSERT, UPDATE and DELETE are allowed")),
         (Kind::Query, Some(Token::Word(word))) if matches!(word.keyword, Keyword::SELECT | Keyword::WITH) => {}
         (Kind::Query, _) => return Err(unsupported("only SELECT is allowed")),
@@ -380,15 +380,15 @@ fn allowed(syntax: &Syntax, token: &Token) -> Result<(), ParseError> {
         Token::DoubleQuotedString(_) if syntax.grammar == Grammar::Mariadb => return Ok(()),
         Token::DoubleColon if syntax.grammar == Grammar::Postgres => return Ok(()),
         Token::DoubleColon => "x::type is not allowed: CAST(x AS type)",
-        Token::Arrow | Token::LongArrow if matches!(syntax.grammar, Grammar::Sqlite | Grammar::Postgres) => return Ok(()),
+        Token::Arrow | Token::LongArrow if matches!(syntax.grammar, Grammar::Sqlite | Grammar::Postgres) => {
+            return Ok(());
+        }
         Token::HashArrow | Token::HashLongArrow | Token::LBracket | Token::RBracket
             if syntax.grammar == Grammar::Postgres =>
         {
             return Ok(());
         }
-        Token::DoubleTilde
-        | Token::ExclamationMarkDoubleTilde
-        | Token::EscapedStringLiteral(_)
+        Token::DoubleTilde | Token::ExclamationMarkDoubleTilde | Token::EscapedStringLiteral(_)
             if syntax.is_server(Grammar::Postgres) =>
         {
             return Ok(());

@@ -14,7 +14,13 @@ fn text(text: &str) -> Value {
 fn update(assignments: &[(&str, &str)], condition: Option<&str>) -> Op {
     let assignments = assignments.iter().map(|(column, value)| (name(column), expr(value))).collect();
     Op::Execute {
-        statement: Dml::Update { table: name("pages"), assignments, joins: Vec::new(), condition: condition.map(expr) },
+        statement: Dml::Update {
+            table: name("pages"),
+            assignments,
+            with: Vec::new(),
+            joins: Vec::new(),
+            condition: condition.map(expr),
+        },
     }
 }
 

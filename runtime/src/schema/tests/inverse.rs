@@ -55,6 +55,7 @@ fn constraints_and_indexes_come_back_as_they_were() {
             create_index("c", "c_other", &["n"]),
             constrain("c", unique(None, &["n", "p"])),
             constrain("c", check(None, "p > 1")),
+            Op::RenameConstraint { table: name("c"), name: name("c_c"), new_name: name("c_d") },
         ] {
             let mut after = before.clone();
             apply(&mut after, dialect.rules(), &op).unwrap();

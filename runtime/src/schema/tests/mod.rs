@@ -35,6 +35,7 @@ fn column(text: &str, column_type: ColumnType) -> ColumnSpec {
         nullable: true,
         default: None,
         auto_increment: false,
+        numbered_once: false,
         computed: None,
         comment: None,
     }

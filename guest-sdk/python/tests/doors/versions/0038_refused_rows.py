@@ -26,6 +26,7 @@ class Note(Base):
 
 class Label(Base):
     __tablename__ = "labels"
+    __table_args__ = {"sqlite_autoincrement": True}
     id = sa.Column(sa.Integer, primary_key=True)
     note = sa.Column(sa.Integer, sa.ForeignKey("notes.id"))
     word = sa.Column(sa.String(9))
@@ -57,6 +58,8 @@ def upgrade() -> None:
     op.add_column("labels", sa.Column("rank", sa.Integer, sa.CheckConstraint("rank > 0", name="rank_positive")))
     checks = {found["name"] for table in ("notes", "labels") for found in sa.inspect(bind).get_check_constraints(table)}
     assert checks == {"size_small", "rank_positive"}, checks
+    with op.batch_alter_table("labels", table_kwargs={"sqlite_autoincrement": True}) as batch:
+        batch.alter_column("word", existing_type=sa.String(9), type_=sa.String(12))
     place = {"postgresql": 0, "mysql": 1, "sqlite": 2}[bind.dialect.name]
     insert(text="a")
     for what, attempt in {

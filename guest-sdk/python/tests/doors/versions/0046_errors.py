@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0046"
-down_revision = "0045"
+down_revision = "0044"
 
 # What psycopg2 and PyMySQL say (seen on PostgreSQL 15 and MariaDB 10.11): SQLSTATE, and number with the class.
 CASES = {
@@ -109,6 +109,9 @@ def upgrade() -> None:
     )
     op.create_index("ix_tt_a", "tt", ["a", "b"])
     for what, (state, number, attempt) in CASES.items():
+        if name == "sqlite" and what in ("table referred to", "foreign key to no table"):
+            # There the key waits for its table.
+            continue
         error = said(attempt)
         if name == "postgresql":
             found, expected = error.orig.pgcode, state

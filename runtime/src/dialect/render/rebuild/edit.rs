@@ -29,6 +29,7 @@ pub(super) fn follow(op: &Op, before: &Schema, after: &mut Schema) -> Result<(),
         Op::CreateTable { .. } | Op::DropTable { .. } => Ok(()),
         Op::CreateIndex { .. } | Op::DropIndex { .. } | Op::RenameIndex { .. } => Ok(()),
         Op::BulkInsert { .. } | Op::Execute { .. } => Ok(()),
+        Op::RenameConstraint { .. } | Op::DropUsedColumn { .. } => Err(not_found()),
         Op::CreateEnum { .. } | Op::DropEnum { .. } | Op::RenameEnum { .. } => Ok(()),
         Op::AddEnumValue { .. } | Op::RenameEnumValue { .. } => Ok(()),
         Op::RenameTable { new_name, .. } => {

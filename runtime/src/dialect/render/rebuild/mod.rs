@@ -15,7 +15,7 @@ use crate::dialect::definition::{ClauseKind, Definition};
 use crate::dialect::literal::quoted;
 use crate::dialect::{Dialect, Statement, Unsupported};
 use crate::operation::{Ident, Index, Op};
-use crate::schema::{Column, ModelType, Schema, Table, Written};
+use crate::schema::{Column, ModelType, Schema, Table, Written, same_columns};
 
 /// What the name of a table begins with while it is built anew; that of the table follows.
 pub const REBUILT: &str = "ptah_db_rebuilt_";
@@ -92,7 +92,8 @@ fn check(name: &Ident, before: &Table, after: &Table, new: &Definition) -> Resul
     let is_key = |key: &crate::operation::ForeignKey| {
         let mut keys = before.primary_key.iter().chain(&before.uniques).map(|found| &found.columns);
         let mut indexes = before.indexes.iter().filter(|index| index.unique).filter_map(Index::columns);
-        keys.any(|columns| *columns == key.referred_columns) || indexes.any(|columns| columns == key.referred_columns)
+        let is_it = |columns: &[Ident]| same_columns(columns, &key.referred_columns);
+        keys.any(|columns| is_it(columns)) || indexes.any(|columns| is_it(&columns))
     };
     let new_keys =
         after.foreign_keys.iter().filter(|key| key.referred_table == *name && !before.foreign_keys.contains(key));

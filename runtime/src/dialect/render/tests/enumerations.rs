@@ -43,6 +43,7 @@ pub(super) fn enumerations() -> Vec<(&'static str, Op)> {
     let update = Dml::Update {
         table: ident("days"),
         assignments: vec![(ident("mood"), case)],
+        with: Vec::new(),
         joins: Vec::new(),
         condition: Some(is("good")),
     };

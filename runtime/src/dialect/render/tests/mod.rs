@@ -75,7 +75,7 @@ fn the_script_has_every_operation() {
     let mut found: Vec<_> = script().iter().map(|(_, op)| op.name()).collect();
     found.sort_unstable();
     found.dedup();
-    assert_eq!(found.len(), 19, "{found:?}");
+    assert_eq!(found.len(), 21, "{found:?}");
 }
 
 fn numbers_table(dialect: Dialect) -> Schema {

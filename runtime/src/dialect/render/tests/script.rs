@@ -22,6 +22,7 @@ pub(super) fn column(name: &str, column_type: ColumnType) -> ColumnSpec {
         nullable: true,
         default: None,
         auto_increment: false,
+        numbered_once: false,
         computed: None,
         comment: None,
     }
@@ -140,6 +141,7 @@ pub(super) fn script() -> Vec<(&'static str, Op)> {
     script.extend(rows());
     script.extend(super::expressions::expressions());
     script.extend(super::enumerations::enumerations());
+    script.push(("a check is over it alone", Op::DropUsedColumn { table: ident("authors"), name: ident("age") }));
     script.extend(ends());
     script
 }
@@ -336,6 +338,10 @@ fn constraints() -> Vec<(&'static str, Op)> {
             add("posts", check(None, binary(col("author"), BinaryOperator::Greater, number(0)))),
         ),
         ("a unique constraint", add("posts", Constraint::Unique(key(Some("uq_title"), &["title"])))),
+        (
+            "a unique constraint",
+            Op::RenameConstraint { table: ident("posts"), name: ident("uq_title"), new_name: ident("uq title") },
+        ),
         ("a unique constraint by its columns", drop("posts", ConstraintSelector::Unique(idents(&["title"])))),
         (
             "a check without a name",
@@ -408,6 +414,7 @@ fn rows() -> Vec<(&'static str, Op)> {
             Op::Execute {
                 statement: Dml::Update {
                     table: ident("every_type"),
+                    with: Vec::new(),
                     joins: Vec::new(),
                     assignments: vec![
                         (ident("uuid"), Expr::Value(text("67E55044-10B1-426F-9247-BB680E5FE0C8"))),
@@ -423,6 +430,7 @@ fn rows() -> Vec<(&'static str, Op)> {
             Op::Execute {
                 statement: Dml::Update {
                     table: ident("every_type"),
+                    with: Vec::new(),
                     joins: Vec::new(),
                     assignments: vec![(ident("text"), Expr::Value(Value::Null))],
                     condition: Some(binary(

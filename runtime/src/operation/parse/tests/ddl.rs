@@ -75,16 +75,21 @@ fn every_part_of_an_alter_is_an_operation() {
         other => panic!("{other:?}"),
     };
     assert_eq!(ops(Portable, "ALTER TABLE t RENAME TO u; "), [Op::RenameTable { name: t(), new_name: ident("u") }]);
-    assert_eq!(
-        ops(Mariadb, "ALTER TABLE `t` DROP PRIMARY KEY,ADD PRIMARY KEY(id);"),
-        [
-            drop(ConstraintSelector::PrimaryKey),
-            Op::CreateConstraint {
-                table: t(),
-                constraint: Constraint::PrimaryKey(crate::operation::Key { name: None, columns: vec![ident("id")] }),
-            },
-        ]
-    );
+    let dropped = drop(ConstraintSelector::PrimaryKey);
+    let made = Op::CreateConstraint {
+        table: t(),
+        constraint: Constraint::PrimaryKey(crate::operation::Key { name: None, columns: vec![ident("id")] }),
+    };
+    let sql = "ALTER TABLE t DROP PRIMARY KEY,ADD PRIMARY KEY(id);";
+    assert_eq!(ops(Portable, sql), [dropped.clone(), made.clone()]);
+    let changed = ddl(Mariadb, sql);
+    let [(DdlAction::Cover(_, needs), When::Always), rest @ .., (DdlAction::Op(Op::DropIndex { .. }), When::Exists)] =
+        changed.as_slice()
+    else {
+        panic!("{changed:?}")
+    };
+    assert_eq!(**needs, dropped);
+    assert_eq!(rest, [(DdlAction::Op(dropped), When::Always), (DdlAction::Op(made), When::Always)]);
     let swapped = ops(Mariadb, "ALTER TABLE t DROP INDEX `uq`, ADD UNIQUE KEY `uq` (`a`, `b`), DROP FOREIGN KEY fk");
     let [
         Op::CreateIndex { .. },
@@ -138,11 +143,17 @@ fn indexes_and_what_is_there_are_told_apart() {
             When::Always,
         ),
         (Grammar::Postgres, "ALTER INDEX a RENAME TO b", DdlAction::RenameIndex(named("a"), named("b")), When::Always),
+        (
+            Grammar::Postgres,
+            "ALTER TABLE t RENAME CONSTRAINT a TO \"B c\"",
+            DdlAction::Op(Op::RenameConstraint { table: ident("t"), name: named("a"), new_name: named("B c") }),
+            When::Always,
+        ),
         (Grammar::Portable, "DROP TABLE IF EXISTS t", DdlAction::Op(Op::DropTable { name: ident("t") }), When::Exists),
         (
             Grammar::Postgres,
             "ALTER TABLE t DROP COLUMN a CASCADE",
-            DdlAction::Op(Op::DropColumn { table: ident("t"), name: ident("a") }),
+            DdlAction::DropColumn(ident("t"), ident("a")),
             When::Always,
         ),
         (
@@ -179,6 +190,8 @@ fn what_no_operation_says_is_unsupported() {
         (Grammar::Mariadb, "ALTER TABLE t CONVERT TO CHARACTER SET utf8"),
         (Grammar::Mariadb, "ALTER TABLE t ADD a INT FIRST"),
         (Grammar::Portable, "ALTER TABLE t ADD a point"),
+        (Grammar::Portable, "ALTER TABLE t RENAME CONSTRAINT a TO b"),
+        (Grammar::Mariadb, "ALTER TABLE t RENAME CONSTRAINT a TO b"),
         (Grammar::Portable, "CREATE TRIGGER x"),
         (Grammar::Portable, "CREATE VIEW v AS SELECT 1"),
         (Grammar::Portable, "DROP DATABASE x"),

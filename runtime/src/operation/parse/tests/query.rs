@@ -254,6 +254,36 @@ fn a_query_has_bounds_of_its_own() {
     assert!(matches!(query(&wide), Err(ParseError::TooLarge(_))));
 }
 
+#[test]
+fn each_query_of_a_statement_has_with_it_what_it_reads_of_a_with_in_front() {
+    let dml = |grammar, sql: &str| parse_dml(grammar, &LIMITS, sql, &[]);
+    let named = "WITH x AS (SELECT t.a FROM t), y AS (SELECT x.a FROM x)";
+    for grammar in [Grammar::Portable, Grammar::Sqlite, Grammar::Postgres] {
+        for (front, inside) in [
+            ("DELETE FROM u WHERE a IN (SELECT y.a FROM y)", "DELETE FROM u WHERE a IN (@ SELECT y.a FROM y)"),
+            ("DELETE FROM u WHERE a = 1", "DELETE FROM u WHERE a = 1"),
+            ("INSERT INTO u (a) SELECT y.a FROM y", "INSERT INTO u (a) @ SELECT y.a FROM y"),
+            ("UPDATE u SET a = (SELECT max(y.a) FROM y)", "UPDATE u SET a = (@ SELECT max(y.a) FROM y)"),
+        ] {
+            let inside = dml(grammar, &inside.replace('@', named));
+            assert_eq!(dml(grammar, &format!("{named} {front}")), inside, "{front}");
+            assert!(inside.is_ok(), "{inside:?}");
+        }
+    }
+    let joined = dml(Grammar::Portable, &format!("{named} UPDATE u SET a = z.a FROM y AS z WHERE z.a = u.a"));
+    let Ok(Dml::Update { with, joins, .. }) = joined else { panic!("{joined:?}") };
+    assert_eq!(with, [(ident("y"), query("WITH x AS (SELECT t.a FROM t) SELECT x.a FROM x").unwrap())]);
+    assert_eq!(joins[0].source, Source { name: ident("y"), alias: ident("z") });
+    assert!(matches!(dml(Grammar::Mariadb, &format!("{named} DELETE FROM u")), Err(ParseError::Unsupported(_))));
+    // Each of them counts what it reads.
+    let often = |times: usize| {
+        let conditions = vec!["a IN (SELECT y.a FROM y)"; times].join(" AND ");
+        dml(Grammar::Portable, &format!("{named} DELETE FROM u WHERE {conditions}"))
+    };
+    assert!(often(4).is_ok());
+    assert!(matches!(often(5), Err(ParseError::TooLarge(_))));
+}
+
 /// So many queries, each of which doubles the text of the one before.
 fn doubling(times: usize) -> String {
     let with: Vec<String> = (1..=times)

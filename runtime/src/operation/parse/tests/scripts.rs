@@ -111,6 +111,7 @@ fn an_update_may_look_at_other_tables() {
     let expected = |on: Expr, condition: Option<Expr>| Dml::Update {
         table: ident("t"),
         assignments: vec![(ident("a"), field("u", "b"))],
+        with: Vec::new(),
         joins: vec![Join { kind: JoinKind::Inner, source: Source { name: ident("u"), alias: ident("u") }, on }],
         condition,
     };
