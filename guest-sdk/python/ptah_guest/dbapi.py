@@ -126,8 +126,12 @@ class Connection:
 
     def rollback(self) -> None:
         """A step that fails is taken back as a whole. One that goes on after this, with changes that it made, fails when it
-        ends: they cannot be taken back alone. What the database refused is none."""
-        if errors.changes() != self._committed:
+        ends: they cannot be taken back alone. What the database refused is none, nor what came before DDL on MariaDB, which
+        commits it."""
+        committed = self._committed
+        if self.dialect == "mysql":
+            committed = max(committed, errors.schema_changes())
+        if errors.changes() != committed:
             errors.NotInContract("a rollback by a script that goes on")
 
     def savepoint(self, name: str) -> None:
@@ -201,7 +205,7 @@ class Cursor:
             self.description, self.rowcount = None, Touched([self._last])
         elif sql.is_ddl_text(statement) and not parameters:
             self._call(contract.ddl_text, text)
-            errors.changed()
+            errors.changed(of_schema=True)
             self.description, self.rowcount = None, -1
         elif kind in _SESSION:
             raise errors.NotInContract(f"transaction control by a script: {sql.first_words(statement)}")

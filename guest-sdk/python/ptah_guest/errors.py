@@ -86,8 +86,9 @@ class _Unsaid(list):
 # What could not be said in this step so far, caught by the script or not.
 unsaid: list[Exception] = _Unsaid()
 
-# How often something was changed in this step so far.
+# How often something was changed in this step so far, and how often when it was the schema that was changed last.
 _changes = 0
+_schema_changes = 0
 
 
 def changes() -> int:
@@ -95,10 +96,17 @@ def changes() -> int:
     return _changes
 
 
-def changed() -> None:
+def schema_changes() -> int:
+    """What `changes` was after the last change of the schema."""
+    return _schema_changes
+
+
+def changed(*, of_schema: bool = False) -> None:
     """To be called after each change."""
-    global _changes
+    global _changes, _schema_changes
     _changes += 1
+    if of_schema:
+        _schema_changes = _changes
 
 
 # Kind of a refusal of rows → what psycopg2, PyMySQL and SQLite say, without names and values.
@@ -263,7 +271,7 @@ class call:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _trace: object) -> None:
         if kind is None:
-            changed()
+            changed(of_schema=self.what != "bulk-insert")
         if isinstance(error, Err):
             original = dbapi_error(error.value, self.dialect, self.about, self.subject)
             raise exc.DBAPIError.instance(

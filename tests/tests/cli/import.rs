@@ -347,7 +347,7 @@ fn what_a_step_would_be_stopped_for_is_said_with_its_place() {
                 def upgrade():\n    \
                     op.execute('CREATE TRIGGER x AFTER INSERT ON y BEGIN SELECT 1; END')\n    \
                     op.get_bind().execute(sa.text(f'PRAGMA {NAME} = off'))\n    \
-                    op.execute('UPDATE a SET b = 1; SET FOREIGN_KEY_CHECKS = 0')\n    \
+                    op.execute('UPDATE a SET b = 1; SET search_path = c')\n    \
                     op.execute('''\n        -- first\n        create or replace view v as select 1''')\n    \
                     op.create_table('a', schema='other')\n    \
                     open('data.csv')\n    \

@@ -95,6 +95,8 @@ def upgrade() -> None:
     assert (*found[:5], float(found[5])) == ("it's", 5, 1.5, True, document["a"], 2.0), found
     assert bind.scalar(sa.select(sa.func.count(folders.c.token.distinct()))) == 2
     assert bind.scalar(sa.select(sa.func.count(folders.c.made) + sa.func.count(folders.c.seen))) == 4
+    if name != "mysql":
+        op.create_index("ix_folders_text", "folders", [content["s"].as_string(), content[("a", "b")].as_string()])
     if name == "postgresql":
         op.create_index("ix_folders", "folders", [content["s"].astext, sa.text("(content #>> '{a,b}')")])
         op.execute("CREATE INDEX CONCURRENTLY IF NOT EXISTS ix_folders_s ON folders (id, (content->>'s'))")
