@@ -35,4 +35,6 @@ CHAINS = {
             "mlflow.utils.workspace_utils": "mlflow_workspace_utils.py",
         },
     ),
+    # Nothing in their scripts is the application's own.
+    "placement": Chain(["openstack-placement==16.0.0"], "placement/db/sqlalchemy/alembic.ini", ["mariadb"]),
 }
