@@ -229,16 +229,18 @@ def checks_of(item: schema.Column, dialect: Dialect) -> list[schema.CheckConstra
 
 def _merged(constraints: list[types.Constraint], dialect: Dialect) -> list[types.Constraint]:
     """Of two equal keys in one CREATE TABLE PostgreSQL makes one, the primary key or the first, which gets the
-    other's name if it has none (`transformIndexConstraints` in its source). The contract has no place for a second
-    one anywhere: it would refuse the same rows."""
+    other's name if it has none (`transformIndexConstraints` in its source). SQLite cannot tell two without names apart, and
+    makes one index for both."""
+    folds = dialect.name == "postgresql"
     kept: list[types.Constraint] = []
     for found in constraints:
         if isinstance(found, types.Constraint_Unique):
             keys = [key for key in kept if isinstance(key, (types.Constraint_PrimaryKey, types.Constraint_Unique))]
             equal = next((key for key in keys if key.value.columns == found.value.columns), None)
-            if equal is not None:
-                if dialect.name == "postgresql":
-                    equal.value.name = equal.value.name or found.value.name
+            if equal is not None and folds:
+                equal.value.name = equal.value.name or found.value.name
+                continue
+            if dialect.name == "sqlite" and found in kept:
                 continue
         kept.append(found)
     return kept

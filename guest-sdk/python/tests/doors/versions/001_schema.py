@@ -92,7 +92,9 @@ def upgrade() -> None:
     inspector = sa.inspect(op.get_bind())
     if op.get_bind().dialect.name == "postgresql":
         assert inspector.get_pk_constraint("keyed")["name"] == "also_a"
-    assert [key["column_names"] for key in inspector.get_unique_constraints("keyed")] == [["b"]]
+    # PostgreSQL makes one key of two that are equal, the others both.
+    expected = [["b"]] if op.get_bind().dialect.name == "postgresql" else [["a"], ["b"]]
+    assert sorted(key["column_names"] for key in inspector.get_unique_constraints("keyed")) == expected
     op.drop_table("keyed")
     # DDL elements of SQLAlchemy's own, executed by the script.
     metadata = sa.MetaData()
