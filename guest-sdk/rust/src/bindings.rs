@@ -7422,6 +7422,8 @@ pub mod ptah {
                 pub default: Option<DefaultValue>,
                 /// Whether the database numbers it.
                 pub auto_increment: bool,
+                /// Whether a number is never given again, where there is a difference: AUTOINCREMENT of SQLite.
+                pub numbered_once: bool,
                 /// How the database works out its values, if it does and the contract can express it.
                 pub computed: Option<Computed>,
                 /// Its comment.
@@ -7439,6 +7441,7 @@ pub mod ptah {
                         .field("nullable", &self.nullable)
                         .field("default", &self.default)
                         .field("auto-increment", &self.auto_increment)
+                        .field("numbered-once", &self.numbered_once)
                         .field("computed", &self.computed)
                         .field("comment", &self.comment)
                         .finish()
@@ -7664,7 +7667,7 @@ pub mod ptah {
                     }
                     wit_import2(ptr0.cast_mut(), len0, ptr1);
                     let l3 = i32::from(*ptr1.add(0).cast::<u8>());
-                    let result114 = match l3 {
+                    let result115 = match l3 {
                         0 => {
                             let e = {
                                 let l4 = *ptr1
@@ -7673,13 +7676,13 @@ pub mod ptah {
                                 let l5 = *ptr1
                                     .add(2 * ::core::mem::size_of::<*const u8>())
                                     .cast::<usize>();
-                                let base86 = l4;
-                                let len86 = l5;
-                                let mut result86 = _rt::Vec::with_capacity(len86);
-                                for i in 0..len86 {
-                                    let base = base86
+                                let base87 = l4;
+                                let len87 = l5;
+                                let mut result87 = _rt::Vec::with_capacity(len87);
+                                for i in 0..len87 {
+                                    let base = base87
                                         .add(i * (32 + 22 * ::core::mem::size_of::<*const u8>()));
-                                    let e86 = {
+                                    let e87 = {
                                         let l6 = *base.add(0).cast::<*mut u8>();
                                         let l7 = *base
                                             .add(::core::mem::size_of::<*const u8>())
@@ -7724,10 +7727,15 @@ pub mod ptah {
                                         );
                                         let l76 = i32::from(
                                             *base
+                                                .add(25 + 14 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<u8>(),
+                                        );
+                                        let l77 = i32::from(
+                                            *base
                                                 .add(24 + 15 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<u8>(),
                                         );
-                                        let l82 = i32::from(
+                                        let l83 = i32::from(
                                             *base
                                                 .add(24 + 20 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<u8>(),
@@ -8196,41 +8204,42 @@ pub mod ptah {
                                                 _ => _rt::invalid_enum_discriminant(),
                                             },
                                             auto_increment: _rt::bool_lift(l75 as u8),
-                                            computed: match l76 {
+                                            numbered_once: _rt::bool_lift(l76 as u8),
+                                            computed: match l77 {
                                                 0 => None,
                                                 1 => {
                                                     let e = {
-                                                        let l77 = *base
+                                                        let l78 = *base
                                                             .add(24 + 16 * ::core::mem::size_of::<*const u8>())
                                                             .cast::<*mut u8>();
-                                                        let l78 = *base
+                                                        let l79 = *base
                                                             .add(24 + 17 * ::core::mem::size_of::<*const u8>())
                                                             .cast::<usize>();
-                                                        let len79 = l78;
-                                                        let bytes79 = _rt::Vec::from_raw_parts(
-                                                            l77.cast(),
-                                                            len79,
-                                                            len79,
+                                                        let len80 = l79;
+                                                        let bytes80 = _rt::Vec::from_raw_parts(
+                                                            l78.cast(),
+                                                            len80,
+                                                            len80,
                                                         );
-                                                        let l80 = i32::from(
+                                                        let l81 = i32::from(
                                                             *base
                                                                 .add(24 + 18 * ::core::mem::size_of::<*const u8>())
                                                                 .cast::<u8>(),
                                                         );
-                                                        let l81 = i32::from(
+                                                        let l82 = i32::from(
                                                             *base
                                                                 .add(24 + 19 * ::core::mem::size_of::<*const u8>())
                                                                 .cast::<u8>(),
                                                         );
                                                         super::super::super::ptah::migration::types::Computed {
                                                             expression: super::super::super::ptah::migration::types::SqlText {
-                                                                text: _rt::string_lift(bytes79),
+                                                                text: _rt::string_lift(bytes80),
                                                                 syntax: super::super::super::ptah::migration::types::SqlSyntax::_lift(
-                                                                    l80 as u8,
+                                                                    l81 as u8,
                                                                 ),
                                                             },
                                                             storage: super::super::super::ptah::migration::types::ComputedStorage::_lift(
-                                                                l81 as u8,
+                                                                l82 as u8,
                                                             ),
                                                         }
                                                     };
@@ -8238,23 +8247,23 @@ pub mod ptah {
                                                 }
                                                 _ => _rt::invalid_enum_discriminant(),
                                             },
-                                            comment: match l82 {
+                                            comment: match l83 {
                                                 0 => None,
                                                 1 => {
                                                     let e = {
-                                                        let l83 = *base
+                                                        let l84 = *base
                                                             .add(24 + 21 * ::core::mem::size_of::<*const u8>())
                                                             .cast::<*mut u8>();
-                                                        let l84 = *base
+                                                        let l85 = *base
                                                             .add(24 + 22 * ::core::mem::size_of::<*const u8>())
                                                             .cast::<usize>();
-                                                        let len85 = l84;
-                                                        let bytes85 = _rt::Vec::from_raw_parts(
-                                                            l83.cast(),
-                                                            len85,
-                                                            len85,
+                                                        let len86 = l85;
+                                                        let bytes86 = _rt::Vec::from_raw_parts(
+                                                            l84.cast(),
+                                                            len86,
+                                                            len86,
                                                         );
-                                                        _rt::string_lift(bytes85)
+                                                        _rt::string_lift(bytes86)
                                                     };
                                                     Some(e)
                                                 }
@@ -8262,187 +8271,187 @@ pub mod ptah {
                                             },
                                         }
                                     };
-                                    result86.push(e86);
+                                    result87.push(e87);
                                 }
                                 _rt::cabi_dealloc(
-                                    base86,
-                                    len86 * (32 + 22 * ::core::mem::size_of::<*const u8>()),
+                                    base87,
+                                    len87 * (32 + 22 * ::core::mem::size_of::<*const u8>()),
                                     8,
                                 );
-                                result86
+                                result87
                             };
                             Ok(e)
                         }
                         1 => {
                             let e = {
-                                let l87 = i32::from(
+                                let l88 = i32::from(
                                     *ptr1.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
                                 );
-                                use super::super::super::ptah::migration::types::Error as V113;
-                                let v113 = match l87 {
+                                use super::super::super::ptah::migration::types::Error as V114;
+                                let v114 = match l88 {
                                     0 => {
-                                        let e113 = {
-                                            let l88 = *ptr1
+                                        let e114 = {
+                                            let l89 = *ptr1
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
-                                            let l89 = *ptr1
+                                            let l90 = *ptr1
                                                 .add(3 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>();
-                                            let len90 = l89;
-                                            let bytes90 = _rt::Vec::from_raw_parts(
-                                                l88.cast(),
-                                                len90,
-                                                len90,
+                                            let len91 = l90;
+                                            let bytes91 = _rt::Vec::from_raw_parts(
+                                                l89.cast(),
+                                                len91,
+                                                len91,
                                             );
-                                            _rt::string_lift(bytes90)
+                                            _rt::string_lift(bytes91)
                                         };
-                                        V113::AlreadyExists(e113)
+                                        V114::AlreadyExists(e114)
                                     }
                                     1 => {
-                                        let e113 = {
-                                            let l91 = *ptr1
+                                        let e114 = {
+                                            let l92 = *ptr1
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
-                                            let l92 = *ptr1
+                                            let l93 = *ptr1
                                                 .add(3 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>();
-                                            let len93 = l92;
-                                            let bytes93 = _rt::Vec::from_raw_parts(
-                                                l91.cast(),
-                                                len93,
-                                                len93,
+                                            let len94 = l93;
+                                            let bytes94 = _rt::Vec::from_raw_parts(
+                                                l92.cast(),
+                                                len94,
+                                                len94,
                                             );
-                                            _rt::string_lift(bytes93)
+                                            _rt::string_lift(bytes94)
                                         };
-                                        V113::NotFound(e113)
+                                        V114::NotFound(e114)
                                     }
                                     2 => {
-                                        let e113 = {
-                                            let l94 = *ptr1
+                                        let e114 = {
+                                            let l95 = *ptr1
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
-                                            let l95 = *ptr1
+                                            let l96 = *ptr1
                                                 .add(3 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>();
-                                            let len96 = l95;
-                                            let bytes96 = _rt::Vec::from_raw_parts(
-                                                l94.cast(),
-                                                len96,
-                                                len96,
+                                            let len97 = l96;
+                                            let bytes97 = _rt::Vec::from_raw_parts(
+                                                l95.cast(),
+                                                len97,
+                                                len97,
                                             );
-                                            _rt::string_lift(bytes96)
+                                            _rt::string_lift(bytes97)
                                         };
-                                        V113::Invalid(e113)
+                                        V114::Invalid(e114)
                                     }
                                     3 => {
-                                        let e113 = {
-                                            let l97 = *ptr1
+                                        let e114 = {
+                                            let l98 = *ptr1
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
-                                            let l98 = *ptr1
+                                            let l99 = *ptr1
                                                 .add(3 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>();
-                                            let len99 = l98;
-                                            let bytes99 = _rt::Vec::from_raw_parts(
-                                                l97.cast(),
-                                                len99,
-                                                len99,
+                                            let len100 = l99;
+                                            let bytes100 = _rt::Vec::from_raw_parts(
+                                                l98.cast(),
+                                                len100,
+                                                len100,
                                             );
-                                            _rt::string_lift(bytes99)
+                                            _rt::string_lift(bytes100)
                                         };
-                                        V113::Denied(e113)
+                                        V114::Denied(e114)
                                     }
                                     4 => {
-                                        let e113 = {
-                                            let l100 = *ptr1
+                                        let e114 = {
+                                            let l101 = *ptr1
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
-                                            let l101 = *ptr1
+                                            let l102 = *ptr1
                                                 .add(3 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>();
-                                            let len102 = l101;
-                                            let bytes102 = _rt::Vec::from_raw_parts(
-                                                l100.cast(),
-                                                len102,
-                                                len102,
+                                            let len103 = l102;
+                                            let bytes103 = _rt::Vec::from_raw_parts(
+                                                l101.cast(),
+                                                len103,
+                                                len103,
                                             );
-                                            _rt::string_lift(bytes102)
+                                            _rt::string_lift(bytes103)
                                         };
-                                        V113::Unsupported(e113)
+                                        V114::Unsupported(e114)
                                     }
                                     5 => {
-                                        let e113 = {
-                                            let l103 = *ptr1
+                                        let e114 = {
+                                            let l104 = *ptr1
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
-                                            let l104 = *ptr1
+                                            let l105 = *ptr1
                                                 .add(3 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>();
-                                            let len105 = l104;
-                                            let bytes105 = _rt::Vec::from_raw_parts(
-                                                l103.cast(),
-                                                len105,
-                                                len105,
+                                            let len106 = l105;
+                                            let bytes106 = _rt::Vec::from_raw_parts(
+                                                l104.cast(),
+                                                len106,
+                                                len106,
                                             );
-                                            _rt::string_lift(bytes105)
+                                            _rt::string_lift(bytes106)
                                         };
-                                        V113::LimitExceeded(e113)
+                                        V114::LimitExceeded(e114)
                                     }
                                     6 => {
-                                        let e113 = {
-                                            let l106 = i32::from(
+                                        let e114 = {
+                                            let l107 = i32::from(
                                                 *ptr1
                                                     .add(2 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<u8>(),
                                             );
-                                            let l107 = *ptr1
+                                            let l108 = *ptr1
                                                 .add(3 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
-                                            let l108 = *ptr1
+                                            let l109 = *ptr1
                                                 .add(4 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>();
-                                            let len109 = l108;
-                                            let bytes109 = _rt::Vec::from_raw_parts(
-                                                l107.cast(),
-                                                len109,
-                                                len109,
+                                            let len110 = l109;
+                                            let bytes110 = _rt::Vec::from_raw_parts(
+                                                l108.cast(),
+                                                len110,
+                                                len110,
                                             );
                                             super::super::super::ptah::migration::types::Refusal {
                                                 kind: super::super::super::ptah::migration::types::RefusalKind::_lift(
-                                                    l106 as u8,
+                                                    l107 as u8,
                                                 ),
-                                                code: _rt::string_lift(bytes109),
+                                                code: _rt::string_lift(bytes110),
                                             }
                                         };
-                                        V113::Refused(e113)
+                                        V114::Refused(e114)
                                     }
                                     n => {
                                         debug_assert_eq!(n, 7, "invalid enum discriminant");
-                                        let e113 = {
-                                            let l110 = *ptr1
+                                        let e114 = {
+                                            let l111 = *ptr1
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
-                                            let l111 = *ptr1
+                                            let l112 = *ptr1
                                                 .add(3 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>();
-                                            let len112 = l111;
-                                            let bytes112 = _rt::Vec::from_raw_parts(
-                                                l110.cast(),
-                                                len112,
-                                                len112,
+                                            let len113 = l112;
+                                            let bytes113 = _rt::Vec::from_raw_parts(
+                                                l111.cast(),
+                                                len113,
+                                                len113,
                                             );
-                                            _rt::string_lift(bytes112)
+                                            _rt::string_lift(bytes113)
                                         };
-                                        V113::Failed(e113)
+                                        V114::Failed(e114)
                                     }
                                 };
-                                v113
+                                v114
                             };
                             Err(e)
                         }
                         _ => _rt::invalid_enum_discriminant(),
                     };
-                    result114
+                    result115
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
@@ -14328,9 +14337,9 @@ macro_rules! __export_migrations_impl {
         (link_section =
         "component-type:wit-bindgen:0.60.0:ptah:migration@0.1.0:migrations:imports and exports")]
         #[doc(hidden)] #[allow(clippy::octal_escapes)] pub static
-        __WIT_BINDGEN_COMPONENT_TYPE : [u8; 4972] = *
+        __WIT_BINDGEN_COMPONENT_TYPE : [u8; 4987] = *
         b"\
-\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xeb%\x01A\x02\x01A\x20\
+\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xfa%\x01A\x02\x01A\x20\
 \x01BE\x01m\x03\x06sqlite\x08postgres\x07mariadb\x04\0\x07dialect\x03\0\0\x01r\x02\
 \x09precision}\x05scale}\x04\0\x0cnumeric-type\x03\0\x02\x01m\x02\x06medium\x04l\
 ong\x04\0\x0alarge-size\x03\0\x04\x01ks\x01ps\x01r\x02\x04name\x06\x06labels\x07\
@@ -14403,48 +14412,48 @@ um\x01\"\x04\0\x0brename-enum\x01#\x01@\x03\x04names\x05labels\x05place\x1f\0\x2
 \0\x09enum-type\x03\0\x04\x02\x03\x02\x01\x04\x04\0\x0ddefault-value\x03\0\x06\x02\
 \x03\x02\x01\x0f\x04\0\x08computed\x03\0\x08\x02\x03\x02\x01\x08\x04\0\x0aconstr\
 aint\x03\0\x0a\x02\x03\x02\x01\x07\x04\0\x05index\x03\0\x0c\x02\x03\x02\x01\x0b\x04\
-\0\x05error\x03\0\x0e\x01k\x03\x01k\x07\x01k\x09\x01ks\x01r\x08\x04names\x0bcolu\
+\0\x05error\x03\0\x0e\x01k\x03\x01k\x07\x01k\x09\x01ks\x01r\x09\x04names\x0bcolu\
 mn-type\x10\x0bnative-types\x08nullable\x7f\x07default\x11\x0eauto-increment\x7f\
-\x08computed\x12\x07comment\x13\x04\0\x0bcolumn-info\x03\0\x14\x01@\0\0\x01\x04\0\
-\x0etarget-dialect\x01\x16\x01ps\x01@\0\0\x17\x04\0\x06tables\x01\x18\x01p\x05\x01\
-@\0\0\x19\x04\0\x05enums\x01\x1a\x01p\x15\x01j\x01\x1b\x01\x0f\x01@\x01\x05table\
-s\0\x1c\x04\0\x07columns\x01\x1d\x01p\x0b\x01j\x01\x1e\x01\x0f\x01@\x01\x05table\
-s\0\x1f\x04\0\x0bconstraints\x01\x20\x01p\x0d\x01j\x01!\x01\x0f\x01@\x01\x05tabl\
-es\0\"\x04\0\x07indexes\x01#\x01j\x01\x13\x01\x0f\x01@\x01\x05tables\0$\x04\0\x0d\
-table-comment\x01%\x03\0\x1cptah:migration/inspect@0.1.0\x05\x10\x02\x03\0\0\x05\
-value\x01B\x11\x02\x03\x02\x01\x11\x04\0\x05value\x03\0\0\x02\x03\x02\x01\x0a\x04\
-\0\x08sql-text\x03\0\x02\x02\x03\x02\x01\x0b\x04\0\x05error\x03\0\x04\x04\0\x09s\
-tatement\x03\x01\x01ps\x01p\x01\x01p\x08\x01j\0\x01\x05\x01@\x03\x05tables\x07co\
-lumns\x07\x04rows\x09\0\x0a\x04\0\x0bbulk-insert\x01\x0b\x01i\x06\x01j\x01\x0c\x01\
-\x05\x01@\x02\x09statement\x03\x0aparameters\x08\0\x0d\x04\0\x07execute\x01\x0e\x03\
-\0\x19ptah:migration/data@0.1.0\x05\x12\x02\x03\0\x03\x09statement\x01B'\x02\x03\
-\x02\x01\x03\x04\0\x0bcolumn-type\x03\0\0\x02\x03\x02\x01\x11\x04\0\x05value\x03\
-\0\x02\x02\x03\x02\x01\x0a\x04\0\x08sql-text\x03\0\x04\x02\x03\x02\x01\x0b\x04\0\
-\x05error\x03\0\x06\x02\x03\x02\x01\x13\x04\0\x09statement\x03\0\x08\x01k\x01\x01\
-r\x02\x04names\x0bcolumn-type\x0a\x04\0\x0danswer-column\x03\0\x0b\x04\0\x06curs\
-or\x03\x01\x01h\x0d\x01p\x0c\x01j\x01\x0f\x01\x07\x01@\x01\x04self\x0e\0\x10\x04\
-\0\x16[method]cursor.columns\x01\x11\x01p\x03\x01p\x12\x01j\x01\x13\x01\x07\x01@\
-\x02\x04self\x0e\x08max-rowsy\0\x14\x04\0\x13[method]cursor.next\x01\x15\x01i\x0d\
-\x01j\x01\x16\x01\x07\x01@\x02\x09statement\x05\x0aparameters\x12\0\x17\x04\0\x05\
-query\x01\x18\x01i\x09\x01j\x01\x19\x01\x07\x01@\x02\x09statement\x05\x0aparamet\
-ers\x12\0\x1a\x04\0\x07attempt\x01\x1b\x01h\x09\x01j\x01w\x01\x07\x01@\x01\x09st\
-atement\x1c\0\x1d\x04\0\x07touched\x01\x1e\x01j\x01x\x01\x07\x01@\x01\x09stateme\
-nt\x1c\0\x1f\x04\0\x05drawn\x01\x20\x03\0\x19ptah:migration/rows@0.1.0\x05\x14\x01\
-B\x07\x01m\x03\x05debug\x04info\x04warn\x04\0\x05level\x03\0\0\x01@\x02\x05level\
-\x01\x04texts\x01\0\x04\0\x07message\x01\x02\x01kw\x01@\x02\x04donew\x05total\x03\
-\x01\0\x04\0\x08progress\x01\x04\x03\0\x18ptah:migration/log@0.1.0\x05\x15\x01B\x04\
-\x01@\0\0s\x04\0\x07started\x01\0\x01@\0\0w\x04\0\x04seed\x01\x01\x03\0\x18ptah:\
-migration/run@0.1.0\x05\x16\x01B\x13\x02\x03\x02\x01\x0b\x04\0\x05error\x03\0\0\x01\
-ps\x01r\x04\x02ids\x0edown-revisions\x02\x07messages\x0adepends-on\x02\x04\0\x08\
-revision\x03\0\x03\x01r\x05\x04names\x05titles\x06active\x7f\x08requires\x02\x0a\
-depends-on\x02\x04\0\x0dpopulate-step\x03\0\x05\x01p\x04\x01p\x06\x01r\x05\x04na\
-mes\x05titles\x07versions\x09revisions\x07\x0epopulate-steps\x08\x04\0\x0cpackag\
-e-info\x03\0\x09\x01@\0\0\x0a\x04\0\x08describe\x01\x0b\x01j\0\x01\x01\x01@\x01\x04\
-steps\0\x0c\x04\0\x08populate\x01\x0d\x01@\x01\x08revisions\0\x0c\x04\0\x07upgra\
-de\x01\x0e\x04\0\x09downgrade\x01\x0e\x04\0\x1eptah:migration/migration@0.1.0\x05\
-\x17\x04\0\x1fptah:migration/migrations@0.1.0\x04\0\x0b\x10\x01\0\x0amigrations\x03\
-\0\0\0G\x09producers\x01\x0cprocessed-by\x02\x0dwit-component\x070.254.2\x10wit-\
-bindgen-rust\x060.60.0";
+\x0dnumbered-once\x7f\x08computed\x12\x07comment\x13\x04\0\x0bcolumn-info\x03\0\x14\
+\x01@\0\0\x01\x04\0\x0etarget-dialect\x01\x16\x01ps\x01@\0\0\x17\x04\0\x06tables\
+\x01\x18\x01p\x05\x01@\0\0\x19\x04\0\x05enums\x01\x1a\x01p\x15\x01j\x01\x1b\x01\x0f\
+\x01@\x01\x05tables\0\x1c\x04\0\x07columns\x01\x1d\x01p\x0b\x01j\x01\x1e\x01\x0f\
+\x01@\x01\x05tables\0\x1f\x04\0\x0bconstraints\x01\x20\x01p\x0d\x01j\x01!\x01\x0f\
+\x01@\x01\x05tables\0\"\x04\0\x07indexes\x01#\x01j\x01\x13\x01\x0f\x01@\x01\x05t\
+ables\0$\x04\0\x0dtable-comment\x01%\x03\0\x1cptah:migration/inspect@0.1.0\x05\x10\
+\x02\x03\0\0\x05value\x01B\x11\x02\x03\x02\x01\x11\x04\0\x05value\x03\0\0\x02\x03\
+\x02\x01\x0a\x04\0\x08sql-text\x03\0\x02\x02\x03\x02\x01\x0b\x04\0\x05error\x03\0\
+\x04\x04\0\x09statement\x03\x01\x01ps\x01p\x01\x01p\x08\x01j\0\x01\x05\x01@\x03\x05\
+tables\x07columns\x07\x04rows\x09\0\x0a\x04\0\x0bbulk-insert\x01\x0b\x01i\x06\x01\
+j\x01\x0c\x01\x05\x01@\x02\x09statement\x03\x0aparameters\x08\0\x0d\x04\0\x07exe\
+cute\x01\x0e\x03\0\x19ptah:migration/data@0.1.0\x05\x12\x02\x03\0\x03\x09stateme\
+nt\x01B'\x02\x03\x02\x01\x03\x04\0\x0bcolumn-type\x03\0\0\x02\x03\x02\x01\x11\x04\
+\0\x05value\x03\0\x02\x02\x03\x02\x01\x0a\x04\0\x08sql-text\x03\0\x04\x02\x03\x02\
+\x01\x0b\x04\0\x05error\x03\0\x06\x02\x03\x02\x01\x13\x04\0\x09statement\x03\0\x08\
+\x01k\x01\x01r\x02\x04names\x0bcolumn-type\x0a\x04\0\x0danswer-column\x03\0\x0b\x04\
+\0\x06cursor\x03\x01\x01h\x0d\x01p\x0c\x01j\x01\x0f\x01\x07\x01@\x01\x04self\x0e\
+\0\x10\x04\0\x16[method]cursor.columns\x01\x11\x01p\x03\x01p\x12\x01j\x01\x13\x01\
+\x07\x01@\x02\x04self\x0e\x08max-rowsy\0\x14\x04\0\x13[method]cursor.next\x01\x15\
+\x01i\x0d\x01j\x01\x16\x01\x07\x01@\x02\x09statement\x05\x0aparameters\x12\0\x17\
+\x04\0\x05query\x01\x18\x01i\x09\x01j\x01\x19\x01\x07\x01@\x02\x09statement\x05\x0a\
+parameters\x12\0\x1a\x04\0\x07attempt\x01\x1b\x01h\x09\x01j\x01w\x01\x07\x01@\x01\
+\x09statement\x1c\0\x1d\x04\0\x07touched\x01\x1e\x01j\x01x\x01\x07\x01@\x01\x09s\
+tatement\x1c\0\x1f\x04\0\x05drawn\x01\x20\x03\0\x19ptah:migration/rows@0.1.0\x05\
+\x14\x01B\x07\x01m\x03\x05debug\x04info\x04warn\x04\0\x05level\x03\0\0\x01@\x02\x05\
+level\x01\x04texts\x01\0\x04\0\x07message\x01\x02\x01kw\x01@\x02\x04donew\x05tot\
+al\x03\x01\0\x04\0\x08progress\x01\x04\x03\0\x18ptah:migration/log@0.1.0\x05\x15\
+\x01B\x04\x01@\0\0s\x04\0\x07started\x01\0\x01@\0\0w\x04\0\x04seed\x01\x01\x03\0\
+\x18ptah:migration/run@0.1.0\x05\x16\x01B\x13\x02\x03\x02\x01\x0b\x04\0\x05error\
+\x03\0\0\x01ps\x01r\x04\x02ids\x0edown-revisions\x02\x07messages\x0adepends-on\x02\
+\x04\0\x08revision\x03\0\x03\x01r\x05\x04names\x05titles\x06active\x7f\x08requir\
+es\x02\x0adepends-on\x02\x04\0\x0dpopulate-step\x03\0\x05\x01p\x04\x01p\x06\x01r\
+\x05\x04names\x05titles\x07versions\x09revisions\x07\x0epopulate-steps\x08\x04\0\
+\x0cpackage-info\x03\0\x09\x01@\0\0\x0a\x04\0\x08describe\x01\x0b\x01j\0\x01\x01\
+\x01@\x01\x04steps\0\x0c\x04\0\x08populate\x01\x0d\x01@\x01\x08revisions\0\x0c\x04\
+\0\x07upgrade\x01\x0e\x04\0\x09downgrade\x01\x0e\x04\0\x1eptah:migration/migrati\
+on@0.1.0\x05\x17\x04\0\x1fptah:migration/migrations@0.1.0\x04\0\x0b\x10\x01\0\x0a\
+migrations\x03\0\0\0G\x09producers\x01\x0cprocessed-by\x02\x0dwit-component\x070\
+.254.2\x10wit-bindgen-rust\x060.60.0";
         };
     };
 }
@@ -14457,8 +14466,8 @@ pub use __export_migrations_impl as __export_migrations;
 )]
 #[doc(hidden)]
 #[allow(clippy::octal_escapes)]
-pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 4692] = *b"\
-\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xb3#\x01A\x02\x01A\x1e\
+pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 4707] = *b"\
+\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xc2#\x01A\x02\x01A\x1e\
 \x01BE\x01m\x03\x06sqlite\x08postgres\x07mariadb\x04\0\x07dialect\x03\0\0\x01r\x02\
 \x09precision}\x05scale}\x04\0\x0cnumeric-type\x03\0\x02\x01m\x02\x06medium\x04l\
 ong\x04\0\x0alarge-size\x03\0\x04\x01ks\x01ps\x01r\x02\x04name\x06\x06labels\x07\
@@ -14531,41 +14540,41 @@ um\x01\"\x04\0\x0brename-enum\x01#\x01@\x03\x04names\x05labels\x05place\x1f\0\x2
 \0\x09enum-type\x03\0\x04\x02\x03\x02\x01\x04\x04\0\x0ddefault-value\x03\0\x06\x02\
 \x03\x02\x01\x0f\x04\0\x08computed\x03\0\x08\x02\x03\x02\x01\x08\x04\0\x0aconstr\
 aint\x03\0\x0a\x02\x03\x02\x01\x07\x04\0\x05index\x03\0\x0c\x02\x03\x02\x01\x0b\x04\
-\0\x05error\x03\0\x0e\x01k\x03\x01k\x07\x01k\x09\x01ks\x01r\x08\x04names\x0bcolu\
+\0\x05error\x03\0\x0e\x01k\x03\x01k\x07\x01k\x09\x01ks\x01r\x09\x04names\x0bcolu\
 mn-type\x10\x0bnative-types\x08nullable\x7f\x07default\x11\x0eauto-increment\x7f\
-\x08computed\x12\x07comment\x13\x04\0\x0bcolumn-info\x03\0\x14\x01@\0\0\x01\x04\0\
-\x0etarget-dialect\x01\x16\x01ps\x01@\0\0\x17\x04\0\x06tables\x01\x18\x01p\x05\x01\
-@\0\0\x19\x04\0\x05enums\x01\x1a\x01p\x15\x01j\x01\x1b\x01\x0f\x01@\x01\x05table\
-s\0\x1c\x04\0\x07columns\x01\x1d\x01p\x0b\x01j\x01\x1e\x01\x0f\x01@\x01\x05table\
-s\0\x1f\x04\0\x0bconstraints\x01\x20\x01p\x0d\x01j\x01!\x01\x0f\x01@\x01\x05tabl\
-es\0\"\x04\0\x07indexes\x01#\x01j\x01\x13\x01\x0f\x01@\x01\x05tables\0$\x04\0\x0d\
-table-comment\x01%\x03\0\x1cptah:migration/inspect@0.1.0\x05\x10\x02\x03\0\0\x05\
-value\x01B\x11\x02\x03\x02\x01\x11\x04\0\x05value\x03\0\0\x02\x03\x02\x01\x0a\x04\
-\0\x08sql-text\x03\0\x02\x02\x03\x02\x01\x0b\x04\0\x05error\x03\0\x04\x04\0\x09s\
-tatement\x03\x01\x01ps\x01p\x01\x01p\x08\x01j\0\x01\x05\x01@\x03\x05tables\x07co\
-lumns\x07\x04rows\x09\0\x0a\x04\0\x0bbulk-insert\x01\x0b\x01i\x06\x01j\x01\x0c\x01\
-\x05\x01@\x02\x09statement\x03\x0aparameters\x08\0\x0d\x04\0\x07execute\x01\x0e\x03\
-\0\x19ptah:migration/data@0.1.0\x05\x12\x02\x03\0\x03\x09statement\x01B'\x02\x03\
-\x02\x01\x03\x04\0\x0bcolumn-type\x03\0\0\x02\x03\x02\x01\x11\x04\0\x05value\x03\
-\0\x02\x02\x03\x02\x01\x0a\x04\0\x08sql-text\x03\0\x04\x02\x03\x02\x01\x0b\x04\0\
-\x05error\x03\0\x06\x02\x03\x02\x01\x13\x04\0\x09statement\x03\0\x08\x01k\x01\x01\
-r\x02\x04names\x0bcolumn-type\x0a\x04\0\x0danswer-column\x03\0\x0b\x04\0\x06curs\
-or\x03\x01\x01h\x0d\x01p\x0c\x01j\x01\x0f\x01\x07\x01@\x01\x04self\x0e\0\x10\x04\
-\0\x16[method]cursor.columns\x01\x11\x01p\x03\x01p\x12\x01j\x01\x13\x01\x07\x01@\
-\x02\x04self\x0e\x08max-rowsy\0\x14\x04\0\x13[method]cursor.next\x01\x15\x01i\x0d\
-\x01j\x01\x16\x01\x07\x01@\x02\x09statement\x05\x0aparameters\x12\0\x17\x04\0\x05\
-query\x01\x18\x01i\x09\x01j\x01\x19\x01\x07\x01@\x02\x09statement\x05\x0aparamet\
-ers\x12\0\x1a\x04\0\x07attempt\x01\x1b\x01h\x09\x01j\x01w\x01\x07\x01@\x01\x09st\
-atement\x1c\0\x1d\x04\0\x07touched\x01\x1e\x01j\x01x\x01\x07\x01@\x01\x09stateme\
-nt\x1c\0\x1f\x04\0\x05drawn\x01\x20\x03\0\x19ptah:migration/rows@0.1.0\x05\x14\x01\
-B\x07\x01m\x03\x05debug\x04info\x04warn\x04\0\x05level\x03\0\0\x01@\x02\x05level\
-\x01\x04texts\x01\0\x04\0\x07message\x01\x02\x01kw\x01@\x02\x04donew\x05total\x03\
-\x01\0\x04\0\x08progress\x01\x04\x03\0\x18ptah:migration/log@0.1.0\x05\x15\x01B\x04\
-\x01@\0\0s\x04\0\x07started\x01\0\x01@\0\0w\x04\0\x04seed\x01\x01\x03\0\x18ptah:\
-migration/run@0.1.0\x05\x16\x04\0?ptah:migration/migrations-with-all-of-its-expo\
-rts-removed@0.1.0\x04\0\x0b0\x01\0*migrations-with-all-of-its-exports-removed\x03\
-\0\0\0G\x09producers\x01\x0cprocessed-by\x02\x0dwit-component\x070.254.2\x10wit-\
-bindgen-rust\x060.60.0";
+\x0dnumbered-once\x7f\x08computed\x12\x07comment\x13\x04\0\x0bcolumn-info\x03\0\x14\
+\x01@\0\0\x01\x04\0\x0etarget-dialect\x01\x16\x01ps\x01@\0\0\x17\x04\0\x06tables\
+\x01\x18\x01p\x05\x01@\0\0\x19\x04\0\x05enums\x01\x1a\x01p\x15\x01j\x01\x1b\x01\x0f\
+\x01@\x01\x05tables\0\x1c\x04\0\x07columns\x01\x1d\x01p\x0b\x01j\x01\x1e\x01\x0f\
+\x01@\x01\x05tables\0\x1f\x04\0\x0bconstraints\x01\x20\x01p\x0d\x01j\x01!\x01\x0f\
+\x01@\x01\x05tables\0\"\x04\0\x07indexes\x01#\x01j\x01\x13\x01\x0f\x01@\x01\x05t\
+ables\0$\x04\0\x0dtable-comment\x01%\x03\0\x1cptah:migration/inspect@0.1.0\x05\x10\
+\x02\x03\0\0\x05value\x01B\x11\x02\x03\x02\x01\x11\x04\0\x05value\x03\0\0\x02\x03\
+\x02\x01\x0a\x04\0\x08sql-text\x03\0\x02\x02\x03\x02\x01\x0b\x04\0\x05error\x03\0\
+\x04\x04\0\x09statement\x03\x01\x01ps\x01p\x01\x01p\x08\x01j\0\x01\x05\x01@\x03\x05\
+tables\x07columns\x07\x04rows\x09\0\x0a\x04\0\x0bbulk-insert\x01\x0b\x01i\x06\x01\
+j\x01\x0c\x01\x05\x01@\x02\x09statement\x03\x0aparameters\x08\0\x0d\x04\0\x07exe\
+cute\x01\x0e\x03\0\x19ptah:migration/data@0.1.0\x05\x12\x02\x03\0\x03\x09stateme\
+nt\x01B'\x02\x03\x02\x01\x03\x04\0\x0bcolumn-type\x03\0\0\x02\x03\x02\x01\x11\x04\
+\0\x05value\x03\0\x02\x02\x03\x02\x01\x0a\x04\0\x08sql-text\x03\0\x04\x02\x03\x02\
+\x01\x0b\x04\0\x05error\x03\0\x06\x02\x03\x02\x01\x13\x04\0\x09statement\x03\0\x08\
+\x01k\x01\x01r\x02\x04names\x0bcolumn-type\x0a\x04\0\x0danswer-column\x03\0\x0b\x04\
+\0\x06cursor\x03\x01\x01h\x0d\x01p\x0c\x01j\x01\x0f\x01\x07\x01@\x01\x04self\x0e\
+\0\x10\x04\0\x16[method]cursor.columns\x01\x11\x01p\x03\x01p\x12\x01j\x01\x13\x01\
+\x07\x01@\x02\x04self\x0e\x08max-rowsy\0\x14\x04\0\x13[method]cursor.next\x01\x15\
+\x01i\x0d\x01j\x01\x16\x01\x07\x01@\x02\x09statement\x05\x0aparameters\x12\0\x17\
+\x04\0\x05query\x01\x18\x01i\x09\x01j\x01\x19\x01\x07\x01@\x02\x09statement\x05\x0a\
+parameters\x12\0\x1a\x04\0\x07attempt\x01\x1b\x01h\x09\x01j\x01w\x01\x07\x01@\x01\
+\x09statement\x1c\0\x1d\x04\0\x07touched\x01\x1e\x01j\x01x\x01\x07\x01@\x01\x09s\
+tatement\x1c\0\x1f\x04\0\x05drawn\x01\x20\x03\0\x19ptah:migration/rows@0.1.0\x05\
+\x14\x01B\x07\x01m\x03\x05debug\x04info\x04warn\x04\0\x05level\x03\0\0\x01@\x02\x05\
+level\x01\x04texts\x01\0\x04\0\x07message\x01\x02\x01kw\x01@\x02\x04donew\x05tot\
+al\x03\x01\0\x04\0\x08progress\x01\x04\x03\0\x18ptah:migration/log@0.1.0\x05\x15\
+\x01B\x04\x01@\0\0s\x04\0\x07started\x01\0\x01@\0\0w\x04\0\x04seed\x01\x01\x03\0\
+\x18ptah:migration/run@0.1.0\x05\x16\x04\0?ptah:migration/migrations-with-all-of\
+-its-exports-removed@0.1.0\x04\0\x0b0\x01\0*migrations-with-all-of-its-exports-r\
+emoved\x03\0\0\0G\x09producers\x01\x0cprocessed-by\x02\x0dwit-component\x070.254\
+.2\x10wit-bindgen-rust\x060.60.0";
 #[inline(never)]
 #[doc(hidden)]
 pub fn __link_custom_section_describing_imports() {

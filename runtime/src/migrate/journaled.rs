@@ -133,6 +133,16 @@ impl<'a> Flying<'a> {
                 Err(Stopped { at: stopped, error }) => {
                     // A rollback that fails closes the connection, which rolls back too.
                     let _ = self.connection.rollback().await;
+                    if at >= self.attempted
+                        && let DatabaseError::Refused { code, .. } = &error
+                        && let Some(refusal) = dialect::refusal(self.connection.dialect(), code)
+                    {
+                        // What stands before it is applied, and more of the step follows. Its numbers are lost, as in any program.
+                        self.mark(at).await?;
+                        self.flight.position = at;
+                        self.refusal = Some(refusal);
+                        return Ok(());
+                    }
                     self.flight.position = marked;
                     if !error.ends_the_session() {
                         // Numbers that are lost are worth no second error.
@@ -140,13 +150,6 @@ impl<'a> Flying<'a> {
                     }
                     if is_blocked(&error) && self.patience.again(begun).await {
                         continue;
-                    }
-                    if at >= self.attempted
-                        && let DatabaseError::Refused { code, .. } = &error
-                        && let Some(refusal) = dialect::refusal(self.connection.dialect(), code)
-                    {
-                        self.refusal = Some(refusal);
-                        return Ok(());
                     }
                     return Err(self
                         .refused(at + stopped.unwrap_or_default().saturating_sub(locks.len()), error)

@@ -15,7 +15,7 @@ use super::snapshot::Snapshot;
 use super::standby::Standby;
 use super::{ErrorKind, Event, MigrateError, Migrator};
 use crate::database::{Connection, DatabaseError};
-use crate::dialect::{Cell, Dialect, read_answer, render_query};
+use crate::dialect::{Cell, Dialect, Refusal, RefusalKind, read_answer, render_query};
 use crate::operation::{Ident, Query, Value};
 use crate::plan::Question;
 use crate::sandbox::{Answered, Asked};
@@ -173,8 +173,12 @@ impl<'a> Live<'a> {
                 let touched = open.touched(place).ok_or_else(|| unknown("how many rows a statement touched"))?;
                 (Answered::Touched(touched), store::Answered::Touched(touched))
             }
-            Question::Attempt { .. } => match refusal {
+            Question::Attempt { sql, tells_references } => match refusal {
                 None => (Answered::Done, store::Answered::Done),
+                Some(Refusal { kind: RefusalKind::ForeignKey, code }) if !tells_references => {
+                    let message = format!("{} ({code})", RefusalKind::ForeignKey.words());
+                    return Err(ErrorKind::Unanswered { sql: cut(&sql), message }.into());
+                }
                 Some(refusal) => (Answered::Refused(refusal.clone()), store::Answered::Refused(refusal)),
             },
             Question::Drawn { place, table, column } => {

@@ -118,7 +118,6 @@ fn of_expr<'q>(expr: &'q Expr, scope: &Scope<'q>) -> u64 {
             (OwnFunction::Strftime, _) | (OwnFunction::JsonQuote | OwnFunction::JsonKey | OwnFunction::JsonPath, _) => {
                 6
             }
-            (OwnFunction::RandomUuid, _) => 36,
             (OwnFunction::RandomBlob, [Expr::Value(Value::Integer(bytes))]) => bytes.unsigned_abs(),
             _ => 1,
         }),

@@ -22,6 +22,8 @@ pub enum Question {
     Attempt {
         /// Its statements.
         sql: String,
+        /// Whether it is told that a row refers to one that is not there: not of rows that are another package's.
+        tells_references: bool,
     },
     /// The number that the database drew for the row that the operation at this place of the plan inserts.
     Drawn {
@@ -40,7 +42,7 @@ impl Question {
         match self {
             Self::Query { query, .. } => dialect::render_query(dialect, query),
             Self::Touched(place) => format!("touched {place}"),
-            Self::Attempt { sql } => format!("attempt {sql}"),
+            Self::Attempt { sql, .. } => format!("attempt {sql}"),
             Self::Drawn { place, .. } => format!("drawn {place}"),
         }
     }
@@ -83,9 +85,14 @@ impl Planner {
     pub fn attempt(&mut self) -> Result<Question, PlanError> {
         let counted = self.count_question();
         self.note_fatal(counted)?;
-        let statements = self.operations.last().map(|planned| planned.statements.as_slice()).unwrap_or_default();
-        let sql: Vec<&str> = statements.iter().map(|statement| statement.sql.as_str()).collect();
-        Ok(Question::Attempt { sql: sql.join("; ") })
+        let Some(last) = self.operations.last() else {
+            return Err(SchemaError::Invalid("there is nothing to attempt".into()).into());
+        };
+        let sql: Vec<&str> = last.statements.iter().map(|statement| statement.sql.as_str()).collect();
+        let table = self.schema.tables.get(last.op.subject());
+        let mut keys = table.iter().flat_map(|table| &table.foreign_keys);
+        let tells_references = !keys.any(|key| self.access.referable.contains(&key.referred_table));
+        Ok(Question::Attempt { sql: sql.join("; "), tells_references })
     }
 
     /// Takes the operation back that was pushed last, and that the database refused. Rows are no part of the model.

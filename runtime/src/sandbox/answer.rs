@@ -33,6 +33,7 @@ fn column(target: Dialect, column: &Column) -> inspect::ColumnInfo {
         nullable: column.nullable,
         default: column.default.as_ref().map(|found| default(target, found)),
         auto_increment: column.auto_increment,
+        numbered_once: column.numbered_once,
         computed: column.computed.as_ref().map(|found| computed(target, found)),
         comment: column.comment.clone(),
     }
@@ -362,7 +363,7 @@ mod tests {
                     nullable: column.nullable,
                     default: column.default,
                     auto_increment: column.auto_increment,
-                    numbered_once: false,
+                    numbered_once: column.numbered_once,
                     computed: column.computed,
                     comment: comment(&column.comment),
                 })

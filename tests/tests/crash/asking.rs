@@ -233,6 +233,7 @@ on_databases! {
             attempt("INSERT INTO draws (n) VALUES (?)", (3,), None),
             attempt("INSERT INTO draws (id, n) VALUES (1, 9)", (), Some(RefusalKind::Unique)),
             expect_drawn("INSERT INTO draws (n) VALUES (?)", (4,), 4),
+            add_column("draws", Column::integer("soon")),
             attempt("INSERT INTO draws (id, n) VALUES (2, 9)", (), Some(RefusalKind::Unique)),
             add_column("draws", Column::integer("late")),
             attempt("UPDATE draws SET late = 1 WHERE n > 2", (), None),

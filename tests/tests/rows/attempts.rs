@@ -33,13 +33,17 @@ on_databases! {
             execute("INSERT INTO strict (code, n) VALUES ('c', 3)", ()),
             attempt("INSERT INTO strict (code) SELECT code FROM strict WHERE n = 2", (), Some(Unique)),
             add_column("strict", Column::text("late")),
+            attempt("UPDATE strict SET code = 'a'", (), Some(Unique)),
+            create_index("strict", Index::new("strict_late", ["n"])),
+            drop_index("strict", "strict_late"),
+            attempt("INSERT INTO strict (code, n) VALUES ('a', 1)", (), Some(Unique)),
             attempt("UPDATE strict SET late = code", (), None),
         ])
         .await
         .unwrap();
         assert_eq!(lines(target, "SELECT code, n, late FROM strict ORDER BY code").await, ["a 1 a", "b 2 b", "c 3 c"]);
-        assert_eq!(done.steps[1].plan.operations.len(), 6);
-        assert_eq!(lines(target, "SELECT operations FROM ptah_db_history ORDER BY id").await[1], "6");
+        assert_eq!(done.steps[1].plan.operations.len(), 8);
+        assert_eq!(lines(target, "SELECT operations FROM ptah_db_history ORDER BY id").await[1], "8");
     }
 
     [postgres mariadb] async fn values_that_do_not_fit_are_refused(target: &TestTarget) {
@@ -68,6 +72,25 @@ on_databases! {
         let error = after(target, [end]).await.unwrap_err().to_string();
         assert!(error.contains("refused: the database refused rows: two of them would agree in a key"), "{error}");
         assert!(error.contains(code), "{error}");
+    }
+
+    [sqlite postgres mariadb] async fn nothing_is_told_of_rows_of_another_package(target: &TestTarget) {
+        upgrade(target, &shop()).await.unwrap();
+        let spy = |name: &str| {
+            GuestPackage::new("spy").revision("001", &[], "Look").depends_on("shop:001").upgrade([
+                create_table("probe", |t| {
+                    t.id("id");
+                    t.varchar("name", 40);
+                    t.foreign_key(["name"], "authors", ["name"]);
+                    t.unique(["name"]);
+                }),
+                attempt("INSERT INTO probe (name) VALUES (?)", (name,), None),
+                attempt("INSERT INTO probe (name) VALUES (?)", (name,), Some(Unique)),
+            ])
+        };
+        let error = upgrade(target, &spy("Nobody")).await.unwrap_err().to_string();
+        assert!(error.contains("one would refer to a row that is not there"), "{error}");
+        upgrade(target, &spy("Ann")).await.unwrap();
     }
 
     [sqlite postgres mariadb] async fn what_is_refused_for_more_than_rows_ends_the_step(target: &TestTarget) {
