@@ -18,7 +18,7 @@ from wit_world.imports import inspect, types
 from wit_world.imports import schema as contract
 
 from . import elements
-from .errors import NotInContract
+from .errors import NotInContract, whole
 from .tables import column_names, constraint_names, index_names, selector
 
 
@@ -49,6 +49,7 @@ def _equal(one: types.Constraint, other: types.Constraint) -> bool:
 class HostBatch(BatchOperationsImpl):
     """A batch whose operations are sent one by one."""
 
+    @whole
     def flush(self) -> None:
         operations = list(self.batch)
         if self._should_recreate():
@@ -92,7 +93,9 @@ class HostBatch(BatchOperationsImpl):
         if self.table_kwargs:
             table = Table(self.table_name, MetaData(), **self.table_kwargs)
             # A table that was made with AUTOINCREMENT keeps it.
-            elements.refuse_options(table, self.dialect, "table", ("autoincrement",))
+            there = inspect.columns(self.table_name) if self.table_name in inspect.tables() else []
+            kept = ("autoincrement",) if any(column.numbered_once for column in there) else ()
+            elements.refuse_options(table, self.dialect, "table", kept)
         if self.copy_from is not None and self.table_name in inspect.tables():
             self._make_like(self.copy_from)
         if self.naming_convention and self.table_name in inspect.tables():

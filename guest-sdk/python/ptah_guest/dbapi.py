@@ -10,7 +10,7 @@ from componentize_py_types import Err
 from wit_world.imports import data, rows, types
 from wit_world.imports import schema as contract
 
-from . import errors, handled, needless, questions, sql, values
+from . import errors, handled, later, needless, questions, sql, values
 from .errors import (  # noqa: F401  PEP 249 wants them in the module
     DatabaseError,
     DataError,
@@ -33,7 +33,7 @@ sqlite_version_info = questions.VERSIONS["sqlite"]
 # Only of so many statements it can still be asked how many rows they touched; the contract has 64 handles.
 _HANDLES = 32
 # Values of a statement that inserts several rows at once.
-_AT_ONCE = 500
+_AT_ONCE = 1500
 # Rows that one call brings.
 _BATCH = 500
 # Statements that only mean something to a session that a script opened itself: the step's transaction is the
@@ -54,11 +54,11 @@ class Touched:
     """How many rows a statement touched. Asking is what makes a step data-dependent, so nobody asks
     unasked."""
 
-    def __init__(self, numbers: Sequence[int]):
-        self._numbers = numbers
+    def __init__(self, numbers: Sequence[int], dialect: str):
+        self._numbers, self._dialect = numbers, dialect
 
     def __int__(self) -> int:
-        return sum(_touched(number) for number in self._numbers)
+        return sum(_touched(number, self._dialect) for number in self._numbers)
 
     __index__ = __int__
 
@@ -102,8 +102,11 @@ def _held(number: int, what: str) -> data.Statement:
     return statement
 
 
-def _touched(number: int) -> int:
-    return rows.touched(_held(number, "the number of rows"))
+def _touched(number: int, dialect: str) -> int:
+    try:
+        return rows.touched(_held(number, "the number of rows"))
+    except Err as error:
+        raise errors.dbapi_error(error.value, dialect, "statement") from None
 
 
 class Connection:
@@ -202,10 +205,11 @@ class Cursor:
             made = self._call(send, text, [values.to_contract(value) for value in parameters])
             errors.changed()
             self._last = _keep(made)
-            self.description, self.rowcount = None, Touched([self._last])
+            self.description, self.rowcount = None, Touched([self._last], self.connection.dialect)
         elif sql.is_ddl_text(statement) and not parameters:
             self._call(contract.ddl_text, text)
             errors.changed(of_schema=True)
+            later.follow_text(statement)
             self.description, self.rowcount = None, -1
         elif kind in _SESSION:
             raise errors.NotInContract(f"transaction control by a script: {sql.first_words(statement)}")
@@ -216,7 +220,7 @@ class Cursor:
         """One statement for many rows; a plain INSERT becomes one bulk insert."""
         plain = _INSERT.fullmatch(statement)
         columns = [_unquoted(name) for name in plain.group("columns").split(",")] if plain else []
-        if plain and len(plain.group("values").split(",")) == len(columns):
+        if plain and _in_order(plain.group("values"), len(columns)):
             if self.connection.sends_at_once():
                 self._insert_at_once(statement, plain.start("values") - 1, len(columns), parameters)
                 return
@@ -231,13 +235,14 @@ class Cursor:
         for line in parameters:
             self._execute(statement, line)
             made.append(_last)
-        self.rowcount = Touched(made)
+        self.rowcount = Touched(made, self.connection.dialect)
 
     def _insert_at_once(
         self, statement: str, place: int, width: int, parameters: Sequence[Sequence[object]]
     ) -> None:
-        """Several rows a statement, which has `width` placeholders from `place` on."""
-        longest, made = max(1, _AT_ONCE // width), []
+        """Several rows a statement, which has `width` placeholders from `place` on; on SQLite one, as its driver sends them. Where
+        PyMySQL and psycopg2 send one statement, and its size takes several here, a refusal of a later one is none of theirs."""
+        longest, made = 1 if self.connection.dialect == "sqlite" else max(1, _AT_ONCE // width), []
         rest = list(parameters)
         while rest:
             fitting = values.calls([[values.to_contract(value) for value in line] for line in rest[:longest]])
@@ -247,12 +252,15 @@ class Cursor:
                 ", ".join(f"${at * width + column + 1}" if "$" in statement[place:] else "?" for column in range(width))
                 for at in range(len(lines))
             ]
-            self._execute(
-                statement[:place] + ", ".join(f"({mark})" for mark in marks),
-                [value for line in lines for value in line],
-            )
+            text = statement[:place] + ", ".join(f"({mark})" for mark in marks)
+            try:
+                self._execute(text, [value for line in lines for value in line])
+            except DatabaseError:
+                if made and longest > 1:
+                    errors.NotInContract("rows of one INSERT that is too long for one statement, of which some are refused")
+                raise
             made.append(self._last)
-        self.rowcount = Touched(made)
+        self.rowcount = Touched(made, self.connection.dialect)
 
     def show(self, names: Sequence[str], lines: Sequence[tuple]) -> None:
         """Answers with these rows."""
@@ -338,6 +346,12 @@ class DriverCursor(Cursor):
 
     def __exit__(self, *_error: object) -> None:
         self.close()
+
+
+def _in_order(marks: str, width: int) -> bool:
+    """Whether these are placeholders alone, one for each column in their order."""
+    found = [mark.strip() for mark in marks.split(",")]
+    return found in (["?"] * width, [f"${at + 1}" for at in range(width)])
 
 
 def _unquoted(name: str) -> str:

@@ -73,6 +73,9 @@ class _Keys(list):
             self[at] = self._drawn(at)
         return super().__getitem__(at)
 
+    def __iter__(self):
+        return (self[at] for at in range(len(self)))
+
 
 class HostExecutionContext(DefaultExecutionContext):
     """Asks how many rows a statement touched only when a script does."""

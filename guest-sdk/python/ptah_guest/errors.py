@@ -8,6 +8,7 @@ the step fails when it ends.
 
 from __future__ import annotations
 
+import functools
 import re
 
 from componentize_py_types import Err
@@ -125,19 +126,19 @@ _REFUSED = {
 _OPERATIONAL = {1292, 1364, 1365, 1586, 1690, 4025}
 
 
-def _refused(refusal: object, dialect: str) -> Error:
-    """The driver's exception for rows that the database refused."""
-    postgres, mariadb, sqlite = _REFUSED[refusal.kind.name]
-    kind = DataError if refusal.kind.name == "VALUE" else IntegrityError
+def _driver_error(what: str, dialect: str, code: str) -> Error:
+    """The driver's exception for rows that are refused: for what, and with which code."""
+    postgres, mariadb, sqlite = _REFUSED[what]
+    kind = DataError if what == "VALUE" else IntegrityError
     if dialect == "postgresql":
         made = kind(postgres)
-        made.sqlstate = made.pgcode = refusal.code
+        made.sqlstate = made.pgcode = code
     elif dialect == "mysql":
-        number = int(refusal.code)
+        number = int(code)
         made = (OperationalError if number in _OPERATIONAL else kind)(number, mariadb)
     else:
         made = IntegrityError(sqlite)
-        made.sqlite_errorcode = int(refusal.code)
+        made.sqlite_errorcode = int(code)
     return made
 
 
@@ -223,6 +224,32 @@ def _kind(case: str, message: str, about: str, subject: str | None) -> str | Non
     return "syntax" if case == "Invalid" and about == "statement" else None
 
 
+# Rows that the host refuses before a database does: what of, by its words.
+_ROWS = [
+    (re.compile(r"(row \d+: )?column \S+ of table \S+ cannot hold NULL"), "NOT_NULL", ("23502", 1048, 1299)),
+    (re.compile(r"column \S+ of table \S+ is not nullable, has no default and is left out"), "NOT_NULL", ("23502", 1364, 1299)),
+    (re.compile(r"(row \d+: )?the value for column \S+ of table \S+ is .*longer"), "VALUE", ("22001", 1406, None)),
+    (re.compile(r"(row \d+: )?the value for column \S+ of table \S+ is .*none of its labels"), "VALUE", ("22P02", 1265, None)),
+    (re.compile(r"(row \d+: )?the value for column \S+ of table \S+ is "), "VALUE", ("22003", 1264, None)),
+]
+
+
+def _of_rows(message: str, dialect: str) -> Error | None:
+    """The driver's exception for rows that the host refuses. What SQLite would have taken fails the step, caught or not."""
+    for pattern, kind, codes in _ROWS:
+        if not pattern.match(message):
+            continue
+        code = codes[{"postgresql": 0, "mysql": 1, "sqlite": 2}[dialect]]
+        if code is not None:
+            made = _driver_error(kind, dialect, str(code))
+            made.args = (*made.args[:-1], f"{made.args[-1]}: {message}")
+            return made
+        made = OperationalError(message)
+        unsaid.append(made)
+        return made
+    return None
+
+
 def about_text(text: str) -> str:
     """What a statement of DDL does, in the words of the contract's own functions."""
     found = re.match(r"\s*(\w+)\s+(?:UNIQUE\s+)?(\w+)", text, re.IGNORECASE)
@@ -238,12 +265,14 @@ def dbapi_error(error: object, dialect: str, about: str, subject: str | None = N
     case = type(error).__name__.removeprefix("Error_")
     message = error.value
     if case == "Refused":
-        made = _refused(message, dialect)
+        made = _driver_error(message.kind.name, dialect, message.code)
         made.contract_error = error
         return made
     if case == "Unsupported":
         made: Error = NotSupportedError(message)
         unsaid.append(made)
+    elif case == "Invalid" and (of_rows := _of_rows(message, dialect)) is not None:
+        made = of_rows
     elif dialect == "sqlite":
         made = OperationalError(message)
     else:
@@ -257,6 +286,23 @@ def dbapi_error(error: object, dialect: str, about: str, subject: str | None = N
             made = _PYMYSQL.get(number, OperationalError)(number, message)
     made.contract_error = error
     return made
+
+
+def whole(method):
+    """An operation of Alembic's that may take several calls: where one of them fails, what the others did stands, and nothing of the
+    database's own is like that. So the step fails when it ends, caught or not."""
+
+    @functools.wraps(method)
+    def run(*arguments, **said):
+        before = changes()
+        try:
+            return method(*arguments, **said)
+        except Exception as error:
+            if changes() != before and error not in unsaid:
+                unsaid.append(error)
+            raise
+
+    return run
 
 
 class call:
@@ -290,5 +336,5 @@ def contract_error_of(error: BaseException | None) -> object | None:
         if found is not None:
             return found
         # What it was raised for, and not what was handled when it was raised.
-        error = error.__cause__
+        error = error.__cause__ if isinstance(error, exc.SQLAlchemyError) else None
     return None

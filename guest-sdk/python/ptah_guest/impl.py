@@ -22,7 +22,7 @@ from wit_world.imports import schema as contract
 
 from . import ddl, elements, later, using, values
 from . import types as column_types
-from .errors import NotInContract, about_text, call
+from .errors import NotInContract, about_text, call, whole
 from .tables import column_names, constraint_names, index_names, is_alembics, mentioned, selector
 
 _KEEP_DEFAULT = contract.DefaultChange_Keep()
@@ -57,13 +57,16 @@ class HostImpl:
         subject = getattr(arguments[0], "name", arguments[0])
         with call(what, self.dialect.name, about, subject):
             function(*arguments)
+        later.follow(what, arguments)
 
     def _call_text(self, text: str) -> None:
         with call("ddl-text", self.dialect.name, about_text(text)):
             contract.ddl_text(types.SqlText(text, types.SqlSyntax.TARGET))
+        later.follow_text(text)
 
     # --- tables ---
 
+    @whole
     def create_table(self, table: schema.Table, **options: object) -> None:
         if options.get("if_not_exists") and str(table.name) in inspect.tables():
             return
@@ -110,6 +113,7 @@ class HostImpl:
 
     # --- columns ---
 
+    @whole
     def add_column(
         self,
         table_name: str,
@@ -144,6 +148,7 @@ class HostImpl:
     def _add_column(self, table_name: str, column: types.Column) -> None:
         self._call(contract.add_column, table_name, column)
 
+    @whole
     def drop_column(
         self,
         table_name: str,
@@ -191,6 +196,7 @@ class HostImpl:
             if isinstance(found, types.Constraint_Check) and mentioned(found.value.condition, names) == [name]:
                 self._call(contract.drop_constraint, table_name, selector(table_name, found))
 
+    @whole
     def alter_column(
         self,
         table_name: str,
@@ -241,9 +247,11 @@ class HostImpl:
             changes.comment = contract.CommentChange_Clear()
         elif comment is not False and (self.dialect.supports_comments or changes != _NOTHING):
             changes.comment = contract.CommentChange_Set(elements.comment(comment, self.dialect))
-        if changes != _NOTHING:
+        is_renamed = name is not None and str(name) != column_name
+        if changes != _NOTHING and not (is_renamed and str(name) in column_names(table_name)):
             self._call(contract.alter_column, table_name, column_name, changes)
-        if name is not None and str(name) != column_name:
+        if is_renamed:
+            # To one that is there it is refused, before anything else is done.
             self._call(contract.rename_column, table_name, column_name, str(name))
 
     def _check_using(self, table_name: str, column_name: str, said: str, type_: sqltypes.TypeEngine) -> None:
@@ -264,6 +272,7 @@ class HostImpl:
 
     # --- constraints and indexes ---
 
+    @whole
     def add_constraint(self, const: schema.Constraint, **options: object) -> None:
         if const._create_rule is not None and not const._create_rule(self):
             return
@@ -274,6 +283,7 @@ class HostImpl:
             contract.create_constraint, str(const.table.name), elements.constraint(const, self.dialect)
         )
 
+    @whole
     def drop_constraint(self, const: schema.Constraint, **options: object) -> None:
         elements.refuse_schema(const.table.schema)
         table_name, name = str(const.table.name), elements.name_of(const, self.dialect)
@@ -295,6 +305,7 @@ class HostImpl:
     def _drop_constraint(self, table_name: str, name: str | None, which: types.ConstraintSelector) -> None:
         self._call(contract.drop_constraint, table_name, which)
 
+    @whole
     def create_index(self, index: schema.Index, **options: object) -> None:
         elements.refuse_schema(index.table.schema)
         made = elements.index(index, self.dialect)
@@ -303,6 +314,7 @@ class HostImpl:
             return
         self._call(contract.create_index, table_name, made, elements.online(index, self.dialect))
 
+    @whole
     def drop_index(self, index: schema.Index, **options: object) -> None:
         elements.refuse_schema(index.table.schema)
         name, table_name = str(elements.name_of(index, self.dialect)), str(index.table.name)
@@ -407,6 +419,7 @@ class MySQLImpl(HostImpl, alembic_mysql.MySQLImpl):
             changes = dataclasses.replace(_NOTHING, default=contract.DefaultChange_Clear())
             self._call(contract.alter_column, table_name, column.name, changes)
 
+    @whole
     def alter_column(self, table_name: str, column_name: str, **said: Any) -> None:
         """Alembic sends the whole column to MySQL, and what a script does not repeat of it is gone. That is
         part of what the script does: applications have run with that schema."""

@@ -3,6 +3,7 @@ contract wants both to be there, so such a key waits for its table, until the st
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
@@ -11,10 +12,12 @@ from wit_world.imports import inspect, types
 from wit_world.imports import schema as contract
 
 from . import elements
-from .errors import NotInContract
+from .errors import NotInContract, call
 
 if TYPE_CHECKING:
     from .impl import HostImpl
+
+_MAKES = re.compile(r"\s*CREATE\s", re.IGNORECASE)
 
 # Of this step: the table of each, and the key.
 _waiting: list[tuple[str, types.Constraint_ForeignKey]] = []
@@ -30,7 +33,7 @@ def make_table(
     impl._call(contract.create_table, elements.table(table, impl.dialect, now))
     for key in (found for found in table._sorted_constraints if found in later):
         _waiting.append((str(table.name), elements.constraint(key, impl.dialect)))
-    _make_waiting(impl)
+    make()
 
 
 def add(impl: HostImpl, key: schema.ForeignKeyConstraint, table_name: str) -> bool:
@@ -54,9 +57,39 @@ def _waits(impl: HostImpl, key: schema.ForeignKeyConstraint, own: str) -> bool:
     return referred != own and referred not in inspect.tables()
 
 
-def _make_waiting(impl: HostImpl) -> None:
+def make() -> None:
+    """Makes those whose table is there now."""
     there = set(inspect.tables())
-    ready = [found for found in _waiting if found[1].value.referred_table in there]
-    for table_name, key in ready:
-        _waiting.remove((table_name, key))
-        impl._call(contract.create_constraint, table_name, key)
+    for found in [found for found in _waiting if found[1].value.referred_table in there]:
+        _waiting.remove(found)
+        table_name, key = found
+        with call("create-constraint", "sqlite", "foreign-key", table_name):
+            contract.create_constraint(table_name, key)
+
+
+def follow(function: str, arguments: tuple) -> None:
+    """After a call of the contract: keys that wait go with their tables, and by their names."""
+    if not _waiting:
+        return
+    name, rest = arguments[0], arguments[1:]
+    own = [key for table_name, key in _waiting if table_name == name]
+    match function:
+        case "drop-table":
+            _waiting[:] = [found for found in _waiting if found[0] != name]
+        case "rename-table":
+            _waiting[:] = [(rest[0] if table_name == name else table_name, key) for table_name, key in _waiting]
+            make()
+        case "rename-column":
+            for key in own:
+                key.value.columns = [rest[1] if column == rest[0] else column for column in key.value.columns]
+        case "drop-column" if any(rest[0] in key.value.columns for key in own):
+            raise NotInContract(f"to drop a column whose foreign key waits for its table ({name}.{rest[0]})")
+
+
+def follow_text(statement: str) -> None:
+    """After DDL as text."""
+    if not _waiting:
+        return
+    if not _MAKES.match(statement):
+        raise NotInContract("DDL as text, but of what it makes, while a foreign key waits for its table")
+    make()

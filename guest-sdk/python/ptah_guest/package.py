@@ -215,9 +215,8 @@ def _step(function: Callable[[], None], heads: tuple[str, ...] = ()) -> None:
         log.message(log.Level.DEBUG, _trace(error))
         found = errors.contract_error_of(error)
         if found is not None:
-            # What a database says of rows is no text.
-            is_text = isinstance(found.value, str)
-            raise Err(type(found)(_said(error, found.value)) if is_text else found) from None
+            if isinstance(found.value, str):
+                raise Err(type(found)(_said(error, found.value))) from None
         raise Err(types.Error_Failed(_said(error, f"{type(error).__name__}: {error}"))) from None
 
 

@@ -50,10 +50,6 @@ _LOOKS = re.compile(
 )
 _EXISTS = re.compile(r"\s*SELECT\s+EXISTS\s*\((?P<query>[^()]*(?:\(\)[^()]*)*)\)(?:\s+AS\s+(?P<name>\w+))?\s*;?\s*", re.IGNORECASE)
 
-# What scripts ask to give numbers back after they built a table anew: there are none that the host has not kept.
-_NUMBERS = re.compile(
-    rf"\s*SELECT\s+seq\s+FROM\s+sqlite_sequence\s+WHERE\s+name\s*=\s*{_VALUE}\s*;?\s*", re.IGNORECASE
-)
 # Whether an index was built to its end: one that was not is none to the host, which makes it anew.
 _VALID = re.compile(
     rf"\s*SELECT\s+(?:i\.)?indisvalid\s+FROM\s+pg_index(?:\s+(?:AS\s+)?i)?\s+WHERE\s+(?:i\.)?indexrelid\s*=\s*"
@@ -67,8 +63,6 @@ def answer(statement: str, parameters: Sequence[object], dialect: str) -> Answer
     if dialect == "mysql" and _VARIABLES.fullmatch(statement):
         # Those of the server are the host's concern.
         return ["Variable_name", "Value"], []
-    if dialect == "sqlite" and _NUMBERS.fullmatch(statement):
-        return ["seq"], []
     if dialect == "postgresql" and (asked := _VALID.fullmatch(statement)):
         name = _wanted(f"name = {asked['name'] or asked['cast']}", list(parameters), dialect)["name"]
         return ["indisvalid"], [(True,)] if name in (row[2] for row in _pg_indexes({})) else []

@@ -18,6 +18,7 @@ _VERSION = inspect.ColumnInfo(
     nullable=False,
     default=None,
     auto_increment=False,
+    numbered_once=False,
     computed=None,
     comment=None,
 )

@@ -81,7 +81,7 @@ def upgrade() -> None:
     with contextlib.suppress(IntegrityError):
         op.execute("INSERT INTO notes (text) VALUES ('a')")
     try:
-        op.bulk_insert(Note.__table__, [{"text": "c"}, {"text": "a"}])
+        op.bulk_insert(Note.__table__, [{"text": "a"}, {"text": "c"}])
         raise AssertionError("a bulk insert was not refused")
     except IntegrityError:
         pass

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "004"
-down_revision = "0053"
+down_revision = "0054"
 
 
 def upgrade() -> None:
