@@ -53,6 +53,7 @@ class HostBatch(BatchOperationsImpl):
     def flush(self) -> None:
         operations = list(self.batch)
         if self._should_recreate():
+            self._check_names(operations)
             operations = self._as_recreated(operations)
         else:
             operations = self._freed_first(operations)
@@ -60,6 +61,27 @@ class HostBatch(BatchOperationsImpl):
             getattr(self.impl, name)(*arguments, **options)
         if self._should_recreate() and self.table_args:
             self._add_said()
+
+    def _check_names(self, operations: list[tuple]) -> None:
+        """Raises what Alembic raises where it looks a name up in the table that it is to make anew, before anything is done."""
+        if self.table_name not in inspect.tables():
+            return
+        columns, keys = set(column_names(self.table_name)), set(constraint_names(self.table_name))
+        for name, arguments, options in operations:
+            if options.get("if_exists"):
+                continue
+            if name == "add_column":
+                columns.add(str(arguments[1].name))
+            elif name == "add_constraint":
+                keys.add(elements.name_of(arguments[0], self.impl.dialect))
+            elif name in ("alter_column", "drop_column"):
+                found = str(arguments[1].name if name == "drop_column" else arguments[1])
+                if found not in columns:
+                    raise KeyError(found)
+            elif name == "drop_constraint" and not self.naming_convention:
+                found, bound = elements.name_of(arguments[0], self.impl.dialect), arguments[0]._type_bound
+                if found is not None and found not in keys and not bound:
+                    raise ValueError(f"No such constraint: '{found}'")
 
     def _freed_first(self, operations: list[tuple]) -> list[tuple]:
         """A foreign key that sets a column to NULL is dropped before the column may not hold NULL any more: the

@@ -67,6 +67,25 @@ def upgrade() -> None:
         bind.exec_driver_sql("INSERT INTO pairs (id, n) VALUES (?2, ?1)", [(1, 30), (3, 31)])
         assert bind.scalars(sa.text("SELECT n FROM pairs WHERE id >= 30 ORDER BY id")).all() == [1, 3]
         waits()
+        looks_up()
+
+
+def looks_up() -> None:
+    """As Alembic looks names up in the table that it makes anew, before it does anything."""
+    for expected, said in (
+        (ValueError, lambda batch: batch.drop_constraint("uq_nothing", type_="unique")),
+        (KeyError, lambda batch: batch.drop_column("nothing")),
+        (KeyError, lambda batch: batch.alter_column("nothing", type_=sa.String(4))),
+    ):
+        try:
+            with op.batch_alter_table("pairs") as batch:
+                batch.add_column(sa.Column("more", sa.Integer))
+                said(batch)
+        except expected:
+            pass
+        else:
+            raise AssertionError(f"no {expected.__name__}")
+    assert "more" not in [found["name"] for found in sa.inspect(op.get_bind()).get_columns("pairs")]
 
 
 def waits() -> None:
