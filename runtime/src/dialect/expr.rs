@@ -295,7 +295,6 @@ fn own_name(target: Target, function: OwnFunction) -> &'static str {
         OwnFunction::Strftime => "strftime",
         OwnFunction::RandomUuid if target == MARIADB => "uuid",
         OwnFunction::RandomUuid => "gen_random_uuid",
-        OwnFunction::Now => "now",
         OwnFunction::ClockTimestamp => "clock_timestamp",
         OwnFunction::Round => "round",
         OwnFunction::JsonExtract => "json_extract",

@@ -19,8 +19,6 @@ pub enum OwnFunction {
     Strftime,
     /// `gen_random_uuid()` of PostgreSQL, `uuid()` of MariaDB.
     RandomUuid,
-    /// `now()` of PostgreSQL: what `CURRENT_TIMESTAMP` is, and printed by another name.
-    Now,
     /// `clock_timestamp()` of PostgreSQL.
     ClockTimestamp,
     /// `round(x)` and `round(x, n)`, in the way of the database.
@@ -66,17 +64,14 @@ impl OwnFunction {
 
     /// Whether it may differ from call to call, or from run to run.
     pub fn is_volatile(self) -> bool {
-        matches!(
-            self,
-            Self::RandomBlob | Self::Random | Self::Strftime | Self::RandomUuid | Self::Now | Self::ClockTimestamp
-        )
+        matches!(self, Self::RandomBlob | Self::Random | Self::Strftime | Self::RandomUuid | Self::ClockTimestamp)
     }
 
     /// Whether it has this many operands, and constants where it needs them.
     pub fn fits(self, arguments: &[Expr]) -> bool {
         let key = |argument: &Expr| matches!(argument, Expr::Value(Value::Text(_) | Value::Integer(_)));
         match (self, arguments) {
-            (Self::Random | Self::RandomUuid | Self::Now | Self::ClockTimestamp, []) => true,
+            (Self::Random | Self::RandomUuid | Self::ClockTimestamp, []) => true,
             (Self::RandomBlob, [Expr::Value(Value::Integer(bytes))]) => (1..=Self::MOST_RANDOM).contains(bytes),
             (Self::Strftime, [Expr::Value(Value::Text(_))]) => true,
             (Self::Hex | Self::JsonUnquote | Self::JsonQuote | Self::Round, [_]) => true,

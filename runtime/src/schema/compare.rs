@@ -5,8 +5,8 @@ use std::fmt;
 
 use super::{Check, CheckCondition, Column, ModelDefault, ModelType, Schema, Table, find};
 use crate::operation::{
-    ColumnDefault, ColumnType, ComputedStorage, Expr, ForeignKey, Function, Ident, Index, IndexKey, IndexOrder,
-    IndexPart, Key, OwnFunction, ReferentialAction,
+    ColumnDefault, ColumnType, ComputedStorage, Expr, ForeignKey, Ident, Index, IndexKey, IndexOrder, IndexPart, Key,
+    ReferentialAction,
 };
 
 /// Writes an expression in words for people.
@@ -254,10 +254,6 @@ fn shown_default(default: Option<&ModelDefault>, show: Show) -> String {
     match default {
         None => "none".to_owned(),
         Some(ModelDefault::Opaque(text)) => text.clone(),
-        // It is the same moment by another name.
-        Some(ModelDefault::Portable(ColumnDefault::Expression(Expr::Call(Function::Own(OwnFunction::Now), _)))) => {
-            show(&Expr::Call(Function::CurrentTimestamp, Vec::new()))
-        }
         Some(ModelDefault::Portable(ColumnDefault::Expression(expr))) => show(expr),
         Some(ModelDefault::Portable(ColumnDefault::Value(value))) => show(&Expr::Value(value.clone())),
     }

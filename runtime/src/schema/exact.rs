@@ -92,7 +92,6 @@ impl Scope<'_> {
                         .map(|_| ColumnType::Double),
                     OwnFunction::RandomBlob
                     | OwnFunction::Strftime
-                    | OwnFunction::Now
                     | OwnFunction::ClockTimestamp
                     | OwnFunction::JsonExtract => None,
                 },

@@ -14,7 +14,7 @@ impl Scope<'_> {
             OwnFunction::RandomBlob => Kind::Binary,
             OwnFunction::Random => Kind::Number,
             OwnFunction::RandomUuid => Kind::Uuid,
-            OwnFunction::Now | OwnFunction::ClockTimestamp => Kind::Timestamp,
+            OwnFunction::ClockTimestamp => Kind::Timestamp,
             OwnFunction::Round => first.clone(),
             OwnFunction::JsonKey | OwnFunction::JsonPath | OwnFunction::JsonQuote => Kind::Json,
             OwnFunction::JsonKeyText | OwnFunction::JsonPathText | OwnFunction::JsonUnquote => Kind::Text,

@@ -151,7 +151,7 @@ on_databases! {
         .await;
         let defaults = target.fetch("SELECT column_default FROM information_schema.columns WHERE table_name = 'parts' AND column_default IS NOT NULL ORDER BY ordinal_position").await;
         let defaults: Vec<&str> = defaults.iter().filter_map(|row| row[0].as_deref()).collect();
-        assert_eq!(defaults, ["gen_random_uuid()", "gen_random_uuid()", "now()", "clock_timestamp()", "'[]'::jsonb"]);
+        assert_eq!(defaults, ["gen_random_uuid()", "gen_random_uuid()", "CURRENT_TIMESTAMP", "clock_timestamp()", "'[]'::jsonb"]);
         assert_eq!(target.fetch("SELECT count(DISTINCT token), min(price) FROM parts").await[0][0].as_deref(), Some("2"));
     }
 

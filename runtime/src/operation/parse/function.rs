@@ -270,11 +270,6 @@ impl Reader<'_> {
         if !microseconds || date_with_arguments {
             return Err(unsupported("the current time is taken to the microsecond: current_timestamp"));
         }
-        let function = match (name, self.syntax.grammar) {
-            // It is printed by this name again.
-            ("now", Grammar::Postgres) => Function::Own(OwnFunction::Now),
-            _ => function,
-        };
         Ok(Some(Expr::Call(function, Vec::new())))
     }
 

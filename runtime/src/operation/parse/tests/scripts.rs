@@ -61,7 +61,7 @@ fn what_a_grammar_says_in_its_own_words_is_taken_over() {
         (Grammar::Postgres, "a IS NOT DISTINCT FROM b", same(column("b"), both.clone())),
         (Grammar::Mariadb, "a <=> b", same(column("b"), both)),
         (Grammar::Sqlite, "datetime('now')", Expr::Call(Function::CurrentTimestamp, Vec::new())),
-        (Grammar::Postgres, "now()", Expr::Call(Function::Own(OwnFunction::Now), Vec::new())),
+        (Grammar::Postgres, "now()", Expr::Call(Function::CurrentTimestamp, Vec::new())),
         (Grammar::Mariadb, "now()", Expr::Call(Function::CurrentTimestamp, Vec::new())),
         (Grammar::Sqlite, "ifnull(a, 1)", Expr::Call(Function::Coalesce, vec![column("a"), integer(1)])),
         (Grammar::Mariadb, "if(a, 1, 0)", case.clone()),
