@@ -316,7 +316,7 @@ pub fn expect_touched(statement: impl Into<SqlText>, parameters: impl Row, rows:
     Action::ExpectTouched(vec![(statement.into(), parameters.into_values(), rows)])
 }
 
-/// `rows.attempt`, which must be refused for this; without one it must be done.
+/// `rows.attempt`, which must be refused for this; without one its error, if any, is the step's.
 pub fn attempt(statement: impl Into<SqlText>, parameters: impl Row, refused: Option<RefusalKind>) -> Action {
     Action::Attempt(statement.into(), parameters.into_values(), refused)
 }

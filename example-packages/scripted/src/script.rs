@@ -84,7 +84,7 @@ pub enum Action {
     IfRows(SqlText, Vec<Value>, Vec<Action>),
     /// `data.execute` of all of them; then `rows.touched` of each, which must be this.
     ExpectTouched(Vec<(SqlText, Vec<Value>, u64)>),
-    /// `rows.attempt`, which must be refused for this; without one it must be done.
+    /// `rows.attempt`, which must be refused for this; without one its error, if any, is the step's.
     Attempt(SqlText, Vec<Value>, Option<RefusalKind>),
     /// `data.execute`; then `rows.drawn` must be this.
     ExpectDrawn(SqlText, Vec<Value>, i64),

@@ -266,24 +266,24 @@ fn write_call(target: Target, name: &str, arguments: &[&Expr], sql: &mut String)
 
 /// A function of one kind of database, as that writes it.
 fn write_own(target: Target, function: OwnFunction, arguments: &[Expr], sql: &mut String) {
-    let operands: Vec<&Expr> = arguments.iter().collect();
-    if let (Some(operator), [operand, path]) = (function.operator(), operands.as_slice()) {
-        sql.push('(');
-        write(target, operand, sql);
-        sql.push(' ');
-        sql.push_str(operator);
-        sql.push(' ');
-        write(target, path, sql);
-        sql.push(')');
-        return;
-    }
+    let (name, operands) = (own_name(target, function), arguments.iter().collect::<Vec<_>>());
     match (function, operands.as_slice()) {
+        (function, [operand, path]) if function.is_operator() => {
+            sql.push('(');
+            write(target, operand, sql);
+            sql.push(' ');
+            sql.push_str(name);
+            sql.push(' ');
+            write(target, path, sql);
+            sql.push(')');
+        }
         (OwnFunction::Strftime, [format]) => {
-            sql.push_str("strftime(");
+            sql.push_str(name);
+            sql.push('(');
             write(target, format, sql);
             sql.push_str(", 'now')");
         }
-        _ => write_call(target, own_name(target, function), &operands, sql),
+        _ => write_call(target, name, &operands, sql),
     }
 }
 
@@ -300,7 +300,10 @@ fn own_name(target: Target, function: OwnFunction) -> &'static str {
         OwnFunction::JsonExtract => "json_extract",
         OwnFunction::JsonUnquote => "json_unquote",
         OwnFunction::JsonQuote => "json_quote",
-        OwnFunction::JsonKey | OwnFunction::JsonKeyText | OwnFunction::JsonPath | OwnFunction::JsonPathText => "",
+        OwnFunction::JsonKey => "->",
+        OwnFunction::JsonKeyText => "->>",
+        OwnFunction::JsonPath => "#>",
+        OwnFunction::JsonPathText => "#>>",
     }
 }
 

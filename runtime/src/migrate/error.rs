@@ -207,10 +207,12 @@ pub enum ErrorKind {
     /// The target changed again and again while it was planned for.
     #[error("the target keeps changing; nothing was done")]
     Unstable,
-    /// The database refused a query of a guest.
-    #[error("the database refused a query: {message}\n  {sql}")]
+    /// The database refused what a guest asked, and the guest is not told.
+    #[error("the database refused {what}: {message}\n  {sql}")]
     Unanswered {
-        /// The query, cut.
+        /// A query or an attempt.
+        what: &'static str,
+        /// It, cut.
         sql: String,
         /// The database's words, without row values.
         message: String,

@@ -177,7 +177,7 @@ impl<'a> Live<'a> {
                 None => (Answered::Done, store::Answered::Done),
                 Some(Refusal { kind: RefusalKind::ForeignKey, code }) if !tells_references => {
                     let message = format!("{} ({code})", RefusalKind::ForeignKey.words());
-                    return Err(ErrorKind::Unanswered { sql: cut(&sql), message }.into());
+                    return Err(ErrorKind::Unanswered { what: "an attempt", sql: cut(&sql), message }.into());
                 }
                 Some(refusal) => (Answered::Refused(refusal.clone()), store::Answered::Refused(refusal)),
             },
@@ -348,7 +348,9 @@ impl Migrator {
             Ok(found) => found.map(|rows| read(connection.dialect(), columns, rows)).transpose(),
             Err(error @ DatabaseError::Busy { .. }) => Err(error.into()),
             Err(error) if error.ends_the_session() => Err(error.into()),
-            Err(error) => Err(ErrorKind::Unanswered { sql: cut(&sql), message: refusal(&error) }.into()),
+            Err(error) => {
+                Err(ErrorKind::Unanswered { what: "a query", sql: cut(&sql), message: refusal(&error) }.into())
+            }
         }
     }
 }

@@ -365,13 +365,11 @@ async fn send(
     attempt: &[PlannedOp],
     before: usize,
 ) -> Result<(Vec<(usize, Done)>, Option<Refusal>), MigrateError> {
-    let of = |operations: &'_ [PlannedOp]| -> Vec<Statement> {
-        operations.iter().flat_map(|planned| &planned.statements).cloned().collect()
-    };
-    let (statements, attempted) = (of(segment), of(attempt));
+    let statements: Vec<&Statement> = segment.iter().flat_map(|planned| &planned.statements).collect();
+    let attempted: Vec<&Statement> = attempt.iter().flat_map(|planned| &planned.statements).collect();
     let total = before + statements.len() + attempted.len();
     let mut done = Vec::new();
-    for (at, statement) in (before..).zip(&statements) {
+    for (at, &statement) in (before..).zip(&statements) {
         match connection.send(&[&statement.sql]).await {
             Ok(answers) if statement.touches_rows() => done.extend(answers.first().map(|answer| (at, answer.done))),
             Ok(_) => {}

@@ -253,7 +253,7 @@ pub enum Function {
 
 impl Function {
     /// Whether two calls with the same arguments may differ: such a function may stand in a default and a statement only.
-    pub fn is_clock(self) -> bool {
+    pub fn is_volatile(self) -> bool {
         match self {
             Self::CurrentTimestamp | Self::CurrentDate => true,
             Self::Own(own) => own.is_volatile(),

@@ -82,14 +82,8 @@ impl OwnFunction {
         }
     }
 
-    /// The operator that it is, if it is one.
-    pub fn operator(self) -> Option<&'static str> {
-        match self {
-            Self::JsonKey => Some("->"),
-            Self::JsonKeyText => Some("->>"),
-            Self::JsonPath => Some("#>"),
-            Self::JsonPathText => Some("#>>"),
-            _ => None,
-        }
+    /// Whether it is written as an operator between its operands.
+    pub fn is_operator(self) -> bool {
+        matches!(self, Self::JsonKey | Self::JsonKeyText | Self::JsonPath | Self::JsonPathText)
     }
 }

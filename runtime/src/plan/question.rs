@@ -81,21 +81,24 @@ impl Planner {
         Ok(Question::Touched(operation))
     }
 
-    /// The question what the database says to the operation that was pushed last.
-    pub fn attempt(&mut self) -> Result<Question, PlanError> {
+    /// Adds a statement as [`Self::push`] does, with the question what the database says to it.
+    pub fn attempt(&mut self, statement: Dml) -> Result<Question, PlanError> {
+        if let Some(fatal) = &self.fatal {
+            return Err(fatal.clone().into());
+        }
+        // First: a statement that is not asked about is none of the plan's.
         let counted = self.count_question();
         self.note_fatal(counted)?;
-        let Some(last) = self.operations.last() else {
-            return Err(SchemaError::Invalid("there is nothing to attempt".into()).into());
-        };
-        let sql: Vec<&str> = last.statements.iter().map(|statement| statement.sql.as_str()).collect();
-        let table = self.schema.tables.get(last.op.subject());
-        let mut keys = table.iter().flat_map(|table| &table.foreign_keys);
+        let table = statement.table().clone();
+        self.push(Op::Execute { statement })?;
+        let statements = self.operations.last().map(|planned| planned.statements.as_slice()).unwrap_or_default();
+        let sql: Vec<&str> = statements.iter().map(|statement| statement.sql.as_str()).collect();
+        let mut keys = self.schema.tables.get(&table).into_iter().flat_map(|table| &table.foreign_keys);
         let tells_references = !keys.any(|key| self.access.referable.contains(&key.referred_table));
         Ok(Question::Attempt { sql: sql.join("; "), tells_references })
     }
 
-    /// Takes the operation back that was pushed last, and that the database refused. Rows are no part of the model.
+    /// Takes the statement back that was attempted last, and that the database refused. Rows are no part of the model.
     pub fn take_back(&mut self) {
         if let Some(planned) = self.operations.pop() {
             self.flushed = self.operations.len();

@@ -25,6 +25,12 @@ impl State {
         Ok(planner.push(op)?)
     }
 
+    /// The statement that was planned last, for the guest to hold.
+    pub(super) fn hold_last(&mut self) -> Result<Resource<PlannedStatement>, CallError> {
+        let place = self.planned_call(0)?.operations().saturating_sub(1);
+        self.handles.push(PlannedStatement(place)).map_err(|_| self.budget.too_many_handles().into())
+    }
+
     /// Answers a question about one table.
     fn ask<A: Weight>(
         &mut self,
@@ -206,8 +212,7 @@ impl data::Host for State {
             let statement: Dml = convert.statement(&statement, &convert::values(parameters)?)?;
             Ok(Op::Execute { statement })
         })?;
-        let place = self.planned_call(0)?.operations().saturating_sub(1);
-        self.handles.push(PlannedStatement(place)).map_err(|_| self.budget.too_many_handles().into())
+        self.hold_last()
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::Instant;
 use wasmtime::component::Resource;
 
 use super::answer;
-use super::bindings::ptah::migration::{data, rows, types};
+use super::bindings::ptah::migration::{rows, types};
 use super::convert::{self, Converter};
 use super::error::{CallError, StepError};
 use super::step::{PlannedStatement, State};
@@ -133,14 +133,13 @@ impl rows::Host for State {
         if self.desk.is_none() {
             return Err(not_here());
         }
-        let held = data::Host::execute(self, statement, parameters)?;
-        let question = self.planner.as_mut().ok_or_else(misanswered)?.attempt()?;
+        let planner = self.planned_call(statement.weight() + parameters.weight())?;
+        let statement = Converter::new(planner).statement(&statement, &convert::values(parameters)?)?;
+        let question = planner.attempt(statement)?;
         match self.put(question)? {
-            Answered::Done => Ok(held),
+            Answered::Done => self.hold_last(),
             Answered::Refused(refusal) => {
                 self.planner.as_mut().ok_or_else(misanswered)?.take_back();
-                // It was pushed just now.
-                let _ = self.handles.delete(held);
                 Err(types::Error::Refused(answer::refusal(refusal)).into())
             }
             _ => Err(misanswered()),

@@ -78,7 +78,7 @@ impl Scope<'_> {
                     return Err(format!("uses column {name}, which has properties that the contract cannot express"));
                 }
             }
-            Expr::Call(function, _) if function.is_clock() => {
+            Expr::Call(function, _) if function.is_volatile() => {
                 return Err("depends on the time or on chance".to_owned());
             }
             Expr::Cast(operand, _) => match self.kind(operand) {
