@@ -187,7 +187,7 @@ class Cursor:
             for part in parts[:-1]:
                 self._execute(part)
             statement = parts[-1] if parts else statement
-        if needless.is_needless(statement, self.connection.dialect):
+        if self._call(needless.is_needless, statement, self.connection.dialect):
             self.description, self.rowcount = None, -1
             return
         kind = sql.kind(statement)

@@ -11,7 +11,7 @@ from sqlalchemy.engine import Connection
 from wit_world.imports import inspect
 from wit_world.imports import schema as contract
 
-from . import elements, later, needless, sql
+from . import elements, later
 from .errors import NotInContract
 
 if TYPE_CHECKING:
@@ -51,12 +51,7 @@ def run_element(impl: HostImpl, element: schema.BaseDDLElement) -> None:
         case schema.SetTableComment() | schema.DropTableComment():
             impl.create_table_comment(element.element)
         case schema.DDL():
-            text = needless.without_charset(element.statement, impl.dialect.name)
-            if needless.is_needless(text, impl.dialect.name):
-                return
-            if not sql.is_ddl_text(text):
-                raise NotInContract(f"the statement {sql.first_words(text)} …")
-            impl._call_text(text)
+            impl.connection.exec_driver_sql(element.statement)
         case _:
             raise NotInContract(f"the DDL element {type(element).__name__}")
 

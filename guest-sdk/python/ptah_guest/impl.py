@@ -22,7 +22,7 @@ from wit_world.imports import schema as contract
 
 from . import ddl, elements, later, using, values
 from . import types as column_types
-from .errors import NotInContract, about_text, call, whole
+from .errors import NotInContract, call, whole
 from .tables import column_names, constraint_names, index_names, is_alembics, mentioned, selector
 
 _KEEP_DEFAULT = contract.DefaultChange_Keep()
@@ -58,11 +58,6 @@ class HostImpl:
         with call(what, self.dialect.name, about, subject):
             function(*arguments)
         later.follow(what, arguments)
-
-    def _call_text(self, text: str) -> None:
-        with call("ddl-text", self.dialect.name, about_text(text)):
-            contract.ddl_text(types.SqlText(text, types.SqlSyntax.TARGET))
-        later.follow_text(text)
 
     # --- tables ---
 

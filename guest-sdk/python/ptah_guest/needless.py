@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import re
 
+from wit_world.imports import inspect
+
 from .errors import NotInContract
+from .tables import is_alembics
 
 _NAME = r"(?:`[^`]+`|\w+)"
 _CHARSET = r"(?:CHARACTER\s+SET|CHARSET)\s*=?\s*'?utf8(?:mb3|mb4)?'?"
@@ -31,7 +34,7 @@ _NEEDLESS = {
         _ASSIGNED,
         rf"SET\s+NAMES\s+'?utf8(?:mb3|mb4)?'?{_COLLATE}",
         rf"ALTER\s+(?:DATABASE|SCHEMA)(?:\s+{_NAME})?\s+(?:DEFAULT\s+)?{_CHARSET}{_COLLATE}",
-        rf"ALTER\s+TABLE\s+{_NAME}\s+(?:CONVERT\s+TO\s+|DEFAULT\s+)?{_CHARSET}{_COLLATE}",
+        rf"ALTER\s+TABLE\s+(?P<table>{_NAME})\s+(?:CONVERT\s+TO\s+|DEFAULT\s+)?{_CHARSET}{_COLLATE}",
     ),
 }
 # What goes without saying for these character sets on MariaDB 10.11.
@@ -51,10 +54,14 @@ def _refuse_collation(found: re.Match) -> None:
 
 
 def is_needless(statement: str, dialect: str) -> bool:
-    """Whether it is one of these. Raises `NotInContract` where it is, but for a collation that is not the default."""
+    """Whether it is one of these. Raises `NotInContract` for a collation that is not the default, and the contract's
+    `not-found` for a table that does not exist."""
     for pattern in _NEEDLESS.get(dialect, ()):
         if found := pattern.fullmatch(statement):
             _refuse_collation(found)
+            table = found.groupdict().get("table", "").strip("`")
+            if table and not is_alembics(table):
+                inspect.columns(table)
             return True
     return False
 

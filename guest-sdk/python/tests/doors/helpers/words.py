@@ -11,3 +11,16 @@ def later() -> str:
     from .late import LATE
 
     return LATE
+
+
+class Ignoring:
+    """A context manager of the project's own."""
+
+    def __init__(self, kind):
+        self.kind = kind
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, error, trace):
+        return kind is not None and issubclass(kind, self.kind)

@@ -46,6 +46,12 @@ def upgrade() -> None:
         op.execute(f"ALTER DATABASE `{bind.engine.url.database}` DEFAULT CHARACTER SET utf8")
         op.execute("ALTER TABLE verses MODIFY COLUMN body TEXT CHARACTER SET utf8mb4 NOT NULL")
         op.execute("ALTER TABLE verses MODIFY line VARCHAR(30) CHARACTER SET utf8 DEFAULT 'CHARACTER SET utf8'")
+        op.execute("ALTER TABLE alembic_version CONVERT TO CHARACTER SET utf8mb4")
+        try:
+            op.execute("ALTER TABLE nothing CONVERT TO CHARACTER SET utf8")
+            raise AssertionError("a table that is not there was converted")
+        except sa.exc.ProgrammingError as error:
+            assert error.orig.args[0] == 1146, error
         _, body, line = sa.inspect(bind).get_columns("verses")
         assert not body["nullable"] and line["type"].length == 30 and line["default"] == "'CHARACTER SET utf8'"
 
