@@ -51,7 +51,8 @@ def run_element(impl: HostImpl, element: schema.BaseDDLElement) -> None:
         case schema.SetTableComment() | schema.DropTableComment():
             impl.create_table_comment(element.element)
         case schema.DDL():
-            impl.connection.exec_driver_sql(element.statement)
+            text = str(element.compile(dialect=impl.dialect))
+            impl.connection.exec_driver_sql(text if impl.dialect.name == "sqlite" else text.replace("%", "%%"))
         case _:
             raise NotInContract(f"the DDL element {type(element).__name__}")
 

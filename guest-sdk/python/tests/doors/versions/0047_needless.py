@@ -40,6 +40,9 @@ def upgrade() -> None:
         op.execute(statement)
         op.execute(sa.DDL(statement))
         bind.exec_driver_sql(statement)
+    # No DDL at all, but that is what scripts do.
+    op.execute(sa.DDL("INSERT INTO verses (body, line) VALUES ('100%% of %%s', '%(kind)s')", context={"kind": ":all"}))
+    assert bind.execute(sa.text("SELECT body, line FROM verses")).all() == [("100% of %s", ":all")]
     if bind.dialect.name == "mysql":
         # Seen by the import, which has nothing to say of them.
         op.execute("SET foreign_key_checks = 0")
