@@ -171,9 +171,11 @@ def imports_of(sources: list[str], package: str = "") -> list[str]:
                     if module:
                         found.setdefault(module)
                         found.update((f"{module}.{alias.name}", None) for alias in names)
-                case ast.Call(func=ast.Attribute(attr="import_module") | ast.Name(id="import_module")):
-                    if node.args and isinstance(node.args[0], ast.Constant) and isinstance(node.args[0].value, str):
-                        found.setdefault(node.args[0].value)
+                case ast.Call(
+                    func=ast.Attribute(attr="import_module") | ast.Name(id="import_module"),
+                    args=[ast.Constant(value=str(module)), *_],
+                ) if module and not module.startswith("."):
+                    found.setdefault(module)
     return list(found)
 
 

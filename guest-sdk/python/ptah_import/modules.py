@@ -278,8 +278,8 @@ class Modules:
 def imported_by_call(node: ast.AST) -> str | None:
     """The module of an `import_module("…")`, if it is written down."""
     match node:
-        case ast.Call(func=func, args=[ast.Constant(value=str(module))]) if dotted(func).endswith("import_module"):
-            return None if module.startswith(".") else module
+        case ast.Call(func=func, args=[ast.Constant(value=str(module)), *_]) if dotted(func).endswith("import_module"):
+            return module if module and not module.startswith(".") else None
     return None
 
 

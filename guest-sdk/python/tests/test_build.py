@@ -41,7 +41,8 @@ class Libraries(unittest.TestCase):
 
     def test_imports_inside_functions_are_found(self):
         source = "import a.b\nfrom c import d\ndef f():\n    from e import g\n    import h as i\n"
-        self.assertEqual(build.imports_of([source]), ["a.b", "c", "c.d", "e", "e.g", "h"])
+        source += "    import_module('j.k')\n    import_module('.l', 'm')\n    import_module('')\n"
+        self.assertEqual(set(build.imports_of([source])), {"a.b", "c", "c.d", "e", "e.g", "h", "j.k"})
 
     def test_imports_of_vendored_modules_are_found_where_they_are_reached(self):
         files = {
